@@ -65,6 +65,7 @@ class Stage(StrEnum):
     VISUAL = "visual"
     TRANSCRIPT = "transcript"
     SPEAKERS = "speakers"  # of the transcript of the same model
+    CAPTIONS = "captions"  # subtitles and captions that are in the file
     FACES = "faces"
 
 

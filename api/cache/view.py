@@ -43,6 +43,7 @@ class CacheView:
         self._visual: dict[str, dict[str, str]] = {}  # model -> hash -> data file
         self._transcripts: dict[tuple[str, str], str] = {}  # (hash, model) -> data file
         self._speakers: dict[tuple[str, str], str] = {}  # (hash, model) -> data file
+        self._captions: dict[str, str] = {}  # hash -> data file, of those that hold any
         self._paths: dict[str, dict[str, SeenPath]] = {}  # hash -> path -> newest sighting
         self._at_path: dict[str, str] = {}  # path -> hash last seen there
         self._newest: dict[str, SeenPath] = {}  # hash -> its newest sighting
@@ -51,6 +52,7 @@ class CacheView:
         self.opened = LatelyOpened()
         self.frames = AnnouncedFiles(self._lock, self._frames)
         self.speakers = AnnouncedFiles(self._lock, self._speakers)
+        self.captions = AnnouncedFiles(self._lock, self._captions)
         self.pictures = AnnouncedPictures(self._lock, self._visual)
         self.seen = SeenPlaces(self._lock, self._paths)
         self.frame_packs: Looks[str, RootedPath | None] = Looks()  # hash -> where one lies
@@ -159,6 +161,8 @@ class CacheView:
                 self._transcripts[entry.hash_str, entry.model] = entry.file
             elif entry.stage is Stage.SPEAKERS:
                 self._speakers[entry.hash_str, entry.model] = entry.file
+            elif entry.stage is Stage.CAPTIONS and (entry.rows or entry.hash_str in self._captions):
+                self._captions[entry.hash_str] = entry.file
 
     def _note_path(self, entry: Seen) -> None:
         seen = SeenPath(

@@ -13,7 +13,7 @@ _DeletionId = Annotated[
     str, Meta(description="Id of a deletion, to undo it.", examples=["5f0c1de2a49b7c38"])
 ]
 _Moment = Annotated[float, Meta(description="Unix seconds.", examples=[1764028800.0])]
-DataKind = Literal["frames", "visual", "transcription", "speakers", "faces"]
+DataKind = Literal["frames", "visual", "transcription", "speakers", "captions", "faces"]
 
 
 class DeletedData(Struct, kw_only=True):

@@ -32,6 +32,7 @@ _KINDS: dict[Stage, DataKind] = {
     Stage.VISUAL: "visual",
     Stage.TRANSCRIPT: "transcription",
     Stage.SPEAKERS: "speakers",
+    Stage.CAPTIONS: "captions",
     Stage.FACES: "faces",
 }
 _MOST_SHOWN = 1000  # files in an answer

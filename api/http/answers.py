@@ -6,6 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from shared.cache.captions import CaptionKind
+
 Timestamp = Annotated[str, Meta(description="HH:MM:SS", examples=["00:01:07"])]
 HashStr = Annotated[
     str,
@@ -27,6 +29,15 @@ Problem = (
     | None
 )
 ModelKey = Annotated[str, Meta(description="Id of a model.", examples=["conse-lite0"])]
+KindOfCaptions = Annotated[
+    CaptionKind,
+    Meta(
+        title="CaptionKind",
+        description="Of words that are in the file itself: `captions` are for those who do not "
+        "hear and tell sounds too. Left out of what was heard.",
+        examples=["subtitles"],
+    ),
+]
 ClientPath = Annotated[
     str,
     Meta(description="The file's path, in the client's form.", examples=["/footage/day1/A001.mov"]),

@@ -157,7 +157,7 @@ class MadeResult(Struct, kw_only=True):
     """Something that was made of a file."""
 
     kind: Annotated[
-        Literal["frames", "visual", "transcript", "speakers", "faces"],
+        Literal["frames", "visual", "transcript", "speakers", "captions", "faces"],
         Meta(
             title="ResultKind",
             description="frames: thumbnails and scenes; visual: embeddings.",

@@ -6,7 +6,15 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from api.http.answers import ClientPath, Count, HashStr, MatchPlace, Message, Timestamp
+from api.http.answers import (
+    ClientPath,
+    Count,
+    HashStr,
+    KindOfCaptions,
+    MatchPlace,
+    Message,
+    Timestamp,
+)
 from api.search.coverage.answers import COVERAGE, Coverage
 
 # Examples for the document.
@@ -309,6 +317,7 @@ class TranscriptMatch(Struct, kw_only=True, omit_defaults=True):
         ]
         | None
     ) = None
+    kind: KindOfCaptions | None = None
     matched_by: (
         Annotated[
             Literal["literal", "fuzzy", "semantic"],

@@ -182,9 +182,9 @@ Mode = Annotated[
         "the picture as a whole, found in an index of scenes, so that the time hardly grows with "
         "the folder; most of the 50 best frames are found (docs/limits.md says how many). The "
         "score of a match is the same in both. Where `fast` cannot be had (the index is not ready "
-        "or not installed; exclude, people_filter, cursor, media_paths or filters that leave files "
-        "out or more than 250 matches are asked for), the answer is the exact one and the header "
-        "X-Rushes-Warnings says why.",
+        "or not installed; exclude, people_filter, speaker, cursor, media_paths or filters that "
+        "leave files out or more than 250 matches are asked for), the answer is the exact one and "
+        "the header X-Rushes-Warnings says why.",
     ),
 ]
 
@@ -313,6 +313,14 @@ class SearchTranscriptBody(PageFields, kw_only=True):
             "then what else `fuzzy` does, then what else `semantic` does; `matched_by` says which.",
         ),
     ] = "substring"
+    captions: Annotated[
+        bool,
+        Meta(
+            description="Search the subtitles and captions that are in the files themselves too, "
+            "by their words; their matches have `kind`. With `speaker` there are none: nobody is "
+            "known to say them."
+        ),
+    ] = False
     details: Annotated[
         bool,
         Meta(

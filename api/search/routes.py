@@ -118,8 +118,7 @@ async def _matches(
 ) -> Matches:
     services, body = call.services, call.body
     run, chosen = services.folders.run, Chosen()
-    hears = body.spoken is not None or body.speaker is not None
-    if body.people_filter or body.filters or hears:
+    if body.people_filter or body.filters or body.spoken is not None or body.speaker is not None:
         chosen = await run(scope.cache_dir, Chosen.of, scope, body, call.warnings)
         if notes := chosen.silence():
             return Matches(matches=[], notes=notes if body.details else None)
@@ -130,10 +129,8 @@ async def _matches(
     else:
         picture = picture_of(scope, model) if picture_of else _nothing()
         vectors, familiarity = await _vectors(services, model, body, query, picture)
-    reasons: dict[str, None] = {}
-    is_exact = mode == "exact" or body.speaker is not None
-    if mode == "fast" and is_exact:
-        reasons["speaker needs all frames"] = None
+    asks_in_vain = mode == "fast" and body.speaker is not None
+    reasons = dict.fromkeys(["speaker needs all frames"] if asks_in_vain else [])
     wanted = Wanted(
         model,
         vectors,
@@ -143,7 +140,7 @@ async def _matches(
         chosen,
         body.images,
         call.key.roots if call.key else None,
-        None if is_exact else reasons.setdefault,
+        None if mode == "exact" or asks_in_vain else reasons.setdefault,
         await _standing(call, scope, model, vectors, familiarity),
         body.details,
     )

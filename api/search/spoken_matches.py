@@ -117,6 +117,7 @@ def _match(hit: SpokenHit, path: str, query: SpokenQuery) -> TranscriptMatch:
         end_timestamp=timestamp(hit.end),
         text=hit.text,
         speaker=hit.speaker,
+        kind=hit.kind,
         matched_by=hit.matched_by if query.mode in ("semantic", "auto") else None,
     )
 

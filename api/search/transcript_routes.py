@@ -82,7 +82,8 @@ def _checked(
         resolving.check(scope, body.filters)
     at_most = min(body.max_results, MOST_MATCHES)
     page = AskedPage.of(services, body, at_most, "score" if has_scores else "time")
-    return scope, SpokenQuery(text, "", body.mode, max_results=at_most), page
+    query = SpokenQuery(text, "", body.mode, max_results=at_most, captions=body.captions)
+    return scope, query, page
 
 
 async def _vector(call: Call[SearchTranscriptBody]) -> Vector | None:

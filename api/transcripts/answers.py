@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from api.http.answers import ClientPath, HashStr, Problem
+from api.http.answers import ClientPath, HashStr, KindOfCaptions, Problem
 from shared.cache.transcripts import TranscriptWarning, Word
 
 
@@ -51,6 +51,45 @@ class TranscriptVoice(Struct, kw_only=True):
         | None
     )
     seconds: Annotated[float, Meta(ge=0, description="How long they speak.", examples=[41.5])]
+
+
+class TranscriptionCaptions(Struct, kw_only=True):
+    """Words of one language that are in the file itself."""
+
+    kind: KindOfCaptions
+    language: (
+        Annotated[
+            str,
+            Meta(description="As the file names it; null: it does not.", examples=["deu"]),
+        ]
+        | None
+    )
+    title: (
+        Annotated[
+            str,
+            Meta(
+                description="As the file names it; `(forced)` is added to the title of what every "
+                "viewer is shown. Null: it has none.",
+                examples=["Signs (forced)"],
+            ),
+        ]
+        | None
+    )
+    service: (
+        Annotated[
+            str,
+            Meta(description="CC1 to CC4, of CEA-608; null of others.", examples=["CC1"]),
+        ]
+        | None
+    )
+    segments: Annotated[
+        list[tuple[float, str, float]],
+        Meta(
+            description="`[start_seconds, text, end_seconds]` by start, as those of a transcript; "
+            "lines of one caption are joined.",
+            examples=[[[0.4, "Wir drehen.", 2.0]]],
+        ),
+    ]
 
 
 class Transcription(Struct, kw_only=True, omit_defaults=True):
@@ -168,6 +207,26 @@ class Transcription(Struct, kw_only=True, omit_defaults=True):
         Annotated[
             list[TranscriptVoice],
             Meta(description="With `speakers`: who speaks in the file, by label."),
+        ]
+        | None
+    ) = None
+    captions: (
+        Annotated[
+            list[TranscriptionCaptions],
+            Meta(
+                description="With `captions`: subtitles and captions of the file itself, also "
+                "where `segments` is null. Left out where nobody has looked for them yet."
+            ),
+        ]
+        | None
+    ) = None
+    caption_warnings: (
+        Annotated[
+            list[str],
+            Meta(
+                description="With `captions`: what of them could not be read.",
+                examples=[["Subtitles of track 2 that could not be read: 1."]],
+            ),
         ]
         | None
     ) = None

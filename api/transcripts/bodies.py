@@ -31,6 +31,13 @@ class TranscriptionsBody(Keyed, kw_only=True):
             "have no `speakers`."
         ),
     ] = False
+    captions: Annotated[
+        bool,
+        Meta(
+            description="Add the subtitles and captions that are in the file itself. They are read "
+            "when its speech is analyzed, of a film without sound too."
+        ),
+    ] = False
     warnings: Annotated[
         bool, Meta(description="Add the spans whose text was refused or decoded again.")
     ] = False

@@ -23,6 +23,7 @@ from api.transcripts.answers import (
     TranscriptWord,
 )
 from api.transcripts.bodies import TranscriptionsBody
+from api.transcripts.captions import add_captions
 from shared.cache import cache_files, speakers, transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.cache.speakers import Speaker
@@ -122,6 +123,10 @@ def _slot(source: _TranscriptSource, asked: _RequestedFile) -> msgspec.Raw:
         with own_slot(asked.path) as failure:
             _fill(answer, source, asked.hash_str)
         answer.error = failure.reason
+        if source.body.captions:
+            with own_slot(asked.path) as failure:
+                add_captions(answer, source.cache, asked.hash_str)
+            answer.error = answer.error or failure.reason
     return msgspec.Raw(msgspec.json.encode(answer))
 
 
@@ -236,6 +241,7 @@ ENDPOINTS = (
             "words": True,
             "doubtful": True,
             "speakers": True,
+            "captions": True,
             "warnings": True,
         },
         answer_example={
@@ -265,6 +271,15 @@ ENDPOINTS = (
                             "cluster_id": "418350733",
                             "cluster_job_name": "Season 1",
                             "seconds": 1.48,
+                        }
+                    ],
+                    "captions": [
+                        {
+                            "kind": "subtitles",
+                            "language": "deu",
+                            "title": None,
+                            "service": None,
+                            "segments": [[0.4, "Wir drehen.", 2.0]],
                         }
                     ],
                     "warnings": [

@@ -258,8 +258,7 @@ def search(
     kind, example = _example(server, text, image, frame, fast)
     body = scope | min_strength.fields(sort not in (None, SortOrder.SCORE)) | example
     body |= {"query": text or None, "exclude": exclude, "text_weight": text_weight}
-    body |= {"speaker": speaker} if speaker else {}
-    body |= frames_with(shown, any_person)
+    body |= frames_with(shown, any_person, speaker)
     shown_by = None if every else painter(pictures, server.out)
     _find(server, kind, body, paths, lambda found: print_frames(server.out, found, shown_by))
 

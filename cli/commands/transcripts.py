@@ -44,6 +44,20 @@ _MISSING = "It is not transcribed."
 PathsArgument = Annotated[
     list[str], typer.Argument(help="Media files, and folders of them; `-`: read them from stdin.")
 ]
+ToOption = Annotated[
+    Path, typer.Option("--to", help="Folder of this machine; made where there is none.")
+]
+CaptionsOption = Annotated[
+    bool, typer.Option("--captions", help="Cut srt and vtt into captions that can be read.")
+]
+SpeakersInFilesOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--speakers/--no-speakers",
+        help="Say who speaks, where that was told apart. Default: not in txt and srt.",
+        show_default=False,
+    ),
+]
 SpeakersOption = Annotated[
     bool,
     typer.Option(
@@ -127,23 +141,12 @@ def search(
 def export(
     server: Remote,
     paths: PathsArgument,
-    to: Annotated[
-        Path, typer.Option("--to", help="Folder of this machine; made where there is none.")
-    ],
+    to: ToOption,
     kind: Annotated[TranscriptFormat, typer.Option("--format", help="Of the files.")],
     cache: CacheOption = "",
-    captions: Annotated[
-        bool, typer.Option("--captions", help="Cut srt and vtt into captions that can be read.")
-    ] = False,
+    captions: CaptionsOption = False,
     timestamps: Annotated[bool, typer.Option(help="Times in txt, docx and pdf.")] = True,
-    speakers: Annotated[
-        bool | None,
-        typer.Option(
-            "--speakers/--no-speakers",
-            help="Say who speaks, where that was told apart. Default: not in txt and srt.",
-            show_default=False,
-        ),
-    ] = None,
+    speakers: SpeakersInFilesOption = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
 ) -> None:
     """Write the transcripts of files, one file each, into a folder."""

@@ -12,11 +12,11 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from shared.cache import cache_files, limits
+from shared.cache import limits
 from shared.cache.cache_dir import CacheDir
+from shared.cache.json_artefacts import decoded
 from shared.domain import Manifest, Stage
 from shared.errors import CacheError
-from shared.msgspec_decoding import UNDECODABLE
 
 AudioStreams = Literal["mix", "first", "each"]
 LONGEST_S = 10_000_000  # 115 days: a time beyond it is in another unit, or nonsense
@@ -161,20 +161,7 @@ def _decoded(
     wait_s: float = 0.0,
 ) -> T:
     path = cache.data_path(hash_str, manifest)
-    try:
-        with cache_files.opened(path, wait_s) as file:
-            found = decoder.decode(file.read(limits.TRANSCRIPT))
-    except FileNotFoundError as error:
-        raise CacheError(f"The file {path.name} is missing.") from error
-    except OSError as error:
-        raise CacheError(f"{path.name} cannot be read: {error.strerror}.") from error
-    except UNDECODABLE as error:
-        raise CacheError(f"{path.name} is damaged: {error}.") from error
-    if found.format > _FORMAT:
-        raise CacheError(
-            f"{path.name} has format {found.format}, this version of Rushes reads up to "
-            f"{_FORMAT}: update Rushes."
-        )
+    found = decoded(decoder, path, limits.TRANSCRIPT, _FORMAT, wait_s)
     for segment in found.segments:
         if not 0 <= segment.start <= segment.end <= LONGEST_S:
             raise CacheError(

@@ -155,6 +155,16 @@ def clock_of(stream: VideoStream) -> Clock:
     return Clock(stream.start_time or 0, stream.time_base or Fraction(1, 1000))
 
 
+def origin_of(container: InputContainer, sounds: list[AudioStream]) -> float:
+    """What the container's own clock shows at time 0, in seconds."""
+    pictures = shown_video_streams(container)
+    if pictures:
+        video = pictures[0]
+        return float((video.start_time or 0) * (video.time_base or 0))
+    starts = (s.start_time * (s.time_base or 0) for s in sounds if s.start_time is not None)
+    return float(min(starts, default=0))
+
+
 def duration_of(
     container: InputContainer, stream: VideoStream | AudioStream | None
 ) -> float | None:

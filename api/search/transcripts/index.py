@@ -15,14 +15,10 @@ from typing import NamedTuple, TypeVar
 from api.cache.caches import Caches
 from api.cache.lru import LruCache
 from api.cache.view import CacheView
+from api.search.transcripts.captions import CaptionIndex
 from api.search.transcripts.loader import TranscriptLoader
-from api.search.transcripts.log import (
-    IndexedTranscript,
-    Key,
-    LogDamaged,
-    TranscriptLog,
-    TranscriptSnapshot,
-)
+from api.search.transcripts.log import IndexedTranscript, Key, TranscriptLog, TranscriptSnapshot
+from api.search.transcripts.looking import forget_deleted, looked_through
 from api.search.transcripts.meanings import Meanings, Unsearchable
 from api.search.transcripts.passages import Stretches, find_passages, stretches_of
 from api.search.transcripts.query import (
@@ -33,7 +29,7 @@ from api.search.transcripts.query import (
     SpokenQuery,
 )
 from api.search.types import SkippedArtefact
-from api.search.write_lock import LOAD_WAIT_S, SEARCH_WAIT_S
+from api.search.write_lock import LOAD_WAIT_S
 from shared.cache import cache_files
 
 FoundT = TypeVar("FoundT")
@@ -58,6 +54,7 @@ class TranscriptIndex:
         self._pool = pool
         self._threads = threads
         self._loaders: LruCache[CacheView, _Loaded] = LruCache(caches.capacity)
+        self._captions = CaptionIndex(state, caches.capacity)
 
     def load(self, view: CacheView, *, look_for_more: bool) -> TranscriptReport:
         """Bring everything in a folder, opened thoroughly, up to date.
@@ -73,7 +70,7 @@ class TranscriptIndex:
                 reader = view.reader
                 list(reader.map(lambda hash_str: view.look_at([hash_str]), without))
         loader.bring_up(LOAD_WAIT_S, retry=True)
-        self._forget_deleted(loader, loader.snapshot().transcripts, LOAD_WAIT_S)
+        forget_deleted(loader, loader.snapshot().transcripts, LOAD_WAIT_S)
         files = {hash_str for hash_str, _ in loader.snapshot().transcripts}
         reasons = sorted(loader.unusable().items())
         return TranscriptReport(
@@ -87,7 +84,7 @@ class TranscriptIndex:
         loader.bring_up(LOAD_WAIT_S, retry=True)
         wanted = set(hashes)
         asked = [key for key in loader.snapshot().transcripts if key[0] in wanted]
-        self._forget_deleted(loader, asked, LOAD_WAIT_S)
+        forget_deleted(loader, asked, LOAD_WAIT_S)
         files = wanted & {hash_str for hash_str, _ in loader.snapshot().transcripts}
         reasons = sorted(loader.unusable().items())
         return TranscriptReport(
@@ -108,6 +105,7 @@ class TranscriptIndex:
         """Matches by file, in the order of `hashes` (None: all, by newest path), then by time.
 
         What is found by its meaning comes after what is found by its words, the likest first.
+        Captions that lie in the files are among the rest where the query wants them.
         Unless `is_located` their `path` is None: see `located`.
         """
         meanings = self._loaded(view).meanings
@@ -117,6 +115,8 @@ class TranscriptIndex:
             lambda found: {one.transcript.key for one in found},
         )  # fmt: skip
         hits = [one.hit for one in found]
+        if query.captions:
+            hits = self._captions.among(hits, view, query, hashes, choice)
         return self.located(view, hits) if is_located else hits
 
     def said_by(
@@ -127,7 +127,7 @@ class TranscriptIndex:
         hashes: Sequence[str] | None,
         choice: FileChoice = ALL_FILES,
     ) -> dict[str, Stretches]:
-        """When they speak, by the hash of the MediaFile; other parameters as in `search`."""
+        """When somebody speaks, by the hash of the MediaFile; the rest is as in `search`."""
         found = self._looked_through(
             view, model, hashes, choice, lambda _, files: stretches_of(files, speaker), set
         )
@@ -173,16 +173,11 @@ class TranscriptIndex:
     ) -> FoundT:
         """What is found in transcripts of which none is deleted, by the newest that is there."""
         loader = self._loader(view)
-        while True:
-            snapshot = loader.bring_up(SEARCH_WAIT_S, retry=False)
-            files = choice.of(loader.of_files(snapshot, hashes, model))
-            try:
-                found = find(snapshot, files)
-            except LogDamaged:
-                loader.start_over(SEARCH_WAIT_S)
-                continue
-            if not self._forget_deleted(loader, keys_of(found), SEARCH_WAIT_S):
-                return found
+
+        def find_in(snapshot: TranscriptSnapshot) -> FoundT:
+            return find(snapshot, choice.of(loader.of_files(snapshot, hashes, model)))
+
+        return looked_through(loader, find_in, keys_of)
 
     def _loader(self, view: CacheView) -> TranscriptLoader:
         return self._loaded(view).loader
@@ -196,15 +191,6 @@ class TranscriptIndex:
                 Meanings(self._pool, self._threads),
             ),
         )
-
-    def _forget_deleted(
-        self, loader: TranscriptLoader, keys: Collection[Key], wait_s: float
-    ) -> bool:
-        """Drop those of these transcripts that are in the folder no more; whether any was."""
-        deleted = loader.deleted(keys)
-        if deleted:
-            loader.remove(deleted, wait_s)
-        return bool(deleted)
 
 
 class _Loaded(NamedTuple):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from api.cache.view import CacheView
 from api.search.loader import Loader
@@ -27,6 +28,7 @@ from shared.domain import Manifest, Stage
 from shared.errors import CacheError
 from shared.opening import RootedPath
 
+ReadT = TypeVar("ReadT")
 _BESIDE = "/"  # between a transcript's data file and that of its speakers: in no file's name
 
 
@@ -123,7 +125,7 @@ class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, Tra
 
 
 def _has_voices(found: IndexedTranscript) -> bool:
-    """Whether it was read with the ids of its voices, or has none."""
+    """Whether a transcript was read with the ids of its voices, or has none."""
     return bool(found.voices or not found.speakers or _BESIDE not in found.file)
 
 
@@ -135,22 +137,36 @@ def answering(of_file: Iterable[IndexedTranscript], preferred: str) -> IndexedTr
 def _read(cache: CacheDir, key: Key, wait_s: float) -> _ReadTranscript | None:
     """A transcript, None where none is published. Raises CacheError, with the reason."""
     deadline = time.monotonic() + wait_s
-    path = _manifest_path(cache, key)
+
+    def read(manifest: Manifest) -> _ReadTranscript | None:
+        if manifest.model != key[1]:
+            return None
+        left = deadline - time.monotonic()
+        spoken, text, file = _text(cache, key[0], manifest, left)
+        left = deadline - time.monotonic()
+        rows, unread = _rows(cache, key[0], manifest, len(spoken.segments), left)
+        return _ReadTranscript(file, manifest.made_at, text, spoken.language, rows, unread)
+
+    return read_published(_manifest_path(cache, key), deadline, read)
+
+
+def read_published(
+    path: RootedPath, deadline: float, read: Callable[[Manifest], ReadT | None]
+) -> ReadT | None:
+    """What is read of the artefact of this manifest, None where none is published.
+
+    One that is replaced and collected meanwhile is read anew. Raises CacheError as `read` does.
+    """
     while True:
         manifest = cache_files.read_manifest(path, deadline - time.monotonic())
-        if manifest is None or manifest.model != key[1]:
+        if manifest is None:
             return None
         try:
-            left = deadline - time.monotonic()
-            spoken, text, file = _text(cache, key[0], manifest, left)
-            left = deadline - time.monotonic()
-            rows, unread = _rows(cache, key[0], manifest, len(spoken.segments), left)
-            return _ReadTranscript(file, manifest.made_at, text, spoken.language, rows, unread)
+            return read(manifest)
         except CacheError:
             now = cache_files.read_manifest(path)
             if now is None or now.file == manifest.file:
                 raise
-            # else replaced and collected meanwhile
 
 
 def _text(

@@ -56,7 +56,7 @@ class FoundPassage(NamedTuple):
 
     @property
     def hit(self) -> SpokenHit:
-        """The same as an answer needs it; its path is not known yet."""
+        """This passage as answers need it; where its file lies is not known yet."""
         first, start, end, text, speakers = self.passage
         speaker = next(iter(speakers)) if len(speakers) == 1 else None
         ids = {self.transcript.voice_of.get(label or "", 0) for label in speakers}

@@ -10,6 +10,7 @@ from api.search.paging.cursors import Key as SortKey
 from api.search.transcripts.folding import fold
 from api.search.transcripts.log import IndexedTranscript
 from api.search.types import VectorArray
+from shared.cache.captions import CaptionKind
 
 LONGEST_FUZZY = 200  # characters; time grows with the square of what is longer
 
@@ -30,7 +31,7 @@ class SpeakerChoice:
     voices: Mapping[str, Set[int]] = field(default_factory=dict)
 
     def labels(self, transcript: IndexedTranscript) -> Set[str]:
-        """What they are called in a transcript, folded; nothing where they do not speak in it."""
+        """Folded labels of these voices in a transcript; none where nobody of them speaks in it."""
         ours = self.voices.get(transcript.hash_str, ())
         named = {fold(label) for label, voice in transcript.voice_of.items() if voice in ours}
         return (named | {self.label}).intersection(transcript.speakers)
@@ -51,6 +52,7 @@ class SpokenQuery:
     max_results: int = 50
     vector: VectorArray | None = None
     per_file: int | None = None  # of what is found by its words, at most so many in each file
+    captions: bool = False  # whether those that lie in files are searched too, by their words
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ class SpokenHit:
 
     `number`: of the first one in its transcript. `speaker`: who says all of it, by label.
     `voices`: those who say it, none where anybody's is not known. `path`: see Hit.
-    `cosine`: how like the query it is, where it was found by what it means.
+    `cosine`: how like the query it is, where it was found by what it means. `kind`: None of what
+    was heard.
     """
 
     hash_str: str
@@ -95,6 +98,7 @@ class SpokenHit:
     matched_by: MatchedBy
     cosine: float | None = None
     voices: Set[int] = frozenset()
+    kind: CaptionKind | None = None
 
     @property
     def tier(self) -> int:

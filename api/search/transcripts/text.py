@@ -17,7 +17,10 @@ STREAM_BORDER = b"\n"
 
 
 class TranscriptLine(msgspec.Struct, frozen=True, array_like=True):
-    """A segment as answers show it; seconds on the container's clock."""
+    """A segment as answers show it; seconds on the container's clock.
+
+    `speaker`: of captions, of which nobody is known to speak, their kind.
+    """
 
     start: float
     end: float

@@ -29,7 +29,7 @@ def cache(caches: Path, media: Path, request: pytest.FixtureRequest) -> CacheDir
     return cache
 
 
-STAGES = set(Stage) - {Stage.SPEAKERS}  # of the file with everything
+STAGES = set(Stage) - {Stage.SPEAKERS, Stage.CAPTIONS}  # of the file with everything
 
 
 def delete(client: Client, cache: CacheDir, **body: Any) -> dict[str, Any]:

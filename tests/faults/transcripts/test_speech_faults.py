@@ -164,7 +164,7 @@ def test_a_killed_worker_loses_its_transcription_to_another_and_one_artefact_is_
     assert desk.wait_final(task_id).status is TaskState.COMPLETED
     assert transcripts(desk, file) == 1
     names = desk.artefacts()
-    assert len(names) == 2, names
+    assert len(names) == 4, "a transcript, captions, and their manifests"
     assert not [name for name in names if "tmp" in name]
 
 

@@ -122,7 +122,7 @@ def test_a_film_becomes_pictures_and_the_words_that_are_said_in_it(desk: Desk) -
     assert shown.task_id == record.task_id
     cache = CacheDir.open(desk.cache, create=False)
     stages = {m.stage for m in cache.manifests(hash_media(str(path)))}
-    assert stages == {Stage.FRAMES, Stage.VISUAL, Stage.TRANSCRIPT}
+    assert stages == {Stage.FRAMES, Stage.VISUAL, Stage.TRANSCRIPT, Stage.CAPTIONS}
     assert process.text().count("Item 0 done") == 1, "one Item for both"
 
 
@@ -133,7 +133,8 @@ def test_a_sound_file_gets_a_transcript_and_no_visual_artefact(shared: Desk) -> 
     assert (record.current, record.total, record.progress) == (1, 1, 100.0)
     assert texts(shared, path) == ["charlie delta."]
     cache = CacheDir.open(shared.cache, create=False)
-    assert [m.stage for m in cache.manifests(hash_media(str(path)))] == [Stage.TRANSCRIPT]
+    stages = {m.stage for m in cache.manifests(hash_media(str(path)))}
+    assert stages == {Stage.TRANSCRIPT, Stage.CAPTIONS}
     assert [seen.path for seen in catalogue.read_paths(cache.media_dir(hash_media(str(path))))] == [
         str(path)
     ]
@@ -252,7 +253,7 @@ def test_what_is_published_is_skipped_unless_something_else_is_asked_for(desk: D
     assert not made_anew(), "detect: what there is will do"
     assert made_anew(audio_streams="each")
     assert made_anew(force=True)
-    assert len([name for name in desk.artefacts() if name.startswith("manifest")]) == 1
+    assert len([name for name in desk.artefacts() if name.startswith("manifest.transcript")]) == 1
     counted = totals.by_name(desk.client.hgetall(totals.totals_key(INSTANCE)))
     assert counted["files", "audio", "done"] == counted["files", "audio", "skipped"] == 4
     assert counted["footage_ms", "audio"] == 4 * 6000

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cache import sentence_rows, speakers, transcripts
+from shared.cache import captions, sentence_rows, speakers, transcripts
 from shared.cache.cache_dir import CacheDir
+from shared.cache.captions import Captions, CaptionSegment, CaptionTrack
 from shared.cache.speakers import SpeakerTurns
 from shared.cache.transcripts import Segment, Transcript, Word
 from shared.domain import Manifest, Stage
@@ -87,3 +88,19 @@ def publish_for(cache: CacheDir, path: Path, *segments: Segment, **more: Any) ->
     found = path.stat()
     cache.remember_path(hash_str, str(path), found.st_size, found.st_mtime_ns)
     return hash_str
+
+
+def publish_captions(
+    cache: CacheDir, hash_str: str, *tracks: CaptionTrack, warnings: tuple[str, ...] = ()
+) -> Manifest:
+    """What lies in the file itself."""
+    with cache.draft(hash_str, Stage.CAPTIONS, "", "json", "1") as draft:
+        draft.file.write(captions.encode(Captions(tracks=tracks)))
+        rows = sum(len(track.segments) for track in tracks)
+        return draft.publish(rows=rows, warnings=warnings, made_at=time.time())
+
+
+def captioned(*cues: tuple[float, str, float], **more: Any) -> CaptionTrack:
+    """A track; subtitles unless `more` says otherwise."""
+    segments = tuple(CaptionSegment(*cue) for cue in cues)
+    return CaptionTrack(**{"kind": "subtitles", "segments": segments, **more})

@@ -1,6 +1,7 @@
 """The transcript artefact: what the speech model hears in a file, published when all was heard.
 
 Rows by which what is said is found by its meaning lie beside it, and who speaks comes with it.
+What captions a file holds is published with it, or alone where there is nothing to hear.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from workers.analysis.speech.meaning import rows_of
 from workers.analysis.speech.transcribing import Heard, SpeechNotUnderstood, transcribe
 from workers.analysis.speech.vocabulary import Vocabulary
 from workers.analysis.stage import share_done
+from workers.analysis.stages.captions import CaptionReading
 from workers.analysis.stages.speakers import SpeakerTelling
 from workers.context import Context
 from workers.media.budget import work_limit_s
@@ -65,6 +67,7 @@ class TranscriptStage:
         self._new_detector = new_detector
         self._embeds_sentences = embeds_sentences
         self._speakers = SpeakerTelling(context, spec)
+        self._captions = CaptionReading(context, spec)
         self._streams = cast(AudioStreams, spec.audio_streams)
         self._vocabulary: Vocabulary | None = None  # read when the first file needs it
         self._done = 0
@@ -80,9 +83,11 @@ class TranscriptStage:
             failure: MediaError | NotAllowed | None = None
             try:
                 file.find()
+                self._captions.read(file)
                 self._do(file)
             except (MediaError, NotAllowed) as error:
                 failure = error
+                self._captions.publish_of_failed(file)
                 log.info("The sound of %s failed: %s", file.entry.path, error.message)
             else:
                 heard.add(file.hash_str)
@@ -122,13 +127,13 @@ class TranscriptStage:
         """A transcript is there: only what an earlier version did not make of it is made."""
         misses_rows = self._embeds_sentences and sentence_rows.are_missing(known)
         if not (self._speakers.are_missing(file, known) or misses_rows):
-            file.keep()
+            self._captions.publish_alone(file)
             return
         try:
             transcript = transcripts.read(self._cache(), file.hash_str, known)
         except CacheError as error:  # who searches in it is told
             log.warning("%s: %s", file.entry.path, error.message)
-            file.keep()
+            self._captions.publish_alone(file)
             return
         self._show(file, transcript, known.warnings, known)
 
@@ -151,8 +156,9 @@ class TranscriptStage:
                 made_at = known.made_at if known else 0.0
                 publishers.append(partial(self._speakers.publish, file, found, made_at))
         if not publishers:
-            file.keep()
+            self._captions.publish_alone(file)
             return
+        publishers += self._captions.publishers()
         file.decoded(publishers, ExitStack(), [ProgressType.AUDIO])
         try:
             file.publish()

@@ -20,7 +20,7 @@ from shared.cache.transcripts import AudioStreams
 from shared.errors import MediaSilent, MediaUnreadable, MediaUnsupported
 from shared.opening import OpenedFile
 from workers.media.budget import overrun, plausible_sound
-from workers.media.containers import duration_of, open_container, shown_video_streams
+from workers.media.containers import duration_of, open_container, origin_of
 from workers.media.sound.clock import SoundClock
 from workers.media.sound.mixing import Mixer
 from workers.media.sound.tracks import RATE, Track
@@ -72,7 +72,7 @@ class SoundReader:
             default=None,
         )
         self._states_duration = self.duration_seconds is not None
-        self._origin = _origin(container, self._plausible)
+        self._origin = origin_of(container, self._plausible)
 
     def blocks(
         self, streams: AudioStreams, checkpoint: Callable[[], None] = lambda: None
@@ -229,13 +229,3 @@ def open_sound(file: OpenedFile) -> Iterator[SoundReader]:
         yield SoundReader(container)
     finally:
         container.close()
-
-
-def _origin(container: InputContainer, sounds: list[AudioStream]) -> float:
-    """What the container's own clock shows at time 0, in seconds."""
-    pictures = shown_video_streams(container)
-    if pictures:
-        video = pictures[0]
-        return float((video.start_time or 0) * (video.time_base or 0))
-    starts = (s.start_time * (s.time_base or 0) for s in sounds if s.start_time is not None)
-    return float(min(starts, default=0))

@@ -1,0 +1,183 @@
+"""Search in subtitles and captions that lie in files, among what was said in them.
+
+They have a log of their own, of the form of transcripts, which is made when somebody asks for them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from api.cache.lru import LruCache
+from api.cache.view import CacheView
+from api.search.loader import Loader
+from api.search.paging.cursors import Key as SortKey
+from api.search.transcripts.loader import read_published
+from api.search.transcripts.log import (
+    IndexedTranscript,
+    Key,
+    TranscriptLog,
+    TranscriptSnapshot,
+    TranscriptWriter,
+)
+from api.search.transcripts.looking import looked_through
+from api.search.transcripts.passages import FoundPassage, find_passages
+from api.search.transcripts.query import FileChoice, SpokenHit, SpokenQuery
+from api.search.transcripts.text import SearchText, pack
+from shared.cache import cache_files, captions
+from shared.cache.cache_dir import CacheDir
+from shared.cache.captions import CaptionKind, Captions
+from shared.cache.transcripts import SpokenSegment
+from shared.domain import Manifest, Stage
+from shared.opening import RootedPath
+
+_FOLDER = "captions"
+_NO_MODEL = ""
+_BEHIND = 1 << 32  # numbers of captions come after those of segments that were heard
+_Order = Callable[[str], SortKey]  # of MediaFiles, by their hash
+
+
+class CaptionIndex:
+    """Searches captions; one a process."""
+
+    def __init__(self, state: Path, capacity: int) -> None:
+        self._state = state
+        self._loaders: LruCache[CacheView, _CaptionLoader] = LruCache(capacity)
+
+    def among(
+        self,
+        hits: Sequence[SpokenHit],
+        view: CacheView,
+        query: SpokenQuery,
+        hashes: Sequence[str] | None,
+        choice: FileChoice,
+    ) -> list[SpokenHit]:
+        """Hits in what was said with those in captions among them; parameters as in `search`.
+
+        Nobody is known to speak in captions, and only their words are searched.
+        """
+        if query.mode == "semantic" or query.speaker is not None:
+            return list(hits)
+        order = _order(view, hashes, choice)
+        by_words = replace(query, vector=None)
+        found = looked_through(
+            self._loader(view),
+            lambda snapshot: find_passages(
+                _files(snapshot, hashes, choice, order), by_words, lambda *_: iter(())
+            ),
+            lambda found: {one.transcript.key for one in found},
+        )
+        return _merged(hits, [_hit(one) for one in found], query, order)
+
+    def _loader(self, view: CacheView) -> _CaptionLoader:
+        folder = self._state / view.key / _FOLDER
+        return self._loaders.get(
+            view, lambda: _CaptionLoader(view, TranscriptLog(folder), view.reader)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadCaptions:
+    file: str
+    made_at: float
+    text: SearchText
+
+
+class _CaptionLoader(Loader[Key, str, _ReadCaptions, TranscriptSnapshot, TranscriptWriter]):
+    """Loads the captions of files that hold any, each named by the hash of its MediaFile."""
+
+    read_at_once = 64
+
+    def _announced(self) -> Mapping[Key, str]:
+        found = self._view.captions.files()
+        return {(hash_str, _NO_MODEL): file for hash_str, file in found.items()}
+
+    def _correct(self, key: Key, source: str | None) -> None:
+        self._view.captions.correct(key[0], source)
+
+    def _held(self, snapshot: TranscriptSnapshot) -> Mapping[Key, str]:
+        return {key: found.file for key, found in snapshot.transcripts.items()}
+
+    def _read(self, key: Key, wait_s: float) -> _ReadCaptions | None:
+        deadline = time.monotonic() + wait_s
+
+        def read(manifest: Manifest) -> _ReadCaptions | None:
+            if not manifest.rows:
+                return None
+            left = deadline - time.monotonic()
+            found = captions.read(self._view.cache, key[0], manifest, left)
+            return _ReadCaptions(manifest.file, manifest.made_at, pack(_segments(found)))
+
+        return read_published(self._manifest_path(key), deadline, read)
+
+    def _source_of(self, content: _ReadCaptions) -> str:
+        return content.file
+
+    def _add(self, writer: TranscriptWriter, key: Key, content: _ReadCaptions) -> str | None:
+        writer.add(key, content.file, content.made_at, content.text)
+        return None
+
+    def _hash(self, key: Key) -> str:
+        return key[0]
+
+    def _manifest_path(self, key: Key) -> RootedPath:
+        return _manifest_path(self._view.cache, key[0])
+
+
+def _manifest_path(cache: CacheDir, hash_str: str) -> RootedPath:
+    return cache_files.manifest_path(cache.root, hash_str, Stage.CAPTIONS, _NO_MODEL)
+
+
+def _segments(found: Captions) -> Iterator[SpokenSegment]:
+    """What is read, each track as a stream of its own and the kind where a speaker would be."""
+    for number, track in enumerate(found.tracks):
+        for segment in track.segments:
+            yield SpokenSegment(segment.start, segment.end, segment.text, number, track.kind)
+
+
+def _hit(found: FoundPassage) -> SpokenHit:
+    hit = found.hit
+    kind = cast("CaptionKind | None", hit.speaker)
+    return replace(hit, kind=kind, speaker=None, number=_BEHIND + hit.number)
+
+
+def _order(view: CacheView, hashes: Sequence[str] | None, choice: FileChoice) -> _Order:
+    """The order of answers, as hits in what was said have it."""
+    if choice.key is not None:
+        return choice.key
+    if hashes is not None:
+        numbers = {hash_str: n for n, hash_str in reversed(list(enumerate(hashes)))}
+        return lambda hash_str: (numbers[hash_str],)
+    paths = view.newest_paths()
+    return lambda hash_str: (paths.get(hash_str, ""), hash_str)
+
+
+def _files(
+    snapshot: TranscriptSnapshot, hashes: Sequence[str] | None, choice: FileChoice, order: _Order
+) -> list[IndexedTranscript]:
+    asked = None if hashes is None else set(hashes)
+    files = [
+        found for found in snapshot.transcripts.values() if asked is None or found.hash_str in asked
+    ]
+    return choice.of(sorted(files, key=lambda found: order(found.hash_str)))
+
+
+def _merged(
+    heard: Sequence[SpokenHit], read: Sequence[SpokenHit], query: SpokenQuery, order: _Order
+) -> list[SpokenHit]:
+    """Hits of two searches, in the order of either, no more than the query wants."""
+    by_words = [hit for hit in heard if hit.cosine is None]
+    by_meaning = heard[len(by_words) :]
+    both = sorted((*by_words, *read), key=lambda hit: (hit.tier, order(hit.hash_str), hit.place))
+    counts: Counter[str] = Counter()
+    kept = []
+    for hit in itertools.chain(both, by_meaning):
+        counts[hit.hash_str] += 1
+        if query.per_file is None or counts[hit.hash_str] <= query.per_file:
+            kept.append(hit)
+    return kept[: query.max_results]

@@ -1,0 +1,38 @@
+"""Looking through a log of transcripts of which none is deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
+
+from api.search.loader import Loader
+from api.search.transcripts.log import Key, LogDamaged, TranscriptSnapshot, TranscriptWriter
+from api.search.write_lock import SEARCH_WAIT_S
+
+FoundT = TypeVar("FoundT")
+TextLoader = Loader[Key, str, Any, TranscriptSnapshot, TranscriptWriter]
+
+
+def looked_through(
+    loader: TextLoader,
+    find: Callable[[TranscriptSnapshot], FoundT],
+    keys_of: Callable[[FoundT], Collection[Key]],
+) -> FoundT:
+    """What is found in the newest that is there; a log that is damaged is made anew."""
+    while True:
+        snapshot = loader.bring_up(SEARCH_WAIT_S, retry=False)
+        try:
+            found = find(snapshot)
+        except LogDamaged:
+            loader.start_over(SEARCH_WAIT_S)
+            continue
+        if not forget_deleted(loader, keys_of(found), SEARCH_WAIT_S):
+            return found
+
+
+def forget_deleted(loader: TextLoader, keys: Collection[Key], wait_s: float) -> bool:
+    """Drop those of these transcripts that are in the folder no more; whether any was."""
+    deleted = loader.deleted(keys)
+    if deleted:
+        loader.remove(deleted, wait_s)
+    return bool(deleted)

@@ -1,0 +1,1 @@
+"""Words that a file holds already: subtitle tracks and closed captions."""

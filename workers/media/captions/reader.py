@@ -1,0 +1,140 @@
+"""Reads the captions of a media file in one pass, without decoding a picture."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import av.error
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Discard, Stream
+
+from shared.cache.captions import CaptionTrack
+from shared.opening import OpenedFile
+from workers.media.budget import ALWAYS_SEEN_S, longest_s
+from workers.media.captions import caption_data, subtitle_text
+from workers.media.captions.sources import (
+    CaptionSource,
+    CaptionTrackSource,
+    PictureSource,
+    TextSource,
+)
+from workers.media.captions.words import CaptionRoom
+from workers.media.containers import open_container, origin_of, shown_video_streams
+from workers.media.throttled_checkpoint import ThrottledCheckpoint
+
+MOST_STREAMS = 64
+LIMIT_S = 120.0  # for reading it,
+LIMIT_S_A_BYTE = 1e-6  # and on a slow share more
+_LINE21 = "eia_608"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCaptions:
+    """Tracks that have words, and what could not be read."""
+
+    tracks: tuple[CaptionTrack, ...]
+    warnings: tuple[str, ...]
+
+
+def read_captions(file: OpenedFile, checkpoint: Callable[[], None] = lambda: None) -> FoundCaptions:
+    """All captions that are text. What is damaged becomes a warning.
+
+    `checkpoint` is called about every 0.1 s; what it raises ends the reading. Raises
+    MediaUnreadable for a file that cannot be opened at all.
+    """
+    container = open_container(file)
+    try:
+        return _Reading(container, checkpoint).do()
+    finally:
+        container.close()
+
+
+class _Reading:
+    """One pass over an opened container."""
+
+    def __init__(self, container: InputContainer, checkpoint: Callable[[], None]) -> None:
+        self._container = container
+        self._checkpoint = ThrottledCheckpoint(checkpoint)
+        self._room = CaptionRoom(longest_s(container.size, ALWAYS_SEEN_S))
+        self._warnings: list[str] = []
+        self._sources = {source.stream.index: source for source in self._found_sources()}
+
+    def do(self) -> FoundCaptions:
+        for stream in self._container.streams:
+            if stream.index not in self._sources:
+                stream.discard = Discard.all
+        if self._sources:
+            self._read()
+        tracks = self._without_doubles()
+        for source in self._sources.values():
+            self._warnings += source.warnings()
+        if self._room.is_used_up:
+            self._warnings.append("It has more captions than any film; the last ones are left out.")
+        return FoundCaptions(tuple(tracks), tuple(self._warnings))
+
+    def _found_sources(self) -> Iterator[CaptionSource]:
+        container, room = self._container, self._room
+        origin = origin_of(container, list(container.streams.audio))
+        subtitles = container.streams.subtitles
+        if len(subtitles) > MOST_STREAMS:
+            self._warnings.append(f"Only the first {MOST_STREAMS} of its subtitle tracks are read.")
+        for stream in subtitles[:MOST_STREAMS]:
+            codec = stream.codec_context.codec.canonical_name if stream.codec_context else ""
+            if codec == _LINE21:
+                yield CaptionTrackSource(stream, origin, room)
+            elif codec in subtitle_text.CODECS:
+                yield TextSource(stream, origin, room)
+            elif not codec:
+                self._warnings.append(
+                    f"The subtitles in track {stream.index} are of a kind that is not known here."
+                )
+        for shown in shown_video_streams(container)[:1]:
+            if shown.codec_context and shown.codec.canonical_name in caption_data.CODECS:
+                yield PictureSource(shown, origin, room)
+
+    def _read(self) -> None:
+        until = time.monotonic() + LIMIT_S + self._container.size * LIMIT_S_A_BYTE
+        packets = self._packets()
+        while True:
+            self._checkpoint()
+            try:
+                packet = next(packets, None)
+            except (av.error.FFmpegError, OSError) as error:
+                words = getattr(error, "strerror", None) or error
+                self._warnings.append(f"Not all of its captions could be read: {words}.")
+                return
+            if packet is None or self._room.is_used_up:
+                return
+            if time.monotonic() > until:
+                self._warnings.append("Reading its captions took too long; the last ones are left.")
+                return
+            source = self._sources[packet.stream.index]
+            source.feed(packet)
+            if not source.is_needed:
+                source.stream.discard = Discard.all
+                if not any(one.is_needed for one in self._sources.values()):
+                    return
+
+    def _packets(self) -> Iterator[Packet[Stream]]:
+        demuxed = self._container.demux([source.stream for source in self._sources.values()])
+        while True:
+            try:
+                packet = next(demuxed, None)
+            except IndexError:  # PyAV, at the end of a file in which a stream appeared late
+                return
+            if packet is None:
+                return
+            yield packet
+
+    def _without_doubles(self) -> Iterator[CaptionTrack]:
+        """Tracks with words; what lies in a track and beside the pictures too is told once."""
+        told = set()
+        for source in self._sources.values():
+            for track in source.finish():
+                texts = tuple(segment.text for segment in track.segments)
+                if track.service is None or texts not in told:
+                    yield track
+                told.add(texts)

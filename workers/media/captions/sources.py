@@ -1,0 +1,193 @@
+"""Where captions come from in a container: each stream is read by its own means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import Protocol, cast
+
+import av.error
+from av.packet import Packet
+from av.stream import Stream
+from av.subtitles.stream import SubtitleStream
+
+from shared.cache.captions import CaptionTrack
+from workers.media.captions.caption_data import (
+    Pair,
+    is_b_picture,
+    pairs_beside_pictures,
+    pairs_of_triplets,
+)
+from workers.media.captions.line21 import Line21Field
+from workers.media.captions.shown_order import ShownOrder
+from workers.media.captions.subtitle_text import text_of
+from workers.media.captions.words import CaptionRoom, GrowingTrack, track_of
+
+LARGEST_EVENT = 65_536  # bytes of a packet of text; longer ones are no subtitles
+PEEK_S = 5.0  # of pictures that are looked through for captions beside them,
+PEEK_BYTES = 64_000_000  # and bytes
+_UNSTATED_S = 3.0  # how long a subtitle is shown that does not say so
+_PAIR = Fraction(1001, 30_000)  # seconds between two pairs of a field
+
+
+class CaptionSource(Protocol):
+    """A stream from which captions are read, packet by packet."""
+
+    stream: Stream
+    is_needed: bool  # whether more packets of it may tell anything
+
+    def feed(self, packet: Packet[Stream]) -> None:
+        """Take a packet, in the container's order. Raises nothing."""
+
+    def finish(self) -> Iterator[CaptionTrack]:
+        """Tracks that have words; no more packets come."""
+
+    def warnings(self) -> Iterator[str]:
+        """What could not be read of it."""
+
+
+class TextSource:
+    """A subtitle stream of text."""
+
+    is_needed = True
+
+    def __init__(self, stream: SubtitleStream, origin: float, room: CaptionRoom) -> None:
+        self.stream: Stream = stream
+        self._codec = stream.codec_context.codec.canonical_name
+        self._clock = _PacketClock(stream, origin)
+        self._track = GrowingTrack(track_of(stream), room)
+        self._broken = 0
+
+    def feed(self, packet: Packet[Stream]) -> None:
+        start = self._clock.seconds(packet)
+        if start is None:
+            return
+        if packet.size > LARGEST_EVENT:
+            self._broken += 1
+            return
+        try:
+            text = text_of(cast("Packet[SubtitleStream]", packet), self._codec)
+        except (av.error.FFmpegError, ValueError):
+            self._broken += 1
+            return
+        length = self._clock.length(packet) or _UNSTATED_S
+        self._track.add(start, text, start + length)
+
+    def finish(self) -> Iterator[CaptionTrack]:
+        if self._track.segments:
+            yield self._track.finished()
+
+    def warnings(self) -> Iterator[str]:
+        if self._broken:
+            track, count = self.stream.index, f"{self._broken:,}"
+            yield f"Subtitles of track {track} that could not be read: {count}."
+
+
+class _Services:
+    """The tracks CC1 to CC4 that the pairs of one stream tell."""
+
+    def __init__(self, stream: Stream, room: CaptionRoom) -> None:
+        self._tracks = [GrowingTrack(track_of(stream, f"CC{n}"), room) for n in range(1, 5)]
+        of_fields = zip(self._tracks[::2], self._tracks[1::2], strict=True)
+        self._fields = [Line21Field(first.add, second.add) for first, second in of_fields]
+        self._last_s = 0.0
+
+    def take(self, seconds: float, pairs: Iterable[Pair], most_s: float = 0.0) -> None:
+        """Pairs of one moment, or of the `most_s` after it, in which they come one by one."""
+        counts = [0, 0]
+        for field, first, second in pairs:
+            at = seconds + min(most_s, float(counts[field] * _PAIR))
+            counts[field] += 1
+            self._fields[field].take(at, first, second)
+        self.reach(seconds + most_s)
+
+    def reach(self, seconds: float) -> None:
+        """The film goes on until there."""
+        self._last_s = max(self._last_s, seconds)
+
+    def finish(self) -> Iterator[CaptionTrack]:
+        for field in self._fields:
+            field.finish(self._last_s)
+        told = [track for track in self._tracks if track.segments]
+        for track in told:
+            yield track.finished(has_language=len(told) == 1)
+
+
+class CaptionTrackSource:
+    """A track of CEA-608, as in QuickTime films."""
+
+    is_needed = True
+
+    def __init__(self, stream: Stream, origin: float, room: CaptionRoom) -> None:
+        self.stream = stream
+        self._clock = _PacketClock(stream, origin)
+        self._services = _Services(stream, room)
+
+    def feed(self, packet: Packet[Stream]) -> None:
+        start = self._clock.seconds(packet)
+        if start is not None and packet.size <= LARGEST_EVENT:
+            pairs = pairs_of_triplets(bytes(packet))
+            self._services.take(start, pairs, self._clock.length(packet))
+
+    def finish(self) -> Iterator[CaptionTrack]:
+        return self._services.finish()
+
+    def warnings(self) -> Iterator[str]:
+        return iter(())
+
+
+class PictureSource:
+    """Captions beside pictures; encoders put their place into every picture, or into none."""
+
+    def __init__(self, stream: Stream, origin: float, room: CaptionRoom) -> None:
+        self.stream = stream
+        self.is_needed = True
+        self._codec = stream.codec.canonical_name
+        self._clock = _PacketClock(stream, origin)
+        self._services = _Services(stream, room)
+        self._order = ShownOrder()
+        self._bytes = 0
+        self._has_place = False
+
+    def feed(self, packet: Packet[Stream]) -> None:
+        data, start = bytes(packet), self._clock.seconds(packet)
+        self._bytes += len(data)
+        pairs = pairs_beside_pictures(self._codec, data)
+        if pairs is not None:
+            self._has_place = True
+        elif not self._has_place:
+            is_late = start is not None and start > PEEK_S
+            self.is_needed = not is_late and self._bytes < PEEK_BYTES
+        if start is None:
+            return
+        self._services.reach(start)
+        if self._codec == "mpeg2video":
+            ready = self._order.by_kind(start, pairs or [], waits=not is_b_picture(data))
+        else:
+            ready = self._order.by_time(start, pairs or [])
+        for seconds, shown in ready:
+            self._services.take(seconds, shown)
+
+    def finish(self) -> Iterator[CaptionTrack]:
+        for seconds, pairs in self._order.rest():
+            self._services.take(seconds, pairs)
+        return self._services.finish()
+
+    def warnings(self) -> Iterator[str]:
+        return iter(())
+
+
+class _PacketClock:
+    """Times of packets of one stream, in seconds from the container's time 0 on."""
+
+    def __init__(self, stream: Stream, origin: float) -> None:
+        self._base = float(stream.time_base or 0)
+        self._origin = origin
+
+    def seconds(self, packet: Packet[Stream]) -> float | None:
+        """When a packet is shown; None if it does not say, or is the end of a stream."""
+        stamp = packet.dts if packet.pts is None else packet.pts
+        return None if stamp is None or not packet.size else stamp * self._base - self._origin
+
+    def length(self, packet: Packet[Stream]) -> float:
+        return (packet.duration or 0) * self._base
