@@ -79,7 +79,9 @@ def cluster_items(snapshot: CollectionSnapshot, has_voices: bool = False) -> lis
         for c in snapshot.clusters(has_voices)
     ]
     if has_voices:
-        counts, seconds = snapshot.state.voice_counts, snapshot.voice_seconds()
+        nobodys = len(snapshot.voices_in_order(NO_CLUSTER))
+        counts = {**snapshot.state.voice_counts, NO_CLUSTER: nobodys}
+        seconds = snapshot.voice_seconds()
         for item in items:
             if count := counts.get(int(item.cluster_id)):
                 item.voice_count = count

@@ -145,6 +145,7 @@ export const words = {
       offline: "offline",
       unnamed: (count: number) => several(count, "unnamed person", "unnamed people"),
       spokenBy: (name: string) => `said by ${name}`,
+      kinds: { subtitles: "in subtitles", captions: "in captions" },
       strength: { strong: "strong", fair: "fair", weak: "weak", none: "no match" },
       match: (strength: string) => `${strength} match`,
       by: { literal: "these words", fuzzy: "nearly these words", semantic: "by its meaning" },

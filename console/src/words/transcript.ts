@@ -17,7 +17,8 @@ export const says = {
 
   texts: "What is shown",
   heard: "What was heard",
-  track: (kind: string, language: string, title: string) => [TRACKS[kind] ?? kind, language, title].filter(Boolean).join(" · "),
+  track: (kind: string, language: string, ...more: string[]) =>
+    [TRACKS[kind] ?? kind, language && languageOf(language), ...more].filter(Boolean).join(" · "),
 
   speakers: "Who speaks",
   length,
@@ -39,3 +40,14 @@ export const says = {
 };
 
 const TRACKS: Record<string, string> = { subtitles: "Subtitles", captions: "Captions" };
+const languages = new Intl.DisplayNames("en", { type: "language" });
+
+/** In words where the file names it by a code. */
+function languageOf(stated: string): string {
+  try {
+    return languages.of(stated) ?? stated;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return stated;
+  }
+}

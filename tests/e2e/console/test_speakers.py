@@ -12,7 +12,7 @@ from tests.e2e.console.conftest import Library
 from tests.support.console.casting import UNNAMED, Casting
 from tests.support.console.editor import Editor
 from tests.support.console.looks import findings
-from tests.support.console.talk import TALK, talk_of_two
+from tests.support.console.talk import SUBTITLE, TALK, talk_of_two
 
 
 @pytest.fixture
@@ -71,6 +71,38 @@ def test_a_speaker_is_named_by_keys_and_found_by_search(
     expect(editor.wait_for_hit("Was he alone?")).to_contain_text("said by S2")
 
 
+def test_a_speaker_is_somebody_known_or_somebody_else(
+    editor: Editor, library: Library, cache_dir: Path
+) -> None:
+    page = editor.page
+    editor.open_file(cache_dir, library.shoot.kitchen)
+    speaker(editor, "S1").click()
+    page.get_by_role("dialog").get_by_role("combobox").fill("Ada")
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    speaker(editor, "S2").click()
+    page.get_by_role("button", name="This is somebody I know …").click()
+    known = page.get_by_role("dialog", name="Whose voice is S2?").get_by_role("combobox")
+    known.fill("Ada")
+    known.press("Enter")
+    expect(speaker(editor, "Ada")).to_have_count(2)
+    speaker(editor, "Ada").last.click()
+    page.get_by_role("button", name="Not Ada: somebody else").click()
+    expect(speaker(editor, "S2")).to_have_count(1)
+    editor.player.get_by_role("button", name="Undo").click()
+    expect(speaker(editor, "Ada")).to_have_count(2)
+
+
+def test_subtitles_of_the_file_are_read_and_found(
+    editor: Editor, library: Library, cache_dir: Path
+) -> None:
+    editor.open_file(cache_dir, library.shoot.kitchen)
+    editor.player.get_by_label("What is shown").select_option("Subtitles · German")
+    expect(editor.player.get_by_role("button", name=SUBTITLE)).to_be_visible()
+    editor.page.keyboard.press("Escape")
+    editor.search("“Leuchtturm”")
+    expect(editor.wait_for_hit(SUBTITLE)).to_contain_text("in subtitles")
+
+
 def test_a_face_and_a_voice_are_one_only_when_somebody_says_so(casting: Casting) -> None:
     page = casting.page
     section = page.get_by_role("region", name="Seen and heard together")
@@ -115,3 +147,10 @@ def test_a_voice_is_played_and_taken_out_of_a_person(casting: Casting, editor: E
     expect(voices.get_by_role("listitem")).to_have_count(1)
     page.keyboard.press("u")
     casting.told("The last change is taken back.")
+    page.get_by_role("link", name="All people").click()
+    casting.wait_for(UNNAMED, UNNAMED, UNNAMED)
+    casting.people.get_by_role("link", name=re.compile("1 voice$")).last.focus()
+    page.keyboard.press("Delete")
+    casting.told(re.compile("1 voice went to the voices of nobody"))
+    page.get_by_role("link", name="1 voice of nobody").click()
+    expect(page.get_by_role("list", name="Voices of").get_by_role("listitem")).to_have_count(1)

@@ -13,8 +13,10 @@ from tests.support.media.by_path import hash_media
 from tests.support.people.people_data import Seen, make_collection
 from tests.support.people.voice_groupings import voice_grouping
 from tests.support.search.talking import say
+from tests.support.search.transcribed import captioned, publish_captions
 
 TALK = "Talk"  # the collection
+SUBTITLE = "Haben Sie den Leuchtturm gesehen?"
 _FACES = (11, 12)  # ids of clusters
 _VOICES = (501, 502)
 _TURN_S = 6
@@ -37,6 +39,7 @@ def talk_of_two(folder: Path, film: Path) -> Path:
     starts = [n * _TURN_S for n in range(len(_LINES))]
     said = [(n % 2, start, _LINES[n], start + _TURN_S) for n, start in enumerate(starts)]
     manifest = say(cache, hash_str, *said, ids=(1, 2), doubtful=(_DOUBTFUL,))
+    publish_captions(cache, hash_str, captioned((0, SUBTITLE, 6), language="deu"))
     seen = [
         Seen(start + second, 2 + 4 * (n % 2), _FACES[n % 2])
         for n, start in enumerate(starts)

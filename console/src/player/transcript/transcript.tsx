@@ -46,13 +46,18 @@ function Content({ viewing }: { viewing: Viewing }) {
           onChange={(event) => (chosen.value = Number(event.currentTarget.value))}
         >
           <option value={-1}>{says.heard}</option>
-          {tracks.map(({ kind, language, title }, n) => (
+          {tracks.map(({ kind, language, title, service }, n) => (
             <option key={n} value={n}>
-              {says.track(kind, language ?? "", title ?? "")}
+              {says.track(kind, language ?? "", title ?? "", service ?? "")}
             </option>
           ))}
         </select>
       )}
+      {data?.caption_warnings?.map((one) => (
+        <p key={one} class="hint">
+          {one}
+        </p>
+      ))}
       {track ? <SegmentList key={shown} viewing={viewing} spoken={track} /> : <Heard viewing={viewing} spoken={data} />}
     </>
   );

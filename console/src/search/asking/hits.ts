@@ -18,6 +18,7 @@ export interface Hit {
   isOffline: boolean;
   said?: string;
   speaker?: string; // by name where there is one, else S1 and so on
+  kind?: Schemas["TranscriptMatch"]["kind"]; // left out: it was heard
   matchedBy?: Schemas["TranscriptMatchedBy"];
 }
 
@@ -45,7 +46,7 @@ export function seenHit(dir: string, match: Schemas["Match"], isRanked: boolean)
 
 export function saidHit(dir: string, match: Schemas["TranscriptMatch"]): Hit {
   return {
-    key: `${match.hash_str}-${match.start_seconds}`,
+    key: [match.hash_str, match.start_seconds, match.kind].filter((part) => part != null).join("-"),
     dir,
     path: match.media_path,
     at: match.start_seconds,
@@ -57,6 +58,7 @@ export function saidHit(dir: string, match: Schemas["TranscriptMatch"]): Hit {
     isOffline: match.online === false,
     said: match.text,
     speaker: match.speaker_name ?? match.speaker ?? undefined,
+    kind: match.kind ?? undefined,
     matchedBy: match.matched_by ?? undefined,
   };
 }

@@ -122,6 +122,7 @@ function spokenBody(query: Query): Omit<Schemas["SearchTranscriptBody"], "max_re
     query: query.said,
     speaker: query.speaker || undefined,
     mode: "auto",
+    captions: true,
     filters: filtersOf(query),
     sort: orderOf(query.filters.order),
   };

@@ -145,5 +145,6 @@ function nameOf(hit: Hit, name: string): string {
 
 function peopleOf(hit: Hit): string {
   const unnamed = hit.unnamed > 0 && says.unnamed(hit.unnamed);
-  return [hit.speaker && says.spokenBy(hit.speaker), ...hit.people, unnamed].filter(Boolean).join(", ");
+  const by = hit.speaker ? says.spokenBy(hit.speaker) : hit.kind && says.kinds[hit.kind];
+  return [by, ...hit.people, unnamed].filter(Boolean).join(", ");
 }
