@@ -25,12 +25,10 @@ EditId = Annotated[str, Meta(examples=["000000000012-9f3a01c7"])]
 
 
 VoiceCount = Annotated[
-    int,
-    Meta(
-        ge=0,
-        description="Voices of it, each one speaker of one file; with `voices`, where it has any.",
-        examples=[4],
-    ),
+    int, Meta(ge=0, description="Voices, each a speaker of one file, if any.", examples=[4])
+]
+VoiceSeconds = Annotated[
+    float, Meta(ge=0, description="How long these voices speak.", examples=[412.5])
 ]
 
 
@@ -67,13 +65,7 @@ class ClusterItem(Struct, kw_only=True, omit_defaults=True):
         | UnsetType
     ) = UNSET
     voice_count: VoiceCount | UnsetType = UNSET
-    voice_seconds: (
-        Annotated[
-            float,
-            Meta(ge=0, description="How long these voices speak, with `voices`.", examples=[412.5]),
-        ]
-        | UnsetType
-    ) = UNSET
+    voice_seconds: VoiceSeconds | UnsetType = UNSET
 
 
 Clusters = Annotated[

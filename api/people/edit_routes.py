@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from api.http.endpoint import Call, Endpoint
 from api.people.answers import ModifyAnswer, NamesAnswer
-from api.people.bodies import MOST_MOVED, ClusterId, ModifyBody, Move, NamesBody, OfEdit
+from api.people.bodies import ClusterId, NamesBody, OfEdit
 from api.people.editing import (
     AllFacesOf,
     FacesAndVoices,
@@ -18,6 +18,7 @@ from api.people.editing import (
     names_edit,
 )
 from api.people.meanwhile import checked_since, hindrance
+from api.people.modify_bodies import MOST_MOVED, ModifyBody, Move
 from api.people.routes import cluster_items
 from api.people.snapshot import CollectionSnapshot, with_state
 from api.services import Services

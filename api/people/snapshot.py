@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from api.people.frame_filter import FrameFilter
 from api.people.screen_times import ScreenTime, screen_times
+from api.people.voices.whose import voice_seconds
 from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import face_id, first_key, second_of, seconds_of
 from shared.errors import Missing
@@ -65,22 +66,15 @@ class CollectionSnapshot:
         ordered = sorted(counts, key=lambda number: (-counts[number], number))
         found = [Cluster(number, state.names.get(number), counts[number]) for number in ordered]
         if with_voices:
-            seconds = self.voice_seconds()
-            heard = sorted(
-                state.voice_counts.keys() - counts.keys(),
-                key=lambda number: (-seconds[number], number),
-            )
-            found += [Cluster(number, state.voice_names.get(number), 0) for number in heard]
-            is_heard = NO_CLUSTER in seconds
+            heard = [number for number in voice_seconds(state) if number not in counts]
+            is_heard = NO_CLUSTER in heard
+            found += [
+                Cluster(number, state.voice_names.get(number), 0)
+                for number in heard
+                if number != NO_CLUSTER
+            ]
         loose = len(self.clustering) - sum(counts.values())
         return [*found, Cluster(NO_CLUSTER, None, loose)] if loose or is_heard else found
-
-    def voice_seconds(self) -> dict[int, float]:
-        """How long each cluster with voices speaks."""
-        state, here = self.state, self.state.grouped_voices.is_there
-        ids, which = np.unique(state.voices[here], return_inverse=True)
-        seconds = np.bincount(which, state.grouped_voices.seconds[here], minlength=len(ids))
-        return dict(zip(ids.tolist(), seconds.tolist(), strict=True))
 
     def known(self, cluster_id: str | int, field_name: str) -> int:
         """The id of a request as a number. Raises Missing, naming the field."""
@@ -110,18 +104,6 @@ class CollectionSnapshot:
         else:
             faces = self.state.faces_of(set(roots))
         return faces[np.argsort(rank[self.clustering.media_of[faces]], kind="stable")]
-
-    def voices_in_order(self, root: int, after: int | None = None) -> NDArray[np.int32]:
-        """Voices of a cluster, or of nobody, those that speak longest first.
-
-        `after`: only what comes behind this voice, which may have moved elsewhere since.
-        """
-        seconds = self.state.grouped_voices.seconds
-        here = np.flatnonzero((self.state.voices == root) & self.state.grouped_voices.is_there)
-        if after is not None:
-            last = seconds[after]
-            here = here[(seconds[here] < last) | ((seconds[here] == last) & (here > after))]
-        return here[np.argsort(-seconds[here], kind="stable")].astype(np.int32)
 
     def frames_of(self, roots: Sequence[int]) -> FrameFilter:
         """Where faces of any of these clusters are to be seen."""

@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from api.http.answers import Count
+from api.people.answers import VoiceCount
 
 
 class NamedIn(Struct, kw_only=True, omit_defaults=True):
@@ -21,17 +22,7 @@ class NamedIn(Struct, kw_only=True, omit_defaults=True):
         list[str], Meta(description="Clusters of this name.", examples=[["418350733"]])
     ]
     face_count: Count
-    voice_count: (
-        Annotated[
-            int,
-            Meta(
-                ge=0,
-                description="Voices of them, each one speaker of one file; left out without any.",
-                examples=[4],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    voice_count: VoiceCount | UnsetType = UNSET
 
 
 class NamedPerson(Struct, kw_only=True):

@@ -39,7 +39,7 @@ class Proposing:
 
 
 class _KeptProposals:
-    """Those of one Collection. While one request finds them, others wait."""
+    """Proposals of one Collection. While one request finds them, others wait."""
 
     def __init__(self, turns: HeardTurns) -> None:
         self._turns = turns

@@ -13,6 +13,7 @@ from api.people.snapshot import CollectionSnapshot
 from api.people.voices.answers import Excerpt, FileSpeaker, FileSpeakers, VoiceItem, VoicePage
 from api.people.voices.bodies import FileVoicesBody, VoicesBody
 from api.people.voices.telling import ToldSpeakers
+from api.people.voices.whose import voices_in_order
 from api.quick_map import quick_map
 from api.services import Services
 from shared.cache.speakers import voice_id
@@ -31,7 +32,8 @@ def _voices(services: Services, body: VoicesBody) -> VoicePage:
     scope = Scope.of(services, body.cache_dir, None)
     snapshot = services.people.open(scope.cache(), body.cluster_job_name)
     last = None if body.after is None else _known_voice(snapshot, body.after)
-    found = snapshot.voices_in_order(snapshot.root(body.cluster_id, "cluster_id"), after=last)
+    root = snapshot.root(body.cluster_id, "cluster_id")
+    found = voices_in_order(snapshot.state, root, after=last)
     page = found[: body.limit]
     items = _items(scope, snapshot, page.tolist())
     return VoicePage(voices=items, next=items[-1].voice_id if len(found) > len(page) else UNSET)

@@ -59,7 +59,8 @@ class _Places(NamedTuple):
     def of(self, cluster: int) -> Ints:
         """Where one cluster is."""
         row = np.searchsorted(self.ids, cluster)
-        return self.at[slice(*np.searchsorted(self.rows, [row, row + 1]).tolist())]
+        first, end = np.searchsorted(self.rows, [row, row + 1]).tolist()
+        return self.at[first:end]
 
 
 def fits(
