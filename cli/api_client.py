@@ -55,6 +55,7 @@ class ApiClient:
         self._patience_s = patience_s
         # Hears once why a call has to wait, and the warnings of an answer.
         self.tell: Callable[[str], None] = lambda _: None
+        self.told: set[str] = set()  # warnings
         self._http = httpx.Client(
             base_url=f"{self.url}{_API}",
             headers={"User-Agent": _NAME, **({"X-License-Key": self._key} if self._key else {})},
@@ -93,7 +94,9 @@ class ApiClient:
             answer = self._answer(method, path, **how)
             if not answer.is_error:
                 for warning in json.loads(answer.headers.get("X-Rushes-Warnings", "[]")):
-                    self.tell(warning)
+                    if warning not in self.told:
+                        self.told.add(warning)
+                        self.tell(warning)
                 return answer
             refusal = _refusal(answer)
             is_in_vain = refusal.label == _NO_WORKER and time.monotonic() > no_worker_deadline

@@ -330,7 +330,8 @@ def _find(
     elif not server.out.document(answer):
         print_matches(found)
     for note in answer.get("notes", ()):
-        server.out.hint(note)
+        if note not in server.api.told:
+            server.out.hint(note)
     tell_coverage(server, kind, body, answer, is_empty=not found)
     if not found:
         raise typer.Exit(1)
