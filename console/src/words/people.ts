@@ -270,8 +270,8 @@ export const says = {
   proposals: {
     title: "Seen and heard together",
     hint: "A face and a voice that may be one person. Nothing is joined unless you say so; undo takes it back.",
-    ask: (spoken: number, files: number) =>
-      `Seen and heard together for ${length(spoken)} in ${several(files, "file")}: the same person?`,
+    ask: (spoken: number, files: number, isMore: boolean) =>
+      `Seen and heard together for ${length(spoken)} in ${several(files, "file")}${isMore ? " or more" : ""}: the same person?`,
     share: (share: number) => `That is ${Math.round(100 * share)} % of what the voice says.`,
     pair: (face: string, voice: string) => `${face} and ${voice}`,
     face: "Face:",

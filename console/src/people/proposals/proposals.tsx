@@ -14,6 +14,7 @@ import { hrefToPerson } from "../state/places";
 type Proposal = Schemas["ProposalItem"];
 
 const FIRST = 3; // shown until somebody asks for more
+const NAMED_FILES = 5; // at most, of a proposal
 /** Put off for as long as this window is open. */
 const later = signal<ReadonlySet<string>>(new Set());
 
@@ -105,30 +106,28 @@ function Item({ cast, proposal, onAnswer }: ItemProps) {
   return (
     <li>
       <div role="group" aria-label={names}>
-      <Face person={seen} />
-      <div>
-        <p>{say.ask(proposal.seconds_together, filesOf(proposal))}</p>
-        <p class="hint" title={paths.join("\n")}>
-          {say.face} {link(face, seen.name)} · {say.voice} {link(voice, heard.name, "&tab=voices")} · {say.share(proposal.share)}
-        </p>
-        <div class="choices">
-          <button type="button" class="primary" disabled={isChanging} onClick={() => void join()}>
-            {say.same}
-          </button>
-          <button type="button" disabled={isChanging} onClick={() => void part()}>
-            {say.different}
-          </button>
-          <button type="button" class="quiet" onClick={putOff}>
-            {say.later}
-          </button>
+        <Face person={seen} />
+        <div>
+          <p>{say.ask(proposal.seconds_together, paths.length, paths.length >= NAMED_FILES)}</p>
+          <p class="hint" title={paths.join("\n")}>
+            {say.face} {link(face, seen.name)} · {say.voice} {link(voice, heard.name, "&tab=voices")} · {say.share(proposal.share)}
+          </p>
+          <div class="choices">
+            <button type="button" class="primary" disabled={isChanging} onClick={() => void join()}>
+              {say.same}
+            </button>
+            <button type="button" disabled={isChanging} onClick={() => void part()}>
+              {say.different}
+            </button>
+            <button type="button" class="quiet" onClick={putOff}>
+              {say.later}
+            </button>
+          </div>
         </div>
-      </div>
       </div>
     </li>
   );
 }
-
-const filesOf = ({ media_paths }: Proposal): number => media_paths.length;
 
 const keyOf = (collection: string, { face_cluster_id: face, voice_cluster_id: voice }: Proposal): string =>
   [dir.peek(), collection, face, voice].join("\n");

@@ -8,7 +8,7 @@ import { Failure } from "../../parts/notice";
 import { PickPerson } from "../../people/dialogs/pick_person";
 import { NameField } from "../../people/naming/name_field";
 import { MergeNamed } from "../../people/naming/same_person";
-import { byId, casts, castsError, type Cluster, load, lookedAt } from "../../people/state/cast";
+import { byId, castsError, type Cluster, load, lookedAt } from "../../people/state/cast";
 import { isChanging, known, merge, move, namesOf } from "../../people/state/changes";
 import { hrefToPerson } from "../../people/state/places";
 import { words } from "../../words";
@@ -25,16 +25,17 @@ interface NamingProps {
 export function Naming(props: NamingProps) {
   const { speaker, onClose } = props;
   const { collection, cluster, name, isNamed } = speaker;
+  const isLoaded = useSignal(false);
   useEffect(() => {
     if (!collection) return;
     lookedAt.value = collection;
-    void load();
+    void load().finally(() => (isLoaded.value = true));
   }, []);
   const person = byId.value.get(cluster);
   if (cluster && person && lookedAt.value === collection) return <Known {...props} person={person} />;
   return (
     <Dialog title={isNamed ? says.who.titleNamed(name) : says.who.title(name)} onClose={onClose}>
-      <Unknown isLoaded={casts.value !== null && lookedAt.value === collection} cluster={cluster} />
+      <Unknown isLoaded={isLoaded.value} cluster={cluster} />
     </Dialog>
   );
 }

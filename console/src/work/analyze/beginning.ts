@@ -3,7 +3,7 @@ import { api, ask, type Schemas } from "../../api/client";
 import { may } from "../../api/session";
 import { work } from "../../words/work";
 import { libraries } from "./libraries";
-import type { Parts } from "./parts";
+import { type Parts, takesCollection } from "./parts";
 
 type Type = "video" | "audio" | "image";
 
@@ -51,7 +51,7 @@ function bodyOf(seen: string[], heard: string[], library: string, parts: Parts):
     transcription_jobs: heard.map((path) => ({ path, language: language.trim() || null })),
     speakers: speakers ? speakers === "yes" : undefined,
     face_media_paths: faces ? seen : [],
-    cluster_job_name: faces ? collection.trim() : undefined,
+    cluster_job_name: (takesCollection(parts) && collection.trim()) || undefined,
     on_busy: "queue", // what was begun before goes on
   };
 }

@@ -34,6 +34,11 @@ export function lacking({ pictures, speech, faces, collection }: Parts): string 
   return faces && !collection.trim() ? says.noCollection : "";
 }
 
+/** Faces need one; voices that are told apart can be named in one. */
+export function takesCollection({ faces, speech, speakers }: Parts): boolean {
+  return faces || (speech && speakers !== undefined && speakers !== "no");
+}
+
 export function PartsFields({ parts, library, onChange }: PartsFieldsProps) {
   const check = (name: "pictures" | "speech" | "faces") => (
     <label class="check">
@@ -58,7 +63,7 @@ export function PartsFields({ parts, library, onChange }: PartsFieldsProps) {
         </>
       )}
       {check("faces")}
-      {parts.faces && (
+      {takesCollection(parts) && (
         <Collection
           value={parts.collection}
           library={library}
