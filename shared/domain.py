@@ -117,6 +117,7 @@ class AnalyzeSpec(msgspec.Struct, frozen=True):
     vocabulary: tuple[str, ...] = ()  # words that may be said, the most relevant first
     people_of: str = ""  # the Collection whose people may be named; "": every one in the CacheDir
     renewed: tuple[str, ...] = ()  # hashes whose scenes are found anew, from their stored grid
+    speakers: bool | None = None  # tell them apart; None: as the worker is set
 
 
 class ReclusterSpec(msgspec.Struct, frozen=True):

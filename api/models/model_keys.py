@@ -50,15 +50,22 @@ def check_allowed(services: Services, kind: ModelKind, key: str, field: str) -> 
 
 def check_loadable(services: Services, spec: ModelSpec, field: str) -> None:
     """Raise BadInput for weights that nobody has; workers elsewhere may have their own."""
+    if why := why_not_loadable(services, spec):
+        raise BadInput(f"{field}: {why}")
+
+
+def why_not_loadable(services: Services, spec: ModelSpec) -> str:
+    """That nobody has its weights, and the cure; "" where somebody has them or may have them."""
     live = heartbeats.live(services.redis, services.settings.instance)
     if any(beat.host != socket.gethostname() for beat in live):
-        return
+        return ""
     is_loaded = any(s.model_key == spec.key for beat in live for s in beat.models.values())
-    if not is_loaded and not _is_downloaded(services, spec):
-        raise BadInput(
-            f"{field}: the weights of {spec.key} are not on this machine. Fetch them with "
-            f"`rushes models pull {spec.key}`."
-        )
+    if is_loaded or _is_downloaded(services, spec):
+        return ""
+    return (
+        f"the weights of {spec.key} are not on this machine. Fetch them with "
+        f"`rushes models pull {spec.key}`."
+    )
 
 
 def _is_downloaded(services: Services, spec: ModelSpec) -> bool:

@@ -12,7 +12,13 @@ from starlette.concurrency import run_in_threadpool
 from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call, Endpoint
 from api.http.errors import ScopeMissing
-from api.models.model_keys import check_allowed, check_loadable, known_model, wanted_key
+from api.models.model_keys import (
+    check_allowed,
+    check_loadable,
+    known_model,
+    wanted_key,
+    why_not_loadable,
+)
 from api.services import Services
 from api.tasks.acceptance import enqueue, note_accepted
 from api.tasks.answers import Accepted, CancelAnswer
@@ -23,6 +29,7 @@ from shared.domain import AnalyzeSpec, FileSpec, ModelKind, ProgressType, TaskKi
 from shared.errors import BadInput, Busy, Missing, RushesError
 from shared.ledger.analyze_items import Asked, analyze_items, works
 from shared.ledger.records import NewTask, OnBusy, Sender, StopResult
+from shared.models import voice_model
 from shared.models.languages import language_code, language_name
 from shared.models.vocabulary import checked_vocabulary, most_relevant
 from shared.people.names import checked_name
@@ -38,7 +45,17 @@ async def analyze(call: Call[AnalyzeBody]) -> Accepted:
         call.check(KeyScope.ADMIN)
     accepted = await run_in_threadpool(submit, call.services, call.body, call.sender)
     logs.task_id_var.set(accepted.task_id)
+    call.warnings.extend(await run_in_threadpool(_missed_speakers, call.services, call.body))
     return accepted
+
+
+def _missed_speakers(services: Services, body: AnalyzeBody) -> list[str]:
+    """Why the speakers that are wanted will not be told apart, where that is known before."""
+    asked = services.settings.speakers if body.speakers is None else body.speakers
+    if not (asked and body.transcription_jobs):
+        return []
+    why = why_not_loadable(services, voice_model.SPEC)
+    return [f"Speakers are not told apart: {why}"] if why else []
 
 
 def submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
@@ -53,6 +70,7 @@ def submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
         face_eps=body.face_eps,
         face_min_samples=body.face_min_samples,
         audio_streams=body.audio_streams or services.settings.audio_streams,
+        speakers=body.speakers,
         force=body.force,
         roots=services.paths.key_roots,
         vocabulary=most_relevant(given),

@@ -152,6 +152,18 @@ class AnalyzeBody(Keyed, kw_only=True):
         ]
         | None
     ) = None
+    speakers: (
+        Annotated[
+            bool,
+            Meta(
+                description="Tell apart who speaks, also in files whose words are known already: "
+                "these are not transcribed again. Left out: the setting RUSHES_SPEAKERS. Without "
+                "the model that this needs there are words alone, and a warning says so.",
+                examples=[True],
+            ),
+        ]
+        | None
+    ) = None
     vocabulary: Vocabulary = field(default_factory=list)
     force: Annotated[bool, Meta(description="Redo what is done already.")] = False
     on_busy: (

@@ -145,6 +145,7 @@ def _again(services: Services, failed: list[tuple[AnalyzeSpec, FileSpec]]) -> An
         speech_model_key=_first(spec.speech_model for spec in specs),
         face_model_key=_first(spec.face_model for spec in specs),
         audio_streams=first.audio_streams,  # type: ignore[arg-type]
+        speakers=first.speakers,
         vocabulary=list(_first(spec.vocabulary for spec in specs) or ()),
         force=first.force,
         on_busy="queue",

@@ -48,24 +48,37 @@ class Conversation:
 
 
 def conversation(
-    voices: Mapping[str, Pcm], seed: int, *, seconds: float = 120, longest_s: float = 20
+    voices: Mapping[str, Pcm],
+    seed: int,
+    *,
+    seconds: float = 120,
+    longest_s: float = 20,
+    together: float = 0,
 ) -> Conversation:
-    """Turns of 1 s to `longest_s`, each length as likely as twice it, pauses of up to 0.8 s."""
+    """Turns of 1 s to `longest_s`, each length as likely as twice it, pauses of up to 0.8 s.
+
+    `together`: the part of the turns that begin up to 2 s before the last one has ended.
+    """
     random = np.random.default_rng(seed)
     names = sorted(voices)
     loudness = {name: 10 ** (random.uniform(-3, 3) / 20) for name in names}
-    pieces: list[Pcm] = []
+    pcm = np.zeros(0, np.float32)
     turns: list[Turn] = []
     at, last = 0.0, ""
     while at < seconds or {turn.voice for turn in turns} != set(names):
         name = str(random.choice([other for other in names if other != last or len(names) == 1]))
         length = float(np.exp(random.uniform(0, np.log(longest_s))))
         said = _part(voices[name], length, random) * loudness[name]
-        pause = np.zeros(round(random.uniform(0, 0.8) * RATE), np.float32)
-        pieces += [said, pause]
-        turns.append(Turn(at, at + len(said) / RATE, name))
-        at, last = at + (len(said) + len(pause)) / RATE, name
-    pcm = np.concatenate(pieces)
+        pause = round(random.uniform(0, 0.8) * RATE)
+        first = round(at * RATE)
+        if together and random.random() < together:
+            earlier = turns[-1].start if turns else at
+            first -= round(min(random.uniform(0.5, 2), (at - earlier) / 2, length / 2) * RATE)
+        end = first + len(said)
+        pcm = np.pad(pcm, (0, max(end + pause - len(pcm), 0)))
+        pcm[first:end] += said
+        turns.append(Turn(first / RATE, end / RATE, name))
+        at, last = (end + pause) / RATE, name
     hiss = random.normal(size=len(pcm)) * _LEVEL / 1000
     return Conversation((pcm + hiss).astype(np.float32), tuple(turns), _words(pcm, turns, random))
 
@@ -113,7 +126,9 @@ def _words(pcm: Pcm, turns: Sequence[Turn], random: np.random.Generator) -> tupl
             times = np.linspace(first + begin, first + end, count + 1) / 100
             times += random.uniform(-_LOOSE_S, _LOOSE_S, len(times))
             times = np.maximum.accumulate(np.maximum(times, found[-1].end if found else 0))
-            found += [Word(float(a), float(b), "word", 0.9) for a, b in itertools.pairwise(times)]
+            found += [
+                Word(float(a), float(b), "word", 0.9) for a, b in itertools.pairwise(times) if b > a
+            ]
     return tuple(found)
 
 

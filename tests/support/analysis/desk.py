@@ -173,7 +173,7 @@ class Desk:
         def written() -> list[int]:
             return [int(line) for line in marker.read_text().split()] if marker.exists() else []
 
-        return wait_for(written, 30, f"a worker in the middle of a file; {self.logs()}")
+        return wait_for(written, 30, lambda: f"a worker in the middle of a file; {self.logs()}")
 
     def release(self) -> None:
         (self.folder / "release").touch()

@@ -5,7 +5,8 @@ loading) writes `marker`, then goes on only when `release` exists; like a native
 no stop.
 `invents`: text that the models add over the end of all they hear.
 `embeds_sentences`: the lite model is loaded, and embeds them. `tells_speakers`: the real network
-tells voices apart.
+tells voices apart, or where the following are told a fake one: `hold_voices`, the call of a file at
+which it holds as with `hold_at`; `dies_at_voices`, the call that kills the process.
 `stall_s`, `wide_s`: the stall timer's terms.
 """
 
@@ -15,6 +16,7 @@ import functools
 import itertools
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -31,14 +33,15 @@ from shared.models.specs import ModelSpec
 from shared.process import logs
 from shared.settings import Settings
 from tests.support.fake_models import FakeTranscriber, FakeVoiceDetector
+from tests.support.fake_voices import FakeVoices
 from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
 from workers.analysis.stages.thumbnails import ThumbnailStage
 from workers.analysis.stages.transcript import TranscriptStage
 from workers.analysis.stages.visual import VisualStage
 from workers.liveness import STALL_S, WIDE_STALL_S, StallTimer
-from workers.models.load import load_visual
-from workers.models.protocols import SAMPLE_RATE, SpokenWord, Utterance
+from workers.models.load import load_visual, load_voices
+from workers.models.protocols import SAMPLE_RATE, SpokenWord, Utterance, VoiceEmbedder
 from workers.worker import Work, Worker
 
 TOLD = json.loads(os.environ.get("TEST_SPEECH", "{}"))
@@ -46,8 +49,8 @@ _pause = threading.Event()
 _calls = itertools.count(1)
 
 
-def hold(call: int) -> None:
-    if call == TOLD.get("hold_at"):
+def hold(call: int, at: str = "hold_at") -> None:
+    if call == TOLD.get(at):
         with Path(TOLD["marker"]).open("a") as marker:
             marker.write(f"{os.getpid()}\n")
         while not Path(TOLD["release"]).exists():
@@ -87,6 +90,25 @@ def load_tones(_settings: Settings, spec: ModelSpec) -> SlowTranscriber:
     return SlowTranscriber(spec, mishears=mishear)
 
 
+class SlowVoices(FakeVoices):
+    """For one file."""
+
+    calls = 0
+
+    def embed(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.calls += 1
+        _pause.wait(TOLD.get("seconds", 0))
+        hold(self.calls, "hold_voices")
+        if self.calls == TOLD.get("dies_at_voices"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().embed(windows)
+
+
+def load_tones_apart(settings: Settings) -> VoiceEmbedder:
+    is_fake = TOLD.keys() & {"hold_voices", "dies_at_voices"}
+    return SlowVoices() if is_fake else load_voices(settings)
+
+
 def main() -> int:
     logs.configure("analysis-worker", "DEBUG", "text")
     run = functools.partial(
@@ -96,6 +118,7 @@ def main() -> int:
             TranscriptStage,
             new_detector=FakeVoiceDetector,
             embeds_sentences=TOLD.get("embeds_sentences", False),
+            load_voices=load_tones_apart,
         ),
     )
     worker = Worker(

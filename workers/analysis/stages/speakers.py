@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 from shared.cache import speakers
 from shared.cache.speakers import SpeakerTurns
@@ -12,6 +13,7 @@ from shared.domain import AnalyzeSpec, Manifest, Stage
 from shared.errors import CacheError, ModelError
 from shared.models import voice_model
 from shared.process import traces
+from shared.settings import Settings
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.speakers.diarizing import Diarizer
 from workers.analysis.speakers.lasting_ids import with_lasting_ids
@@ -19,7 +21,7 @@ from workers.context import Context
 from workers.media.budget import work_limit_s
 from workers.media.sound.sound_reader import open_sound
 from workers.models.load import load_voices
-from workers.models.protocols import SAMPLE_RATE
+from workers.models.protocols import SAMPLE_RATE, VoiceEmbedder
 
 log = logging.getLogger(__name__)
 
@@ -27,28 +29,38 @@ log = logging.getLogger(__name__)
 class SpeakerTelling:
     """Tells the speakers of transcripts of one Item apart, where that is wanted."""
 
-    def __init__(self, context: Context, spec: AnalyzeSpec) -> None:
+    def __init__(
+        self,
+        context: Context,
+        spec: AnalyzeSpec,
+        load: Callable[[Settings], VoiceEmbedder] = load_voices,
+    ) -> None:
         self._context = context
         self._spec = spec
-        self._is_wanted = context.settings.speakers
+        self._load = load
+        is_set = context.settings.speakers
+        self.are_wanted = is_set if spec.speakers is None else spec.speakers
 
     def are_missing(self, file: AnalyzedFile, transcript: Manifest) -> bool:
         """Whether a transcript that is there could have speakers, and has none made since."""
-        if not self._is_wanted or not transcript.rows:
+        if not self.are_wanted or not transcript.rows:
             return False
         found = file.published(Stage.SPEAKERS, transcript.model)
         return found is None or found.made_at < transcript.made_at
 
     @traces.stage("tell speakers")
-    def told(self, file: AnalyzedFile, transcript: Transcript) -> SpeakerTurns | None:
+    def told(
+        self, file: AnalyzedFile, transcript: Transcript, report: Callable[[float], None]
+    ) -> SpeakerTurns | None:
         """Who speaks when; None where nobody does, or it is not wanted, or cannot be told here.
 
-        Reads the sound once more: the words have to be known before. Raises as reading it does.
+        Reads the sound once more: the words have to be known before. `report` hears up to which
+        second it came. Raises as reading it does.
         """
-        if not self._is_wanted or not transcript.segments:
+        if not self.are_wanted or not transcript.segments:
             return None
         try:
-            voices = load_voices(self._context.settings)
+            voices = self._load(self._context.settings)
         except ModelError as error:  # the words are worth more than who says them
             log.warning("The speakers of this transcript are not told apart: %s", error.message)
             return None
@@ -60,6 +72,7 @@ class SpeakerTelling:
         ):
             for block in reader.blocks(transcript.audio_streams, context.checkpoint):
                 context.come_to(file.index, "the voices", block.start / SAMPLE_RATE)
+                report(block.start / SAMPLE_RATE)
                 diarizer.hear(block.stream, block.pcm)
             found, turns = diarizer.finish()
         context.counts["speakers"] += len(found)

@@ -29,6 +29,7 @@ from shared.models.speech_models import may_understand, speech_key
 from shared.paths import Roots
 from shared.people.collection import Collection
 from shared.process import traces
+from shared.settings import Settings
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.speech.meaning import rows_of
 from workers.analysis.speech.transcribing import Heard, SpeechNotUnderstood, transcribe
@@ -40,8 +41,8 @@ from workers.context import Context
 from workers.media.budget import work_limit_s
 from workers.media.probing.probe import probe
 from workers.media.sound.sound_reader import SoundBlock, SoundReader, open_sound
-from workers.models.load import load_detector
-from workers.models.protocols import SAMPLE_RATE, Transcriber, VoiceDetector
+from workers.models.load import load_detector, load_voices
+from workers.models.protocols import SAMPLE_RATE, Transcriber, VoiceDetector, VoiceEmbedder
 from workers.recluster.voice_upkeep import group_voices
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _READING = 0.1  # of the work on a file, the rest is for finding its words
+_TELLING = 0.1  # of the work on a file whose speakers are told apart, too
 
 
 class TranscriptStage:
@@ -61,12 +63,13 @@ class TranscriptStage:
         new_detector: Callable[[], VoiceDetector] = load_detector,
         *,
         embeds_sentences: bool = True,
+        load_voices: Callable[[Settings], VoiceEmbedder] = load_voices,
     ) -> None:
         self._context = context
         self._spec = spec
         self._new_detector = new_detector
         self._embeds_sentences = embeds_sentences
-        self._speakers = SpeakerTelling(context, spec)
+        self._speakers = SpeakerTelling(context, spec, load_voices)
         self._captions = CaptionReading(context, spec)
         self._streams = cast(AudioStreams, spec.audio_streams)
         self._vocabulary: Vocabulary | None = None  # read when the first file needs it
@@ -144,26 +147,44 @@ class TranscriptStage:
         warnings: tuple[str, ...],
         known: Manifest | None = None,
     ) -> None:
-        """Publish a transcript, its rows and who speaks; of a `known` one what is missing."""
-        publishers: list[Callable[[], None]] = []
+        """Publish a transcript and its rows, then who speaks; of a `known` one what is missing.
+
+        The words come first: what fails or dies while their speakers are told loses none of them.
+        """
+        made_at, is_kept = known.made_at if known else time.time(), False
         if known is None or sentence_rows.are_missing(known):
             rows = self._rows(transcript)
             if rows is not None or known is None:
-                publishers.append(partial(self._publish, file, transcript, rows, warnings, known))
+                self._make(file, partial(self._publish, file, transcript, rows, warnings, known))
+                is_kept = True
         if known is None or self._speakers.are_missing(file, known):
-            found = self._speakers.told(file, transcript)
+            report = partial(self._say_telling, file, transcript, 0 if known else 1 - _TELLING)
+            found = self._speakers.told(file, transcript, report)
             if found is not None:
-                made_at = known.made_at if known else 0.0
-                publishers.append(partial(self._speakers.publish, file, found, made_at))
-        if not publishers:
+                self._make(file, partial(self._speakers.publish, file, found, made_at))
+                is_kept = True
+        if not is_kept:
             self._captions.publish_alone(file)
-            return
-        publishers += self._captions.publishers()
+
+    def _make(self, file: AnalyzedFile, publisher: Callable[[], None]) -> None:
+        publishers = [publisher, *self._captions.publishers()]
         file.decoded(publishers, ExitStack(), [ProgressType.AUDIO])
         try:
             file.publish()
         finally:
             file.drop()
+
+    def _say_telling(
+        self, file: AnalyzedFile, transcript: Transcript, before: float, seconds: float
+    ) -> None:
+        """`before`: part of the work on the file that was done before speakers were told."""
+        share = before + (1 - before) * share_done(seconds, transcript.duration_seconds)
+        self._context.progress.report(
+            ProgressType.AUDIO,
+            self._done + share,
+            file.entry.client_path,
+            "Telling speakers apart.",
+        )
 
     def _rows(self, transcript: Transcript) -> sentence_rows.Rows | None:
         """Rows for search by meaning; None where there can be none here."""
@@ -243,6 +264,7 @@ class TranscriptStage:
             done = seconds
             context.progress.worked(ProgressType.AUDIO, done)
             share = share_done(_READING * came + (1 - _READING) * done, reader.duration_seconds)
+            share *= 1 - _TELLING if self._speakers.are_wanted else 1
             context.progress.report(ProgressType.AUDIO, self._done + share, file.entry.client_path)
 
         def call(function: Callable[[], T]) -> T:
