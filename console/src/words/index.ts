@@ -117,6 +117,7 @@ export const words = {
     coverage: {
       seen: (percent: string) => `${percent} % of this folder is analyzed`,
       said: (percent: string) => `${percent} % of this folder is transcribed`,
+      speakers: (files: number) => `who speaks is told in ${several(files, "file")}`,
       nothing: "This folder knows of no media yet",
       details: "What is missing",
       files: (files: number, hours: number) =>

@@ -27,7 +27,10 @@ export function SegmentList({ viewing, spoken, speakers, onAsk }: SegmentListPro
   const follows = useSignal(!isCalm());
   const segments = useMemo(() => segmentsOf(spoken), [spoken]);
   const shown = useComputed(() =>
-    segments.filter(({ text }) => !find.value || placesOf(text, find.value).length > 0),
+    segments.filter(({ text, speaker }) => {
+      const name = speakers?.get(speaker ?? "")?.name ?? "";
+      return !find.value || [text, name].some((each) => placesOf(each, find.value).length > 0);
+    }),
   );
   const current = useComputed(() => segments[spokenAt(segments, playing.time.value)]);
   return (

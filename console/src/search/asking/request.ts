@@ -51,8 +51,9 @@ export async function pageOf(asked: Asked, cursor: string, signal: AbortSignal):
 
 /** How much of the folder is analyzed, by asking for next to nothing. */
 export async function coverageOf(asked: Asked, signal: AbortSignal): Promise<Schemas["Coverage"]> {
-  const { dir, said } = asked.query;
-  const body = { cache_dir: dir, query: said || words.search.anything, max_results: 1, coverage: true };
+  const { dir, said, speaker } = asked.query;
+  const query = said || words.search.anything;
+  const body = { cache_dir: dir, query, speaker: speaker || undefined, max_results: 1, coverage: true };
   const found = isSpokenOnly(asked)
     ? await answerOf(api.POST("/search/transcript", { body, signal }))
     : await answerOf(api.POST("/search/text", { body: { ...body, images: false }, signal }));
