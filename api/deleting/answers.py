@@ -96,7 +96,12 @@ class PersonDeleted(Struct, kw_only=True):
     faces: Annotated[int, Meta(ge=0, description="Faces, with their vectors and pictures.")]
     voices: (
         Annotated[
-            int, Meta(ge=1, description="Voices, with their vectors; left out where none is heard.")
+            int,
+            Meta(
+                ge=1,
+                description="Voices, with their vectors; left out where none is heard.",
+                examples=[2],
+            ),
         ]
         | UnsetType
     ) = UNSET

@@ -158,7 +158,13 @@ def _move(move: FaceMove, faces: Set[str], voices: Set[str]) -> FaceMove | None:
         sources = tuple(move.sources[n] for n in stays)
     else:
         sources = move.sources if len(move.sources) == 1 else ()
-    return FaceMove(others, move.target, move.is_new, sources, heard)
+    return msgspec.structs.replace(
+        move,
+        face_ids=others,
+        sources=sources,
+        voice_ids=heard,
+        voice_sources=move.voice_sources if heard else (),
+    )
 
 
 def faces_of_person(faces: Clustering | Memory, person: PersonFaces) -> NDArray[np.bool_]:

@@ -310,7 +310,10 @@ class EditItem(Struct, kw_only=True, omit_defaults=True):
     apart: (
         Annotated[
             list[DoneParting],
-            Meta(description="Clusters told apart; left out where none were."),
+            Meta(
+                description="Clusters told apart; left out where none were.",
+                examples=[[{"cluster_ids": ["7", "9"]}]],
+            ),
         ]
         | UnsetType
     ) = UNSET

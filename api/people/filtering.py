@@ -13,6 +13,7 @@ from api.people.people import People
 from api.people.snapshot import CollectionSnapshot
 from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, Missing
+from shared.people.names import spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,19 @@ def _unknown(people: People, cache: CacheDir, person: Person) -> str | None:
     where = f"the collection {person.collection!r}"
     if snapshot is None:
         return f"There is no {where.removeprefix('the ')} in this cache folder."
+    state = snapshot.state
     if person.cluster_id is None:
-        is_known = bool(snapshot.state.ids_named(person.name or ""))
-        return None if is_known else f"Nobody is named {person.name!r} in {where}."
+        if state.ids_named(person.name or ""):
+            return None
+        if spoken(person.name or "") in map(spoken, state.voice_names.values()):
+            return f"{person.name!r} is only heard in {where}: no face has the name."
+        return f"Nobody is named {person.name!r} in {where}."
     try:
-        snapshot.root(person.cluster_id, "cluster_id")
+        root = snapshot.root(person.cluster_id, "cluster_id")
     except Missing:
         return f"There is no cluster {person.cluster_id} in {where}."
+    if root in state.voice_counts and root not in state.counts:
+        return f"The cluster {person.cluster_id} in {where} is a voice: it has no face."
     return None
 
 

@@ -87,7 +87,8 @@ def fits(
 def _once(values: Ints) -> Ints:
     """Each value once, ascending. np.unique hashes, which takes far longer."""
     values = np.sort(values, kind="stable")  # quick where much is in order
-    return values[np.append(True, values[1:] != values[:-1])[: len(values)]]
+    is_new: NDArray[np.bool_] = np.append(True, values[1:] != values[:-1])[: len(values)]
+    return values[is_new]
 
 
 def _places(presence: Presence, spoken: Ints) -> _Places:

@@ -20,6 +20,8 @@ ENDPOINTS = [
     ("POST", "/faces/clusters/faces", {}),
     ("PUT", "/faces/clusters/names", {"assignments": [{"cluster_id": str(ADA), "name": "Ada"}]}),
     ("POST", "/faces/clusters/modify", {"merges": [MERGE]}),
+    ("POST", "/faces/clusters/voices", {"cluster_id": str(ADA)}),
+    ("GET", "/faces/proposals", {}),
     ("POST", "/faces/recluster", {}),
     ("GET", "/faces/edits", {}),
     ("POST", "/faces/edits/undo", {}),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api.people.filtering import Person, unknown
 from api.people.people import People
 from api.people.voices.speaking import SpokenPerson
 from shared.domain import Stage
@@ -18,6 +20,7 @@ from tests.support.people.voices_desk import (
     voice,
     with_voices,
 )
+from tests.support.stack import Stack
 
 TOM, UMA = 70_001, 70_002  # voices only
 TALKS: dict[str, Sequence[Talk]] = {
@@ -86,6 +89,8 @@ def test_who_speaks_in_a_file_can_be_named_from_there(talking: PeopleDesk) -> No
     talking.name(_70001="Tom")
     assert speakers(talking, "a.mp4") == [("S1", str(TOM), "Tom"), ("S2", str(UMA), None)]
     add_voices(talking.cache, "Season 2", {talking.hash_of("b.mp4"): TALKS["b.mp4"]})
+    (uma,) = talking.job(cluster_job_name="Season 2", voices="true")["clusters"]
+    assert (uma["face_count"], uma["voice_count"]) == (0, 1), "a collection without faces"
     path = str(talking.media["a.mp4"])
     body = {**talking.body, "cluster_job_name": "Season 2", "media_path": path}
     found = talking.client.ok("/faces/voices/of", **body)["speakers"]
@@ -189,6 +194,30 @@ def test_a_voice_that_has_a_name_counts_among_everybody(talking: PeopleDesk) -> 
     (ada,), (uma,) = (person["collections"] for person in found)
     assert "voice_count" not in ada
     assert (uma["cluster_ids"], uma["face_count"], uma["voice_count"]) == ([str(UMA)], 0, 2)
+
+
+def test_a_filter_of_people_says_that_somebody_is_only_heard(talking: PeopleDesk) -> None:
+    talking.name(_70001="Tom", _1001="Ada")
+    persons = [Person(NAME, "TOM"), Person(NAME, cluster_id=UMA), Person(NAME, "Ada")]
+    assert unknown(People(), talking.cache, persons) == [
+        f"'TOM' is only heard in the collection {NAME!r}: no face has the name.",
+        f"The cluster {UMA} in the collection {NAME!r} is a voice: it has no face.",
+    ]
+
+
+def test_a_key_with_roots_hears_of_no_file_outside(
+    talking: PeopleDesk, api_stack: Stack, media: Path
+) -> None:
+    roots = [talking.body["cache_dir"], str(media / "elsewhere")]
+    made = talking.client.http.post("/keys", json={"roots": roots}).json()
+    guest = PeopleDesk(api_stack.client(key=made["license_key"]), talking.cache, talking.media)
+    (tom,) = voices(guest, TOM)["voices"]
+    faces = guest.faces(cluster_id=str(ADA))
+    assert tom["media_path"] == faces[0]["media_path"], "what faces tell of a file, voices tell"
+    path = str(talking.media["a.mp4"])
+    refused = guest.client.post("/faces/voices/of", **talking.body, media_path=path)
+    assert refused.status_code == 403
+    assert "media_path" in refused.json()["message"]
 
 
 def test_files_that_cannot_be_read_any_more_are_left_out(talking: PeopleDesk) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from api.deleting.person_groups import without_mention
 from api.people.editing import AllFacesOf, FacesAndVoices, modify_edit, names_edit
 from api.people.meanwhile import checked_since
 from shared.errors import BadInput, EditedMeanwhile, Missing
@@ -115,3 +116,12 @@ def test_only_who_touches_the_same_is_hindered(theirs: NewEdit, mine: NewEdit, s
         return
     with pytest.raises(EditedMeanwhile, match=f"^Meanwhile .*{said}"):
         checked_since(state, "", lambda _: mine)
+
+
+def test_a_deleted_persons_voices_go_from_moves_and_nothing_else_does() -> None:
+    both = modify_edit(EMPTY, moves=[(FacesAndVoices(FACE[:1], VOICE[:2]), BO)], apart=[(ADA, UMA)])
+    assert without_mention(both, frozenset(), (), (), frozenset(VOICE[2:])) is both
+    left = without_mention(both, frozenset(), (), (), frozenset(VOICE[:1]))
+    assert isinstance(left, Modify)
+    assert (left.apart, left.moves[0].face_ids) == (both.apart, both.moves[0].face_ids)
+    assert left.moves[0].voice_ids == (VOICE[1],)
