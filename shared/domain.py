@@ -115,7 +115,9 @@ class AnalyzeSpec(msgspec.Struct, frozen=True):
     last_second: int | None = None
     roots: tuple[str, ...] | None = None  # in which its paths must lie, of the licence key
     vocabulary: tuple[str, ...] = ()  # words that may be said, the most relevant first
-    people_of: str = ""  # the Collection whose people may be named; "": every one in the CacheDir
+    # The Collection that receives the voices, and whose people may be named; "": none receives
+    # them, and every one's people may.
+    people_of: str = ""
     renewed: tuple[str, ...] = ()  # hashes whose scenes are found anew, from their stored grid
     speakers: bool | None = None  # tell them apart; None: as the worker is set
 

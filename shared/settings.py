@@ -160,7 +160,9 @@ class Settings:
         "to mark doubtful words. Unset: they are marked by how sure the first model was.",
     )
     speakers: bool = _setting(
-        False, "on or off: tell apart who speaks in what is transcribed from now on."
+        True,
+        "on or off: tell apart who speaks in what is transcribed from now on. Requests may say "
+        "otherwise.",
     )
     audio_streams: str = _setting(
         "mix",

@@ -185,7 +185,7 @@ ENDPOINTS = (
         description="All results of `media_paths`, those of `model_key` in the whole cache folder, "
         "or of that model in these files. Media files are never touched. Nothing is deleted "
         "unless `dry_run` is false; then it can be undone for 24 hours, until the data files "
-        "are collected. Faces leave their collections when those are grouped anew.",
+        "are collected. Faces and voices leave their collections when those are grouped anew.",
         body=DeleteDataBody,
         answer=DataDeleted,
         errors={

@@ -178,20 +178,7 @@ def delete_person(
     for hash_str in deletion.voices:
         go_on()
         damaged += delete_voices(cache, voices, hash_str, is_over)
-    for _ in range(_TRIES):
-        for snapshot in snapshots():
-            go_on()
-            _forget(cache, snapshot, person, voices, deletion)
-        left = [snapshot for snapshot in snapshots() if _is_in(snapshot, person, voices)]
-        if not left:
-            break
-    else:
-        is_seen = any(faces_of_person(snapshot.clustering, person).any() for snapshot in left)
-        what = "faces" if is_seen else "speech"
-        raise Busy(
-            f"Workers go on grouping these {'faces' if is_seen else 'voices'}. Ask again once no "
-            f"analysis of {what} runs."
-        )
+    _leave_groupings(cache, deletion, (person, voices), snapshots, go_on)
     with (
         cache_files.clear_errors(cache.root),
         cache_files.folder(cache.root / DELETIONS) as records,
@@ -199,6 +186,28 @@ def delete_person(
         records.remove(_RECORD)
         records.sync()
     return damaged
+
+
+def _leave_groupings(
+    cache: CacheDir,
+    deletion: PersonDeletion,
+    who: tuple[PersonFaces, PersonVoices],
+    snapshots: Callable[[], Sequence[CollectionSnapshot]],
+    go_on: Callable[[], None],
+) -> None:
+    """Take the person out of all collections. Raises Busy while workers bring them back."""
+    for _ in range(_TRIES):
+        for snapshot in snapshots():
+            go_on()
+            _forget(cache, snapshot, *who, deletion)
+        left = [snapshot for snapshot in snapshots() if _is_in(snapshot, *who)]
+        if not left:
+            return
+    is_seen = any(faces_of_person(snapshot.clustering, who[0]).any() for snapshot in left)
+    raise Busy(
+        f"Workers go on grouping these {'faces' if is_seen else 'voices'}. Ask again once no "
+        f"analysis of {'faces' if is_seen else 'speech'} runs."
+    )
 
 
 def _write_down(cache: CacheDir, deletion: PersonDeletion) -> None:

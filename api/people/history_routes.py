@@ -18,6 +18,7 @@ from api.people.snapshot import CollectionSnapshot
 from api.services import Services
 from shared.errors import BadInput, EditedMeanwhile, Missing
 from shared.people import edits as kinds
+from shared.people.state import report
 from shared.rights import KeyScope
 
 MOST_EDITS = 100_000  # of one answer, where a number is given
@@ -36,7 +37,7 @@ def _edits(
     services: Services, cache_dir: str, name: str, limit: int | None, is_brief: bool
 ) -> Edits:
     cache = services.caches.cache(services.paths.cache(cache_dir))
-    found = services.people.open(cache, name).state.report()
+    found = report(services.people.open(cache, name).state)
     shown = found if limit is None else found[-limit:]
     return Edits(edits=[_edit_item(*entry, is_brief) for entry in shown])
 

@@ -52,8 +52,8 @@ async def analyze(call: Call[AnalyzeBody]) -> Accepted:
 def _missed_speakers(services: Services, body: AnalyzeBody) -> list[str]:
     """Why the speakers that are wanted will not be told apart, where that is known before."""
     asked = services.settings.speakers if body.speakers is None else body.speakers
-    if not (asked and body.transcription_jobs):
-        return []
+    if not (asked and body.transcription_jobs) or no_worker(services, TaskKind.ANALYZE):
+        return []  # a worker that is yet to come may have what it takes
     why = why_not_loadable(services, voice_model.SPEC)
     return [f"Speakers are not told apart: {why}"] if why else []
 

@@ -230,6 +230,19 @@ class Transcription(Struct, kw_only=True, omit_defaults=True):
         ]
         | None
     ) = None
+    speaker_warnings: (
+        Annotated[
+            list[str],
+            Meta(
+                description="With `speakers`: why those of the whole file are in doubt; left out "
+                "where they are not.",
+                examples=[
+                    ["Somebody speaks for 0.4 s in all: too little to tell how many there are."]
+                ],
+            ),
+        ]
+        | None
+    ) = None
     warnings: (
         Annotated[
             list[TranscriptWarning],

@@ -176,6 +176,7 @@ def _by_speaker(
         for number, speaker in enumerate(said_by.speakers)
     ]
     names = {voice.speaker: voice.name for voice in voices}
+    answer.speaker_warnings = list(said_by.warnings) or None
     answer.speakers = [part.segment.speaker for part in parts]
     answer.doubtful_speakers = [part.is_doubtful for part in parts]
     answer.speaker_names = [names.get(part.segment.speaker or "") for part in parts]

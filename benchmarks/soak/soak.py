@@ -56,7 +56,7 @@ def soak(folder: Path, seconds: float, seed: int) -> Result:
         load.start()
         try:
             kills = _kill(up, random.Random(seed), time.monotonic() + seconds)
-            time.sleep(MOST_S)
+            _wait_for_work(load, kills)
         finally:
             load.stop()
         _wait_for_ingestion(load)
@@ -101,6 +101,16 @@ def _kill(up: Up, chance: random.Random, until: float) -> list[tuple[str, float]
             os.kill(pid, signal.SIGKILL)
             kills.append((kind, time.monotonic()))
     return kills
+
+
+def _wait_for_work(load: Load, kills: list[tuple[str, float]]) -> None:
+    """Until all that was killed has worked, or has had its time."""
+
+    def has_worked() -> bool:
+        return all(_gap(load.notes.done[KINDS[kind][0]], at) < MOST_S for kind, at in kills)
+
+    with contextlib.suppress(AssertionError):
+        wait_for(has_worked, MOST_S, "work of all that was killed", every_s=0.5)
 
 
 def _pid(up: Up, name: str) -> int:

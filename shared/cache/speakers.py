@@ -50,6 +50,7 @@ class SpeakerTurns(msgspec.Struct, frozen=True, kw_only=True):
     model: str  # of voices
     speakers: tuple[Speaker, ...]
     turns: tuple[SpeakerTurn, ...]
+    warnings: tuple[str, ...] = ()  # what is in doubt of all of it
     format: int = _FORMAT
 
 
@@ -70,7 +71,7 @@ def parse_voice_id(text: str) -> tuple[str, int]:
 
 
 def with_ids(hash_str: str, found: SpeakerTurns, taken: Iterable[int] = ()) -> SpeakerTurns:
-    """The same, with an id for each speaker that has none: by where the first turn begins."""
+    """Who speaks when, with an id for each speaker without one: by where the first turn begins."""
     used = {*taken, *(speaker.id for speaker in found.speakers)}
     starts: dict[int, float] = {}
     for turn in found.turns:
@@ -96,10 +97,16 @@ def find(cache: CacheDir, hash_str: str, transcript: Manifest) -> Manifest | Non
     return found if found is not None and found.made_at >= transcript.made_at else None
 
 
-def newest(cache: CacheDir, hash_str: str) -> Manifest | None:
-    """Manifest of the speakers of a file that were told last, by the words of whatever model."""
-    told = [found for found in cache.manifests(hash_str) if found.stage is Stage.SPEAKERS]
-    return max(told, key=lambda found: (found.made_at, found.file), default=None)
+def newest(cache: CacheDir, hash_str: str, *, outdated: bool = False) -> Manifest | None:
+    """Manifest of the speakers of a file that were told last, by the words of whatever model.
+
+    `outdated`: also of such as are older than their transcript.
+    """
+    manifests = cache.manifests(hash_str)
+    heard = {found.model: found.made_at for found in manifests if found.stage is Stage.TRANSCRIPT}
+    told = (found for found in manifests if found.stage is Stage.SPEAKERS)
+    counting = (f for f in told if outdated or f.made_at >= heard.get(f.model, 0.0))
+    return max(counting, key=lambda found: (found.made_at, found.file), default=None)
 
 
 def read(cache: CacheDir, hash_str: str, manifest: Manifest) -> SpeakerTurns:

@@ -32,7 +32,8 @@ class PeopleState:
     recognised: NDArray[np.int32]  # [n] cluster of an enrolled person's face in none, or NO_CLUSTER
     names: Mapping[int, str]  # of clusters that have faces
     counts: Mapping[int, int]  # faces of each cluster that has any, without NO_CLUSTER
-    voices: NDArray[np.int32]  # the cluster each of the grouped voices belongs to, or NO_CLUSTER
+    grouped_voices: VoiceGrouping
+    voices: NDArray[np.int32]  # [grouped voices] the cluster each belongs to, or NO_CLUSTER
     voice_labels: NDArray[np.int32]  # the same without merges
     voice_names: Mapping[int, str]  # of clusters that have voices
     voice_counts: Mapping[int, int]  # voices of each cluster that has any, without NO_CLUSTER
@@ -78,10 +79,6 @@ class PeopleState:
         if not is_same or not self._chains.keys() - {""} <= {edit.id for edit in edits}:
             return PeopleState.of(clustering, edits, known, voices)
         return self.with_edits(*edits)
-
-    @property
-    def grouped_voices(self) -> VoiceGrouping:
-        return self._replay.ground.voices
 
     @property
     def known_ids(self) -> frozenset[int]:
@@ -141,24 +138,6 @@ class PeopleState:
             chosen += others[at.round().astype(np.intp)].tolist()
         return chosen
 
-    def taken_out(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Faces that were taken out of clusters by hand and are not back, and those clusters."""
-        return self._replay.taken_out()
-
-    def report(self) -> list[tuple[Edit, bool, str]]:
-        """The edits of the log, whether each does something now, and what of it does not."""
-        found: list[tuple[Edit, bool, str]] = []
-        before = {""}
-        for edit in self.edits:
-            if isinstance(edit.what, Undo):
-                known = edit.what.to in before
-                outcome = EditOutcome(known, "" if known else f"edit {edit.what.to} is gone")
-            else:
-                outcome = self._replay.outcomes.get(edit.id, EditOutcome(False, "undone"))
-            found.append((edit, *outcome))
-            before.add(edit.id)
-        return found
-
     def _chosen(self, root: int) -> Iterator[int]:
         """The first sample of each grouping's cluster in a merged one, then the second ones, …"""
         ground = self._replay.ground
@@ -173,6 +152,26 @@ def as_of(state: PeopleState, edit_id: str) -> PeopleState:
     """The state of the same faces right after an edit of the log; "": before the first."""
     count = next((n for n, edit in enumerate(state.edits, 1) if edit.id == edit_id), 0)
     return _with_edits(Replay(state._replay.ground), {"": None}, (), state.edits[:count])
+
+
+def taken_out(state: PeopleState) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Faces that were taken out of clusters by hand and are not back, and those clusters."""
+    return state._replay.taken_out()
+
+
+def report(state: PeopleState) -> list[tuple[Edit, bool, str]]:
+    """The edits of the log, whether each does something now, and what of it does not."""
+    found: list[tuple[Edit, bool, str]] = []
+    before = {""}
+    for edit in state.edits:
+        if isinstance(edit.what, Undo):
+            known = edit.what.to in before
+            outcome = EditOutcome(known, "" if known else f"edit {edit.what.to} is gone")
+        else:
+            outcome = state._replay.outcomes.get(edit.id, EditOutcome(False, "undone"))
+        found.append((edit, *outcome))
+        before.add(edit.id)
+    return found
 
 
 def _with_edits(
@@ -199,7 +198,7 @@ def _with_edits(
 
 def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain]) -> PeopleState:
     """The PeopleState that a replay comes to."""
-    clustering = replay.ground.clustering
+    clustering, grouped = replay.ground.clustering, replay.ground.voices
     names = _names(replay)
     recognised = _recognised(replay, names)
     pins = np.where(replay.pins != NOT_PINNED, replay.pins, recognised)
@@ -212,11 +211,10 @@ def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain])
     places = np.array([place[id_] for id_ in of_rows], np.int32)[replay.ground.rows]
     places[pinned] = np.array([place[id_] for id_ in of_targets], np.int32)[which]
     faces = np.array(ids, np.int32)[places]
-    overlap_labels = np.where(replay.pins != NOT_PINNED, replay.pins, clustering.labels)
+    overlap_labels = _pinned(replay.pins, clustering.labels)
     sizes = np.bincount(places, minlength=len(ids)).tolist()
     counts = {id_: n for id_, n in zip(ids, sizes, strict=True) if n and id_ != NO_CLUSTER}
-    grouped, voice_pins = replay.ground.voices, replay.voice_pins
-    voice_labels = np.where(voice_pins != NOT_PINNED, voice_pins, grouped.labels)
+    voice_labels = _pinned(replay.voice_pins, grouped.labels)
     voices = replay.roots_of(voice_labels)
     voice_counts = _counts(voices[grouped.is_there])
     for array in (faces, overlap_labels, recognised, voices, voice_labels):
@@ -228,6 +226,7 @@ def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain])
         recognised=recognised,
         names={root: name for root, name in names.items() if root in counts},
         counts=counts,
+        grouped_voices=grouped,
         voices=voices,
         voice_labels=voice_labels,
         voice_names={root: name for root, name in names.items() if root in voice_counts},
@@ -237,6 +236,10 @@ def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain])
         _replay=replay,
         _chains=chains,
     )
+
+
+def _pinned(pins: NDArray[np.int32], labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    return np.where(pins != NOT_PINNED, pins, labels)
 
 
 def _counts(roots: NDArray[np.int32]) -> dict[int, int]:

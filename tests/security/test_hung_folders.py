@@ -23,7 +23,7 @@ from tests.support.stack import KEY, Client, Stack, running_stack
 from tests.support.system.faulty_disk import FaultyDisk, faulty_disk
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.quiet
 MANY = 200
 TOLD_WITHIN_S = 10
 

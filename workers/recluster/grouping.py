@@ -23,7 +23,7 @@ from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES, FaceScale
 from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering, Memory
 from shared.people.collection import Collection
 from shared.people.enrolment import References
-from shared.people.state import PeopleState
+from shared.people.state import PeopleState, taken_out
 from shared.process import traces
 from shared.settings import Settings
 from workers.recluster.assembly import (
@@ -35,7 +35,7 @@ from workers.recluster.assembly import (
     without_empty,
 )
 from workers.recluster.assigning import assign_faces
-from workers.recluster.homes import homes_of, known_places, remembered, settled
+from workers.recluster.homes import claims_of, homes_of, remembered, settled
 from workers.recluster.identity import keep_ids, named
 from workers.recluster.lessons import lessons_for, taught_by, teaching
 from workers.recluster.loading import FaceTable, LoadedFaces, load_faces
@@ -177,7 +177,7 @@ class Grouping:
         """What moves by hand teach a grouping of everything; None where there are none."""
         before = self._collection.clustering()
         state = self._state(before) if before else None
-        return taught_by(state, loaded) if state and len(state.taken_out()[0]) else None
+        return taught_by(state, loaded) if state and len(taken_out(state)[0]) else None
 
     def _lessons(self, state: PeopleState) -> list[Lesson]:
         """What moves by hand teach newcomers. Reads the faces that teach."""
@@ -269,24 +269,12 @@ def _with_ids(
     table = table_of(draft)
     memory = old.memory if old else Memory.empty()
     homes = homes_of(memory, table)
-    pins = np.full(len(draft), NO_CLUSTER, np.int32)
-    is_moved = np.zeros(len(draft), bool)
-    recognised = np.full(len(draft), NO_CLUSTER, np.int32)
+    none = np.full(len(draft), NO_CLUSTER, np.int32)
+    claims: tuple[NDArray[np.int32], ...] = (homes, none, none, none)
     taken = set(heard.tolist())
     if old is not None and state is not None:
         taken |= _ids_in_use(old, state)
-        at = known_places(table_of(old), table)
-        pins, recognised = _carried(state.overlap_labels, at), _carried(state.recognised, at)
-        is_moved = pins != _carried(old.labels, at)
-        pins[np.isin(pins, heard)] = NO_CLUSTER
-    # Whom users have moved has a say only where nobody else has: whoever is left in a cluster
-    # keeps it, and moved faces stay where they were put, whatever id their cluster gets.
-    claims = (
-        np.where(is_moved, NO_CLUSTER, homes),
-        np.where(is_moved, pins, NO_CLUSTER),
-        np.where(is_moved, homes, NO_CLUSTER),
-        recognised,
-    )
+        claims = claims_of(table, homes, old, state, heard)
     ids = keep_ids(groups.labels, claims, _seeds(groups.labels, table), taken)
     labels = named(groups.labels, ids)
     born = set(ids.tolist()).difference(*(np.unique(claim).tolist() for claim in claims))
@@ -302,12 +290,6 @@ def _with_ids(
         retired=np.array(sorted(gone - {int(id_) for id_ in ids}), np.int32),
         memory=remembered(memory, table, settled(homes, labels, born)),
     )
-
-
-def _carried(labels: NDArray[np.int32], at: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Labels of faces by their places in an older table; NO_CLUSTER for those that are GONE."""
-    carried: NDArray[np.int32] = np.append(labels, np.int32(NO_CLUSTER))[at]  # GONE is the last
-    return carried
 
 
 def _claims(old: Clustering, both: MergedTables, state: PeopleState) -> NDArray[np.int32]:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.cache.faces import face_id
-from shared.people.clustering import NO_CLUSTER, Memory
+from shared.people.clustering import NO_CLUSTER, Clustering, Memory
 from shared.people.face_index import GONE, FaceIndex
-from workers.recluster.assembly import merged
+from shared.people.state import PeopleState
+from workers.recluster.assembly import merged, table_of
 from workers.recluster.loading import FaceTable
 
 
@@ -38,6 +39,35 @@ def known_places(old: Memory | FaceTable, new: FaceTable) -> NDArray[np.int32]:
             [face_id(new.media[new.media_of[n]], int(new.keys[n])) for n in near.tolist()]
         )
     return at
+
+
+def claims_of(
+    table: FaceTable,
+    homes: NDArray[np.int32],
+    old: Clustering,
+    state: PeopleState,
+    heard: NDArray[np.int32],
+) -> tuple[NDArray[np.int32], ...]:
+    """The ids that faces have a say for, see `keep_ids`.
+
+    Whom users have moved has a say only where nobody else has: whoever is left in a cluster keeps
+    it, and moved faces stay where they were put, whatever id their cluster gets.
+    """
+    at = known_places(table_of(old), table)
+    pins = _carried(state.overlap_labels, at)
+    is_moved = pins != _carried(old.labels, at)
+    return (
+        np.where(is_moved, NO_CLUSTER, homes),
+        np.where(is_moved & ~np.isin(pins, heard), pins, NO_CLUSTER),
+        np.where(is_moved, homes, NO_CLUSTER),
+        _carried(state.recognised, at),
+    )
+
+
+def _carried(labels: NDArray[np.int32], at: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Labels of faces by their places in an older table; NO_CLUSTER for those that are GONE."""
+    carried: NDArray[np.int32] = np.append(labels, np.int32(NO_CLUSTER))[at]  # GONE is the last
+    return carried
 
 
 def settled(

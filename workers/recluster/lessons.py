@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from shared.people.clustering import NO_CLUSTER, SAMPLES
 from shared.people.face_index import GONE
-from shared.people.state import PeopleState
+from shared.people.state import PeopleState, taken_out
 from workers.recluster.assembly import table_of
 from workers.recluster.homes import known_places
 from workers.recluster.loading import LoadedFaces
@@ -59,18 +59,18 @@ def taught_by(state: PeopleState, loaded: LoadedFaces) -> Taught:
         here = np.flatnonzero(np.isin(at, faces) & usable)
         return unit(loaded.faces.embeddings[here].astype(np.float32))
 
-    faces, roots = state.taken_out()
+    faces, roots = taken_out(state)
     examples = {}
     for root in np.unique(roots).tolist():
-        taken_out = rows_of(faces[roots == root])
-        if len(taken_out):
-            examples[root] = Examples(taken_out, rows_of(state.samples_of(root, SAMPLES)))
+        out = rows_of(faces[roots == root])
+        if len(out):
+            examples[root] = Examples(out, rows_of(state.samples_of(root, SAMPLES)))
     return Taught(was, placed, examples)
 
 
 def teaching(state: PeopleState) -> set[str]:
     """MediaFiles with the faces that teach."""
-    faces, roots = state.taken_out()
+    faces, roots = taken_out(state)
     own = [face for root in np.unique(roots).tolist() for face in state.samples_of(root, SAMPLES)]
     media_of = state.clustering.media_of[[*faces.tolist(), *own]]
     return {state.clustering.media[number] for number in media_of.tolist()}

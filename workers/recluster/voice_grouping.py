@@ -17,8 +17,13 @@ from shared.people.state import PeopleState
 from shared.people.voices import VoiceGrouping, VoiceIndex
 from shared.seeded_ids import seeded_id
 
-_NEAR = 0.9  # cosine from which two voices may be one
-_MARGIN = 0.03  # by which the nearest person is nearer than any other
+# Cosine from which two voices may be one, and by which the nearest person is nearer than any other.
+# With files of 267 people in several orders, each of one voice (3 s to 30 s of it: flite, read
+# books, telephone prompts), nobody joined somebody else: clean, over noise 10 dB (16 people) and
+# 5 dB below speech, over music 10 dB below it, and with all of these in one collection. Of voices
+# whose person was there 67 %, 85 %, 86 %, 71 % and 31 % joined; of those of 12 s or more 89 % clean
+# and 85 % over the louder noise. From 0.92 and 0.03, or 0.91 and 0.05, a few were wrong.
+_NEAR, _MARGIN = 0.92, 0.05
 _LEAST_S = 5.0  # of speech, of both voices: less tells too little
 
 
@@ -219,4 +224,4 @@ def _unit(rows: NDArray[Any]) -> NDArray[np.float32]:
     """Rows of length 1; zeros where there is none."""
     found = np.nan_to_num(rows.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     lengths = np.linalg.norm(found, axis=1, keepdims=True)
-    return found / np.where(lengths > 0, lengths, np.float32(1))
+    return np.asarray(found / np.where(lengths > 0, lengths, 1), np.float32)

@@ -93,7 +93,7 @@ def test_the_answer_waits_for_every_clip_and_keeps_the_order_of_the_request(
     ]
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_no_thread_is_held_by_those_that_wait(desk: ClipsDesk, api_stack: Stack) -> None:
     count = 150  # more than the API has threads
     with ThreadPoolExecutor(count) as many:

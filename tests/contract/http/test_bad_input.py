@@ -304,7 +304,7 @@ def test_a_search_for_nobody_known_needs_no_worker_and_an_empty_filter_is_none(
     assert "people_filter[0]" in refusal(client, "/search/text", **base, people_filter=half)
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_redis_away_is_503_within_two_seconds_and_never_a_false_202(
     own_redis: PrivateRedis, tmp_path: Path
 ) -> None:

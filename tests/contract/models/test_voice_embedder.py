@@ -41,7 +41,8 @@ def test_mels_are_librosas(model: VoiceEmbedder) -> None:
 def test_rows_are_torchs(model: VoiceEmbedder) -> None:
     mels, frames = model.mels(glides()), model.window_frames
     rows = model.embed(np.stack([mels[:frames], mels[41 : 41 + frames]]))
-    np.testing.assert_allclose(rows, _GOLDEN["rows"], atol=2e-5)
+    cosines = (rows * _GOLDEN["rows"]).sum(axis=1)
+    assert (cosines > 0.995).all(), "but for the weights' being whole numbers"
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
 
 
@@ -50,7 +51,8 @@ def test_a_window_alone_has_the_row_that_it_has_among_many(model: VoiceEmbedder)
     windows = np.stack([mels[at : at + frames] for at in range(0, 7000, 97)])
     rows = model.embed(windows)
     assert len(rows) == len(windows) > 32
-    np.testing.assert_allclose(model.embed(windows[70:71])[0], rows[70], atol=1e-5)
+    alone = model.embed(windows[70:71])[0]
+    assert alone @ rows[70] > 0.999, "numbers are rounded by what all windows of a batch have"
 
 
 def test_silence_has_a_row_and_no_window_has_none(model: VoiceEmbedder) -> None:

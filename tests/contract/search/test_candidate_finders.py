@@ -29,11 +29,12 @@ from api.search.frames.ranking import rank
 from api.search.frames.scan import RowRange, score
 from api.search.scenes.scene_index import SceneIndex, add, new_graph, pieces_of
 from api.search.types import QueryVectors
+from tests.support.running.long_form import by_form
 from tests.support.search.plain_ranking import Match, plain_matches
 from tests.support.search.rows_of_films import Film, made_film, many_scenes, real_film
 
 FILMS = {"real": real_film, "made": made_film}
-QUERIES = 210
+QUERIES = by_form(short=70, long=210)
 
 
 @dataclass(frozen=True, eq=False)

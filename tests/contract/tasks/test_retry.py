@@ -38,6 +38,7 @@ def asked(caches: Path, media: Path) -> dict[str, Any]:
         "face_eps": 0.4,
         "vocabulary": ["Siobhan"],
         "audio_streams": "first",
+        "speakers": True,
         "force": True,
     }
 
@@ -81,7 +82,10 @@ def test_what_failed_is_tried_again_with_the_same_settings(
     heard = next(spec for spec in found if spec.files[0].wants == (AUDIO,))
     earlier = next(spec for spec in before if spec.files[0].path == heard.files[0].path)
     assert (heard.files[0].language, heard.vocabulary) == ("de", ("Siobhan",))
-    for name in ("speech_model", "audio_streams", "force", "collection", "people_of", "face_eps"):
+    for name in (
+        *("speech_model", "audio_streams", "speakers", "force", "collection", "people_of"),
+        "face_eps",
+    ):
         assert getattr(heard, name) == getattr(earlier, name), name
     assert all(spec.cache_dir == body["cache_dir"] for spec in found)
 

@@ -102,7 +102,7 @@ def test_a_request_with_something_wrong_in_it_stops_nothing(
     assert client.task(running)["status"] == "running"
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_a_busy_server_answers_409_queues_or_refuses_as_asked(
     client: Client, ledger: Ledger, media: Path, caches: Path
 ) -> None:

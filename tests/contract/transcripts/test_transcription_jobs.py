@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,9 @@ from shared.domain import AnalyzeSpec, FileSpec, ProgressType
 from shared.ledger.ledger import Ledger
 from shared.media import MediaType
 from shared.models.languages import CODES
+from shared.redis import heartbeats
 from shared.redis.clients import connect
+from shared.redis.heartbeats import Heartbeat
 from tests.support.played_worker import claim
 from tests.support.private_redis import PrivateRedis
 from tests.support.socketio_client import Watcher
@@ -195,6 +199,7 @@ def test_one_file_in_two_languages_names_both_jobs(
         ({"audio_streams": ""}, "audio_streams"),
         ({"audio_streams": 0}, "audio_streams"),
         ({"audio_streams": ["mix"]}, "audio_streams"),
+        ({"speakers": "yes"}, "speakers"),
         ({"speech_model_key": ""}, "speech_model_key"),
         ({"speech_model_key": False}, "speech_model_key"),
         ({"speech_model_key": "conse-lite0"}, "speech_model_key"),
@@ -238,6 +243,8 @@ def test_audio_streams_and_the_model_are_what_the_request_says(ask: Ask, media: 
     jobs = [{"path": str(media / "a.wav")}]
     for asked, expected in ((None, "mix"), ("mix", "mix"), ("first", "first"), ("each", "each")):
         assert ask(transcription_jobs=jobs, audio_streams=asked)[0].audio_streams == expected
+    for wanted in (None, True, False):
+        assert ask(transcription_jobs=jobs, speakers=wanted)[0].speakers is wanted
     for key, expected in (
         (None, "whisper-base"),
         ("tiny.en", "whisper-tiny.en"),
@@ -302,6 +309,34 @@ def test_the_settings_say_what_a_request_leaves_out(
         speech = client.get("/models/available").json()["speech"]
         active = [model["model_key"] for model in speech if model["is_active"]]
         assert active == ["whisper-large-v3-turbo"]
+
+
+def test_who_asks_for_speakers_is_told_what_it_takes(
+    own_redis: PrivateRedis, tmp_path: Path
+) -> None:
+    """They are worth less than the words: nothing is refused."""
+    models = tmp_path / "models"
+    (models / "whisper-base").mkdir(parents=True)
+    (models / "whisper-base" / "manifest.json").write_text("{}")
+    hearts = connect(own_redis.url)
+    heart = Heartbeat(
+        name="hears", kind="analysis", host=socket.gethostname(), pid=1, started_at=0.0
+    )
+    heartbeats.publish(hearts, "default", heart, ttl_s=60)
+    settings = {"RUSHES_MODELS_DIR": str(models)}
+    with running_stack(tmp_path, own_redis.url, analysis=0, query=0, **settings) as stack:
+        body = {
+            "cache_dir": str(tmp_path / "cache"),
+            "transcription_jobs": [{"path": str(tmp_path / "a.wav")}],
+        }
+        for asked in ({}, {"speakers": True}):
+            answer = stack.client().post("/analyze", **body, **asked)
+            assert answer.status_code == 202
+            [warning] = json.loads(answer.headers["X-Rushes-Warnings"])
+            assert warning.startswith("Speakers are not told apart: ")
+            assert "`rushes models pull resemblyzer`" in warning
+        answer = stack.client().post("/analyze", **body, speakers=False)
+        assert "X-Rushes-Warnings" not in answer.headers
 
 
 def test_messages_and_progress_count_files_and_say_what_they_are_about(

@@ -320,6 +320,7 @@ def test_who_speaks_comes_when_asked_for_and_breaks_segments(
         model="resemblyzer",
         speakers=(Speaker(0.9, ()), Speaker(2.9, ())),
         turns=(SpeakerTurn(0, 0.9, 0, True), SpeakerTurn(1, 3.9, 1)),
+        warnings=("It is too noisy.",),
     )
     publish_speakers(cache, hash_str, told)
     assert asked(client, cache, path, words=True) == before, "who does not ask sees no change"
@@ -333,6 +334,7 @@ def test_who_speaks_comes_when_asked_for_and_breaks_segments(
         {"speaker": "S1", **nobody, "seconds": 0.9},
         {"speaker": "S2", **nobody, "seconds": 2.9},
     ]
+    assert found["speaker_warnings"] == ["It is too noisy."]
     assert [[word[2] for word in one] for one in found["words"]] == [
         ["Ready?"], ["Yes,", "we", "are"],
     ]  # fmt: skip

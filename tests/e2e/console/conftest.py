@@ -46,10 +46,11 @@ def shoot(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path]) -> 
 
 
 @pytest.fixture(scope="package")
-def library(stack: Stack, shoot: Shoot, tmp_path_factory: pytest.TempPathFactory) -> Library:
+def library(
+    stack: Stack, shoot: Shoot, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Library]:
     """Pictures, speech and faces of the shoot, one person named, in a folder of its own."""
-    stack.start_worker("recluster")
-    stack.start_worker("export")
+    more = [stack.start_worker(kind) for kind in ("recluster", "export")]
     client, cache_dir = stack.client(), tmp_path_factory.mktemp("library")
     client.analyzed(
         cache_dir,
@@ -71,7 +72,9 @@ def library(stack: Stack, shoot: Shoot, tmp_path_factory: pytest.TempPathFactory
         },
     )
     assert named.status_code == 200, named.text
-    return Library(client, cache_dir, shoot)
+    yield Library(client, cache_dir, shoot)
+    for worker in more:
+        stack.processes.pop(worker.name).end()
 
 
 @pytest.fixture

@@ -9,20 +9,22 @@ import pytest
 from PIL import Image
 
 from tests.support.media.media import picture_video, write_video
+from tests.support.running.long_form import by_form
 from tests.support.stack import Stack
 
-SUBJECTS = [("cat", 0), ("coffee", 150), ("rocket", 300), ("flower", 450)]
+EACH_S = by_form(short=60, long=150)  # four of them are the shot
+SUBJECTS = [(name, n * EACH_S) for n, name in enumerate(("cat", "coffee", "rocket", "flower"))]
 DISSOLVE_S = 24
 
 
 @pytest.fixture(scope="module")
 def long_take(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path]) -> Path:
-    """Ten minutes in one shot: four subjects, each dissolving slowly into the next."""
+    """Minutes in one shot: four subjects, each dissolving slowly into the next."""
     size = (320, 240)
     pictures = {name: Image.open(path).convert("RGB").resize(size) for name, path in photos.items()}
 
     def frames():
-        for second in range(600):
+        for second in range(4 * EACH_S):
             index = max(i for i, (_, start) in enumerate(SUBJECTS) if start <= second)
             name, _ = SUBJECTS[index]
             picture = pictures[name]
@@ -36,12 +38,12 @@ def long_take(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path])
     return write_video(tmp_path_factory.mktemp("take") / "take.mp4", frames(), fps=1)
 
 
-def test_a_ten_minute_shot_whose_subject_changes_four_times_has_four_hits(
+def test_a_long_shot_whose_subject_changes_four_times_has_four_hits(
     stack: Stack, long_take: Path, tmp_path: Path
 ) -> None:
     client = stack.client()
     client.analyzed(tmp_path, long_take)
-    bounds = [start for _, start in SUBJECTS] + [600]
+    bounds = [start for _, start in SUBJECTS] + [4 * EACH_S]
     words = {"cat": "a cat", "coffee": "espresso", "rocket": "space shuttle", "flower": "daisy"}
     for index, (name, start) in enumerate(SUBJECTS):
         matches = client.ok(

@@ -83,7 +83,7 @@ def test_sigterm_hands_the_file_back_and_another_worker_finishes_it(
     assert client.wait_final(task_id)["status"] == "completed"
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_cancel_stops_a_running_file_within_a_second_and_leaves_nothing_half_done(
     no_query: Stack, tmp_path: Path
 ) -> None:
@@ -108,7 +108,7 @@ def test_cancel_stops_a_running_file_within_a_second_and_leaves_nothing_half_don
     assert artefacts(tmp_path / "cache") == []
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_redis_away_is_a_503_within_two_seconds_and_comes_back(
     tmp_path: Path, own_redis: PrivateRedis
 ) -> None:

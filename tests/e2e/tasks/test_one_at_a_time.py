@@ -53,7 +53,7 @@ def wait_working(client: Client, task_id: str) -> None:
     wait_for(lambda: client.task(task_id)["status"] == "running", 15, "the task to run")
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_the_second_post_gets_409_after_two_seconds_and_its_retries_get_through(
     slow_stack: Stack, tmp_path: Path
 ) -> None:

@@ -81,7 +81,7 @@ def test_anothers_five_clips_begin_within_one_item(
     ann.wait_final(long)
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_an_absent_model_is_in_nobodys_way(
     stack: Stack, people: dict[str, Client], tmp_path: Path
 ) -> None:

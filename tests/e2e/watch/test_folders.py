@@ -122,7 +122,7 @@ def test_the_room_is_closed_to_those_without_a_key(ingest: Ingest) -> None:
         assert room.events == []
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_analyses_that_come_again_and_again_never_meet_a_409(
     ingest: Ingest, media: Path, cache: Path, tmp_path: Path
 ) -> None:
@@ -141,7 +141,7 @@ def test_analyses_that_come_again_and_again_never_meet_a_409(
     assert folder.stats()["files_failed"] == 0
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_a_foreground_analysis_is_accepted_at_once_and_ingestion_goes_on_after_it(
     ingest: Ingest, media: Path, cache: Path, tmp_path: Path
 ) -> None:

@@ -171,7 +171,7 @@ def test_sigterm_hands_the_clip_back_and_the_next_worker_does_it(desk: ExportDes
     assert desk.names() == ["a.mov"]
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_a_cancel_in_the_middle_of_an_encode_is_heard_within_two_seconds(desk: ExportDesk) -> None:
     film = make_clip(desk.media / "film.mov", 60, encoding=FAST)
     desk.waiting_worker(share=0.02)

@@ -15,6 +15,7 @@ from PIL import Image
 
 from shared.domain import TaskState
 from tests.support.analysis.desk import INSTANCE, Desk
+from tests.support.running.long_form import by_form
 from tests.support.system.removable_disk import RemovableDisk, removable_disk
 from tests.support.waiting import wait_for
 from workers.presence.seen_folders import GONE_FOLDER_S
@@ -107,18 +108,18 @@ def all_done(desk: Desk, task_id: str, count: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.alone
+@pytest.mark.quiet
 @pytest.mark.timeout(400)
 def test_a_root_that_goes_in_the_middle_of_items_fails_no_still(desk: Desk) -> None:
     root = desk.folder / "media"
     with disk_at(desk, root) as disk:
         desk.worker()
-        for number, percent in enumerate((5, 20, 35)):
+        for number, percent in enumerate(by_form(short=(5, 35), long=(5, 20, 35))):
             one_round(desk, disk, root / str(number), percent, str(root))
 
 
 @pytest.mark.slow
-@pytest.mark.alone
+@pytest.mark.quiet
 @pytest.mark.timeout(200)
 def test_a_disk_below_the_root_that_goes_in_the_middle_of_items_fails_no_still(desk: Desk) -> None:
     point = desk.folder / "media" / "card"
@@ -128,7 +129,7 @@ def test_a_disk_below_the_root_that_goes_in_the_middle_of_items_fails_no_still(d
         one_round(desk, disk, point / "a", 5, f"{point} is not mounted")
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_a_folder_that_is_renamed_away_for_a_while_is_waited_for(desk: Desk) -> None:
     folder, away = desk.folder / "media" / "shoot", desk.folder / "media" / "away"
     paths = stills(folder, 80)

@@ -18,7 +18,7 @@ from shared.errors import FolderHangs
 from tests.support.system.faulty_disk import FaultyDisk, faulty_disk
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.quiet
 MANY = 40
 
 

@@ -16,7 +16,7 @@ from tests.support.search.search_data import media_hash
 from tests.support.system.faulty_disk import FaultyDisk, faulty_disk
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.quiet
 FILES = 40
 
 

@@ -28,7 +28,7 @@ def test_a_crash_costs_one_ask_and_the_next_is_answered(children: Children) -> N
     assert children.run(10, len, "abc") == 3
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_a_hang_costs_its_limit(children: Children) -> None:
     assert children.run(10, len, "warm") == 4
     asked_at = time.monotonic()

@@ -52,7 +52,7 @@ def test_files_that_are_here_do_not_wait_for_those_that_are_not(desk: Desk) -> N
     wait_for(lambda: _is_waiting(desk), 10, "a heartbeat that says why")
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_a_task_that_replaces_one_that_waits_starts_at_once(desk: Desk) -> None:
     clip = make_clip(desk.folder / "here" / "clip.mp4", 1)
     _blind_worker(desk)

@@ -32,7 +32,7 @@ def desk(tmp_path: Path, redis_url: str, request: pytest.FixtureRequest) -> Iter
     desk.close()
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_a_killed_worker_loses_its_file_to_another_within_15_s(desk: Desk) -> None:
     clip = make_clip(desk.folder / "clip.mp4", 4)
     desk.worker_with(0, do="hold")
@@ -51,7 +51,7 @@ def test_a_killed_worker_loses_its_file_to_another_within_15_s(desk: Desk) -> No
     assert counted["footage_ms", "video"] == 4000, "what both have worked through counts once"
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_a_worker_that_was_killed_beside_another_is_missed_before_its_lease_is_over(
     desk: Desk,
 ) -> None:
@@ -98,7 +98,7 @@ def test_sigterm_hands_the_file_back_and_counts_no_try(desk: Desk) -> None:
     assert desk.wait_final(task_id).status is TaskState.COMPLETED
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_cancel_is_heard_within_a_second_and_leaves_no_half_artefact(desk: Desk) -> None:
     clips = [make_clip(desk.folder / f"{n}.mp4", 4) for n in range(3)]
     desk.worker_with(0, do="hold")
@@ -113,7 +113,7 @@ def test_cancel_is_heard_within_a_second_and_leaves_no_half_artefact(desk: Desk)
     assert desk.artefacts() == []
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_a_stop_that_takes_four_seconds_to_unwind_keeps_its_lease_and_ends_cancelled(
     desk: Desk,
 ) -> None:

@@ -36,9 +36,7 @@ def talk(desk: Desk, name: str = "talk.wav", seconds: int = 60) -> Path:
 
 def submit(desk: Desk, *paths: Path) -> str:
     groups = [[path] for path in paths]
-    return desk.submit(
-        *groups, wants=(ProgressType.AUDIO,), speech_model="tones", speakers=True
-    )
+    return desk.submit(*groups, wants=(ProgressType.AUDIO,), speech_model="tones", speakers=True)
 
 
 def made(desk: Desk, path: Path, stage: Stage) -> Manifest | None:
@@ -64,7 +62,7 @@ def test_a_worker_that_is_killed_while_speakers_are_told_leaves_the_words_to_the
     assert desk.wait_final(task_id).status is TaskState.COMPLETED
     assert made(desk, path, Stage.TRANSCRIPT) == words
     assert made(desk, path, Stage.SPEAKERS) is not None
-    assert len(desk.artefacts()) == 4, "two, each with its manifest"
+    assert len(desk.artefacts()) == 6, "words, captions, speakers, each with a manifest"
 
 
 def test_a_stop_while_speakers_are_told_keeps_the_words(desk: Desk) -> None:
@@ -123,7 +121,7 @@ def test_a_disk_that_is_full_when_speakers_are_told_keeps_the_words_and_no_half_
             record = desk.wait_final(task_id)
             assert record.status is TaskState.FAILED
             assert "is full" in (record.error or "")
-            assert len(desk.artefacts()) == 2, "the words, and their manifest"
+            assert len(desk.artefacts()) == 4, "the words, captions, and their manifests"
             filler.unlink()
             assert desk.wait_final(submit(desk, path)).status is TaskState.COMPLETED
             assert made(desk, path, Stage.SPEAKERS) is not None

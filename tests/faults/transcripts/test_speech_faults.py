@@ -55,7 +55,7 @@ def transcripts(desk: Desk, path: Path, model: str = "tones") -> int:
     return found.rows if found else -1
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_a_stop_during_a_call_of_the_model_is_heard_at_once_and_the_model_serves_the_next_task(
     desk: Desk,
 ) -> None:
@@ -76,7 +76,7 @@ def test_a_stop_during_a_call_of_the_model_is_heard_at_once_and_the_model_serves
     assert worker.text().count("loaded tones") == 1, "the same model went on"
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_a_stop_while_whisper_hears_and_the_task_after_it(desk: Desk) -> None:
     with fetched_or_skipped():
         sentence = spoken("The committee will meet again on Thursday.")
@@ -95,7 +95,7 @@ def test_a_stop_while_whisper_hears_and_the_task_after_it(desk: Desk) -> None:
     assert worker.end(timeout_s=6) == 0
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_a_stop_while_the_model_is_loaded_leaves_it_to_the_next_task(desk: Desk) -> None:
     path = speech(desk, "voice.wav")
     worker = desk.worker_that_hears_tones(hold_at=0)
@@ -126,7 +126,7 @@ def test_sigterm_while_the_model_is_loaded_hands_the_file_back(desk: Desk) -> No
     assert desk.wait_final(task_id).status is TaskState.COMPLETED
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_a_task_that_waits_for_the_model_of_an_abandoned_call_can_be_stopped(desk: Desk) -> None:
     desk.worker_that_hears_tones(hold_at=1)
     submit(desk, speech(desk, "first.wav"))

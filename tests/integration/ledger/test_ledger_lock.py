@@ -34,7 +34,7 @@ def test_a_request_that_replaces_a_queued_task_gets_the_lock_at_once(world: Worl
     assert world.ledger.holder() == new
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_a_request_is_refused_after_two_seconds_and_the_old_task_keeps_its_stop(
     redis_url: str,
 ) -> None:
@@ -58,7 +58,7 @@ def test_a_request_is_refused_after_two_seconds_and_the_old_task_keeps_its_stop(
         assert ledger.submit(new), "a client that retries gets through"
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_a_waiting_request_takes_over_as_soon_as_the_old_task_ends(redis_url: str) -> None:
     with connect(redis_url) as client:
         ledger = Ledger(client, "test")

@@ -45,7 +45,7 @@ def test_a_request_that_redis_lost_a_part_of_is_not_accepted(redis_url: str) -> 
         assert world.record(running).status is TaskState.QUEUED
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_a_redis_that_hangs_is_away_within_two_seconds(own_redis: PrivateRedis) -> None:
     assert own_redis.process is not None
     with connect(own_redis.url) as client:

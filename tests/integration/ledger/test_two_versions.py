@@ -17,8 +17,9 @@ from shared.redis.clients import connect
 from tests.integration.ledger import ledger_simulation, ledger_watching, ledger_world
 from tests.integration.ledger.test_ledger_model import check_the_end
 from tests.support.ledger_1.old_ledger import OldLedger
+from tests.support.running.long_form import by_form
 
-SEEDS = 12
+SEEDS = by_form(short=5, long=12)
 STEPS = 300
 MODEL = WaitReason("model", "m", "The model m is not on this machine.")
 

@@ -192,7 +192,7 @@ def test_an_ask_or_an_answer_of_another_version_ends_no_lane(shared: Desk) -> No
     assert ask(shared, Lane.GRAB, grab(clip, 0), 5).jpeg
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_without_a_query_worker_the_answer_is_no_worker_at_once(desk: Desk) -> None:
     asked_at = time.monotonic()
     with pytest.raises(NoWorker):

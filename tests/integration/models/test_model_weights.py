@@ -127,15 +127,14 @@ def test_configured_is_what_the_settings_name_whatever_else_there_is() -> None:
         settings, _ = lite_weights(key)
     models = settings.weights_dir
     named = {"RUSHES_SPEECH_MODEL": "tiny.en", "RUSHES_DEVICE": "cuda"}
-    speakers = {"RUSHES_SPEAKERS": "on"}
-    code, out, _ = finish(start_pull(models, "configured", **named, **speakers))
+    code, out, _ = finish(start_pull(models, "configured", **named))
     hint, *ready = out.splitlines()
     assert code == 0
     assert "RUSHES_VISUAL_MODEL=ViT-B-16-SigLIP2--webli" in hint, "for a machine with a GPU"
     assert ready == [f"{key} is ready in {models}" for key in keys]
-    silent = finish(start_pull(models, "configured", **named))[1]
+    silent = finish(start_pull(models, "configured", **named, RUSHES_SPEAKERS="off"))[1]
     assert "resemblyzer" not in silent
-    both = finish(start_pull(models, "configured", "lite", RUSHES_DEVICE="cpu", **speakers))[1]
+    both = finish(start_pull(models, "configured", "lite", RUSHES_DEVICE="cpu"))[1]
     lite = ("conse-lite0", "whisper-base", "dlib-resnet", "resemblyzer")
     assert both.splitlines() == [f"{key} is ready in {models}" for key in lite], "each once"
     code, _, err = finish(start_pull(models, "configured", RUSHES_VISUAL_MODEL="zebra"))

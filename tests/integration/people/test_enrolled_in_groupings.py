@@ -13,7 +13,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import FaceMark
 from shared.people.clustering import NO_CLUSTER
 from shared.people.enrolment import Enrolment, Reference, References
-from shared.people.state import PeopleState
+from shared.people.state import PeopleState, taken_out
 from tests.support.people.grouping_desk import (
     ADA,
     BO,
@@ -159,9 +159,9 @@ def test_faces_that_were_moved_back_teach_nothing(tmp_path: Path) -> None:
     ada = desk.id_of(one, (0, ADA))
     both = [face(one, (20, BO)), face(one, (21, BO))]
     desk.collection.append(modify_edit(desk.state(), moves=[(both, NO_CLUSTER)]))
-    assert sorted(desk.state().taken_out()[1].tolist()) == [ada, ada]
+    assert sorted(taken_out(desk.state())[1].tolist()) == [ada, ada]
     desk.collection.append(modify_edit(desk.state(), moves=[(both, ada)]))
-    assert not len(desk.state().taken_out()[0])
+    assert not len(taken_out(desk.state())[0])
     two = desk.add(2, shots(BO))
     desk.join(two)
     assert desk.id_of(two, (0, BO)) == ada

@@ -42,7 +42,7 @@ def tries(desk: Desk, task_id: str, item_id: int = 0) -> list[str | None]:
     return desk.client.hmget(f"rushes:{INSTANCE}:item:{task_id}:{item_id}", ["lost", "errors"])
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_ten_foreground_tasks_in_a_row_interrupt_one_file_and_cost_it_no_try(desk: Desk) -> None:
     (long,) = clips(desk, 1, 4)
     shorts = clips(desk, 10)
@@ -77,7 +77,7 @@ def test_foreground_tasks_that_follow_each_other_at_once_starve_nothing(desk: De
     assert tries(desk, ingest) == ["0", "0"]
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_what_an_idle_worker_refused_is_taken_up_when_the_foreground_has_ended(desk: Desk) -> None:
     """One worker holds the foreground, the other takes and refuses every job of ingestion."""
     (long,) = clips(desk, 1, 4)
@@ -110,7 +110,7 @@ def test_several_workers_share_one_ingest_task(desk: Desk) -> None:
     assert len({file.worker for file in desk.ledger.files(ingest)}) == 3
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_a_foreground_task_goes_before_128_waiting_items_of_ingestion(desk: Desk) -> None:
     (long,) = clips(desk, 1, 4)
     (short,) = clips(desk, 1)

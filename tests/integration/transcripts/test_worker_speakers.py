@@ -67,7 +67,13 @@ def test_a_transcript_comes_with_who_speaks(desk: Desk) -> None:
     assert (found.model, len(found.speakers)) == (VOICES, 1)
     assert [turn.speaker for turn in found.turns] == [0] * len(found.turns)
     assert abs(found.turns[0].start - 1) < 0.1
+    assert found.warnings == (
+        "Somebody speaks for 0.7 s in all: too little to tell how many there are.",
+    )
     assert told(desk, silent) is None, "nobody is invented"
+    without = voice(desk, "without.wav", "bravo", "Alpha")
+    analyze(desk, without, speakers=False)
+    assert told(desk, without) is None, "the request says so"
 
 
 def test_a_transcript_that_is_there_gets_its_speakers_and_then_stays(desk: Desk) -> None:
@@ -77,14 +83,16 @@ def test_a_transcript_that_is_there_gets_its_speakers_and_then_stays(desk: Desk)
     before = manifest(desk, path, Stage.TRANSCRIPT)
     assert told(desk, path) is None
     assert first.end() == 0
-    desk.worker_that_hears_tones(1, tells_speakers=True, invents="Not heard again.")
+    desk.worker_that_hears_tones(1, invents="Not heard again.")
     analyze(desk, path)
+    assert told(desk, path) is None, "it is not wanted"
+    analyze(desk, path, speakers=True)
     made = manifest(desk, path, Stage.SPEAKERS)
-    assert made is not None
+    assert made is not None, "the request asks for it"
     assert manifest(desk, path, Stage.TRANSCRIPT) == before
-    analyze(desk, path)
+    analyze(desk, path, speakers=True)
     assert manifest(desk, path, Stage.SPEAKERS) == made, "nothing is missing any more"
-    analyze(desk, path, force=True)
+    analyze(desk, path, force=True, speakers=True)
     anew = manifest(desk, path, Stage.SPEAKERS)
     assert anew is not None
     assert anew.made_at > made.made_at
@@ -124,7 +132,8 @@ def test_a_worker_that_is_killed_before_leaves_nothing_and_the_next_makes_both(d
     desk.wait_marker()
     first.kill()
     desk.worker_that_hears_tones(1, tells_speakers=True)
-    assert desk.wait_final(task, 60).status is TaskState.COMPLETED
-    assert told(desk, path) is not None
+    record = desk.wait_final(task, 60)
+    assert (record.status, record.failed_files) == (TaskState.COMPLETED, ()), desk.logs()
+    assert told(desk, path) is not None, desk.logs()
     names = [name for name in desk.artefacts() if "speakers" in name]
     assert len(names) == 2, "data and its manifest"

@@ -18,6 +18,7 @@ from tests.quality.exports.clip_oracle import (
     random_ranges,
     source,
 )
+from tests.support.running.long_form import by_form
 from workers.export.cutting import Cut
 
 CONTAINERS = ("mp4", "mov", "mkv", "ts", "mxf")
@@ -35,8 +36,8 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def cuts_of(container: str) -> int:
-    """100 a container."""
-    return 25 if container == "mxf" else 20
+    """A quarter of 100 a container."""
+    return by_form(short=5, long=25 if container == "mxf" else 20)
 
 
 @pytest.mark.parametrize(("container", "rate"), CASES)

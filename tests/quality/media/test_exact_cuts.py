@@ -17,6 +17,7 @@ from shared.media import MediaType
 from tests.quality.media.cut_films import RATE, cut_film
 from tests.quality.media.scene_clips import FILM, TRUTH, footage
 from tests.support.media.by_path import open_media
+from tests.support.running.long_form import by_form
 from workers.media.exact_cuts import exact_cut
 
 pytestmark = [pytest.mark.quality, pytest.mark.timeout(600)]
@@ -39,7 +40,7 @@ def share_in_place(path: Path, cuts: Sequence[float], rate: int, slack_s: float 
     return good / len(cuts)
 
 
-@pytest.mark.parametrize("seed", [11, 12, 13, 14])
+@pytest.mark.parametrize("seed", by_form(short=(11,), long=(11, 12, 13, 14)))
 def test_cuts_between_pieces_of_real_clips_are_placed(seed: int, tmp_path: Path) -> None:
     film = cut_film(tmp_path / f"seed {seed}.mp4", seed)
     assert len({cut % RATE for cut in film.cuts}) > 10

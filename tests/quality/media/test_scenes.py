@@ -20,10 +20,12 @@ from tests.quality.media.scene_material import (
     without_bars,
     without_cuts,
 )
+from tests.support.running.long_form import by_form
 from workers.analysis.stages.scenes import SceneCutter
 
 pytestmark = [pytest.mark.quality, pytest.mark.timeout(600)]
-SEEDS = (11, 12, 13, 14, 15, 16)
+SEEDS = by_form(short=(11, 12), long=(11, 12, 13, 14, 15, 16))
+SHAPES = {"2:1": 2.0, "2.39:1": 2.39, "4:3": 4 / 3, "9:16": 9 / 16}
 
 
 @pytest.fixture(scope="module")
@@ -101,17 +103,17 @@ def test_a_film_as_it_was_cut_is_found_too(clips: dict[str, Clip]) -> None:
     assert f1("film", sequence) >= 0.9  # shots of a second, and views of one set in turn
 
 
-@pytest.mark.parametrize("shape", [2.0, 2.39, 4 / 3, 9 / 16], ids=["2:1", "2.39:1", "4:3", "9:16"])
+@pytest.mark.parametrize("shape", by_form(short=("2.39:1", "9:16"), long=tuple(SHAPES)))
 def test_a_film_with_black_bars_is_cut_as_without_them(
-    clips: dict[str, Clip], photos: list[Path], shape: float
+    clips: dict[str, Clip], photos: list[Path], shape: str
 ) -> None:
     whole = film(clips, 240, 490)
     takes = [pictures for seed in SEEDS for _, pictures in without_cuts(clips, photos, seed)]
     found = []
     for name, framed in (("without bars", without_bars), ("with bars", with_bars)):
-        pictures = [framed(picture, shape) for picture in whole.pictures]
+        pictures = [framed(picture, SHAPES[shape]) for picture in whole.pictures]
         missed, false = mistakes(f"film {name}", replace(whole, pictures=pictures))
-        made_up = sum(len(found_cuts([framed(p, shape) for p in take])) for take in takes)
+        made_up = sum(len(found_cuts([framed(p, SHAPES[shape]) for p in take])) for take in takes)
         minutes = sum(map(len, takes)) / 60
         print(f"takes {name}: {made_up} false cuts in {minutes:.0f} minutes")
         found.append((missed, false, made_up))

@@ -125,10 +125,12 @@ def steady_in_film(every: int) -> int:
     """The same in a cartoon film, looked at every so many seconds."""
     seen, looked_at = Seen(), 0
     with fetched_or_skipped(), av.open(str(SAMPLES / "clips" / "bbb.mp4")) as film:
-        for frame in film.decode(video=0):
-            if frame.time >= looked_at * every:
-                seen.look(0, looked_at, frame.to_ndarray(format="rgb24"))
-                looked_at += 1
+        stream = film.streams.video[0]
+        for second in range(0, int(stream.duration * stream.time_base), every):
+            film.seek(int(second / stream.time_base), stream=stream)
+            frame = next(frame for frame in film.decode(stream) if frame.time >= second)
+            seen.look(0, looked_at, frame.to_ndarray(format="rgb24"))
+            looked_at += 1
     return steady_among(f"{looked_at} seconds", seen)
 
 

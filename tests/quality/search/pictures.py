@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from tests.support.media.photos import SAMPLES, SCIKIT_IMAGE, SCIKIT_LEARN
 from workers.models.protocols import VisualEmbedder
 
 POOL = SAMPLES / "pool"  # one folder for each package
+_ROWS: WeakKeyDictionary[VisualEmbedder, dict[Path, NDArray[np.float32]]] = WeakKeyDictionary()
 _SHORT_SIDE = 480
 
 _DEBIAN = (
@@ -154,7 +156,11 @@ def _on_white(cut_out: Image.Image) -> Image.Image:
 
 
 def embedded(model: VisualEmbedder, pool: dict[str, Path]) -> NDArray[np.float32]:
-    """Rows of a pool's pictures, in its order."""
-    prepared = np.stack([model.prepare(pixels(path)) for path in pool.values()])
-    batches = np.array_split(prepared, len(prepared) // model.batch_size)
-    return np.concatenate([model.embed_images(batch) for batch in batches])
+    """Rows of a pool's pictures, in its order; of pictures that two pools share, looked at once."""
+    known = _ROWS.setdefault(model, {})
+    if new := [path for path in pool.values() if path not in known]:
+        prepared = np.stack([model.prepare(pixels(path)) for path in new])
+        batches = np.array_split(prepared, max(1, len(prepared) // model.batch_size))
+        rows = np.concatenate([model.embed_images(batch) for batch in batches])
+        known.update(zip(new, rows, strict=True))
+    return np.stack([known[path] for path in pool.values()])

@@ -83,6 +83,15 @@ def conversation(
     return Conversation((pcm + hiss).astype(np.float32), tuple(turns), _words(pcm, turns, random))
 
 
+def monologue(voice: str, pcm: Pcm, seed: int) -> Conversation:
+    """All of a voice's sound, at the usual level."""
+    random = np.random.default_rng(seed)
+    said = pcm * np.float32(_LEVEL / max(np.sqrt(np.mean(pcm**2)), 1e-6))
+    turns = (Turn(0, len(said) / RATE, voice),)
+    hiss = random.normal(size=len(said)) * _LEVEL / 1000
+    return Conversation((said + hiss).astype(np.float32), turns, _words(said, turns, random))
+
+
 def _part(voice: Pcm, seconds: float, random: np.random.Generator) -> Pcm:
     """About `seconds` of a voice, from a quiet place to a quiet place, at the usual level."""
     loud = _loudness(voice)

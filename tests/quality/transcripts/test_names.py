@@ -1,6 +1,6 @@
 """Names that the default speech model is told of are spelt right, and written nowhere else.
 
-Ten of the 60 clips on which docs/limits.md states its figures; measure_names.py takes them all.
+Some of the 60 clips on which docs/limits.md states its figures; measure_names.py takes them all.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tests.quality.transcripts.names_material import (
 )
 from tests.quality.transcripts.speech_material import PLAIN, VOICES, hear, passage
 from tests.support.media.speech import Said
+from tests.support.running.long_form import by_form
 from tests.support.search.word_errors import WordErrors, word_errors
 from tests.support.skip_or_fail import fetched_or_skipped
 
@@ -32,14 +33,14 @@ def clips(count: int) -> list[Said]:
 
 def test_names_that_are_told_have_few_word_errors() -> None:
     total = WordErrors(0, 0)
-    for said in clips(10):
+    for said in clips(by_form(short=6, long=10)):
         total += word_errors(said.text, hear(said.pcm, "en", vocabulary=NAMES).text)
     print(f"names: word error rate {total.rate:.3f} of {total.words} words")
     assert total.rate <= WANTED
 
 
 def test_names_that_nobody_says_are_not_written() -> None:
-    for said in clips(4):
+    for said in clips(by_form(short=2, long=4)):
         text = hear(said.pcm, "en", vocabulary=WRONG_NAMES).text
         assert inserted(said.text, text, WRONG_NAMES) == set()
 

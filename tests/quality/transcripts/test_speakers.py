@@ -9,7 +9,8 @@ import pytest
 
 from shared.cache.transcripts import Segment
 from tests.quality.transcripts.conversations import Conversation, Pcm, conversation
-from tests.quality.transcripts.measure_speakers import tell
+from tests.quality.transcripts.measure_speakers import doubted, tell
+from tests.quality.transcripts.speech_material import hear, pink_noise
 from tests.support.lite_models import voice_model
 from tests.support.media.speech import RATE
 from tests.support.media.voices import uttered
@@ -42,6 +43,22 @@ def test_three_voices_are_told_apart(over: str, decibels: float, most: float) ->
     assert told.error < most
 
 
+def test_three_voices_are_told_apart_by_the_words_that_whisper_hears() -> None:
+    """What Whisper hears and when, not where speech is."""
+    clean = talk()
+    told = tell(clean, clean.pcm, hear(clean.pcm).words)
+    assert told.found == 3
+    assert told.error < 0.12
+
+
+def test_words_at_which_two_speak_at_once_are_doubtful_more_often_than_others() -> None:
+    with fetched_or_skipped():
+        voices = {name: uttered(_TEXT, name) for name in ("slt", "rms", "awb")}
+    found = doubted(voices, range(7, 9))
+    assert found.at_once_marked / found.at_once > 0.3
+    assert found.others_marked / found.others < 0.12
+
+
 def test_one_voice_alone_is_one_speaker() -> None:
     with fetched_or_skipped():
         alone = conversation({"slt": uttered(_TEXT, "slt")}, seed=6, seconds=30, longest_s=8)
@@ -49,7 +66,16 @@ def test_one_voice_alone_is_one_speaker() -> None:
     assert told.found == 1
 
 
-def test_ten_sounds_at_once_are_few_speakers_and_doubtful() -> None:
+def test_of_noise_that_is_taken_for_speech_there_are_few_speakers() -> None:
+    words = talk().words
+    segment = Segment(start=0, end=60, text="", words=words)
+    diarizer = Diarizer([segment], voice_model())
+    diarizer.hear(None, np.resize(pink_noise(30), len(talk().pcm)))
+    speakers, _ = diarizer.finish()
+    assert len(speakers) <= 2
+
+
+def test_ten_sounds_at_once_are_few_speakers() -> None:
     """As many as can be is no answer: what nobody could tell apart is hardly told apart."""
     pcm, words = talk().pcm, talk().words
     babble = np.sum([np.roll(pcm, n * 3 * RATE) for n in range(10)], axis=0)

@@ -30,6 +30,7 @@ from tests.quality.transcripts.speech_material import (
 from tests.support.lite_models import speech_model
 from tests.support.media.photos import SAMPLES
 from tests.support.media.speech import RATE, Said, recorded_speech, spoken, together
+from tests.support.running.long_form import by_form
 from tests.support.search.word_errors import WordErrors, normalised, word_errors
 from tests.support.skip_or_fail import fetched_or_skipped
 from workers.analysis.speech.transcribing import SpeechNotUnderstood
@@ -41,6 +42,16 @@ WANTED = 0.05  # word error rate
 WANTED_OF_NAMES = 0.15
 TAKES = 8
 LATE_S = 0.5  # of a word or segment against the truth
+SOME_VOICES = by_form(short=VOICES[:2], long=VOICES)
+SENTENCES = by_form(short=PLAIN[:6], long=PLAIN)
+WORDS = ("Okay.", "Thank you.", "Cut!", "Action!", "Stop.")
+SOME_SOUNDS = by_form(
+    short=(
+        *("silence", "a band", "loud white noise", "wind", "footsteps"),
+        *("bursts of noise 0", "bursts of a pitch 0", "bursts of a pitch 1"),
+    ),
+    long=tuple(NO_SPEECH),
+)
 
 
 @functools.cache
@@ -65,8 +76,8 @@ def right_words(truth: str, found: str) -> int:
 
 def test_english_by_several_voices_with_pauses_has_few_word_errors() -> None:
     total = WordErrors(0, 0)
-    for voice in VOICES:
-        said, outcome = made(PLAIN, voice)
+    for voice in SOME_VOICES:
+        said, outcome = made(SENTENCES, voice)
         errors = word_errors(said.text, outcome.text)
         print(f"{voice}: word error rate {errors.rate:.3f}")
         assert errors.rate <= WANTED
@@ -83,16 +94,16 @@ def test_recorded_sentences_have_few_word_errors(recorded: list[Said]) -> None:
 
 def test_names_and_numbers_are_mostly_right() -> None:
     total = WordErrors(0, 0)
-    for voice in VOICES[:2]:
+    for voice in by_form(short=VOICES[:1], long=VOICES[:2]):
         said, outcome = made(NAMES_AND_NUMBERS, voice)
         total += word_errors(said.text, outcome.text)
     print(f"names and numbers: word error rate {total.rate:.3f} of {total.words} words")
     assert total.rate <= WANTED_OF_NAMES
 
 
-@pytest.mark.parametrize("voice", VOICES)
+@pytest.mark.parametrize("voice", SOME_VOICES)
 def test_words_lie_within_half_a_second_of_where_they_are_said(voice: str) -> None:
-    said, outcome = made(PLAIN, voice)
+    said, outcome = made(SENTENCES, voice)
     truth = [(normalised(word.text), word.start) for word in said.words]
     found = [(normalised(word.text), word.start) for word in outcome.words]
     matcher = difflib.SequenceMatcher(
@@ -111,15 +122,15 @@ def test_words_lie_within_half_a_second_of_where_they_are_said(voice: str) -> No
     assert worst <= 1.1 * LATE_S
 
 
-@pytest.mark.parametrize("voice", VOICES)
+@pytest.mark.parametrize("voice", SOME_VOICES)
 def test_each_sentence_is_a_segment_that_begins_where_it_is_said(voice: str) -> None:
-    said, outcome = made(PLAIN, voice)
+    said, outcome = made(SENTENCES, voice)
     starts = [segment.start for segment in outcome.heard.segments]
     for begin in said.begins:
         assert min(abs(start - begin) for start in starts) <= LATE_S
 
 
-@pytest.mark.parametrize("sound", NO_SPEECH)
+@pytest.mark.parametrize("sound", SOME_SOUNDS)
 def test_where_nobody_speaks_there_is_no_text(sound: str) -> None:
     outcome = hear(NO_SPEECH[sound]())
     assert outcome.text == ""
@@ -131,8 +142,8 @@ def test_a_film_with_music_and_noises_has_no_text() -> None:
     assert hear_file(film, speech_model()).text == ""
 
 
-@pytest.mark.parametrize("voice", VOICES)
-@pytest.mark.parametrize("word", ["Okay.", "Thank you.", "Cut!", "Action!", "Stop."])
+@pytest.mark.parametrize("voice", SOME_VOICES)
+@pytest.mark.parametrize("word", by_form(short=WORDS[:3], long=WORDS))
 def test_a_word_alone_in_a_file_is_not_lost(word: str, voice: str) -> None:
     with fetched_or_skipped():
         said = together([0.5, spoken(word, voice, 150), 1.0])
@@ -176,7 +187,7 @@ BETWEEN: dict[str, Callable[[], Pcm]] = {
 }
 
 
-@pytest.mark.parametrize("between", BETWEEN)
+@pytest.mark.parametrize("between", by_form(short=("pink noise", "music"), long=tuple(BETWEEN)))
 def test_no_word_of_real_speech_is_lost_to_the_guard(between: str, recorded: list[Said]) -> None:
     filler = Said(BETWEEN[between](), "")
     said = together(part for sentence in recorded for part in (filler, sentence))
@@ -188,14 +199,14 @@ def test_no_word_of_real_speech_is_lost_to_the_guard(between: str, recorded: lis
 
 
 def test_no_word_of_made_speech_is_lost_to_the_guard() -> None:
-    for voice in VOICES:
-        said, outcome = made(PLAIN, voice)
+    for voice in SOME_VOICES:
+        said, outcome = made(SENTENCES, voice)
         assert right_words(said.text, outcome.text) >= right_words(said.text, outcome.first_text)
 
 
 @pytest.mark.parametrize(
     ("language", "sentences", "voice"),
-    [("en", PLAIN, "en-gb"), ("de", GERMAN, "de"), ("es", SPANISH, "es")],
+    [("en", SENTENCES, "en-gb"), ("de", GERMAN, "de"), ("es", SPANISH, "es")],
 )
 def test_the_language_is_detected(language: str, sentences: tuple[str, ...], voice: str) -> None:
     said, outcome = made(sentences, voice)

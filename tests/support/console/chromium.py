@@ -22,7 +22,8 @@ from playwright.sync_api import (
 
 from tests.support.skip_or_fail import skip_or_fail
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
+# The first is Chromium without the windows that nobody sees: they take more than the pages.
+_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _FLAGS = (
     "--disable-gpu",
     "--disable-quic",

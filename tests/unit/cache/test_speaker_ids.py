@@ -64,3 +64,19 @@ def test_a_voice_id_names_the_file_and_the_speaker() -> None:
     for text in ("", f"{HASH}-voice-1", f"{HASH}-voice-80000000", f"{HASH}-12-00000a"):
         with pytest.raises(BadInput, match="is no voice_id"):
             parse_voice_id(text)
+
+
+def test_the_newest_speakers_count_unless_the_words_are_newer(tmp_path: Path) -> None:
+    cache, first = published(tmp_path, speakers.encode(found(7, 3)))
+    assert speakers.newest(cache, HASH) == first
+    for stage, model, made_at in (
+        (Stage.SPEAKERS, "other", first.made_at + 5),
+        (Stage.TRANSCRIPT, "other", first.made_at + 6),
+    ):
+        with cache.draft(HASH, stage, model, "json", "w") as draft:
+            draft.publish(rows=0, made_at=made_at)
+    assert speakers.newest(cache, HASH) == first
+    outdated = speakers.newest(cache, HASH, outdated=True)
+    assert outdated is not None
+    assert outdated.model == "other"
+    assert speakers.newest(cache, "0" * 16) is None

@@ -26,7 +26,7 @@ from shared.people.edits import (
     NewEdit,
     Undo,
 )
-from shared.people.state import PeopleState
+from shared.people.state import PeopleState, taken_out
 from tests.support.people.clusterings import clustering, id_of
 
 GROUPING = clustering((10, 10, 10, 20, 20, 20, 30, 30, 40, -1, -1, 40))
@@ -148,7 +148,7 @@ def test_a_whole_cluster_names_its_source_once(state: PeopleState) -> None:
     assert whole.moves[0].sources == (30,)
     each = modify_edit(state, moves=[(whole.moves[0].face_ids, NO_CLUSTER)])
     assert each.moves[0].sources == (30, 30)
-    taught, as_before = (state.with_edits(written(2, edit)).taken_out() for edit in (whole, each))
+    taught, as_before = (taken_out(state.with_edits(written(2, edit))) for edit in (whole, each))
     assert [part.tolist() for part in taught] == [part.tolist() for part in as_before]
     assert taught[1].tolist() == [30, 30]
     left = without_mention(whole, {whole.moves[0].face_ids[0]}, [], [])

@@ -10,6 +10,7 @@ import pytest
 from shared.models.specs import FaceScale
 from shared.people.clustering import SAMPLES
 from tests.support.people.face_data import PERSON, TRACK, MadeFaces, agreement, make_faces
+from tests.support.running.long_form import by_form
 from workers.recluster.people import group_faces
 from workers.recluster.tracks import find_tracks
 from workers.recluster.types import Groups, Rule
@@ -33,7 +34,8 @@ def group(made: MadeFaces, kind: str = "mid", min_samples: int = 1) -> Groups:
     ("kind", "count", "people"),
     [
         *(("easy", 5000, 300), ("mid", 5000, 300), ("hard", 5000, 300)),
-        *(("mid", 20_000, 800), ("hard", 20_000, 800)),
+        *by_form(short=(), long=(("mid", 20_000, 800),)),
+        ("hard", 20_000, 800),
     ],
 )
 def test_made_up_people_are_found(kind: str, count: int, people: int) -> None:

@@ -19,8 +19,9 @@ from shared.people.edits import (
     NewEdit,
     Undo,
 )
-from shared.people.state import PeopleState
+from shared.people.state import PeopleState, report
 from tests.support.people.clusterings import clustering, id_of
+from tests.support.running.long_form import by_form
 
 IDS = st.integers(1, 7)  # those above 5 are in no grouping
 FACES = 12
@@ -109,7 +110,7 @@ def shown(state: PeopleState) -> tuple[list[int], list[int], dict[int, int], dic
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=by_form(short=100, long=300), deadline=None)
 @given(groupings, logs)
 def test_a_state_is_what_the_edits_that_count_make_of_the_grouping(
     grouping: Clustering, edits: list[Edit]
@@ -118,12 +119,12 @@ def test_a_state_is_what_the_edits_that_count_make_of_the_grouping(
     state = PeopleState.of(grouping, edits)
     assert shown(state) == shown(PeopleState.of(grouping, counting))
     assert shown(state) == Plain(grouping, counting).shown()
-    undone = {edit.id for edit, applies, reason in state.report() if reason == "undone"}
+    undone = {edit.id for edit, applies, reason in report(state) if reason == "undone"}
     others = {edit.id for edit in edits if not isinstance(edit.what, Undo)}
     assert others - undone == {edit.id for edit in counting}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=by_form(short=50, long=150), deadline=None)
 @given(groupings, logs, st.data())
 def test_a_state_made_step_by_step_is_the_one_made_at_once(
     grouping: Clustering, edits: list[Edit], data: st.DataObject
@@ -135,5 +136,5 @@ def test_a_state_made_step_by_step_is_the_one_made_at_once(
         state, arriving = state.with_edits(*arriving[:count]), arriving[count:]
     whole = PeopleState.of(grouping, edits)
     assert shown(state) == shown(whole)
-    assert state.report() == whole.report()
+    assert report(state) == report(whole)
     assert state.known_ids == whole.known_ids

@@ -21,7 +21,7 @@ from shared.people.edits import (
     Undo,
 )
 from shared.people.enrolment import NOBODY
-from shared.people.state import PeopleState
+from shared.people.state import PeopleState, report
 from tests.support.people.clusterings import clustering, id_of, keys_at
 
 TWELVE = (10, 10, 10, 20, 20, 20, 30, 30, 40, -1, -1, 40)  # clusters of faces 0 to 11
@@ -48,7 +48,7 @@ def move(grouping: Clustering, faces: Sequence[int], to: int, *, is_new: bool = 
 
 
 def reasons(state: PeopleState) -> list[tuple[bool, str]]:
-    return [(applies, reason) for _, applies, reason in state.report()]
+    return [(applies, reason) for _, applies, reason in report(state)]
 
 
 def test_without_edits_the_grouping_counts() -> None:
@@ -59,7 +59,7 @@ def test_without_edits_the_grouping_counts() -> None:
     assert state.faces_of([20, 40]).tolist() == [3, 4, 5, 8, 11]
     assert state.faces_of([NO_CLUSTER]).tolist() == [9, 10]
     assert [state.root(id_) for id_ in (10, 11, -1)] == [10, None, None]
-    assert state.report() == []
+    assert report(state) == []
 
 
 def test_a_grouping_without_faces_has_nobody() -> None:

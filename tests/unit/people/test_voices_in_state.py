@@ -23,7 +23,7 @@ from shared.people.edits import (
     Undo,
 )
 from shared.people.enrolment import NOBODY
-from shared.people.state import PeopleState, as_of
+from shared.people.state import PeopleState, as_of, report, taken_out
 from shared.people.voices import VoiceGrouping
 from tests.support.people.clusterings import clustering, id_of
 from tests.support.people.voice_groupings import voice_grouping
@@ -98,7 +98,7 @@ def test_voices_are_moved_to_others_to_new_people_and_to_nobody() -> None:
     assert state.voices.tolist() == [70, 500, ADA, NO_CLUSTER]
     assert dict(state.voice_counts) == {70: 1, 500: 1, ADA: 1}
     assert (state.root(500), state.root(90)) == (500, 90)
-    assert [applies for _, applies, _ in state.report()] == [True] * 3
+    assert [applies for _, applies, _ in report(state)] == [True] * 3
     merged_away = state_of(moved([2], BO), merged(BO, into=ADA))
     assert merged_away.voices.tolist() == [70, 80, ADA, 90]
 
@@ -107,7 +107,7 @@ def test_faces_and_voices_go_in_one_move() -> None:
     both = FaceMove((id_of(FACES, 5),), BO, sources=(-1,), voice_ids=(VOICES.voice_id(3),))
     state = state_of(Modify(moves=(both,)))
     assert (state.faces[5], state.voices[3]) == (BO, BO)
-    assert len(state.taken_out()[0]) == 0
+    assert len(taken_out(state)[0]) == 0
 
 
 def test_an_undo_takes_back_what_was_done_to_voices() -> None:
@@ -125,13 +125,13 @@ def test_an_undo_takes_back_what_was_done_to_voices() -> None:
 def test_what_became_of_moved_voices_is_reported() -> None:
     gone = FaceMove((), BO, voice_ids=("f" * 16 + "-voice-00000001", VOICES.voice_id(0)))
     state = state_of(Modify(moves=(gone,)), Modify(moves=(replace_ids(gone, "nonsense"),)))
-    assert [told[1:] for told in state.report()] == [
+    assert [told[1:] for told in report(state)] == [
         (True, "1 of 2 voices are gone"),
         (False, "1 of 1 voices are gone"),
     ]
     left = voice_grouping([70, 80, 70, 90], is_there=[False, True, True, False])
     state = state_of(moved([0, 1], BO), voices=left)
-    assert [told[1:] for told in state.report()] == [(True, "1 of 2 voices are gone")]
+    assert [told[1:] for told in report(state)] == [(True, "1 of 2 voices are gone")]
     assert dict(state.voice_counts) == {BO: 1, 70: 1}
     assert (state.root(90), state.voices_of([BO]).tolist()) == (None, [1])
     assert 90 in state.known_ids, "it may come back"
@@ -146,7 +146,7 @@ def test_clusters_that_are_said_to_be_two_people() -> None:
     assert state.apart == {(ADA, 90), (70, 80)}
     assert state_of(Modify(apart=((90, ADA),)), merged(90, into=ADA)).apart == frozenset()
     assert state_of(Modify(apart=((90, ADA),)), Undo("")).apart == frozenset()
-    told = state_of(merged(90, into=ADA), Modify(apart=((90, ADA), (70, 99)))).report()[1]
+    told = report(state_of(merged(90, into=ADA), Modify(apart=((90, ADA), (70, 99)))))[1]
     assert told[1:] == (False, "cluster 90 and cluster 10 are one; cluster 99 is gone")
 
 

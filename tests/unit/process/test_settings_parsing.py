@@ -49,7 +49,7 @@ GIVEN: dict[str, tuple[str, object]] = {
     "model_memory_mb": ("2000", 2000),
     "speech_model": ("whisper-turbo", "whisper-turbo"),
     "speech_second_model": ("whisper-tiny.en", "whisper-tiny.en"),
-    "speakers": ("on", True),
+    "speakers": ("off", False),
     "audio_streams": ("Each", "each"),
     "face_model": ("other", "other"),
     "watch_extensions": ("+Mod, tod,-.gif", ((".mod", True), (".tod", True), (".gif", False))),

@@ -177,7 +177,7 @@ def test_a_collector_that_is_away_is_told_of_once_and_when_it_is_back(
     assert len(caplog.records) == 2, [record.getMessage() for record in caplog.records]
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_the_end_waits_2_s_at_most_for_a_collector_that_takes_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]

@@ -16,6 +16,7 @@ from tests.support.stack import PROJECT
 INI = """[pytest]
 markers =
     alone: alone
+    quiet: quiet
 """
 # Every test notes when it began and ended, and in which process.
 CONFTEST = """
@@ -36,7 +37,10 @@ FILES = {
     "contract/test_a.py": "alone,plain,alone,plain,plain",
     "integration/test_b.py": "plain,alone,plain,plain",
     "quality/test_c.py": "plain,plain,plain",
+    "unit/test_d.py": "quiet,plain,quiet,quiet,quiet,quiet",
+    "unit/test_e.py": "quiet,quiet,quiet,quiet,quiet",
 }
+COMPANY = {"plain": {"plain"}, "quiet": {"quiet"}, "alone": set()}
 
 
 def source_of(letter: str, kinds: str) -> str:
@@ -55,7 +59,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "conftest.py").write_text(CONFTEST)
     for name, kinds in FILES.items():
         path = tmp_path / "tests" / name
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(source_of(Path(name).stem[-1], kinds))
     return tmp_path
 
@@ -78,22 +82,23 @@ def run(folder: Path, *arguments: str) -> tuple[list[tuple[str, float, float, in
 
 def test_a_file_stays_in_one_process_and_what_compares_clocks_is_alone(folder: Path) -> None:
     ran, _ = run(folder, "-n", "2")
-    assert len(ran) == 12
-    for letter in "abc":
-        of_file = {pid for name, *_, pid in ran if name[5] == letter and "alone" not in name}
+    assert len(ran) == 23
+    for letter, kind in zip("abcdde", [*["plain"] * 4, "quiet", "quiet"], strict=True):
+        of_file = {pid for name, *_, pid in ran if name[5] == letter and kind in name}
         assert len(of_file) == 1
     for name, began, ended, _ in ran:
-        if "alone" in name:
-            beside = [n for n, b, e, _ in ran if n != name and b < ended and e > began]
-            assert beside == [], name
+        beside = {n[8:] for n, b, e, _ in ran if n != name and b < ended and e > began}
+        assert beside <= COMPANY[name[8:]], name
     assert len({pid for name, _, _, pid in ran if "alone" in name}) == 1
+    assert len({pid for name, _, _, pid in ran if "quiet" in name}) == 2
 
 
 def test_kinds_of_tests_whose_files_are_long_come_first_and_what_compares_clocks_last(
     folder: Path,
 ) -> None:
     ran, _ = run(folder, "-n", "1")
-    assert "".join(name[5] for name, *_ in ran[:-3]) == "cccbbbaaa"
+    assert "".join(name[5] for name, *_ in ran[:-13]) == "cccbbbaaad"
+    assert all("quiet" in name for name, *_ in ran[-13:-3])
     assert all("alone" in name for name, *_ in ran[-3:])
 
 

@@ -15,6 +15,7 @@ from workers.analysis.speakers.linking import linked
 from workers.analysis.speakers.pieces import pieces_of
 from workers.models.protocols import SAMPLE_RATE
 
+
 def talk(
     *turns: tuple[float, float, int], seconds: float = 0.0
 ) -> tuple[NDArray[np.float32], list[Word]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,9 @@ _WINDOW_S = 1.7  # no window is longer
 # times over. In a pause it costs less.
 _WEIGHT, _WORD_S = 6.0, 0.32
 _CHANGE, _CHANGE_IN_PAUSE, _PAUSE_S = 1.0, 0.3, 0.15
-_CLOSE = 0.04  # two voices that are this near each other: it may be either, or both at once
+# Two voices that are as near: it may be either, or both at once. One that is farther than usual, by
+# its usual nearness: somebody speaks over it.
+_CLOSE, _FAR = 0.06, 0.9
 _SHORT_S = 0.6  # a turn that tells little
 _LEAST_S = 2.0  # of words that a voice has
 
@@ -31,11 +33,14 @@ class VoicedWords:
     doubtful: NDArray[np.bool_]
 
 
-def lasting(parts: Sequence[tuple[Sequence[Word], Listened]], rows: Rows) -> Rows:
+def lasting(
+    parts: Sequence[tuple[Sequence[Word], Listened]], rows: Rows, checkpoint: Callable[[], None]
+) -> Rows:
     """The voices to which words are given; those of a few words are mixtures of others."""
     while len(rows) > 1:
         seconds = np.zeros(len(rows))
         for words, heard in parts:
+            checkpoint()
             voices = assign(words, heard, rows).voices
             lengths = [word.end - word.start for word in words]
             seconds += np.bincount(voices + 1, lengths, len(rows) + 1)[1:]
@@ -124,12 +129,16 @@ def _renewed(
 def _doubts(
     words: Sequence[Word], scores: NDArray[np.float64], found: NDArray[np.int64], shares: Shares
 ) -> NDArray[np.bool_]:
-    """Which words may be another's: two voices are as near, or the whole turn is short."""
+    """Which words may be another's: two voices are as near or neither is, or the turn is short."""
     own = scores[np.arange(len(words)), found]
     others = scores.copy()
     others[np.arange(len(words)), found] = -1
     doubtful: NDArray[np.bool_] = own - others.max(axis=1) < _CLOSE
     doubtful |= np.array([near.sum() <= 0 for _, near in shares])
+    if scores.shape[1] > 1:
+        for voice in np.unique(found):
+            mine = found == voice
+            doubtful[mine] |= own[mine] < _FAR * np.median(own[mine])
     changes = np.flatnonzero(np.diff(found)) + 1
     for turn in np.split(np.arange(len(words)), changes):
         if words[turn[-1]].end - words[turn[0]].start < _SHORT_S:

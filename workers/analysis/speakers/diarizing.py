@@ -59,7 +59,8 @@ class Diarizer:
         """
         heard = {stream: found.finish() for stream, found in self._streams.items()}
         rows = voices_in(joined(list(heard.values())), self._checkpoint)
-        rows = lasting([(self._words[stream], found) for stream, found in heard.items()], rows)
+        parts = [(self._words[stream], found) for stream, found in heard.items()]
+        rows = lasting(parts, rows, self._checkpoint)
         turns: list[SpeakerTurn] = []
         for stream, words in self._words.items():
             self._checkpoint()

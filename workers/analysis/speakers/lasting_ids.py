@@ -17,7 +17,7 @@ _Times = list[tuple[float, float]]  # that do not overlap, ascending
 def with_lasting_ids(
     hash_str: str, found: SpeakerTurns, former: SpeakerTurns | None
 ) -> SpeakerTurns:
-    """The same with an id for each speaker: that of the former one who spoke at the same times.
+    """Who speaks when, each with the id of the former speaker who spoke at the same times.
 
     One has the id of one; those who share the most seconds come first. Others get new ids.
     """

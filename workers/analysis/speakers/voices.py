@@ -20,16 +20,19 @@ from workers.analysis.speakers.pieces import Listened, Rows
 _PERCENT = 60
 _USUAL, _LEAST_NEIGHBOURS = 0.72, 8  # where there are too few
 # Windows join in groups while they lie by no more than this farther apart.
-_MARGIN, _NEAREST, _FARTHEST = 0.08, 0.74, 0.5
+_MARGIN, _NEAREST, _FARTHEST = 0.08, 0.68, 0.5
 # Groups are of one voice from a ratio of the nearness between them to that within them, which is
 # higher the more of the power is noise. Of seven voices in 48 conversations, groups of two were
 # below 0.81 (clean), 0.87 (over music), 0.88 and 0.90 (noise 10 and 5 dB below speech), and groups
 # of one above 0.85, 0.86, 0.88 and 0.92.
 _NOISE, _SAME = (0.005, 0.02, 0.07, 0.2), (0.83, 0.87, 0.88, 0.9)
+# What a few seconds give is a matter of what was said in them: groups that last for less than
+# `_LONG_S` are of one voice from less, by up to `_SHORT_BONUS` for one of `_LEAST_S`.
+_SHORT_BONUS, _LONG_S = 0.06, 8.0
 _LOOSE_WITHIN, _TIGHT_WITHIN = 0.08, 0.1  # from the file's usual nearness
 # Who speaks for less is not told from a slip. Nor are more voices told apart.
 _LEAST_S = 3.0
-_MOST_VOICES, _MOST_IN_BLOCK = 20, 12
+MOST_VOICES, _MOST_IN_BLOCK = 20, 12
 _BLOCK = 800  # windows that are compared with each other: about ten minutes of speech
 
 
@@ -85,7 +88,7 @@ def voices_in(heard: Listened, checkpoint: Callable[[], None] = lambda: None) ->
     same = float(np.interp(heard.noise.mean(), _NOISE, _SAME))
     groups = _merged(_lasting(groups), usual, same)
     groups.sort(key=lambda group: -group.seconds)
-    return unit(np.stack([group.total for group in groups[:_MOST_VOICES]]))
+    return unit(np.stack([group.total for group in groups[:MOST_VOICES]]))
 
 
 def unit(rows: NDArray[np.float64] | Rows) -> Rows:
@@ -127,6 +130,9 @@ def _merged(groups: Iterable[_VoiceGroup], usual: float, same: float) -> list[_V
         means = np.stack([group.total / group.count for group in left])
         within = np.sqrt([group.within(usual) for group in left])
         ratios = means @ means.T / np.outer(within, within)
+        seconds = np.array([group.seconds for group in left])
+        shorter = np.minimum(seconds[:, None], seconds)
+        ratios += np.interp(shorter, (_LEAST_S, _LONG_S), (_SHORT_BONUS, 0))
         np.fill_diagonal(ratios, -1)
         kept, gone = sorted(divmod(int(ratios.argmax()), len(left)))
         if ratios[kept, gone] < same:

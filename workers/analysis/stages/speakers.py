@@ -16,6 +16,7 @@ from shared.process import traces
 from shared.settings import Settings
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.speakers.diarizing import Diarizer
+from workers.analysis.speakers.doubts import warnings_of
 from workers.analysis.speakers.lasting_ids import with_lasting_ids
 from workers.context import Context
 from workers.media.budget import work_limit_s
@@ -76,7 +77,12 @@ class SpeakerTelling:
                 diarizer.hear(block.stream, block.pcm)
             found, turns = diarizer.finish()
         context.counts["speakers"] += len(found)
-        return SpeakerTurns(model=voice_model.KEY, speakers=found, turns=turns)
+        return SpeakerTurns(
+            model=voice_model.KEY,
+            speakers=found,
+            turns=turns,
+            warnings=tuple(warnings_of(turns)),
+        )
 
     @traces.stage("publish")
     def publish(self, file: AnalyzedFile, found: SpeakerTurns, transcript_made_at: float) -> None:
@@ -98,7 +104,7 @@ class SpeakerTelling:
         """Who spoke when by what is there; None also where that cannot be read."""
         spec = self._spec
         cache = self._context.cache(spec.cache_dir, spec.cache_id, spec.roots)
-        manifest = speakers.newest(cache, hash_str)
+        manifest = speakers.newest(cache, hash_str, outdated=True)
         try:
             return speakers.read(cache, hash_str, manifest) if manifest else None
         except CacheError as error:

@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
+from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from workers.models.weights.onnx_graphs import OnnxGraph
 from workers.models.weights.weight_files import Tensors, read_torch_state_dict
@@ -26,7 +27,18 @@ _GATES = (0, 3, 1, 2)
 def convert(sources: Path, target: Path) -> None:
     """Write voices.onnx into `target`."""
     weights = read_torch_state_dict(sources / WEIGHTS, "model_state")
-    (target / "voices.onnx").write_bytes(voice_network(weights).SerializeToString())
+    # With whole numbers for weights it takes two thirds of the time, and rows move by a cosine of
+    # 0.998. The first layer hears power, for which they are too coarse. Of 7 bits, for sums of 8
+    # overflow on processors without the instructions made for them.
+    quantize_dynamic(
+        voice_network(weights),
+        target / "voices.onnx",
+        op_types_to_quantize=["LSTM"],
+        nodes_to_exclude=[_name(0)],
+        per_channel=True,
+        weight_type=QuantType.QInt8,
+        reduce_range=True,
+    )
 
 
 def voice_network(weights: Tensors) -> onnx.ModelProto:
@@ -64,9 +76,13 @@ def _lstm(graph: OnnxGraph, weights: Tensors, layer: int, x: str) -> tuple[str, 
     every, last = f"every{layer}", f"last{layer}"
     inputs = [constant("weight_ih"), constant("weight_hh"), constant("bias_ih", "bias_hh")]
     hidden = weights[f"lstm.weight_hh_l{layer}"].shape[1]
-    node = helper.make_node("LSTM", [x, *inputs], [every, last], hidden_size=hidden)
+    node = helper.make_node("LSTM", [x, *inputs], [every, last], _name(layer), hidden_size=hidden)
     graph.nodes.append(node)
     return graph.add("Squeeze", every, graph.constant(np.array([1]))), last
+
+
+def _name(layer: int) -> str:
+    return f"lstm{layer}"
 
 
 def _by_gate(values: NDArray[np.float32]) -> NDArray[np.float32]:

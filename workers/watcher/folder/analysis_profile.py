@@ -27,7 +27,9 @@ class AnalysisProfile:
     language: str | None = None
     faces: str = ""
     collection: str = ""
-    vocabulary: tuple[str, ...] = ()  # no part of the signature: what is transcribed stays
+    # No part of the signature: what is transcribed stays.
+    people_of: str = ""  # the Collection of voices, also where no faces are wanted
+    vocabulary: tuple[str, ...] = ()
     _signatures: dict[MediaType, str] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
@@ -43,6 +45,7 @@ class AnalysisProfile:
             language=folder.language,
             faces=keys[ModelKind.FACES] if folder.analyze_faces else "",
             collection=(folder.cluster_job_name or "") if folder.analyze_faces else "",
+            people_of=folder.cluster_job_name or "",
             vocabulary=most_relevant(folder.vocabulary),
         )
 
@@ -81,5 +84,5 @@ class AnalysisProfile:
             collection=self.collection,
             audio_streams=self.audio_streams,
             vocabulary=self.vocabulary,
-            people_of=self.collection,
+            people_of=self.people_of,
         )
