@@ -200,7 +200,7 @@ export const work = {
     speakers: { "": "as the server is set", yes: "tell voices apart", no: "do not tell voices apart" },
     detect: "Find out",
     collection: "Collection of people",
-    collectionHint: "Faces and voices of one collection are compared with each other, and named in it.",
+    collectionHint: "People of one collection are compared with each other, and named in it.",
     collectionExample: "Season 1",
     nothingAsked: "Choose pictures, speech or faces.",
     noCollection: "Name the collection that receives the faces.",
