@@ -181,7 +181,7 @@ def test_people_who_could_not_be_had_are_proposed_once_the_server_is_back(
     expect(person).to_have_count(0)
     page.unroute(clusters)
     sockets[-1].close()
-    expect(person).to_be_visible()
+    expect(person).to_be_visible(timeout=60_000)  # it waits longer from try to try
 
 
 def test_a_file_that_is_away_is_shown_as_offline_and_its_player_says_so(
