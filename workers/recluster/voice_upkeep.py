@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from shared.cache import speakers
 from shared.cache.cache_dir import CacheDir
-from shared.cache.speakers import SpeakerTurns
+from shared.cache.speakers import SpeakerTurn, SpeakerTurns
 from shared.cache.transcripts import LONGEST_S
 from shared.errors import CacheError
 from shared.people.clustering import Clustering
@@ -83,13 +83,14 @@ def _news(
 
 
 def _voices_of(hash_str: str, name: str, found: SpeakerTurns) -> FileVoices:
+    excerpts = _excerpts(found)
     voices = [
         HeardVoice(
             speaker.id,
             number,
             speaker.row,
             min(max(speaker.seconds, 0.0), LONGEST_S),
-            _excerpt(found, number),
+            excerpts[number],
         )
         for number, speaker in enumerate(found.speakers)
         if speaker.row  # else the person was deleted
@@ -97,8 +98,18 @@ def _voices_of(hash_str: str, name: str, found: SpeakerTurns) -> FileVoices:
     return FileVoices(hash_str, name, found.model, voices)
 
 
-def _excerpt(found: SpeakerTurns, number: int) -> tuple[float, float]:
-    """What is played of a speaker: the longest turn of which there is no doubt, if there is one."""
-    own = [turn for turn in found.turns if turn.speaker == number]
-    best = max(own, key=lambda turn: (not turn.doubtful, turn.end - turn.start), default=None)
-    return (best.start, min(best.end, best.start + _EXCERPT_S)) if best else (0.0, 0.0)
+def _excerpts(found: SpeakerTurns) -> list[tuple[float, float]]:
+    """What is played of each: the longest turn of which there is no doubt, if there is one."""
+    best: list[SpeakerTurn | None] = [None] * len(found.speakers)
+    for turn in found.turns:
+        known = best[turn.speaker]
+        if known is None or _rank(turn) > _rank(known):
+            best[turn.speaker] = turn
+    return [
+        (turn.start, min(turn.end, turn.start + _EXCERPT_S)) if turn else (0.0, 0.0)
+        for turn in best
+    ]
+
+
+def _rank(turn: SpeakerTurn) -> tuple[bool, float]:
+    return not turn.doubtful, turn.end - turn.start
