@@ -230,7 +230,7 @@ def _tidy(folder: OpenedFolder, kind: str, now: float) -> None:
                 if folder.status(name).st_mtime < now - _KEPT_S:
                     folder.remove(name)
         remove_temporaries(folder, now)
-        for part in ("members", "edits"):
+        for part in ("members", "edits", "waiting"):
             with contextlib.suppress(FileNotFoundError), folder.folder(part) as below:
                 remove_temporaries(below, now)
     except (OSError, NotAllowed) as error:

@@ -23,7 +23,8 @@ from workers.recluster.voice_upkeep import group_voices
 
 MODEL = "tones"
 HEARD = "Cyd Unüberhörbar"  # who is nowhere seen
-MINE, OTHERS = (0.59375, 0.804688, 0.0), (0.0, 0.601562, 0.798828)
+REST = (0.0,) * 253
+MINE, OTHERS = (0.59375, 0.804688, 0.0, *REST), (0.0, 0.601562, 0.798828, *REST)
 TURNS = (SpeakerTurn(0, 40, 0), SpeakerTurn(41, 90, 1))
 
 
