@@ -109,7 +109,7 @@ def newest(cache: CacheDir, hash_str: str, *, outdated: bool = False) -> Manifes
 
 
 def newest_of(manifests: Sequence[Manifest], *, outdated: bool = False) -> Manifest | None:
-    """The same among manifests of one file."""
+    """As `newest`, among the manifests of one file."""
     heard = {found.model: found.made_at for found in manifests if found.stage is Stage.TRANSCRIPT}
     told = (found for found in manifests if found.stage is Stage.SPEAKERS)
     counting = (f for f in told if outdated or f.made_at >= heard.get(f.model, 0.0))

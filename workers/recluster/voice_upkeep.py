@@ -159,7 +159,7 @@ def _news(
 
 
 def _manifests(cache: CacheDir, hash_str: str) -> list[Manifest]:
-    """Those of transcripts and speakers. Raises CacheError where one cannot be read."""
+    """Manifests of a file's transcripts and speakers. Raises CacheError where one cannot be read."""
     found = []
     try:
         with cache_files.folder(cache.media_dir(hash_str)) as folder:

@@ -31,7 +31,7 @@ class WaitingVoices:
         self._log.append(_VoicesWait(files))
 
     def among(self, grouped: Mapping[str, str]) -> set[str]:
-        """Those that are not grouped as they were left last. `grouped`: as `add` has them."""
+        """Files that are not grouped as they were left last. `grouped`: as `add` has them."""
         left: dict[str, str] = {}
         for added in self._log.read():
             left.update(added.what.files)
