@@ -15,7 +15,7 @@ from api.people.meanwhile import last_edit_id
 from api.people.pictures import Pictured, pictured
 from api.people.screen_times import NOT_SEEN
 from api.people.snapshot import CollectionSnapshot
-from api.people.voices.whose import voice_seconds
+from api.people.voices.whose import voice_counts, voice_seconds
 from api.services import Services
 from shared.clock_times import timestamp
 from shared.errors import BadInput, Missing
@@ -80,7 +80,7 @@ def cluster_items(snapshot: CollectionSnapshot, has_voices: bool = False) -> lis
         for c in snapshot.clusters(has_voices)
     ]
     if has_voices:
-        counts, seconds = snapshot.state.voice_counts, voice_seconds(snapshot.state)
+        counts, seconds = voice_counts(snapshot.state), voice_seconds(snapshot.state)
         for item in items:
             if count := counts.get(int(item.cluster_id)):
                 item.voice_count = count

@@ -133,6 +133,11 @@ def test_voices_move_alone_with_faces_and_with_their_cluster(talking: PeopleDesk
     assert "has 1 voice, not 2" in refused.json()["message"]
     talking.modify(moves=[{**whole, "voice_count": 1}])
     assert ids(talking, NOBODY) == [uma]
+    assert with_voices(talking)[-1] == (NOBODY, None, 2, 1)
+    loose = {"face_ids": talking.face_ids(NOBODY), "target_cluster_id": str(BO)}
+    talking.modify(moves=[loose])
+    assert with_voices(talking)[-1] == (NOBODY, None, 0, 1), "voices alone are nobody's"
+    assert str(NOBODY) not in [one["cluster_id"] for one in talking.job()["clusters"]]
     talking.undo(edit_id="")
     assert with_voices(talking) == [*FACES_ONLY, (TOM, None, 0, 1), (UMA, None, 0, 2), LOOSE]
     assert "moved_voices" not in talking.modify(moves=[{"face_ids": face}])
