@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -105,7 +105,11 @@ def newest(cache: CacheDir, hash_str: str, *, outdated: bool = False) -> Manifes
 
     `outdated`: also of such as are older than their transcript.
     """
-    manifests = cache.manifests(hash_str)
+    return newest_of(cache.manifests(hash_str), outdated=outdated)
+
+
+def newest_of(manifests: Sequence[Manifest], *, outdated: bool = False) -> Manifest | None:
+    """The same among manifests of one file."""
     heard = {found.model: found.made_at for found in manifests if found.stage is Stage.TRANSCRIPT}
     told = (found for found in manifests if found.stage is Stage.SPEAKERS)
     counting = (f for f in told if outdated or f.made_at >= heard.get(f.model, 0.0))

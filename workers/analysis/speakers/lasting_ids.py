@@ -11,6 +11,7 @@ from shared.cache import speakers
 from shared.cache.speakers import SpeakerTurn, SpeakerTurns
 
 _LEAST_SHARE = 0.5  # of the seconds of whoever of two speaks less
+_LEAST_OF_LONGER = 0.2  # of the other's: a word within somebody's speech is no sign
 _Times = list[tuple[float, float]]  # that do not overlap, ascending
 
 
@@ -29,7 +30,7 @@ def with_lasting_ids(
         for one, own in now.items()
         for other, theirs in before.items()
         if (seconds := _shared(own, theirs)) > 0
-        and seconds >= _LEAST_SHARE * min(_length(own), _length(theirs))
+        and _is_same(seconds, _length(own), _length(theirs))
     )
     ids: dict[int, int] = {}
     taken: set[int] = set()
@@ -58,6 +59,11 @@ def _times(turns: Sequence[SpeakerTurn]) -> dict[int, _Times]:
         else:
             times.append((turn.start, turn.end))
     return found
+
+
+def _is_same(shared: float, one: float, other: float) -> bool:
+    """Whether those who speak so long, at the same times for `shared` seconds, may be one."""
+    return shared >= max(_LEAST_SHARE * min(one, other), _LEAST_OF_LONGER * max(one, other))
 
 
 def _length(times: _Times) -> float:
