@@ -115,7 +115,9 @@ class PersonDeleted(Struct, kw_only=True):
     damaged: Annotated[
         int,
         Meta(
-            ge=0, description="Results of faces that nobody could read, and that went as a whole."
+            ge=0,
+            description="Results of faces, and of speakers, that nobody could read, and that went "
+            "as a whole.",
         ),
     ]
     collections: Annotated[list[DeletedFaces], Meta(description="Where the person is.")]

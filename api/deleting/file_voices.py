@@ -54,7 +54,7 @@ def _forgotten(
 
 
 def _without(grouping: VoiceGrouping, is_gone: NDArray[np.bool_]) -> VoiceGrouping:
-    """The same grouping as if these MediaFiles had no speakers."""
+    """The grouping with the voices of these MediaFiles as of such that have no speakers."""
     stays = ~is_gone[grouping.media_of]
     files = zip(grouping.media_files, is_gone.tolist(), strict=True)
     return replace(
