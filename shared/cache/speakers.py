@@ -126,7 +126,7 @@ def read(cache: CacheDir, hash_str: str, manifest: Manifest) -> SpeakerTurns:
 
 
 def _damage(found: SpeakerTurns) -> str:
-    """What its readers could stumble over, or take too long for; "": nothing."""
+    """Why readers could stumble over it, or take too long for it; "": they do not."""
     for what, there, most in (
         ("speakers", len(found.speakers), _MOST_SPEAKERS),
         ("turns", len(found.turns), _MOST_TURNS),
