@@ -15,7 +15,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.cache.speakers import SpeakerTurn, SpeakerTurns
 from shared.cache.transcripts import LONGEST_S
 from shared.domain import Manifest, Stage
-from shared.errors import CacheError
+from shared.errors import CacheError, RushesError
 from shared.models import voice_model
 from shared.people.collection import Collection
 from shared.people.enrolment import NOBODY
@@ -57,7 +57,7 @@ def keep_voices_grouped(
         return
     try:
         group_voices(cache, collection, told, context.checkpoint)
-    except CacheError:
+    except RushesError:
         if told:
             waiting.add(told)
         raise
@@ -159,7 +159,7 @@ def _news(
 
 
 def _manifests(cache: CacheDir, hash_str: str) -> list[Manifest]:
-    """Manifests of a file's transcripts and speakers. Raises CacheError where one cannot be read."""
+    """Manifests of a file's transcripts and speakers. Raises CacheError for an unreadable one."""
     found = []
     try:
         with cache_files.folder(cache.media_dir(hash_str)) as folder:

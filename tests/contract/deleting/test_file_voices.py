@@ -19,7 +19,7 @@ from shared.people.numbered_files import NumberedFiles
 from tests.support.people.people_desk import NAME, PeopleDesk
 from workers.recluster.voice_upkeep import group_voices
 
-ROW = (0.59375, 0.804688)
+ROW = (0.59375, 0.804688, *[0.0] * 254)
 BYTES = np.array([np.array(ROW, np.float32) / np.linalg.norm(ROW)], np.float16).tobytes()
 
 
