@@ -14,13 +14,7 @@ import msgspec
 from shared.cache import speakers
 from shared.cache.cache_dir import CacheDir
 from shared.cache.speakers import SpeakerTurns
-from shared.cache.speaking_times import (
-    SpeakingTimes,
-    may_be_one,
-    shared_seconds,
-    speaking_times,
-    spoken_seconds,
-)
+from shared.cache.speaking_times import SpeakingTimes, speaking_times
 from shared.domain import Manifest, Stage
 from shared.errors import CacheError
 
@@ -95,6 +89,5 @@ def _times_of(found: SpeakerTurns, numbers: Collection[int]) -> SpeakingTimes | 
 
 def _is_same(own: SpeakingTimes, times: SpeakingTimes) -> bool:
     """Whether a speaker is the person, or one part of them, by when both speak."""
-    shared, seconds = shared_seconds(own, times), spoken_seconds(own)
-    is_part = shared >= _MOSTLY * seconds
-    return shared > 0 and (is_part or may_be_one(shared, seconds, spoken_seconds(times)))
+    shared = times.shared(own)
+    return shared > 0 and (shared >= _MOSTLY * own.seconds or own.may_be(times, shared))

@@ -6,7 +6,7 @@ import msgspec
 
 from shared.cache import speakers
 from shared.cache.speakers import SpeakerTurns
-from shared.cache.speaking_times import may_be_one, shared_seconds, speaking_times, spoken_seconds
+from shared.cache.speaking_times import speaking_times
 
 
 def with_lasting_ids(
@@ -23,8 +23,7 @@ def with_lasting_ids(
         (-seconds, one, other)
         for one, own in now.items()
         for other, theirs in before.items()
-        if (seconds := shared_seconds(own, theirs)) > 0
-        and may_be_one(seconds, spoken_seconds(own), spoken_seconds(theirs))
+        if (seconds := own.shared(theirs)) > 0 and own.may_be(theirs, seconds)
     )
     ids: dict[int, int] = {}
     taken: set[int] = set()
