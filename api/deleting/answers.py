@@ -92,7 +92,14 @@ class PersonDeleted(Struct, kw_only=True):
 
     message: Message
     dry_run: Annotated[bool, Meta(description="Whether it would be, and nothing was.")]
-    files: Annotated[int, Meta(ge=0, description="Files in which the person is seen.")]
+    files: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Files in which the person is seen. In how many the voice is, `message` "
+            "says.",
+        ),
+    ]
     faces: Annotated[int, Meta(ge=0, description="Faces, with their vectors and pictures.")]
     voices: (
         Annotated[
@@ -108,7 +115,9 @@ class PersonDeleted(Struct, kw_only=True):
     damaged: Annotated[
         int,
         Meta(
-            ge=0, description="Results of faces that nobody could read, and that went as a whole."
+            ge=0,
+            description="Results of faces, and of speakers, that nobody could read, and that went "
+            "as a whole.",
         ),
     ]
     collections: Annotated[list[DeletedFaces], Meta(description="Where the person is.")]

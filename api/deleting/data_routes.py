@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from api.deleting import deletions
+from api.deleting import deletions, file_voices
 from api.deleting.answers import (
     DataDeleted,
     DataKind,
@@ -23,6 +23,7 @@ from api.http.bodies import LONGEST_PATH
 from api.http.endpoint import Call, Endpoint, Parameter
 from api.http.scope import Scope
 from api.services import Services
+from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import BadInput, Missing
 from shared.rights import KeyScope
@@ -58,6 +59,8 @@ def _delete(call: Call[DeleteDataBody]) -> DataDeleted:
         call.audited["results"] = len(artefacts)
         deletion = deletions.delete(scope.cache(), artefacts, call.sender.label)
         call.audited["deletion_id"] = deletion.id
+    if not body.dry_run:
+        _forget_voices(call, scope.cache(), hashes, artefacts)
     return DataDeleted(
         message=_message(artefacts, deletion),
         dry_run=body.dry_run,
@@ -68,6 +71,19 @@ def _delete(call: Call[DeleteDataBody]) -> DataDeleted:
         media=_shown(scope, artefacts),
         failed=failed,
     )
+
+
+def _forget_voices(
+    call: Call[DeleteDataBody],
+    cache: CacheDir,
+    hashes: Iterable[str],
+    artefacts: Iterable[PublishedArtefact],
+) -> None:
+    """Of files that are named also where an interrupted deletion has taken the results before."""
+    deleted = {a.hash_str for a in artefacts if a.stage is Stage.SPEAKERS}
+    named = hashes if call.body.media_paths is not None else ()
+    if asked := deleted.union(named):
+        call.warnings.extend(file_voices.forget_voices(cache, asked, deleted))
 
 
 def _hashes(scope: Scope) -> tuple[list[str], list[UndeletableMedia]]:
@@ -185,7 +201,9 @@ ENDPOINTS = (
         description="All results of `media_paths`, those of `model_key` in the whole cache folder, "
         "or of that model in these files. Media files are never touched. Nothing is deleted "
         "unless `dry_run` is false; then it can be undone for 24 hours, until the data files "
-        "are collected. Faces and voices leave their collections when those are grouped anew.",
+        "are collected. Faces leave their collections when those are grouped anew. Voices leave "
+        "them at once, with their rows, where nothing tells any more who speaks; after an undo "
+        "they are back, under their names, when a collection is grouped anew.",
         body=DeleteDataBody,
         answer=DataDeleted,
         errors={

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from api.deleting.person_faces import Keys, PersonFaces, delete_faces
 from api.deleting.person_groups import faces_of_person, without_mention, without_person
+from api.deleting.person_speakers import with_ids_elsewhere
 from api.deleting.person_voices import PersonVoices, delete_voices, voices_of_people
 from api.people.snapshot import CollectionSnapshot
 from shared.cache import cache_files, limits
@@ -28,6 +29,7 @@ from shared.people.edits import Modify, Names
 from shared.people.enrolment import References
 from shared.people.face_index import GONE, FaceIndex
 from shared.people.names import folder_name, spoken
+from shared.people.state import PeopleState, all_names
 from shared.people.vocabulary import CollectionVocabulary
 from shared.unusable_files import UnusableFile
 
@@ -50,8 +52,7 @@ class FoundPerson:
     @property
     def names(self) -> list[str]:
         """Names of the clusters."""
-        state = self.snapshot.state
-        known = {**state.voice_names, **state.names}
+        known = all_names(self.snapshot.state)
         return sorted({known[root] for root in self.roots if root in known})
 
     @property
@@ -114,7 +115,7 @@ def named(
     """Everybody of this name. Raises Missing where nobody is, or was, called or enrolled so."""
     found = []
     for snapshot in snapshots:
-        roots = tuple(snapshot.state.ids_named(name, heard=True))
+        roots = _called(snapshot.state, name)
         if roots or spoken(name) in _names_in_edits(snapshot):
             found.append(FoundPerson(snapshot, roots))
     if not found and not references.of(name):
@@ -123,6 +124,14 @@ def named(
             "all people."
         )
     return found
+
+
+def _called(state: PeopleState, name: str) -> tuple[int, ...]:
+    """Clusters of this name that have faces or voices, or had voices: these may come back."""
+    heard = {*state.voices.tolist()} - {NO_CLUSTER}
+    known = all_names(state).items()
+    ever = {root for root, called in known if root in heard and spoken(called) == spoken(name)}
+    return tuple(sorted({*ever, *state.ids_named(name)}))
 
 
 def _names_in_edits(snapshot: CollectionSnapshot) -> set[str]:
@@ -166,25 +175,21 @@ def delete_person(
     Returns how many damaged artefacts went as a whole. `go_on`: called before each file; raises
     where others may be at it. Raises CacheError, and Busy while workers bring the faces back.
     """
+    ids = with_ids_elsewhere(cache, deletion.voices, go_on)
+    deletion, voices = msgspec.structs.replace(deletion, voices=ids), PersonVoices(ids)
     _write_down(cache, deletion)
     References(cache.root).forget(deletion.references)
     keys = {h: np.array(own, np.uint64) for h, own in deletion.keys.items()}
     person = PersonFaces(keys, _others(snapshots(), deletion, keys))
-    voices = PersonVoices(deletion.voices)
     damaged = 0
     for hash_str in keys:
         go_on()
         damaged += delete_faces(cache, person, hash_str, is_over)
-    for hash_str in deletion.voices:
+    for hash_str in ids:
         go_on()
         damaged += delete_voices(cache, voices, hash_str, is_over)
     _leave_groupings(cache, deletion, (person, voices), snapshots, go_on)
-    with (
-        cache_files.clear_errors(cache.root),
-        cache_files.folder(cache.root / DELETIONS) as records,
-    ):
-        records.remove(_RECORD)
-        records.sync()
+    _strike_out(cache)
     return damaged
 
 
@@ -216,6 +221,16 @@ def _write_down(cache: CacheDir, deletion: PersonDeletion) -> None:
         cache_files.folder(cache.root / DELETIONS, create=True) as records,
     ):
         cache_files.write_atomically(records, _RECORD, msgspec.json.encode(deletion), "delete")
+
+
+def _strike_out(cache: CacheDir) -> None:
+    """Nothing is left to be finished."""
+    with (
+        cache_files.clear_errors(cache.root),
+        cache_files.folder(cache.root / DELETIONS) as records,
+    ):
+        records.remove(_RECORD)
+        records.sync()
 
 
 def _others(

@@ -196,11 +196,12 @@ ENDPOINTS = (
         summary="Delete a person",
         description="For those who must by law. Goes at once, and cannot be undone: the person's "
         "faces with their vectors and pictures, from the results of every face model and from "
-        "every collection of the cache folder, the vectors of the voice, what was enrolled from "
-        "photos, and the names in the log of edits. Nothing goes unless `dry_run` is false. Merge "
-        "first what is one person. When the person speaks stays with the transcripts. Media files, "
-        "their stored frames and backups still show the person, and a new analysis of faces or "
-        "speech finds them again.",
+        "every collection of the cache folder; the voices, with their vectors, from the speakers "
+        "of every transcript and from every collection; what was enrolled from photos, and the "
+        "names in the log of edits. Nothing goes unless `dry_run` is false. Merge first what is "
+        "one person. When the person speaks stays with the transcripts. Media files, their stored "
+        "frames and backups still show the person, and a new analysis of faces or speech tells "
+        "them again, as somebody new without a name.",
         body=DeletePersonBody,
         answer=PersonDeleted,
         errors={

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.deleting.person_faces import check_readable, remove_unnamed
+from api.deleting.person_speakers import newest_first, numbers_of
 from shared.cache import cache_files, cache_tidying, limits, speakers
 from shared.cache.cache_dir import CacheDir
-from shared.cache.speakers import parse_voice_id
+from shared.cache.speakers import SpeakerTurns, parse_voice_id
 from shared.domain import Manifest, Stage
 from shared.errors import BadInput, CacheError
 from shared.people.edits import Modify, NewEdit
@@ -47,10 +48,14 @@ class PersonVoices:
         return found
 
     def without(self, grouping: VoiceGrouping) -> VoiceGrouping:
-        """The grouping without the person's voices."""
-        keep = np.flatnonzero(~self.among(grouping))
-        if len(keep) == len(grouping):
+        """The grouping without the person's voices.
+
+        It is another one also where they are not in it: so it is published, and a worker that has
+        read the voices before they were deleted finds its number taken, and reads again.
+        """
+        if not self.ids:
             return grouping
+        keep = np.flatnonzero(~self.among(grouping))
         columns = ("media_of", "ids", "numbers", "rows", "seconds", "excerpts", "labels")
         kept = {name: getattr(grouping, name)[keep] for name in (*columns, "is_there")}
         return replace(grouping, **kept)
@@ -78,13 +83,17 @@ def delete_voices(
     damaged = 0
     media = cache.media_dir(hash_str)
     with cache_files.clear_errors(cache.root):
-        for manifest in cache.manifests(hash_str):
-            if manifest.stage is Stage.SPEAKERS and not _is_rewritten(
-                cache, person.ids[hash_str], hash_str, manifest
-            ):
-                damaged += 1
-                with cache_files.folder(media) as folder, contextlib.suppress(FileNotFoundError):
-                    folder.remove(cache_files.manifest_name(Stage.SPEAKERS, manifest.model))
+        artefacts = []
+        for manifest in newest_first(cache.manifests(hash_str)):
+            if found := _read(cache, hash_str, manifest):
+                artefacts.append((manifest, found))
+                continue
+            damaged += 1
+            with cache_files.folder(media) as folder, contextlib.suppress(FileNotFoundError):
+                folder.remove(cache_files.manifest_name(Stage.SPEAKERS, manifest.model))
+        theirs = numbers_of([found for _, found in artefacts], person.ids[hash_str])
+        for (manifest, found), numbers in zip(artefacts, theirs, strict=True):
+            _publish_without(cache, hash_str, manifest, found, numbers)
         try:
             folder = cache_files.folder(media)
         except (FileNotFoundError, NotADirectoryError):
@@ -95,27 +104,33 @@ def delete_voices(
     return damaged
 
 
-def _is_rewritten(cache: CacheDir, ids: Collection[int], hash_str: str, manifest: Manifest) -> bool:
-    """Publish an artefact without the person, where the person is in it; False: it is damaged."""
+def _read(cache: CacheDir, hash_str: str, manifest: Manifest) -> SpeakerTurns | None:
+    """Who speaks when; None: it is damaged. Raises CacheError where it cannot be read just now."""
     try:
-        found = speakers.read(cache, hash_str, manifest)
+        return speakers.read(cache, hash_str, manifest)
     except CacheError as error:
         check_readable(cache, cache.data_path(hash_str, manifest), limits.TRANSCRIPT)
         _log.warning("%s: its speakers are deleted as a whole: %s", hash_str, error.message)
-        return False
+        return None
+
+
+def _publish_without(
+    cache: CacheDir, hash_str: str, manifest: Manifest, found: SpeakerTurns, numbers: Container[int]
+) -> None:
+    """Publish an artefact without the rows of these speakers, where it has one."""
     left = tuple(
-        msgspec.structs.replace(speaker, row=()) if speaker.id in ids else speaker
-        for speaker in found.speakers
+        msgspec.structs.replace(speaker, row=()) if number in numbers else speaker
+        for number, speaker in enumerate(found.speakers)
     )
-    if left != found.speakers:
-        with cache.draft(hash_str, Stage.SPEAKERS, manifest.model, "json", "delete") as draft:
-            draft.file.write(speakers.encode(msgspec.structs.replace(found, speakers=left)))
-            draft.publish(
-                rows=manifest.rows,
-                audio_streams=manifest.audio_streams,
-                task_id=manifest.task_id,
-                worker=manifest.worker,
-                made_at=manifest.made_at,  # not older than the transcript
-                warnings=manifest.warnings,
-            )
-    return True
+    if left == found.speakers:
+        return
+    with cache.draft(hash_str, Stage.SPEAKERS, manifest.model, "json", "delete") as draft:
+        draft.file.write(speakers.encode(msgspec.structs.replace(found, speakers=left)))
+        draft.publish(
+            rows=manifest.rows,
+            audio_streams=manifest.audio_streams,
+            task_id=manifest.task_id,
+            worker=manifest.worker,
+            made_at=manifest.made_at,  # not older than the transcript
+            warnings=manifest.warnings,
+        )

@@ -65,8 +65,8 @@ class AnalyzeBody(Keyed, kw_only=True):
             Meta(
                 min_length=1,
                 max_length=LONGEST_TEXT,
-                description="Collection (1 to 200 characters) that receives the faces, made when "
-                "it is new; required with face_media_paths.",
+                description="Collection (1 to 200 characters) that receives the faces and "
+                "voices, made when it is new; required with face_media_paths.",
                 examples=["Season 1"],
             ),
         ]

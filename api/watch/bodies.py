@@ -51,8 +51,8 @@ ClusterJobName = Annotated[
     Meta(
         min_length=1,
         max_length=LONGEST_TEXT,
-        description="Collection (1 to 200 characters) that receives the faces, made when it is "
-        "new; required with analyze_faces.",
+        description="Collection (1 to 200 characters) that receives the faces and voices, made "
+        "when it is new; required with analyze_faces.",
         examples=["Season 1"],
     ),
 ]

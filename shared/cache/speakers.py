@@ -5,20 +5,23 @@ It belongs to a transcript, by whose words it was made, and lies beside it under
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from shared.cache import cache_files, limits
+from shared.cache import limits
 from shared.cache.cache_dir import CacheDir
+from shared.cache.json_artefacts import decoded
 from shared.cache.transcripts import LONGEST_S
 from shared.domain import Manifest, Stage
 from shared.errors import BadInput, CacheError
-from shared.msgspec_decoding import UNDECODABLE
 from shared.seeded_ids import HIGHEST_ID, seeded_id
 
 _FORMAT = 1
+# More than any file has: twenty speakers are told apart, and rows have 256 numbers.
+_MOST_SPEAKERS, _MOST_TURNS, _LONGEST_ROW = 1_000, 1_000_000, 4_096
 _VOICE_ID = re.compile(r"([0-9a-f]{16})-voice-([0-7][0-9a-f]{7})")
 
 
@@ -102,7 +105,11 @@ def newest(cache: CacheDir, hash_str: str, *, outdated: bool = False) -> Manifes
 
     `outdated`: also of such as are older than their transcript.
     """
-    manifests = cache.manifests(hash_str)
+    return newest_of(cache.manifests(hash_str), outdated=outdated)
+
+
+def newest_of(manifests: Sequence[Manifest], *, outdated: bool = False) -> Manifest | None:
+    """As `newest`, among the manifests of one file."""
     heard = {found.model: found.made_at for found in manifests if found.stage is Stage.TRANSCRIPT}
     told = (found for found in manifests if found.stage is Stage.SPEAKERS)
     counting = (f for f in told if outdated or f.made_at >= heard.get(f.model, 0.0))
@@ -112,25 +119,32 @@ def newest(cache: CacheDir, hash_str: str, *, outdated: bool = False) -> Manifes
 def read(cache: CacheDir, hash_str: str, manifest: Manifest) -> SpeakerTurns:
     """Who speaks when; every speaker has an id. Raises CacheError when it cannot be used."""
     path = cache.data_path(hash_str, manifest)
-    try:
-        with cache_files.opened(path) as file:
-            found = _DECODER.decode(file.read(limits.TRANSCRIPT))
-    except FileNotFoundError as error:
-        raise CacheError(f"The file {path.name} is missing.") from error
-    except OSError as error:
-        raise CacheError(f"{path.name} cannot be read: {error.strerror}.") from error
-    except UNDECODABLE as error:
-        raise CacheError(f"{path.name} is damaged: {error}.") from error
-    if found.format > _FORMAT:
-        raise CacheError(
-            f"{path.name} has format {found.format}, this version of Rushes reads up to "
-            f"{_FORMAT}: update Rushes."
-        )
+    found = decoded(_DECODER, path, limits.TRANSCRIPT, _FORMAT)
+    if damage := _damage(found):
+        raise CacheError(f"{path.name} is damaged: {damage}.")
+    return with_ids(hash_str, found)
+
+
+def _damage(found: SpeakerTurns) -> str:
+    """Why readers could stumble over it, or take too long for it; "": they do not."""
+    for what, there, most in (
+        ("speakers", len(found.speakers), _MOST_SPEAKERS),
+        ("turns", len(found.turns), _MOST_TURNS),
+        ("numbers in a row", max((len(s.row) for s in found.speakers), default=0), _LONGEST_ROW),
+    ):
+        if there > most:
+            return f"it has {there:,} {what}, of which {most:,} are the most"
+    lengths = sorted({len(speaker.row) for speaker in found.speakers if speaker.row})
+    if len(lengths) > 1:
+        return f"its rows are of {lengths[0]} and of {lengths[-1]} numbers"
+    for number, speaker in enumerate(found.speakers):
+        if not all(map(math.isfinite, (speaker.seconds, *speaker.row))):
+            return f"what it says of the speaker {number} is no number"
     for turn in found.turns:
         is_known = 0 <= turn.speaker < len(found.speakers)
         if not (is_known and 0 <= turn.start <= turn.end <= LONGEST_S):
-            raise CacheError(f"{path.name} is damaged: it has a turn {turn}.")
+            return f"it has a turn {turn}"
     ids = [speaker.id for speaker in found.speakers if speaker.id]
     if len({*ids}) < len(ids) or not all(0 < id_ <= HIGHEST_ID for id_ in ids):
-        raise CacheError(f"{path.name} is damaged: its speakers have the ids {ids[:3]}.")
-    return with_ids(hash_str, found)
+        return f"its speakers have the ids {ids[:3]}"
+    return ""

@@ -118,21 +118,23 @@ class NumberedFiles(Generic[T]):
             return self._publish(grouping)
 
     def rewrite(self, change: Callable[[T], T]) -> None:
-        """Change the newest grouping, and keep nothing of before.
+        """Change the newest grouping that reads whole, and keep nothing of before.
 
-        `change` gives back what it got where it changes nothing. Raises CacheError; asked again
-        it goes on.
+        `change` gives back what it got where it changes nothing. What does not read goes, too: it
+        may hold what is to go. Raises CacheError; asked again it goes on.
         """
         while True:
             number = self.next_number()
             found = self.newest()
             if found is None:
+                kept = 0
                 break
             changed = change(found)
+            kept = found.number if changed is found else number
             if changed is found or self.publish(replace(changed, number=number)):
                 break
         with cache_files.clear_errors(self._root):
-            self._remove_former()
+            self._remove_all_but(kept, before=max(kept, number))
 
     def _read(self, stamp: Stamp) -> T | None:
         if stamp not in self._known:
@@ -168,14 +170,15 @@ class NumberedFiles(Generic[T]):
             _tidy(opened, kind, now)
         return True
 
-    def _remove_former(self) -> None:
-        """Remove all groupings but the newest, at once. Whoever is about to read finds that."""
+    def _remove_all_but(self, kept: int, before: int) -> None:
+        """Remove groupings before a number, at once. Whoever is about to read finds that."""
         with (
             contextlib.suppress(FileNotFoundError, NotADirectoryError),
             cache_files.folder(self._folder) as opened,
         ):
-            former = _stamps(opened, self._kind.name, opened.names())[1:]
-            remove(opened, [stamp.name for stamp in former])
+            there = _stamps(opened, self._kind.name, opened.names())
+            others = [s.name for s in there if s.number < before and s.number != kept]
+            remove(opened, others)
             opened.sync()
 
 
@@ -230,7 +233,7 @@ def _tidy(folder: OpenedFolder, kind: str, now: float) -> None:
                 if folder.status(name).st_mtime < now - _KEPT_S:
                     folder.remove(name)
         remove_temporaries(folder, now)
-        for part in ("members", "edits"):
+        for part in ("members", "edits", "waiting"):
             with contextlib.suppress(FileNotFoundError), folder.folder(part) as below:
                 remove_temporaries(below, now)
     except (OSError, NotAllowed) as error:

@@ -59,6 +59,12 @@ def recognise(clustering: Clustering, known: KnownPeople) -> Recognised:
     )
 
 
+def enrolled_id(name: str) -> int:
+    """The id of the faces in no cluster of an enrolled person, unless another one has it."""
+    digest = hashlib.sha256(f"person:{spoken(name)}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") & _HIGHEST_ID
+
+
 def _clusters(
     clustering: Clustering, known: KnownPeople, means: NDArray[np.float32]
 ) -> dict[int, tuple[int, float]]:
@@ -88,8 +94,7 @@ def _own_ids(
     taken = set(clustering.cluster_ids.tolist())
     found: dict[int, int] = {}
     for person in people.tolist():
-        digest = hashlib.sha256(f"person:{spoken(known.names[person])}".encode()).digest()
-        number = int.from_bytes(digest[:4], "big") & _HIGHEST_ID
+        number = enrolled_id(known.names[person])
         while number == 0 or (number in taken and clusters.get(number, (-1,))[0] != person):
             number = (number + 1) & _HIGHEST_ID
         found[person] = number

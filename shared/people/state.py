@@ -159,6 +159,11 @@ def taken_out(state: PeopleState) -> tuple[NDArray[np.int32], NDArray[np.int32]]
     return state._replay.taken_out()
 
 
+def all_names(state: PeopleState) -> Mapping[int, str]:
+    """Names of clusters, also of such as nobody is seen or heard in just now."""
+    return _names(state._replay)
+
+
 def report(state: PeopleState) -> list[tuple[Edit, bool, str]]:
     """The edits of the log, whether each does something now, and what of it does not."""
     found: list[tuple[Edit, bool, str]] = []

@@ -2,26 +2,65 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from shared.cache import speakers
+import numpy as np
+
+from shared.cache import cache_files, speakers
 from shared.cache.cache_dir import CacheDir
-from shared.cache.speakers import SpeakerTurns
+from shared.cache.speakers import SpeakerTurn, SpeakerTurns
 from shared.cache.transcripts import LONGEST_S
-from shared.errors import CacheError
-from shared.people.clustering import Clustering
+from shared.domain import Manifest, Stage
+from shared.errors import CacheError, RushesError
+from shared.models import voice_model
 from shared.people.collection import Collection
 from shared.people.enrolment import NOBODY
+from shared.people.numbered_files import stamps
 from shared.people.state import PeopleState
+from shared.people.voice_files import VOICES
+from shared.people.voices import VoiceGrouping
 from shared.process import traces
+from workers.context import Context
 from workers.recluster.voice_grouping import FileVoices, HeardVoice, regrouped
+from workers.recluster.voices.face_ids import without_faces
+from workers.recluster.voices.waiting import WaitingVoices
 
 log = logging.getLogger(__name__)
 
+_EVERY_S = 30.0  # while more Items of the Task follow
 _TRIES = 50  # somebody publishes each time that we do not
 _EXCERPT_S = 10.0
+_STAGES = (Stage.TRANSCRIPT, Stage.SPEAKERS)  # manifests that say whose speakers count
+
+
+def keep_voices_grouped(
+    context: Context, cache: CacheDir, collection: Collection, hashes: Iterable[str]
+) -> None:
+    """Group the voices of these MediaFiles, and what others have left meanwhile.
+
+    The last Item of a Task always does; earlier ones now and then, as with faces. Files of which
+    nothing ever told who speaks cost nothing. Raises CacheError, and as `checkpoint` does.
+    """
+    told = _told(cache, hashes, context.checkpoint)
+    grouped_at = _grouped_at(cache, collection)
+    waiting = WaitingVoices(cache, collection)
+    if not told and (grouped_at is None or waiting.are_none()):
+        return
+    is_fresh = grouped_at is not None and abs(time.time() - grouped_at) < _EVERY_S  # by two clocks
+    if (is_fresh or not told) and context.others_will_follow():
+        if told:
+            waiting.add(told)
+        return
+    try:
+        group_voices(cache, collection, told, context.checkpoint)
+    except RushesError:
+        if told:
+            waiting.add(told)
+        raise
 
 
 @traces.stage("group voices")
@@ -30,75 +69,156 @@ def group_voices(
 ) -> None:
     """Have the voices of these MediaFiles grouped as they are now; all others stay as they are.
 
-    The first grouping takes all members, which an earlier version has left. Files of which nothing
-    tells who speaks take no part. Raises CacheError, and what `checkpoint` does.
+    What waits is taken, too, and with the first grouping all members, which an earlier version has
+    left. Files of which nothing tells who speaks take no part. Raises CacheError, and what
+    `checkpoint` does.
     """
     wanted = set(hashes)
+    waiting = WaitingVoices(cache, collection)
     read: dict[str, FileVoices] = {}  # by name of the artefact
+    holds_former = False
     for _ in range(_TRIES):
         number = collection.voice_files.next_number()
         old = collection.voices()
         if not old.number:
             wanted.update(collection.members().hashes)
-        known = dict(zip(old.media, old.media_files, strict=True))
-        news = list(_news(cache, sorted(wanted), known, read, checkpoint))
+        wanted |= waiting.among(_names(old))
+        news = list(_news(cache, wanted, _names(old), read, checkpoint))
         if not news:
-            return
-        clustering = collection.clustering() or Clustering.empty()
-        state = PeopleState.of(clustering, collection.edits(), NOBODY, old)
+            break
+        state = PeopleState.of(without_faces(cache, collection), collection.edits(), NOBODY, old)
         found = replace(regrouped(state, news, checkpoint), number=number)
         if collection.voice_files.publish(found):
             log.info("%s: %d voices", collection.name, len(found))
-            return
+            # A person may have been deleted after the files were read, and before this was there.
+            wanted = {file.hash_str for file in news}
+            if not any(_news(cache, wanted, _names(found), read, checkpoint)):
+                break
+            holds_former = True
         checkpoint()
-    raise CacheError(
-        f"The voices of {collection.name} could not be published: others are at it all the time."
-    )
+    else:
+        raise CacheError(
+            f"The voices of {collection.name} could not be published: others are at it all the "
+            "time."
+        )
+    if holds_former:
+        collection.voice_files.rewrite(lambda same: same)  # nothing of before is kept
+
+
+def _told(cache: CacheDir, hashes: Iterable[str], checkpoint: Callable[[], None]) -> dict[str, str]:
+    """Names of the artefacts that tell who speaks; "" of files of which none counts any more."""
+    told = {}
+    for hash_str in sorted(set(hashes)):
+        checkpoint()
+        with contextlib.suppress(CacheError):  # looked at by the next grouping of everything
+            manifests = _manifests(cache, hash_str)
+            if any(manifest.stage is Stage.SPEAKERS for manifest in manifests):
+                newest = speakers.newest_of(manifests)
+                told[hash_str] = newest.file if newest else ""
+    return told
+
+
+def _grouped_at(cache: CacheDir, collection: Collection) -> float | None:
+    """When the newest grouping was published, by the share's clock; None while there is none."""
+    with cache_files.clear_errors(cache.root):
+        (listed,) = stamps(collection.folder, VOICES.name)
+    return listed[0].mtime_ns / 1e9 if listed else None
+
+
+def _names(grouping: VoiceGrouping) -> dict[str, str]:
+    return dict(zip(grouping.media, grouping.media_files, strict=True))
 
 
 def _news(
     cache: CacheDir,
     hashes: Iterable[str],
-    known: dict[str, str],
+    known: Mapping[str, str],
     read: dict[str, FileVoices],
     checkpoint: Callable[[], None],
-) -> Iterable[FileVoices]:
-    """Of these MediaFiles those whose voices are not grouped as they are now."""
-    for hash_str in hashes:
+) -> Iterator[FileVoices]:
+    """Of these MediaFiles those whose voices are not grouped as they are now.
+
+    One that cannot be read, or is by another model of voices, stays as it was.
+    """
+    for hash_str in sorted(hashes):
         checkpoint()
-        manifest = speakers.newest(cache, hash_str)
-        name = manifest.file if manifest else ""
-        if name == known.get(hash_str, ""):
-            continue
-        if manifest is None:
-            yield FileVoices(hash_str)
-            continue
-        if name not in read:
-            try:
-                read[name] = _voices_of(hash_str, name, speakers.read(cache, hash_str, manifest))
-            except CacheError as error:
-                log.warning("The voices of %s stay as they were: %s", hash_str, error.message)
+        try:
+            manifest = speakers.newest_of(_manifests(cache, hash_str))
+            name = manifest.file if manifest else ""
+            if name == known.get(hash_str, ""):
                 continue
+            if manifest is None:
+                yield FileVoices(hash_str)
+                continue
+            if name not in read:
+                read[name] = _read(cache, hash_str, manifest)
+        except CacheError as error:
+            log.warning("The voices of %s stay as they were: %s", hash_str, error.message)
+            continue
         yield read[name]
 
 
+def _manifests(cache: CacheDir, hash_str: str) -> list[Manifest]:
+    """Manifests of a file's transcripts and speakers. Raises CacheError for an unreadable one."""
+    found = []
+    try:
+        with cache_files.folder(cache.media_dir(hash_str)) as folder:
+            for _, manifest in cache_files.manifests_in(folder, Manifest, _is_of_speech):
+                if isinstance(manifest, CacheError):
+                    raise manifest
+                found.append(manifest)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise cache_files.cache_error(cache.root, error) from error
+    return found
+
+
+def _is_of_speech(name: str) -> bool:
+    is_so = name.startswith(tuple(f"manifest.{stage}." for stage in _STAGES))
+    return is_so and cache_files.is_manifest(name)
+
+
+def _read(cache: CacheDir, hash_str: str, manifest: Manifest) -> FileVoices:
+    """Who speaks in a file. Raises CacheError, also for what another model of voices made."""
+    found = speakers.read(cache, hash_str, manifest)
+    if found.model != voice_model.KEY:
+        raise CacheError(
+            f"{manifest.file} is by the model {found.model[:80]!r}, those here are by "
+            f"{voice_model.KEY}; analyze the file again."
+        )
+    return _voices_of(hash_str, manifest.file, found)
+
+
 def _voices_of(hash_str: str, name: str, found: SpeakerTurns) -> FileVoices:
+    excerpts = _excerpts(found)
     voices = [
         HeardVoice(
             speaker.id,
             number,
-            speaker.row,
+            np.array(speaker.row, np.float32),
             min(max(speaker.seconds, 0.0), LONGEST_S),
-            _excerpt(found, number),
+            excerpts[number],
         )
         for number, speaker in enumerate(found.speakers)
         if speaker.row  # else the person was deleted
     ]
-    return FileVoices(hash_str, name, found.model, voices)
+    deleted = frozenset(speaker.id for speaker in found.speakers if not speaker.row)
+    return FileVoices(hash_str, name, voices, deleted)
 
 
-def _excerpt(found: SpeakerTurns, number: int) -> tuple[float, float]:
-    """What is played of a speaker: the longest turn of which there is no doubt, if there is one."""
-    own = [turn for turn in found.turns if turn.speaker == number]
-    best = max(own, key=lambda turn: (not turn.doubtful, turn.end - turn.start), default=None)
-    return (best.start, min(best.end, best.start + _EXCERPT_S)) if best else (0.0, 0.0)
+def _excerpts(found: SpeakerTurns) -> list[tuple[float, float]]:
+    """What is played of each: the longest turn of which there is no doubt, if there is one."""
+    best: list[SpeakerTurn | None] = [None] * len(found.speakers)
+    for turn in found.turns:
+        known = best[turn.speaker]
+        if known is None or _rank(turn) > _rank(known):
+            best[turn.speaker] = turn
+    return [
+        (turn.start, min(turn.end, turn.start + _EXCERPT_S)) if turn else (0.0, 0.0)
+        for turn in best
+    ]
+
+
+def _rank(turn: SpeakerTurn) -> tuple[bool, float]:
+    return not turn.doubtful, turn.end - turn.start

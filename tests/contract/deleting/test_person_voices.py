@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,18 +12,23 @@ import pytest
 from api.deleting.person import PersonDeletion, delete_person, named
 from api.people.people import People
 from shared.cache import speakers
+from shared.cache.cache_dir import CacheDir
 from shared.cache.speakers import Speaker, SpeakerTurn, SpeakerTurns
 from shared.domain import Stage
 from shared.people.collection import Collection
 from shared.people.edits import ClusterMerge, ClusterNaming, FaceMove, Modify, Names
 from shared.people.enrolment import References
+from shared.people.voices import VoiceGrouping
 from tests.support.people.deleted_person import UNSEEN, delete, everything_in, snapshot_of
 from tests.support.people.people_desk import ADA, NAME, PeopleDesk
 from workers.recluster.voice_upkeep import group_voices
 
 MODEL = "tones"
 HEARD = "Cyd Unüberhörbar"  # who is nowhere seen
-MINE, OTHERS = (0.59375, 0.804688, 0.0), (0.0, 0.601562, 0.798828)
+REST = (0.0,) * 253
+MINE, OTHERS = (0.59375, 0.804688, 0.0, *REST), (0.0, 0.601562, 0.798828, *REST)
+# The same voice by the words of another model.
+ELSEWHERE = (0.59375, 0.796875, 0.015625, *REST)
 TURNS = (SpeakerTurn(0, 40, 0), SpeakerTurn(41, 90, 1))
 
 
@@ -56,18 +61,25 @@ def traces(row: tuple[float, ...]) -> tuple[bytes, bytes]:
     return json.dumps(row[1]).encode(), np.array(row, np.float16).tobytes()
 
 
+def publish(
+    cache: CacheDir,
+    hash_str: str,
+    *told: Speaker,
+    turns: tuple[SpeakerTurn, ...] = TURNS,
+    model: str = MODEL,
+    made_at: float = 1234.5,
+) -> None:
+    found = SpeakerTurns(model="resemblyzer", speakers=told, turns=turns)
+    with cache.draft(hash_str, Stage.SPEAKERS, model, "json", "w") as draft:
+        draft.file.write(speakers.encode(found))
+        draft.publish(rows=len(told), task_id="t", worker="w", made_at=made_at, audio_streams="mix")
+
+
 @pytest.fixture
 def heard(people: PeopleDesk) -> Heard:
     cache = people.cache
     for name in people.media:
-        found = SpeakerTurns(
-            model="resemblyzer",
-            speakers=(Speaker(40.0, MINE, 11), Speaker(49.0, OTHERS, 12)),
-            turns=TURNS,
-        )
-        with cache.draft(people.hash_of(name), Stage.SPEAKERS, MODEL, "json", "w") as draft:
-            draft.file.write(speakers.encode(found))
-            draft.publish(rows=2, task_id="t", worker="w", made_at=1234.5, audio_streams="mix")
+        publish(cache, people.hash_of(name), Speaker(40.0, MINE, 11), Speaker(49.0, OTHERS, 12))
     collection = Collection.open(cache.root, NAME, create=False)
     group_voices(cache, collection, map(people.hash_of, people.media), lambda: None)
     labels = collection.voices().labels.tolist()
@@ -152,3 +164,64 @@ def test_speakers_that_cannot_be_read_go_as_a_whole(heard: Heard) -> None:
     assert said["damaged"] == 1
     assert cache.manifest(hash_str, Stage.SPEAKERS, MODEL) is None
     assert heard.rows("a.mp4") == [(), OTHERS]
+
+
+def test_the_same_voice_goes_by_the_words_of_other_models_whatever_its_id(heard: Heard) -> None:
+    cache, hash_str = heard.people.cache, heard.people.hash_of("a.mp4")
+    turns = (SpeakerTurn(0.4, 35, 1), SpeakerTurn(36, 39, 2), SpeakerTurn(39.5, 90, 0))
+    told = (Speaker(50.0, OTHERS, 21), Speaker(35.0, ELSEWHERE, 22), Speaker(3.0, ELSEWHERE, 12))
+    publish(cache, hash_str, *told, turns=turns, model="other", made_at=1000.0)
+    heard.collection.append(Names((ClusterNaming(heard.mine, HEARD),)))
+    late = Collection.open(cache.root, "Of the other model", create=True)
+    of_other = cache.manifest(hash_str, Stage.SPEAKERS, "other")
+    assert of_other is not None
+    old = heard.collection.voices()
+    ids = np.where(old.ids == 11, 22, 21)[[1, 0]].astype(np.uint32)
+    grouping = replace(
+        old,
+        number=1,
+        media=(hash_str,),
+        media_files=(of_other.file,),
+        media_of=old.media_of[:2] * 0,
+        ids=ids,
+        **{
+            name: getattr(old, name)[[1, 0]]
+            for name in ("numbers", "rows", "seconds", "excerpts", "labels", "is_there")
+        },
+    )
+    assert late.voice_files.publish(grouping)
+    delete(heard.people, name=HEARD, dry_run=False)
+    after = heard.all_bytes()
+    assert [part for row in (MINE, ELSEWHERE) for part in traces(row) if part in after] == []
+    manifest = cache.manifest(hash_str, Stage.SPEAKERS, "other")
+    assert manifest is not None
+    left = speakers.read(cache, hash_str, manifest)
+    assert [speaker.row for speaker in left.speakers] == [OTHERS, (), ()]
+    assert late.voices().ids.tolist() == [21]
+    assert heard.collection.voices().ids.tolist() == [12, 12], "an older artefact had another's id"
+
+
+def test_a_voice_that_no_file_has_now_is_found_by_its_name(heard: Heard) -> None:
+    cache = heard.people.cache
+    heard.collection.append(Names((ClusterNaming(heard.mine, HEARD),)))
+    hashes = list(map(heard.people.hash_of, heard.people.media))
+    for hash_str in hashes:
+        publish(cache, hash_str, Speaker(49.0, OTHERS, 12), turns=(SpeakerTurn(41, 90, 0),))
+    group_voices(cache, heard.collection, hashes, lambda: None)
+    assert heard.collection.voices().is_there.tolist() == [False, True] * 2
+    assert traces(MINE)[1] in heard.all_bytes(), "in the grouping before"
+    assert delete(heard.people, name=HEARD, dry_run=False)["voices"] == 2
+    after = heard.all_bytes()
+    assert [part for part in (*traces(MINE), HEARD.encode()) if part in after] == []
+    assert heard.collection.voices().ids.tolist() == [12, 12]
+
+
+def test_a_worker_that_read_the_voices_before_they_went_cannot_publish_them(heard: Heard) -> None:
+    """Nor in a collection in which nobody was found."""
+    heard.collection.append(Names((ClusterNaming(heard.mine, HEARD),)))
+    other = Collection.open(heard.people.cache.root, "Another", create=True)
+    assert other.voice_files.publish(replace(VoiceGrouping.empty(), number=1))
+    number, before = other.voice_files.next_number(), heard.collection.voices()
+    delete(heard.people, name=HEARD, dry_run=False)
+    assert not other.voice_files.publish(replace(before, number=number))
+    assert len(other.voices()) == 0

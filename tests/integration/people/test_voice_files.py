@@ -105,6 +105,30 @@ def test_a_damaged_grouping_gives_way_to_the_one_before(
     assert reader.voice_files.next_number() == 3
 
 
+def test_a_rewriting_keeps_what_reads_and_not_what_is_damaged(collection: Collection) -> None:
+    folder = collection.folder.path
+    for number in (1, 2):
+        assert collection.publish(clustering([number], number=number))
+        assert collection.voice_files.publish(voice_grouping([number], number=number))
+    for name in ("clustering-000000003.npz", "voices-000000003.npz"):
+        (folder / name).write_bytes(b"torn")
+    again(collection).rewrite(
+        lambda found: found,
+        lambda edit: edit,
+        lambda found: replace(found, labels=found.labels + 1),
+    )
+    assert sorted(path.name for path in folder.glob("*.npz")) == [
+        "clustering-000000002.npz",
+        "voices-000000004.npz",
+    ]
+    kept = again(collection)
+    assert kept.voices().labels.tolist() == [3]
+    assert same(kept.clustering(), clustering([2], number=2))
+    (folder / "clustering-000000002.npz").write_bytes(b"torn, too")
+    again(collection).rewrite(lambda found: found, lambda edit: edit)
+    assert [path.name for path in folder.glob("*.npz")] == ["voices-000000004.npz"]
+
+
 def _publish_many(root: str, label: int, gate: Any, out: Any) -> None:
     collection = Collection.open(RootedPath.alone(Path(root)), "Cast", create=True)
     won = []

@@ -85,6 +85,16 @@ def test_a_name_is_kept_through_a_new_analysis_and_goes_on_to_other_files(desk: 
     number = both.grouped_voices.number
     analyze(desk, one, other)
     assert people(desk).grouped_voices.number == number, "nothing was new"
+    edits = collection.folder.path / "edits"
+    edits.rename(edits.with_name("aside"))
+    edits.symlink_to("edits")  # a loop
+    third = talk(desk, "third.wav", 2)
+    analyze(desk, third)
+    assert "wait for the next grouping" in desk.logs()
+    edits.unlink()
+    edits.with_name("aside").rename(edits)
+    analyze(desk, one)
+    assert hash_media(str(third)) in people(desk).grouped_voices.media, "it was left to the next"
 
 
 def test_two_workers_at_once_lose_no_voice(desk: Desk) -> None:

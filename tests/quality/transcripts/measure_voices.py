@@ -79,7 +79,7 @@ def joined(files: Sequence[HeardFile], order: int) -> Joined:
         file = files[number]
         one = HeardVoice(1, 0, file.row, file.seconds, (0.0, 1.0))
         state = PeopleState.of(Clustering.empty(), (), NOBODY, grouping)
-        found = FileVoices(f"{number:016x}", "speakers.json", "r", [one])
+        found = FileVoices(f"{number:016x}", "speakers.json", [one])
         grouping = regrouped(state, [found])
         label = int(grouping.labels[grouping.media.index(found.hash_str)])
         known += file.voice in person.values()

@@ -51,6 +51,27 @@ def test_speakers_of_an_earlier_version_have_the_same_ids_everywhere(tmp_path: P
     assert speakers.with_ids(HASH, found(0, 0), [one]).speakers[0].id != one, "somebody has it"
 
 
+HOSTILE = {
+    "1,001 speakers": SpeakerTurns(model="r", speakers=(Speaker(1.0, (), 0),) * 1_001, turns=()),
+    "1,000,001 turns": SpeakerTurns(
+        model="r", speakers=(Speaker(1.0, (), 7),), turns=(TURNS[0],) * 1_000_001
+    ),
+    "4,097 numbers in a row": SpeakerTurns(
+        model="r", speakers=(Speaker(1.0, (0.0,) * 4_097, 7),), turns=()
+    ),
+    "rows are of 1 and of 2 numbers": SpeakerTurns(
+        model="r", speakers=(Speaker(1.0, (1.0,), 7), Speaker(1.0, (0.6, 0.8), 8)), turns=()
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", HOSTILE)
+def test_what_no_file_has_is_damage(tmp_path: Path, damage: str) -> None:
+    cache, manifest = published(tmp_path, speakers.encode(HOSTILE[damage]))
+    with pytest.raises(CacheError, match=f"is damaged: .*{damage}"):
+        speakers.read(cache, HASH, manifest)
+
+
 @pytest.mark.parametrize("ids", [(5, 5), (-1, 3), (2**31, 3)])
 def test_ids_that_cannot_be_are_damage(tmp_path: Path, ids: tuple[int, int]) -> None:
     cache, manifest = published(tmp_path, speakers.encode(found(*ids)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,9 +16,8 @@ from shared.people.enrolment import NOBODY
 from shared.people.state import PeopleState
 from shared.people.voices import VoiceGrouping
 from tests.support.people.clusterings import clustering
-from workers.recluster.voice_grouping import FileVoices, HeardVoice, regrouped
+from workers.recluster.voice_grouping import DIM, FileVoices, HeardVoice, regrouped
 
-DIM = 16
 ADA, BO, CY = range(3)
 
 
@@ -33,8 +33,8 @@ def voice(id_: int, of: tuple[float, ...], seconds: float = 30.0) -> HeardVoice:
     return HeardVoice(id_, id_ - 1, of, seconds, (1.0, 4.0))
 
 
-def file(number: int, *voices: HeardVoice, version: int = 1, model: str = "r") -> FileVoices:
-    return FileVoices(f"{number:016x}", f"speakers.tones.{version:08x}.json", model, voices)
+def file(number: int, *voices: HeardVoice, version: int = 1) -> FileVoices:
+    return FileVoices(f"{number:016x}", f"speakers.tones.{version:08x}.json", voices)
 
 
 def state(grouping: VoiceGrouping, *edits: NewEdit, faces: Clustering | None = None) -> PeopleState:
@@ -141,13 +141,18 @@ def test_a_voice_that_was_moved_by_hand_teaches() -> None:
     newcomer = file(3, voice(1, row(ADA, 20)))
 
     def with_move(target: int, faces: Clustering | None = None) -> int:
-        move = Modify(moves=(FaceMove((), target, voice_ids=(first.voice_id(1),)),))
+        is_new = target == 555
+        voices = (first.voice_id(1),)
+        move = Modify(moves=(FaceMove((), target, is_new=is_new, voice_ids=voices),))
         return int(regrouped(state(first, move, faces=faces), [newcomer]).labels[2])
 
     assert with_move(555) == 555, "made up for the move: who is like the moved one goes with it"
     ada = int(first.labels[0])
     assert with_move(NO_CLUSTER) not in (ada, NO_CLUSTER)
     assert with_move(70, clustering([70])) not in (ada, 70), "no voice joins a face by itself"
+    retired = replace(clustering([80]), retired=np.array([70], np.int32))
+    assert with_move(70, retired) not in (ada, 70), "nor faces that may come back"
+    assert with_move(70) not in (ada, 70), "nor an id of which nothing is known"
 
 
 def test_ids_of_faces_are_given_to_no_voice() -> None:
@@ -157,14 +162,19 @@ def test_ids_of_faces_are_given_to_no_voice() -> None:
     assert regrouped(state(VoiceGrouping.empty(), faces=taken), [alone]).labels[0] != label
 
 
-def test_rows_of_two_models_never_meet() -> None:
+def test_rows_of_another_model_are_left_and_their_files_read_again() -> None:
     first = grouped(file(1, voice(1, row(ADA))), file(2, voice(1, row(ADA, 2))))
-    other = regrouped(state(first), [file(3, voice(1, row(ADA)[:8]), model="s")])
-    assert labels(other) == [0, 0, 1]
-    assert (other.model, other.rows.shape) == ("s", (3, 8))
-    anew = file(1, voice(1, row(ADA, 2)[:8]), model="s", version=2)
-    again = regrouped(state(other), [anew, file(4, voice(1, row(ADA)[:8]), model="s")])
-    assert labels(again) == [0, 0, 1, 2], "like two people by now: nobody knows whom"
+    of_other = replace(first, model="other", rows=first.rows[:, :8])
+    found = regrouped(state(of_other), [file(2, voice(1, row(ADA)))])
+    assert found.labels.tolist() == first.labels.tolist()
+    assert found.rows.any(axis=1).tolist() == [False, True]
+    assert (found.model, found.media_files) == (first.model, ("", file(2).file))
+
+
+def test_of_a_deleted_voice_nothing_is_remembered() -> None:
+    first = grouped(file(1, voice(1, row(ADA)), voice(2, row(BO))))
+    left = FileVoices(f"{1:016x}", "anew", [voice(2, row(BO))], frozenset({1}))
+    assert regrouped(state(first), [left]).ids.tolist() == [2]
 
 
 @pytest.mark.parametrize("strange", [(), (0.0,) * DIM, (1.0,) * 3, (float("inf"),) * DIM])

@@ -50,6 +50,14 @@ def test_who_shares_less_than_half_is_somebody_new() -> None:
     assert ids_of(told((40, 50, 0)), former) != [7]
 
 
+def test_who_says_a_word_while_another_one_spoke_long_is_somebody_new() -> None:
+    former = told((0, 100, 0), (100, 160, 1), ids=(7, 8))
+    new, kept = ids_of(told((50, 50.6, 0), (100, 160, 1)), former)
+    assert (kept, new not in (7, 8)) == (8, True)
+    assert ids_of(told((50, 70, 0)), former) == [7], "a fifth of it"
+    assert ids_of(told((50, 69, 0)), former) != [7]
+
+
 def test_the_id_of_a_former_speaker_is_given_to_nobody_else() -> None:
     (own,) = ids_of(told((30, 40, 0)), None)
     former = told((0, 10, 0), ids=(own,))

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-
 import msgspec
 
 from shared.cache import speakers
-from shared.cache.speakers import SpeakerTurn, SpeakerTurns
-
-_LEAST_SHARE = 0.5  # of the seconds of whoever of two speaks less
-_Times = list[tuple[float, float]]  # that do not overlap, ascending
+from shared.cache.speakers import SpeakerTurns
+from shared.cache.speaking_times import speaking_times
 
 
 def with_lasting_ids(
@@ -23,13 +18,12 @@ def with_lasting_ids(
     """
     if former is None:
         return speakers.with_ids(hash_str, found)
-    now, before = _times(found.turns), _times(former.turns)
+    now, before = speaking_times(found.turns), speaking_times(former.turns)
     shared = sorted(
         (-seconds, one, other)
         for one, own in now.items()
         for other, theirs in before.items()
-        if (seconds := _shared(own, theirs)) > 0
-        and seconds >= _LEAST_SHARE * min(_length(own), _length(theirs))
+        if (seconds := own.shared(theirs)) > 0 and own.may_be(theirs, seconds)
     )
     ids: dict[int, int] = {}
     taken: set[int] = set()
@@ -46,30 +40,3 @@ def with_lasting_ids(
         msgspec.structs.replace(found, speakers=kept),
         [speaker.id for speaker in former.speakers],
     )
-
-
-def _times(turns: Sequence[SpeakerTurn]) -> dict[int, _Times]:
-    """When each one speaks, in whatever stream."""
-    found: dict[int, _Times] = defaultdict(list)
-    for turn in sorted(turns, key=lambda turn: (turn.start, turn.end)):
-        times = found[turn.speaker]
-        if times and turn.start <= times[-1][1]:
-            times[-1] = (times[-1][0], max(times[-1][1], turn.end))
-        else:
-            times.append((turn.start, turn.end))
-    return found
-
-
-def _length(times: _Times) -> float:
-    return sum(end - start for start, end in times)
-
-
-def _shared(one: _Times, other: _Times) -> float:
-    seconds, n, m = 0.0, 0, 0
-    while n < len(one) and m < len(other):
-        seconds += max(0.0, min(one[n][1], other[m][1]) - max(one[n][0], other[m][0]))
-        if one[n][1] <= other[m][1]:
-            n += 1
-        else:
-            m += 1
-    return seconds

@@ -101,10 +101,14 @@ class SpeakerTelling:
             )
 
     def _former(self, hash_str: str) -> SpeakerTurns | None:
-        """Who spoke when by what is there; None also where that cannot be read."""
+        """Who spoke when by what is there; None also where that cannot be read.
+
+        What tells of nobody hides no older one, by the words of another model.
+        """
         spec = self._spec
         cache = self._context.cache(spec.cache_dir, spec.cache_id, spec.roots)
-        manifest = speakers.newest(cache, hash_str, outdated=True)
+        told = [found for found in cache.manifests(hash_str) if found.rows]
+        manifest = speakers.newest_of(told, outdated=True)
         try:
             return speakers.read(cache, hash_str, manifest) if manifest else None
         except CacheError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TypeVar, cast
@@ -19,7 +19,14 @@ from shared.cache import sentence_rows, transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import AudioStreams, Transcript
 from shared.domain import AnalyzeSpec, Manifest, ModelKind, Probe, ProgressType, Stage
-from shared.errors import CacheError, MediaError, MediaUnreadable, ModelError, NotAllowed
+from shared.errors import (
+    CacheError,
+    MediaError,
+    MediaUnreadable,
+    ModelError,
+    NotAllowed,
+    RushesError,
+)
 from shared.ledger.rates import WorkKind
 from shared.media import MediaType
 from shared.models import sentence_model
@@ -43,7 +50,7 @@ from workers.media.probing.probe import probe
 from workers.media.sound.sound_reader import SoundBlock, SoundReader, open_sound
 from workers.models.load import load_detector, load_voices
 from workers.models.protocols import SAMPLE_RATE, Transcriber, VoiceDetector, VoiceEmbedder
-from workers.recluster.voice_upkeep import group_voices
+from workers.recluster.voice_upkeep import keep_voices_grouped
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +87,8 @@ class TranscriptStage:
 
         Then the voices in them are grouped with those of the Item's Collection.
         """
+        if self._context.lease.tries:  # it may fail for good: then nobody comes after it
+            self._group_voices(())
         heard: set[str] = set()
         for file in files:
             self._context.checkpoint()
@@ -96,10 +105,18 @@ class TranscriptStage:
                 heard.add(file.hash_str)
             self._done += 1
             file.end(ProgressType.AUDIO, failure)
-        if heard and self._spec.people_of:
+        self._group_voices(heard)
+
+    def _group_voices(self, hashes: Iterable[str]) -> None:
+        """Also what earlier Items have left. What fails is of no concern to the Item's files."""
+        name = self._spec.people_of
+        if not name:
+            return
+        try:
             cache = self._cache()
-            collection = Collection(cache.root, self._spec.people_of)
-            group_voices(cache, collection, heard, self._context.checkpoint)
+            keep_voices_grouped(self._context, cache, Collection(cache.root, name), hashes)
+        except (RushesError, OSError, ValueError) as error:
+            log.warning("The voices of %s wait for the next grouping: %s", name, error)
 
     def _do(self, file: AnalyzedFile) -> None:
         if file.entry.media_type is MediaType.IMAGE:
