@@ -99,6 +99,33 @@ def test_tags_and_drawings_are_no_text(tmp_path: Path) -> None:
     assert [texts(track) for track in found(path).tracks] == [["leise oben"]]
 
 
+WORDS = "{laughs} C:\\hat {and more"
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("film.mkv", "subrip"), ("film.mp4", "mov_text"), ("web.mkv", "webvtt")]
+)
+def test_words_in_braces_are_text_where_braces_have_no_meaning(
+    tmp_path: Path, name: str, codec: str
+) -> None:
+    path = subtitled(tmp_path / name, [(1, WORDS, 2), (3, "second\n{line}", 4)], codec)
+    assert [texts(track) for track in found(path).tracks] == [[WORDS, "second {line}"]]
+
+
+def test_styled_subtitles_lose_their_tags_and_drawings_and_nothing_else(tmp_path: Path) -> None:
+    said = {
+        "{\\p1}m 0 0 l 9 9{\\p0}real text": "real text",
+        "{\\an8}{a remark}one\\Ntwo, three\\h{four": "one two, three {four",
+        "{\\p2\\pos(1,2)}m 0 0 l 5 5": None,
+        "\\{sighs\\} well": "{sighs} well",
+    }
+    events = [(n, f"{n},0,Default,,0,0,0,,{text}", n + 0.5) for n, text in enumerate(said, 1)]
+    path = subtitled(tmp_path / "film.mkv", events, "ass", title="Sub\x07\u202etitles\u2066")
+    (track,) = found(path).tracks
+    assert texts(track) == [text for text in said.values() if text]
+    assert track.title == "Sub titles"
+
+
 def test_films_without_captions_are_left_after_some_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,10 +149,13 @@ def test_hostile_subtitles_are_bounded(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(track.segments) == 50
     assert {len(text) for text in texts(track)} == {100}
     assert result.warnings == ("Subtitles of track 0 that could not be read: 1.",)
-    monkeypatch.setattr(words.CaptionRoom.__init__, "__defaults__", (7, 8_000_000, False))
+    monkeypatch.setattr(words.CaptionRoom.__init__, "__defaults__", (7, 2_000_000, False))
     few = found(path)
     assert len(few.tracks[0].segments) == 7
     assert "more captions than any film" in few.warnings[-1]
+    monkeypatch.setattr(words.CaptionRoom.__init__, "__defaults__", (50, 1000, False))
+    grows = subtitled(tmp_path / "grows.mkv", [(n, f"{n} ﷺ" * 5, n + 1) for n in range(9)])
+    assert len(found(grows).tracks[0].segments) == 5, "as search will fold it"
     monkeypatch.setattr(reader, "LIMIT_S", -1e9)
     late = found(path)
     assert not late.tracks
