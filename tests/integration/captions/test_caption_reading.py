@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from av.packet import Packet
+from av.stream import Stream
 
 from shared.cache.captions import CaptionTrack
+from shared.errors import MediaUnreadable
 from tests.support.media.by_path import opened
 from tests.support.media.captions import (
     EDM,
@@ -17,8 +24,10 @@ from tests.support.media.captions import (
     scc,
     subtitled,
     with_captions,
+    with_sound,
 )
 from tests.support.media.media import H264, HEVC, MPEG2, Encoding, also, make_clip
+from workers.media import throttled_checkpoint
 from workers.media.captions import reader, sources, words
 from workers.media.captions.reader import FoundCaptions, read_captions
 
@@ -156,10 +165,39 @@ def test_hostile_subtitles_are_bounded(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(words.CaptionRoom.__init__, "__defaults__", (50, 1000, False))
     grows = subtitled(tmp_path / "grows.mkv", [(n, f"{n} ﷺ" * 5, n + 1) for n in range(9)])
     assert len(found(grows).tracks[0].segments) == 5, "as search will fold it"
+
+
+def test_a_disk_that_fails_or_takes_too_long_gives_no_captions_instead_of_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = subtitled(tmp_path / "film.mkv", [(n, f"number {n}", n + 1) for n in range(9)])
+    read = reader._Reading._packets
+
+    def failing(self: reader._Reading) -> Iterator[Packet[Stream]]:
+        yield from itertools.islice(read(self), 4)
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reader._Reading, "_packets", failing)
+        with pytest.raises(MediaUnreadable, match="Stale file handle") as raised:
+            found(path)
+    assert isinstance(raised.value.__cause__, OSError), "by which a disk that is away is known"
     monkeypatch.setattr(reader, "LIMIT_S", -1e9)
-    late = found(path)
-    assert not late.tracks
-    assert "took too long" in late.warnings[0]
+    with pytest.raises(MediaUnreadable, match="too long"):
+        found(path)
+
+
+def test_few_subtitles_in_a_long_film_are_sought_with_checkpoints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = subtitled(tmp_path / "text.mkv", [(1, "first", 2), (119, "last", 120)])
+    path = with_sound(text, tmp_path / "film.mkv", np.zeros(120 * 8000, np.float32), rate=8000)
+    monkeypatch.setattr(throttled_checkpoint, "CHECKPOINT_EVERY_S", 0.0)
+    called: list[int] = []
+    with opened(path) as file:
+        result = read_captions(file, lambda: called.append(1))
+    assert [texts(track) for track in result.tracks] == [["first", "last"]]
+    assert len(called) > 100
 
 
 def test_a_broken_track_is_told_and_the_others_are_read(tmp_path: Path) -> None:
