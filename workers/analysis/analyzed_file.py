@@ -63,6 +63,7 @@ class AnalyzedFile:
         self.index = index  # its place in the Item, by which the ledger counts
         self.entry = spec.files[index]  # what the Item's spec says of it
         self.step = AnalysisStep.LISTED
+        self.left: Sequence[str] = ()  # names of drafts that dead tries left of it
         self._context = context
         self._cache = cache
         self._roots = Roots.media(context.settings).within(spec.roots)
@@ -106,7 +107,7 @@ class AnalyzedFile:
             undo.pop_all()
         if self._context.lease.token > 1:  # somebody has tried, and may have died
             media = self._cache.media_dir(hash_str)
-            cache_tidying.remove_dead(media, self._context.ledger.is_over)
+            self.left = cache_tidying.remove_dead(media, self._context.ledger.is_over)
         if last_seen and last_seen.mtime_ns == file.status.st_mtime_ns:
             self._crc = last_seen.full_crc
         self._finding = _Finding(now, hash_str, file, last_seen)
