@@ -47,6 +47,11 @@ class Artefact(msgspec.Struct, frozen=True, tag="artefact"):
         return cls(hash_str, found.stage, found.model, found.file, found.rows, found.bytes)
 
 
+def is_announced(made: Manifest) -> bool:
+    """Whether it is news: nobody looks for captions of a file that has none."""
+    return made.stage is not Stage.CAPTIONS or made.rows > 0
+
+
 class Seen(msgspec.Struct, frozen=True, tag="seen"):
     """Catalogue entry: a MediaFile was seen at this path."""
 

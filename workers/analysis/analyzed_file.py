@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
-from shared.cache import cache_tidying, publishing
+from shared.cache import cache_tidying, catalogue, publishing
 from shared.cache.cache_dir import CacheDir, Draft
 from shared.cache.cache_files import SeenPath
 from shared.cache.catalogue import Artefact, Entry, Seen
@@ -239,7 +239,8 @@ class AnalyzedFile:
         """What an earlier try of the Item may have shown, and died before the catalogue said so."""
         found, entries = self._found, list[Entry]()
         if self._context.lease.token > 1:
-            entries += [Artefact.of(found.hash_str, manifest) for manifest in self._there]
+            there = filter(catalogue.is_announced, self._there)
+            entries += [Artefact.of(found.hash_str, manifest) for manifest in there]
             entries += [Seen.of(found.hash_str, found.last_seen)] if found.last_seen else []
         return entries
 
