@@ -1,10 +1,9 @@
-"""What a death, a hang or a stop leave behind while captions are read: the words, always."""
+"""What a death, a sick disk or a stop leaves behind while captions are read: the words, always."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -38,25 +37,19 @@ def made(desk: Desk, path: Path, stage: Stage) -> Manifest | None:
     return cache.manifest(hash_media(str(path)), stage, "tones" * (stage is Stage.TRANSCRIPT))
 
 
-@pytest.mark.parametrize("told", [{"dies_at_captions": "poison"}, {"hangs_at_captions": "poison"}])
 def test_a_file_whose_captions_end_the_worker_keeps_its_words_and_is_done_without_them(
-    desk: Desk, told: dict[str, Any]
+    desk: Desk,
 ) -> None:
     poison, plain = film(desk, "poison.mkv"), film(desk, "plain.mkv")
     task_id = submit(desk, poison, plain)
-    told = {**told, "stall_s": 2}
-    workers = [desk.worker_that_hears_tones(**told)]
-
-    def ended() -> bool:
-        if workers[-1].popen.poll() is not None:
-            workers.append(desk.worker_that_hears_tones(len(workers), **told))
-        return desk.record(task_id).status.is_final
-
-    wait_for(ended, 60, lambda: f"the end; {desk.logs()}")
-    record = desk.record(task_id)
+    first = desk.worker_that_hears_tones(dies_at_captions="poison")
+    wait_for(lambda: first.popen.poll() is not None, 40, lambda: f"its death; {desk.logs()}")
+    words = made(desk, poison, Stage.TRANSCRIPT)
+    assert words is not None
+    desk.worker_that_hears_tones(1, dies_at_captions="poison")
+    record = desk.wait_final(task_id)
     assert (record.status, record.failed_files) == (TaskState.COMPLETED, ())
-    assert len(workers) == 2, "one death is enough"
-    assert made(desk, poison, Stage.TRANSCRIPT) is not None
+    assert made(desk, poison, Stage.TRANSCRIPT) == words
     left_out, read = made(desk, poison, Stage.CAPTIONS), made(desk, plain, Stage.CAPTIONS)
     assert left_out is not None
     assert (left_out.rows, "force" in left_out.warnings[0]) == (0, True)
@@ -81,4 +74,15 @@ def test_a_stop_while_captions_are_read_keeps_the_words_and_the_next_analysis_re
     assert made(desk, path, Stage.TRANSCRIPT) == words
     found = made(desk, path, Stage.CAPTIONS)
     assert found is not None
+    assert found.rows == 1
+
+
+def test_captions_on_a_disk_that_does_not_answer_are_read_when_it_is_back(desk: Desk) -> None:
+    path = film(desk, "film.mkv")
+    desk.worker_that_hears_tones(fails_at_captions="film")
+    record = desk.wait_final(submit(desk, path))
+    assert (desk.folder / "marker").exists()
+    assert (record.status, record.failed_files) == (TaskState.COMPLETED, ())
+    found = made(desk, path, Stage.CAPTIONS)
+    assert found is not None, "it is not told that there are none"
     assert found.rows == 1

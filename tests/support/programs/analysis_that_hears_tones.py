@@ -8,12 +8,14 @@ no stop.
 tells voices apart, or where the following are told a fake one: `hold_voices`, the call of a file at
 which it holds as with `hold_at`; `dies_at_voices`, the call that kills the process.
 `hold_captions`: 1 holds before captions are read, and hears of a stop; `dies_at_captions`: how the
-name of a file begins whose captions kill the process; `hangs_at_captions`: that never end.
+name of a file begins whose captions kill the process; `fails_at_captions`: whose disk is
+away the first time, which `marker` says.
 `stall_s`, `wide_s`: the stall timer's terms.
 """
 
 from __future__ import annotations
 
+import errno
 import functools
 import itertools
 import json
@@ -30,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.domain import ModelKind
+from shared.errors import MediaUnreadable
 from shared.models.languages import language_code
 from shared.models.specs import ModelSpec
 from shared.opening import OpenedFile
@@ -120,8 +123,10 @@ def read_told(file: OpenedFile, checkpoint: Callable[[], None] = lambda: None) -
     hold(1, "hold_captions", checkpoint)
     if name.startswith(TOLD.get("dies_at_captions", "/")):
         os.kill(os.getpid(), signal.SIGKILL)
-    while name.startswith(TOLD.get("hangs_at_captions", "/")):
-        _pause.wait(0.05)
+    marker = Path(TOLD["marker"])
+    if name.startswith(TOLD.get("fails_at_captions", "/")) and not marker.exists():
+        marker.touch()
+        raise MediaUnreadable("Reading the file failed.") from OSError(errno.ESTALE, "Stale")
     return read_captions(file, checkpoint)
 
 
