@@ -48,7 +48,7 @@ class Artefact(msgspec.Struct, frozen=True, tag="artefact"):
 
 
 def is_announced(made: Manifest) -> bool:
-    """Whether it is news: nobody looks for captions of a file that has none."""
+    """Whether the catalogue names an artefact: captions of a file that has none interest nobody."""
     return made.stage is not Stage.CAPTIONS or made.rows > 0
 
 
