@@ -308,18 +308,18 @@ def temporary_name(name: str, token: str) -> str:
     return f".{name}.{_safe(token)}.{secrets.token_hex(4)}.tmp"
 
 
-def remove_dead(place: OpenedFolder, is_dead: Callable[[str], bool], before: float) -> int:
-    """Remove temporary files of dead writers and those untouched since `before`; their number.
+def remove_dead(place: OpenedFolder, is_dead: Callable[[str], bool], before: float) -> list[str]:
+    """Remove temporary files of dead writers and those untouched since `before`; their names.
 
     `is_dead`: whether the lease of that name (Lease.writer) is over. Raises OSError.
     """
-    removed = 0
+    removed = list[str]()
     for name in filter(is_temporary, place.names()):
         leased = _LEASED.fullmatch(name)
         with contextlib.suppress(FileNotFoundError):  # others tidy up too
             if (leased and is_dead(leased[1])) or place.status(name).st_mtime < before:
                 place.remove(name)
-                removed += 1
+                removed.append(name)
     return removed
 
 

@@ -70,11 +70,11 @@ def collect(root: RootedPath, is_over: IsOver) -> int:
         now = cache_files.share_clock(folder)
     old = now - _TEMPORARY_KEPT_S
     known = catalogue.Catalogue(root)
-    removed = sum(_remove_dead(place, is_over, old) for place in (root, root / "catalog"))
+    removed = sum(len(_remove_dead(place, is_over, old)) for place in (root, root / "catalog"))
     removed += _forget_records(root / DELETIONS, now - KEPT_S)
     for hash_str in known.hashes():
         media = cache_files.media_dir(root, hash_str)
-        removed += remove_dead(media, is_over, old)
+        removed += len(remove_dead(media, is_over, old))
         with (
             contextlib.suppress(FileNotFoundError, NotADirectoryError, CacheError),
             cache_files.folder(media) as folder,
@@ -84,17 +84,17 @@ def collect(root: RootedPath, is_over: IsOver) -> int:
     return removed
 
 
-def remove_dead(media: RootedPath, is_over: IsOver, before: float = 0.0) -> int:
+def remove_dead(media: RootedPath, is_over: IsOver, before: float = 0.0) -> list[str]:
     """Remove temporary files of one MediaFile as `cache_files.remove_dead`. Never fails."""
     return _remove_dead(media, is_over, before) + _remove_dead(media / "paths", is_over, before)
 
 
-def _remove_dead(place: RootedPath, is_over: IsOver, before: float) -> int:
+def _remove_dead(place: RootedPath, is_over: IsOver, before: float) -> list[str]:
     try:
         with cache_files.folder(place) as folder:
             return cache_files.remove_dead(folder, is_over, before)
     except (OSError, RushesError):  # another time
-        return 0
+        return []
 
 
 def collect_media(folder: OpenedFolder, before: float) -> int:

@@ -47,6 +47,11 @@ class Artefact(msgspec.Struct, frozen=True, tag="artefact"):
         return cls(hash_str, found.stage, found.model, found.file, found.rows, found.bytes)
 
 
+def is_announced(made: Manifest) -> bool:
+    """Whether the catalogue names an artefact: captions of a file that has none interest nobody."""
+    return made.stage is not Stage.CAPTIONS or made.rows > 0
+
+
 class Seen(msgspec.Struct, frozen=True, tag="seen"):
     """Catalogue entry: a MediaFile was seen at this path."""
 

@@ -143,18 +143,19 @@ class _Group:
         for naming in self._data:
             naming.do()
         _sync_folders(self._data)
+        entries = list[Entry]()
         for artefact, data, naming in self._manifests:
-            replaced = _files_named(naming, artefact.manifest.model)
+            replaced = _replaced(naming, artefact.manifest.model)
             naming.do()
             for each in (naming, *data):
                 each.is_kept = True
-            _touch(naming.folder, replaced)
+            _touch(naming.folder, replaced.names if replaced else ())
+            if catalogue.is_announced(artefact.manifest) or (replaced and replaced.rows):
+                entries.append(Artefact.of(artefact.hash_str, artefact.manifest))
         for naming in self._notes:
             naming.do()
             naming.is_kept = True
         _sync_folders(small)
-        shown = [artefact for artefact, _, _ in self._manifests]
-        entries: list[Entry] = [Artefact.of(each.hash_str, each.manifest) for each in shown]
         return entries + [Seen.of(hash_str, seen) for hash_str, seen in self._seen]
 
     def tidy(self) -> None:
@@ -199,12 +200,17 @@ def _news(sighting: PathSighting, known: Sequence[SeenPath]) -> SeenPath | None:
     return SeenPath(path, size, mtime_ns, seen_at, sighting.full_crc, sighting.changed_at, first_at)
 
 
-def _files_named(naming: _Naming, model: str) -> tuple[str, ...]:
-    """The data that the manifest names which is about to be replaced."""
-    for _, found in cache_files.manifests_in(naming.folder, ArtefactFiles, naming.name.__eq__):
-        if isinstance(found, ArtefactFiles) and found.model == model:
-            return found.names
-    return ()
+class _Replaced(ArtefactFiles, frozen=True):
+    """What a manifest names that is about to be replaced."""
+
+    rows: int = 0
+
+
+def _replaced(naming: _Naming, model: str) -> _Replaced | None:
+    for _, found in cache_files.manifests_in(naming.folder, _Replaced, naming.name.__eq__):
+        if isinstance(found, _Replaced) and found.model == model:
+            return found
+    return None
 
 
 def _touch(folder: OpenedFolder, names: Iterable[str]) -> None:

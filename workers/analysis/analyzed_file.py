@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
-from shared.cache import cache_tidying, publishing
+from shared.cache import cache_tidying, catalogue, publishing
 from shared.cache.cache_dir import CacheDir, Draft
 from shared.cache.cache_files import SeenPath
 from shared.cache.catalogue import Artefact, Entry, Seen
@@ -63,6 +63,7 @@ class AnalyzedFile:
         self.index = index  # its place in the Item, by which the ledger counts
         self.entry = spec.files[index]  # what the Item's spec says of it
         self.step = AnalysisStep.LISTED
+        self.left: Sequence[str] = ()  # names of drafts that dead tries left of it
         self._context = context
         self._cache = cache
         self._roots = Roots.media(context.settings).within(spec.roots)
@@ -106,7 +107,7 @@ class AnalyzedFile:
             undo.pop_all()
         if self._context.lease.token > 1:  # somebody has tried, and may have died
             media = self._cache.media_dir(hash_str)
-            cache_tidying.remove_dead(media, self._context.ledger.is_over)
+            self.left = cache_tidying.remove_dead(media, self._context.ledger.is_over)
         if last_seen and last_seen.mtime_ns == file.status.st_mtime_ns:
             self._crc = last_seen.full_crc
         self._finding = _Finding(now, hash_str, file, last_seen)
@@ -238,7 +239,8 @@ class AnalyzedFile:
         """What an earlier try of the Item may have shown, and died before the catalogue said so."""
         found, entries = self._found, list[Entry]()
         if self._context.lease.token > 1:
-            entries += [Artefact.of(found.hash_str, manifest) for manifest in self._there]
+            there = filter(catalogue.is_announced, self._there)
+            entries += [Artefact.of(found.hash_str, manifest) for manifest in there]
             entries += [Seen.of(found.hash_str, found.last_seen)] if found.last_seen else []
         return entries
 

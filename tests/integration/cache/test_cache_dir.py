@@ -62,6 +62,23 @@ def test_where_names_a_place_before_anything_is_published(cache: CacheDir) -> No
     assert (path.name, exists) == ("manifest.frames.json", False)
 
 
+def test_captions_of_a_file_that_has_none_are_announced_only_where_it_had_some(
+    cache: CacheDir,
+) -> None:
+    def announced(rows: int) -> list[int]:
+        state = FollowState()
+        with cache.draft(HASH, Stage.CAPTIONS, "", "json", "writer") as draft:
+            draft.file.write(b"{}")
+            draft.publish(rows=rows)
+        found = cache.catalogue.follow(state).entries
+        return [one.rows for one in found if isinstance(one, Artefact)]
+
+    assert announced(0) == announced(0) == []
+    assert announced(2) == [2]
+    assert announced(0) == [2, 0]
+    assert announced(0) == [2, 0]
+
+
 def test_models_do_not_see_each_other(cache: CacheDir) -> None:
     for model in ("a", "a.b", "a/b", "A b", "x" * 300, "x" * 299 + "y"):
         publish(cache, model.encode(), model)

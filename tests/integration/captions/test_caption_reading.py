@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from av.packet import Packet
+from av.stream import Stream
 
 from shared.cache.captions import CaptionTrack
+from shared.errors import MediaUnreadable
 from tests.support.media.by_path import opened
 from tests.support.media.captions import (
     EDM,
@@ -17,8 +24,10 @@ from tests.support.media.captions import (
     scc,
     subtitled,
     with_captions,
+    with_sound,
 )
 from tests.support.media.media import H264, HEVC, MPEG2, Encoding, also, make_clip
+from workers.media import throttled_checkpoint
 from workers.media.captions import reader, sources, words
 from workers.media.captions.reader import FoundCaptions, read_captions
 
@@ -99,6 +108,33 @@ def test_tags_and_drawings_are_no_text(tmp_path: Path) -> None:
     assert [texts(track) for track in found(path).tracks] == [["leise oben"]]
 
 
+WORDS = "{laughs} C:\\hat {and more"
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("film.mkv", "subrip"), ("film.mp4", "mov_text"), ("web.mkv", "webvtt")]
+)
+def test_words_in_braces_are_text_where_braces_have_no_meaning(
+    tmp_path: Path, name: str, codec: str
+) -> None:
+    path = subtitled(tmp_path / name, [(1, WORDS, 2), (3, "second\n{line}", 4)], codec)
+    assert [texts(track) for track in found(path).tracks] == [[WORDS, "second {line}"]]
+
+
+def test_styled_subtitles_lose_their_tags_and_drawings_and_nothing_else(tmp_path: Path) -> None:
+    said = {
+        "{\\p1}m 0 0 l 9 9{\\p0}real text": "real text",
+        "{\\an8}{a remark}one\\Ntwo, three\\h{four": "one two, three {four",
+        "{\\p2\\pos(1,2)}m 0 0 l 5 5": None,
+        "\\{sighs\\} well": "{sighs} well",
+    }
+    events = [(n, f"{n},0,Default,,0,0,0,,{text}", n + 0.5) for n, text in enumerate(said, 1)]
+    path = subtitled(tmp_path / "film.mkv", events, "ass", title="Sub\x07\u202etitles\u2066")
+    (track,) = found(path).tracks
+    assert texts(track) == [text for text in said.values() if text]
+    assert track.title == "Sub titles"
+
+
 def test_films_without_captions_are_left_after_some_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,14 +158,46 @@ def test_hostile_subtitles_are_bounded(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(track.segments) == 50
     assert {len(text) for text in texts(track)} == {100}
     assert result.warnings == ("Subtitles of track 0 that could not be read: 1.",)
-    monkeypatch.setattr(words.CaptionRoom.__init__, "__defaults__", (7, 8_000_000, False))
+    monkeypatch.setattr(words.CaptionRoom.__init__, "__defaults__", (7, 2_000_000, False))
     few = found(path)
     assert len(few.tracks[0].segments) == 7
     assert "more captions than any film" in few.warnings[-1]
+    monkeypatch.setattr(words.CaptionRoom.__init__, "__defaults__", (50, 1000, False))
+    grows = subtitled(tmp_path / "grows.mkv", [(n, f"{n} ﷺ" * 5, n + 1) for n in range(9)])
+    assert len(found(grows).tracks[0].segments) == 5, "as search will fold it"
+
+
+def test_a_disk_that_fails_or_takes_too_long_gives_no_captions_instead_of_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = subtitled(tmp_path / "film.mkv", [(n, f"number {n}", n + 1) for n in range(9)])
+    read = reader._Reading._packets
+
+    def failing(self: reader._Reading) -> Iterator[Packet[Stream]]:
+        yield from itertools.islice(read(self), 4)
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reader._Reading, "_packets", failing)
+        with pytest.raises(MediaUnreadable, match="Stale file handle") as raised:
+            found(path)
+    assert isinstance(raised.value.__cause__, OSError), "by which a disk that is away is known"
     monkeypatch.setattr(reader, "LIMIT_S", -1e9)
-    late = found(path)
-    assert not late.tracks
-    assert "took too long" in late.warnings[0]
+    with pytest.raises(MediaUnreadable, match="too long"):
+        found(path)
+
+
+def test_few_subtitles_in_a_long_film_are_sought_with_checkpoints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = subtitled(tmp_path / "text.mkv", [(1, "first", 2), (119, "last", 120)])
+    path = with_sound(text, tmp_path / "film.mkv", np.zeros(120 * 8000, np.float32), rate=8000)
+    monkeypatch.setattr(throttled_checkpoint, "CHECKPOINT_EVERY_S", 0.0)
+    called: list[int] = []
+    with opened(path) as file:
+        result = read_captions(file, lambda: called.append(1))
+    assert [texts(track) for track in result.tracks] == [["first", "last"]]
+    assert len(called) > 100
 
 
 def test_a_broken_track_is_told_and_the_others_are_read(tmp_path: Path) -> None:

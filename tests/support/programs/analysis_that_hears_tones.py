@@ -7,11 +7,15 @@ no stop.
 `embeds_sentences`: the lite model is loaded, and embeds them. `tells_speakers`: the real network
 tells voices apart, or where the following are told a fake one: `hold_voices`, the call of a file at
 which it holds as with `hold_at`; `dies_at_voices`, the call that kills the process.
+`hold_captions`: 1 holds before captions are read, and hears of a stop; `dies_at_captions`: how the
+name of a file begins whose captions kill the process; `fails_at_captions`: whose disk is
+away the first time, which `marker` says.
 `stall_s`, `wide_s`: the stall timer's terms.
 """
 
 from __future__ import annotations
 
+import errno
 import functools
 import itertools
 import json
@@ -19,7 +23,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,18 +32,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.domain import ModelKind
+from shared.errors import MediaUnreadable
 from shared.models.languages import language_code
 from shared.models.specs import ModelSpec
+from shared.opening import OpenedFile
 from shared.process import logs
 from shared.settings import Settings
 from tests.support.fake_models import FakeTranscriber, FakeVoiceDetector
 from tests.support.fake_voices import FakeVoices
 from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
+from workers.analysis.stages import captions
 from workers.analysis.stages.thumbnails import ThumbnailStage
 from workers.analysis.stages.transcript import TranscriptStage
 from workers.analysis.stages.visual import VisualStage
 from workers.liveness import STALL_S, WIDE_STALL_S, StallTimer
+from workers.media.captions.reader import FoundCaptions, read_captions
 from workers.models.load import load_visual, load_voices
 from workers.models.protocols import SAMPLE_RATE, SpokenWord, Utterance, VoiceEmbedder
 from workers.worker import Work, Worker
@@ -49,11 +57,12 @@ _pause = threading.Event()
 _calls = itertools.count(1)
 
 
-def hold(call: int, at: str = "hold_at") -> None:
+def hold(call: int, at: str = "hold_at", checkpoint: Callable[[], None] = lambda: None) -> None:
     if call == TOLD.get(at):
         with Path(TOLD["marker"]).open("a") as marker:
             marker.write(f"{os.getpid()}\n")
         while not Path(TOLD["release"]).exists():
+            checkpoint()
             _pause.wait(0.05)
 
 
@@ -109,7 +118,20 @@ def load_tones_apart(settings: Settings) -> VoiceEmbedder:
     return SlowVoices() if is_fake else load_voices(settings)
 
 
+def read_told(file: OpenedFile, checkpoint: Callable[[], None] = lambda: None) -> FoundCaptions:
+    name = Path(file.path).name
+    hold(1, "hold_captions", checkpoint)
+    if name.startswith(TOLD.get("dies_at_captions", "/")):
+        os.kill(os.getpid(), signal.SIGKILL)
+    marker = Path(TOLD["marker"])
+    if name.startswith(TOLD.get("fails_at_captions", "/")) and not marker.exists():
+        marker.touch()
+        raise MediaUnreadable("Reading the file failed.") from OSError(errno.ESTALE, "Stale")
+    return read_captions(file, checkpoint)
+
+
 def main() -> int:
+    captions.read_captions = read_told
     logs.configure("analysis-worker", "DEBUG", "text")
     run = functools.partial(
         analyze,

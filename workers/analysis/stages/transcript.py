@@ -1,7 +1,7 @@
 """The transcript artefact: what the speech model hears in a file, published when all was heard.
 
 Rows by which what is said is found by its meaning lie beside it, and who speaks comes with it.
-What captions a file holds is published with it, or alone where there is nothing to hear.
+What captions a file holds is read after all that, also where there is nothing to hear.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class TranscriptStage:
         self._new_detector = new_detector
         self._embeds_sentences = embeds_sentences
         self._speakers = SpeakerTelling(context, spec, load_voices)
-        self._captions = CaptionReading(context, spec)
+        self._captions = CaptionReading(context)
         self._streams = cast(AudioStreams, spec.audio_streams)
         self._vocabulary: Vocabulary | None = None  # read when the first file needs it
         self._done = 0
@@ -95,14 +95,14 @@ class TranscriptStage:
             failure: MediaError | NotAllowed | None = None
             try:
                 file.find()
-                self._captions.read(file)
                 self._do(file)
             except (MediaError, NotAllowed) as error:
                 failure = error
-                self._captions.publish_of_failed(file)
                 log.info("The sound of %s failed: %s", file.entry.path, error.message)
             else:
                 heard.add(file.hash_str)
+            changed = self._captions.make(file)
+            failure = failure or changed
             self._done += 1
             file.end(ProgressType.AUDIO, failure)
         self._group_voices(heard)
@@ -147,13 +147,13 @@ class TranscriptStage:
         """A transcript is there: only what an earlier version did not make of it is made."""
         misses_rows = self._embeds_sentences and sentence_rows.are_missing(known)
         if not (self._speakers.are_missing(file, known) or misses_rows):
-            self._captions.publish_alone(file)
+            file.keep()
             return
         try:
             transcript = transcripts.read(self._cache(), file.hash_str, known)
         except CacheError as error:  # who searches in it is told
             log.warning("%s: %s", file.entry.path, error.message)
-            self._captions.publish_alone(file)
+            file.keep()
             return
         self._show(file, transcript, known.warnings, known)
 
@@ -181,11 +181,10 @@ class TranscriptStage:
                 self._make(file, partial(self._speakers.publish, file, found, made_at))
                 is_kept = True
         if not is_kept:
-            self._captions.publish_alone(file)
+            file.keep()
 
     def _make(self, file: AnalyzedFile, publisher: Callable[[], None]) -> None:
-        publishers = [publisher, *self._captions.publishers()]
-        file.decoded(publishers, ExitStack(), [ProgressType.AUDIO])
+        file.decoded([publisher], ExitStack(), [ProgressType.AUDIO])
         try:
             file.publish()
         finally:

@@ -12,6 +12,7 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 
 from shared.cache.captions import CaptionTrack
+from shared.errors import MediaUnreadable
 from shared.opening import OpenedFile
 from workers.media.budget import ALWAYS_SEEN_S, longest_s
 from workers.media.captions import caption_data, subtitle_text
@@ -22,13 +23,26 @@ from workers.media.captions.sources import (
     TextSource,
 )
 from workers.media.captions.words import CaptionRoom
-from workers.media.containers import open_container, origin_of, shown_video_streams
+from workers.media.containers import (
+    open_container,
+    origin_of,
+    reading_errors,
+    shown_video_streams,
+)
 from workers.media.throttled_checkpoint import ThrottledCheckpoint
 
 MOST_STREAMS = 64
 LIMIT_S = 120.0  # for reading it,
 LIMIT_S_A_BYTE = 1e-6  # and on a slow share more
 _LINE21 = "eia_608"
+_INDEXED = "mov"  # the family in which what is not wanted is never read
+# What is wrong with the bytes themselves: reading them again tells no more.
+_DAMAGE = (
+    av.error.InvalidDataError,
+    av.error.PatchWelcomeError,
+    av.error.EOFError,
+    av.error.BlockingIOError,  # of the MPEG-TS demuxer, where no more packet comes
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +57,8 @@ def read_captions(file: OpenedFile, checkpoint: Callable[[], None] = lambda: Non
     """All captions that are text. What is damaged becomes a warning.
 
     `checkpoint` is called about every 0.1 s; what it raises ends the reading. Raises
-    MediaUnreadable for a file that cannot be opened at all.
+    MediaUnreadable where the file cannot be opened at all, the disk fails or it takes too long:
+    another time there may be more.
     """
     container = open_container(file)
     try:
@@ -61,10 +76,11 @@ class _Reading:
         self._room = CaptionRoom(longest_s(container.size, ALWAYS_SEEN_S))
         self._warnings: list[str] = []
         self._sources = {source.stream.index: source for source in self._found_sources()}
+        self._pulse = self._found_pulse() if self._sources else None
 
     def do(self) -> FoundCaptions:
         for stream in self._container.streams:
-            if stream.index not in self._sources:
+            if stream.index not in self._sources and stream is not self._pulse:
                 stream.discard = Discard.all
         if self._sources:
             self._read()
@@ -95,31 +111,50 @@ class _Reading:
             if shown.codec_context and shown.codec.canonical_name in caption_data.CODECS:
                 yield PictureSource(shown, origin, room)
 
+    def _found_pulse(self) -> Stream | None:
+        """A stream with packets all along, so that none of few is sought in one native call."""
+        streams = self._container.streams
+        if _INDEXED in self._container.format.name.split(","):
+            return None
+        return next(iter([*streams.audio, *shown_video_streams(self._container)]), None)
+
     def _read(self) -> None:
         until = time.monotonic() + LIMIT_S + self._container.size * LIMIT_S_A_BYTE
         packets = self._packets()
         while True:
             self._checkpoint()
             try:
-                packet = next(packets, None)
-            except (av.error.FFmpegError, OSError) as error:
-                words = getattr(error, "strerror", None) or error
-                self._warnings.append(f"Not all of its captions could be read: {words}.")
+                with reading_errors():
+                    packet = next(packets, None)
+            except MediaUnreadable as error:
+                if not isinstance(error.__cause__, _DAMAGE):
+                    raise
+                self._warnings.append(f"Not all of its captions could be read. {error.message}")
                 return
             if packet is None or self._room.is_used_up:
                 return
             if time.monotonic() > until:
-                self._warnings.append("Reading its captions took too long; the last ones are left.")
+                raise MediaUnreadable("Reading its captions took too long.")
+            if not self._feed(packet):
                 return
-            source = self._sources[packet.stream.index]
-            source.feed(packet)
-            if not source.is_needed:
-                source.stream.discard = Discard.all
-                if not any(one.is_needed for one in self._sources.values()):
-                    return
+
+    def _feed(self, packet: Packet[Stream]) -> bool:
+        """Hand a packet on; whether more are needed."""
+        source = self._sources.get(packet.stream.index)
+        if source is None or not source.is_needed:
+            return True
+        source.feed(packet)
+        if source.is_needed:
+            return True
+        if source.stream is not self._pulse:
+            source.stream.discard = Discard.all
+        return any(one.is_needed for one in self._sources.values())
 
     def _packets(self) -> Iterator[Packet[Stream]]:
-        demuxed = self._container.demux([source.stream for source in self._sources.values()])
+        wanted = [source.stream for source in self._sources.values()]
+        if self._pulse is not None and self._pulse.index not in self._sources:
+            wanted.append(self._pulse)
+        demuxed = self._container.demux(wanted)
         while True:
             try:
                 packet = next(demuxed, None)

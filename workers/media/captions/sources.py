@@ -25,7 +25,7 @@ from workers.media.captions.words import CaptionRoom, GrowingTrack, track_of
 
 LARGEST_EVENT = 65_536  # bytes of a packet of text; longer ones are no subtitles
 PEEK_S = 5.0  # of pictures that are looked through for captions beside them,
-PEEK_BYTES = 64_000_000  # and bytes
+PEEK_BYTES = 8_000_000  # and bytes: a quarter of a second even by a slow share
 _UNSTATED_S = 3.0  # how long a subtitle is shown that does not say so
 _PAIR = Fraction(1001, 30_000)  # seconds between two pairs of a field
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 
 import msgspec
@@ -11,10 +12,12 @@ from av.stream import Disposition, Stream
 from shared.cache.captions import CaptionSegment, CaptionTrack
 
 MOST_SEGMENTS = 200_000  # of a file: of 24 h, one every two seconds in four languages
-MOST_CHARACTERS = 8_000_000  # of a file: 24 h of fast speech have 1,500,000
+MOST_BYTES = 2_000_000  # of a file, as search folds them: a film in thirty languages has as many
 LONGEST_TEXT = 2000  # characters of one segment
 _LONGEST_TITLE = 200
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+_TURNING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # the text around, too, where none ends it
 _FOR_THE_DEAF = Disposition.hearing_impaired | Disposition.captions
 
 
@@ -24,16 +27,17 @@ class CaptionRoom:
 
     last_s: float  # nothing is believed that comes later
     segments: int = MOST_SEGMENTS
-    characters: int = MOST_CHARACTERS
+    bytes: int = MOST_BYTES
     is_used_up: bool = False
 
     def take(self, text: str) -> bool:
         """Whether there is room for a segment."""
-        if self.segments < 1 or self.characters < len(text):
+        size = len(unicodedata.normalize("NFKC", text).casefold().encode())  # up to 18-fold
+        if self.segments < 1 or self.bytes < size:
             self.is_used_up = True
             return False
         self.segments -= 1
-        self.characters -= len(text)
+        self.bytes -= size
         return True
 
 
@@ -62,10 +66,15 @@ class GrowingTrack:
         return msgspec.structs.replace(self.track, segments=tuple(ordered), language=language)
 
 
+def plain(text: str) -> str:
+    """One line, without characters that nobody sees or that turn the direction of others."""
+    return " ".join(_UNSEEN.sub(" ", _TURNING.sub("", text)).split())
+
+
 def track_of(stream: Stream, service: str | None = None) -> CaptionTrack:
     """What the container says of a track, which has no segments yet."""
     said = stream.metadata
-    title = " ".join((said.get("title") or said.get("name") or "").split())[:_LONGEST_TITLE]
+    title = plain(said.get("title") or said.get("name") or "")[:_LONGEST_TITLE]
     if stream.disposition & Disposition.forced and "forced" not in title.casefold():
         title = f"{title} (forced)".strip()
     language = said.get("language", "")
