@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from api.people.frame_filter import FrameFilter
 from api.people.screen_times import ScreenTime, screen_times
-from api.people.voices.whose import voice_seconds
+from api.people.voices.whose import voice_seconds, voices_in_order
 from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import face_id, first_key, second_of, seconds_of
 from shared.errors import Missing
@@ -58,7 +58,8 @@ class CollectionSnapshot:
     def clusters(self, with_voices: bool = False) -> list[Cluster]:
         """Clusters with faces, the largest first; the faces in no cluster come last.
 
-        `with_voices`: those without faces, too, before these, who speaks longest first.
+        `with_voices`: those without faces, too, before these, who speaks longest first. Voices in
+        no cluster count as faces in none.
         """
         state = self.state
         counts = state.counts
@@ -68,7 +69,8 @@ class CollectionSnapshot:
             heard = [number for number in voice_seconds(state) if number not in counts]
             found += [Cluster(number, state.voice_names.get(number), 0) for number in heard]
         loose = len(self.clustering) - sum(counts.values())
-        return [*found, Cluster(NO_CLUSTER, None, loose)] if loose else found
+        has_loose = loose or (with_voices and len(voices_in_order(state, NO_CLUSTER)))
+        return [*found, Cluster(NO_CLUSTER, None, loose)] if has_loose else found
 
     def known(self, cluster_id: str | int, field_name: str) -> int:
         """The id of a request as a number. Raises Missing, naming the field."""
