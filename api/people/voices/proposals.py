@@ -22,6 +22,7 @@ MOST_FILES = 2_000  # that are looked at: those in which is spoken longest
 _MOST_FRAMES = 3_000_000  # in which voices speak
 _MOST_FACES = 6_000_000
 _MOST_MEETINGS = 12_000_000  # of a voice and a face in one frame
+_MOST_PAIRS = 500_000  # of a person heard and one seen in one file
 _SHOWN_FILES = 5
 _NOWHERE = Presence(np.zeros(0, np.int32), np.zeros(0, np.int64))
 
@@ -71,13 +72,14 @@ def _together(
     ids, of_faces = _clusters_by_id(snapshot.state), _faces_by_file(snapshot.clustering)
     media: list[str] = []
     seen, heard = [_NOWHERE], [_NOWHERE]
-    left = np.array([_MOST_FRAMES, _MOST_FACES, _MOST_MEETINGS])
+    left = np.array([_MOST_FRAMES, _MOST_FACES, _MOST_MEETINGS, _MOST_PAIRS])
     for hash_str, of_file in turns.items():
         if of_file is None or of_file.frames > left[0]:
             continue
         faces = _seen(snapshot, of_faces.get(hash_str, slice(0)))
         voices = _heard(of_file, ids.get(hash_str, {}))
-        cost = of_file.frames, len(faces.moments), _meetings(faces, voices)
+        meetings, pairs = _meetings(faces, voices), _count(faces) * _count(voices)
+        cost = of_file.frames, len(faces.moments), meetings, pairs
         if (left >= cost).all():
             left -= cost
             seen.append(_in_file(faces, len(media)))
@@ -112,6 +114,10 @@ def _meetings(faces: Presence, voices: Presence) -> int:
     """How often a voice and a face are in one second of a file."""
     ends = np.searchsorted(faces.moments, voices.moments, side="right")
     return int((ends - np.searchsorted(faces.moments, voices.moments)).sum())
+
+
+def _count(found: Presence) -> int:
+    return len(np.unique(found.clusters))
 
 
 def _in_file(found: Presence, number: int) -> Presence:

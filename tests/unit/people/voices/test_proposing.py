@@ -98,16 +98,30 @@ def test_proposals_are_found_once_unless_a_file_was_not_come_to(
     assert hasty.of(snapshot, pool).reached == 2
 
 
-@pytest.mark.parametrize("bound", ["_MOST_FRAMES", "_MOST_FACES", "_MOST_MEETINGS"])
+@pytest.mark.parametrize(
+    ("bound", "most", "beyond"),
+    [
+        ("_MOST_FRAMES", 20, 1),
+        ("_MOST_FRAMES", 10, 1),
+        ("_MOST_FACES", 20, 1),
+        ("_MOST_FACES", 10, 2),
+        ("_MOST_MEETINGS", 20, 0),
+        ("_MOST_MEETINGS", 10, 1),
+        ("_MOST_PAIRS", 2, 0),
+        ("_MOST_PAIRS", 1, 1),
+    ],
+)
 def test_files_that_are_too_much_in_all_are_left_out_and_counted(
-    cache: CacheDir, pool: Executor, monkeypatch: pytest.MonkeyPatch, bound: str
+    cache: CacheDir,
+    pool: Executor,
+    monkeypatch: pytest.MonkeyPatch,
+    bound: str,
+    most: int,
+    beyond: int,
 ) -> None:
     files = {f"{n:016x}": [Talk(1, 11, TURNS[: n + 1])] for n in range(2)}
     seen = [Seen(second, 1, 5) for second in range(19)]
     make_collection(cache, NAME, {hash_str: seen for hash_str in files})
     add_voices(cache, NAME, files)
-    snapshot = People().open(cache, NAME)
-    monkeypatch.setattr(proposals, bound, 20)
-    assert People().proposing.of(snapshot, pool).beyond == (bound != "_MOST_MEETINGS")
-    monkeypatch.setattr(proposals, bound, 10)
-    assert People().proposing.of(snapshot, pool).beyond == (2 if bound == "_MOST_FACES" else 1)
+    monkeypatch.setattr(proposals, bound, most)
+    assert People().proposing.of(People().open(cache, NAME), pool).beyond == beyond
