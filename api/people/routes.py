@@ -15,7 +15,7 @@ from api.people.meanwhile import last_edit_id
 from api.people.pictures import Pictured, pictured
 from api.people.screen_times import NOT_SEEN
 from api.people.snapshot import CollectionSnapshot
-from api.people.voices.whose import voice_seconds, voices_in_order
+from api.people.voices.whose import voice_counts, voice_seconds
 from api.services import Services
 from shared.clock_times import timestamp
 from shared.errors import BadInput, Missing
@@ -80,11 +80,7 @@ def cluster_items(snapshot: CollectionSnapshot, has_voices: bool = False) -> lis
         for c in snapshot.clusters(has_voices)
     ]
     if has_voices:
-        state = snapshot.state
-        of_nobody = voices_in_order(state, NO_CLUSTER)
-        counts = {**state.voice_counts, NO_CLUSTER: len(of_nobody)}
-        nobodys_s = float(state.grouped_voices.seconds[of_nobody].sum())
-        seconds = {**voice_seconds(state), NO_CLUSTER: nobodys_s}
+        counts, seconds = voice_counts(snapshot.state), voice_seconds(snapshot.state)
         for item in items:
             if count := counts.get(int(item.cluster_id)):
                 item.voice_count = count

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from api.people.frame_filter import FrameFilter
 from api.people.screen_times import ScreenTime, screen_times
-from api.people.voices.whose import voice_seconds, voices_in_order
+from api.people.voices.whose import voice_seconds
 from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import face_id, first_key, second_of, seconds_of
 from shared.errors import Missing
@@ -58,19 +58,23 @@ class CollectionSnapshot:
     def clusters(self, with_voices: bool = False) -> list[Cluster]:
         """Clusters with faces, the largest first; the faces in no cluster come last.
 
-        `with_voices`: those without faces, too, before these, who speaks longest first. Voices in
-        no cluster count as faces in none.
+        `with_voices`: those without faces, too, before these, who speaks longest first; and what is
+        nobody's also where that is voices alone.
         """
         state = self.state
-        counts = state.counts
+        counts, is_heard = state.counts, False
         ordered = sorted(counts, key=lambda number: (-counts[number], number))
         found = [Cluster(number, state.names.get(number), counts[number]) for number in ordered]
         if with_voices:
             heard = [number for number in voice_seconds(state) if number not in counts]
-            found += [Cluster(number, state.voice_names.get(number), 0) for number in heard]
+            is_heard = NO_CLUSTER in heard
+            found += [
+                Cluster(number, state.voice_names.get(number), 0)
+                for number in heard
+                if number != NO_CLUSTER
+            ]
         loose = len(self.clustering) - sum(counts.values())
-        has_loose = loose or (with_voices and len(voices_in_order(state, NO_CLUSTER)))
-        return [*found, Cluster(NO_CLUSTER, None, loose)] if has_loose else found
+        return [*found, Cluster(NO_CLUSTER, None, loose)] if loose or is_heard else found
 
     def known(self, cluster_id: str | int, field_name: str) -> int:
         """The id of a request as a number. Raises Missing, naming the field."""

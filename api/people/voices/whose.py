@@ -10,13 +10,19 @@ from shared.people.state import PeopleState
 
 
 def voice_seconds(state: PeopleState) -> dict[int, float]:
-    """How long each cluster with voices speaks, the longest first, equal ones by id."""
+    """How long each cluster with voices speaks, and nobody, the longest first, equal ones by id."""
     grouped = state.grouped_voices
-    here = grouped.is_there & (state.voices != NO_CLUSTER)
+    here = grouped.is_there
     ids, which = np.unique(state.voices[here], return_inverse=True)
     seconds = np.bincount(which, grouped.seconds[here], minlength=len(ids))
     order = np.argsort(-seconds, kind="stable")
     return dict(zip(ids[order].tolist(), seconds[order].tolist(), strict=True))
+
+
+def voice_counts(state: PeopleState) -> dict[int, int]:
+    """How many voices each of these has."""
+    nobodys = len(voices_in_order(state, NO_CLUSTER))
+    return {**state.voice_counts, **({NO_CLUSTER: nobodys} if nobodys else {})}
 
 
 def voices_in_order(state: PeopleState, root: int, after: int | None = None) -> NDArray[np.int32]:

@@ -10,7 +10,13 @@ export interface Spoken {
 export interface Segment extends Spoken {
   index: number;
   words: PlacedWord[];
+  speaker?: string; // S1 and so on
+  isDoubtful?: boolean; // it may be somebody else who speaks
 }
+
+/** A transcript, or a text that is in the file already. */
+export type Text = Pick<Schemas["Transcription"], "segments"> &
+  Partial<Pick<Schemas["Transcription"], "words" | "speakers" | "doubtful_speakers">>;
 
 /** A word, and where it stands in the text of its segment. */
 interface PlacedWord extends Spoken {
@@ -18,11 +24,13 @@ interface PlacedWord extends Spoken {
   to: number;
 }
 
-export function segmentsOf(spoken: Schemas["Transcription"]): Segment[] {
+export function segmentsOf(spoken: Text): Segment[] {
   return (spoken.segments ?? []).map(([start, said, end], index) => {
     const text = String(said).trim();
     const words = placed(text, spoken.words?.[index] ?? []);
-    return { index, start: Number(start), end: Number(end), text, words };
+    const speaker = spoken.speakers?.[index] ?? undefined;
+    const isDoubtful = spoken.doubtful_speakers?.[index] ?? false;
+    return { index, start: Number(start), end: Number(end), text, words, speaker, isDoubtful };
   });
 }
 

@@ -18,7 +18,7 @@ import { SceneStrip } from "./scene_strip";
 import { SourceSwitch } from "./source_switch";
 import { Stage } from "./stage";
 import { Timeline } from "./timeline";
-import { Transcript } from "./transcript";
+import { Transcript } from "./transcript/transcript";
 import { Viewing } from "./viewing";
 
 /** `hits`: how to go to the hit before and after, where there are any. */

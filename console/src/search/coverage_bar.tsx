@@ -85,5 +85,6 @@ export function percentOf(share: number): string {
 function sentenceOf(known: Coverage): string {
   if (known.asked.files === 0) return says.nothing;
   const part = isSpokenOnly(asked.value) ? says.said : says.seen;
-  return part(percentOf(shareOf(known)));
+  const speakers = asked.value.query.speaker && known.speakers ? says.speakers(known.speakers.files) : "";
+  return [part(percentOf(shareOf(known))), speakers].filter(Boolean).join("; ");
 }

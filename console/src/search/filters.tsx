@@ -1,7 +1,7 @@
 /** What files and matches must be: a form that can be opened, and chips of what is set. */
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { people } from "./asking/people";
+import { people, speakers } from "./asking/people";
 import { activeFilters, choose, type Field, filter, isSame, noFilters, query } from "./asking/query";
 import { Chip } from "./box/chips";
 import { words } from "../words";
@@ -42,6 +42,7 @@ export function Filters() {
         <Choice name="order" choices={says.order} none={says.best} />
         <Choice name="least" choices={says.least} none={says.weak} />
         <People />
+        <Speaker />
       </div>
       <FilterChips />
     </>
@@ -174,5 +175,24 @@ function People() {
         </Named>
       )}
     </>
+  );
+}
+
+/** Who is to be heard. Somebody of another library, whom the address names, stays chosen. */
+function Speaker() {
+  const { speaker } = query.value;
+  const others = speakers.value.filter((name) => name !== speaker);
+  if (others.length === 0 && !speaker) return null;
+  return (
+    <Named name={says.speaker}>
+      <select value={speaker} onChange={(event) => choose({ speaker: event.currentTarget.value })}>
+        <option value="">{says.anybody}</option>
+        {[...(speaker ? [speaker] : []), ...others].map((name) => (
+          <option key={name} value={name}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </Named>
   );
 }

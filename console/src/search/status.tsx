@@ -94,7 +94,7 @@ function countOf({ hits, next, asked }: Found): string {
 
 /** Nothing matches; and what could be done. */
 export function Nothing({ found }: { found: Found }) {
-  const { filters, people, anyPerson } = query.value;
+  const { filters, people, anyPerson, speaker } = query.value;
   const active = activeFilters(filters).filter((name) => name !== "order" && name !== "least");
   const known = coverage.value;
   const share = known && known.asked.files > 0 ? shareOf(known) : 1;
@@ -117,6 +117,11 @@ export function Nothing({ found }: { found: Found }) {
         {people.length > 1 && !anyPerson && (
           <button type="button" onClick={() => choose({ anyPerson: true })}>
             {says.anyPerson}
+          </button>
+        )}
+        {speaker && (
+          <button type="button" onClick={() => choose({ speaker: "" })}>
+            {says.anySpeaker}
           </button>
         )}
       </div>

@@ -78,6 +78,7 @@ export const words = {
     remove: (what: string) => `Remove: ${what}`,
     said: (text: string) => `said: “${text}”`,
     person: (name: string) => `Person: ${name}`,
+    speaks: (name: string) => `${name} speaks`,
     like: (name: string, time: string) => `like ${name} at ${time}`,
     suggestions: "Suggestions",
     choosePicture: "Search by a picture: choose a file, drop it anywhere, or paste it",
@@ -116,6 +117,7 @@ export const words = {
     coverage: {
       seen: (percent: string) => `${percent} % of this folder is analyzed`,
       said: (percent: string) => `${percent} % of this folder is transcribed`,
+      speakers: (files: number) => `who speaks is told in ${several(files, "file")}`,
       nothing: "This folder knows of no media yet",
       details: "What is missing",
       files: (files: number, hours: number) =>
@@ -143,6 +145,8 @@ export const words = {
       on: "A picture later in its scene",
       offline: "offline",
       unnamed: (count: number) => several(count, "unnamed person", "unnamed people"),
+      spokenBy: (name: string) => `said by ${name}`,
+      kinds: { subtitles: "in subtitles", captions: "in captions" },
       strength: { strong: "strong", fair: "fair", weak: "weak", none: "no match" },
       match: (strength: string) => `${strength} match`,
       by: { literal: "these words", fuzzy: "nearly these words", semantic: "by its meaning" },
@@ -164,6 +168,7 @@ export const words = {
       weaker: "Show what is hardly a match, too",
       unfilter: (filters: number) => `Search without ${filters === 1 ? "the filter" : "filters"}`,
       anyPerson: "One of these people is enough",
+      anySpeaker: "Search whoever speaks",
       missing: (percent: string) =>
         `${percent} % of this folder is not analyzed: what you look for may be there.`,
     },
@@ -202,6 +207,8 @@ export const words = {
       addPerson: "Add a person …",
       together: "all of them in one picture",
       either: "any of them",
+      speaker: "Who speaks",
+      anybody: "anybody",
     },
   },
 
@@ -266,12 +273,7 @@ export const words = {
     scene: (number: number, time: string) => `Scene ${number}, ${time}`,
     noScenes: "The scenes of this file are not known: it is not analyzed into this folder.",
 
-    transcript: "Transcript",
     noTranscript: "What is said in this file is not transcribed.",
-    nothingSaid: "Nothing is said in this file.",
-    findInTranscript: "Find in the transcript",
-    foundSegments: (found: number, all: number) => `${number(found)} of ${number(all)}`,
-    followAgain: "Follow the playing",
 
     people: (count: number) => (count === 1 ? "1 person is seen" : `${number(count)} people are seen`),
     morePeople: (count: number) => `and ${number(count)} more`,

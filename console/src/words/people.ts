@@ -17,6 +17,33 @@ function seen(seconds: number, stills: number): string {
   return parts.filter(Boolean).join(" and ") || length(0);
 }
 
+/** What is known of somebody. */
+interface Known {
+  faces: number;
+  seconds: number;
+  stills: number;
+  files: number;
+  voices: number;
+  spoken: number;
+}
+
+function amount({ faces, seconds, stills, voices, spoken }: Known): string {
+  const shown = faces > 0 || voices === 0 ? seen(seconds, stills) : "";
+  return [shown, voices > 0 ? `speaks ${length(spoken)}` : ""].filter(Boolean).join(" · ");
+}
+
+const parts = (faces: number, voices: number): string =>
+  [faces > 0 || voices === 0 ? several(faces, "face") : "", voices > 0 ? several(voices, "voice") : ""]
+    .filter(Boolean)
+    .join(" and ");
+
+/** Whether one or more of them are meant. */
+const go = (faces: number, voices: number, one: string, more: string): string =>
+  `${parts(faces, voices)} ${faces + voices === 1 ? one : more}`;
+
+const ofNobody = (faces: number, voices: number): string =>
+  voices > 0 ? (faces > 0 ? "faces and voices of nobody" : "voices of nobody") : "faces of nobody";
+
 const list = (names: string[]): string =>
   names.length > 3 ? `${names.slice(0, 2).join(", ")} and ${number(names.length - 2)} more` : names.join(", ");
 
@@ -27,20 +54,24 @@ export const says = {
   collectionOption: (name: string, people: number) => `${name} · ${several(people, "person", "people")}`,
   find: "Find a name",
   show: "Show",
-  shows: { all: "everybody", unnamed: "without a name", named: "with a name" },
+  shows: { all: "everybody", unnamed: "without a name", named: "with a name", heard: "with a voice" },
   sort: "Order",
-  sorts: { time: "seen longest first", name: "by name", faces: "most faces first" },
+  sorts: { time: "seen longest first", name: "by name", faces: "most faces first", spoken: "heard longest first" },
   length,
   seen,
+  amount,
+  speaksFor: "speaks",
   unnamed: "Unnamed",
   somebody: "somebody unnamed",
   theLongest: "who is seen longest",
-  faces: (count: number) => several(count, "face"),
+  parts: ({ faces, voices }: { faces: number; voices: number }) => parts(faces, voices),
   inFiles: (seconds: number, stills: number, files: number) => `${seen(seconds, stills)} in ${several(files, "file")}`,
-  facts: (seconds: number, stills: number, files: number) => `${seen(seconds, stills)} · ${several(files, "file")}`,
+  heardInFiles: (spoken: number, files: number) => `${length(spoken)} of speech in ${several(files, "file")}`,
+  heard: (spoken: number) => `${length(spoken)} of speech`,
+  facts: (one: Known) => `${amount(one)} · ${several(one.files, "file")}`,
   count: (shown: number, all: number) =>
     shown === all ? several(all, "person", "people") : `${number(shown)} of ${several(all, "person", "people")}`,
-  loose: (faces: number) => `${several(faces, "face")} of nobody`,
+  loose: (faces: number, voices: number) => `${parts(faces, voices)} of nobody`,
   looseHint: "Faces in no group: too few of one person, too small, blurred or turned away. Look at them, or move them to a person.",
   nobodyTitle: "Faces of nobody",
   noneFound: "Nobody is called so here",
@@ -82,10 +113,13 @@ export const says = {
     split: "Move the selected faces to a new person",
     moveTo: "Move the selected faces to another person",
     notThis: "Not this person",
-    tab: "Faces or scenes",
+    tab: "Faces, voices or scenes",
     back: "Back to all people",
     person: "Person",
     openFace: "Show the moment in its film",
+    voices: "Voices of the person",
+    splitVoices: "Move the selected voices to a new person",
+    moveVoices: "Move the selected voices to another person",
     short: { name: "name", select: "select", merge: "merge", dismiss: "not a person", undo: "undo", all: "all keys", split: "new person", moveTo: "to another", notThis: "not this person" },
     drag: "Or drag one face onto another.",
     dragFace: "Or drag faces to a button below.",
@@ -145,7 +179,10 @@ export const says = {
 
   pick: {
     mergeTitle: "Merge with whom?",
-    moveTitle: (count: number) => `Whose ${count === 1 ? "face is this" : "faces are these"}?`,
+    moveTitle: (faces: number, voices: number) => {
+      const kind = faces > 0 ? "face" : "voice";
+      return `Whose ${faces + voices === 1 ? `${kind} is this` : `${kind}s are these`}?`;
+    },
     label: "Name of the person",
     newPerson: (name: string) => `A new person called “${name}”`,
     newUnnamed: "A new person without a name",
@@ -160,22 +197,24 @@ export const says = {
     unnamed: "The name is taken away.",
     named: (name: string) => `“${name}” is saved.`,
     merged: (count: number, name: string) => `${several(count + 1, "person is", "people are")} one now: ${name}.`,
-    dismissed: (count: number, faces: number) =>
-      `${several(count, "person is", "people are")} none now: ${several(faces, "face")} went to the faces of nobody.`,
-    split: (faces: number) => `${several(faces, "face is", "faces are")} a new person now.`,
-    moved: (faces: number, name: string) => `${several(faces, "face", "faces")} moved to ${name}.`,
-    taken: (faces: number) => `${several(faces, "face went", "faces went")} to the faces of nobody.`,
+    dismissed: (count: number, faces: number, voices: number) =>
+      `${several(count, "person is", "people are")} none now: ${parts(faces, voices)} went to the ${ofNobody(faces, voices)}.`,
+    split: (faces: number, voices: number) => `${go(faces, voices, "is", "are")} a new person now.`,
+    moved: (faces: number, voices: number, name: string) => `${parts(faces, voices)} moved to ${name}.`,
+    taken: (faces: number, voices: number) => `${parts(faces, voices)} went to the ${ofNobody(faces, voices)}.`,
+    apart: "They stay two people, and are not proposed again.",
     undone: "The last change is taken back.",
     wentBack: "Everything is as it was then.",
     redone: "The change is done again.",
     nothingSelected: "Select others first (x), then press m on the person that stays.",
     nobodyFocused: "Go to a person first, with the arrows or the mouse. Nothing was changed.",
     noFaces: "Select faces first (x).",
+    noVoices: "Select voices first.",
     rangeLoading: "The faces in between are being loaded …",
     rangeTooLong: (most: number) => `A range takes ${number(most)} faces at the most. Select a shorter one.`,
     rangeChanged: "The faces became others meanwhile. Select the range again.",
-    movedMeanwhile: (faces: number) => `Others moved ${several(faces, "face")} of your selection meanwhile: they are no longer in it.`,
-    othersMeanwhile: "Others changed these people meanwhile: no face is selected any more.",
+    movedMeanwhile: (count: number) => `Others moved ${number(count)} of your selection meanwhile: they are no longer in it.`,
+    othersMeanwhile: "Others changed these people meanwhile: nothing is selected any more.",
     became: (name: string) => `They are a part of ${name} now.`,
     toNew: "Open the new person",
   },
@@ -183,6 +222,7 @@ export const says = {
   person: {
     back: "All people",
     faces: "Faces",
+    voices: "Voices",
     scenes: "Scenes",
     tabs: "What is shown",
     facesOf: (name: string) => `Faces of ${name}`,
@@ -193,6 +233,13 @@ export const says = {
     noPicture: "no picture",
     noScenes: "No scene shows them: their files may be away or not analyzed for pictures.",
     searching: "Looking for scenes …",
+    voicesOf: (name: string) => `Voices of ${name}`,
+    selectVoice: (speaker: string, file: string) => `Select the voice of ${speaker} in ${file}`,
+    voiceFacts: (speaker: string, spoken: number) => `${speaker} · speaks ${length(spoken)}`,
+    playVoice: (file: string, time: string) => `Play the voice in ${file} at ${time}`,
+    noText: "(no words are known)",
+    moreVoices: "Show more voices",
+    noVoices: "No voice of this person is known.",
   },
 
   history: {
@@ -202,9 +249,10 @@ export const says = {
     named: (who: string, name: string) => `${who} was named “${name}”`,
     unnamed: (who: string) => `The name of ${who} was taken away`,
     merged: (count: number, who: string) => `${several(count, "group", "groups")} merged into ${who}`,
-    toNew: (faces: number) => `${several(faces, "face", "faces")} moved to a new person`,
-    toNobody: (faces: number) => `${several(faces, "face", "faces")} moved to the faces of nobody`,
-    moved: (faces: number, who: string) => `${several(faces, "face", "faces")} moved to ${who}`,
+    toNew: (faces: number, voices: number) => `${parts(faces, voices)} moved to a new person`,
+    toNobody: (faces: number, voices: number) => `${parts(faces, voices)} moved to the ${ofNobody(faces, voices)}`,
+    moved: (faces: number, voices: number, who: string) => `${parts(faces, voices)} moved to ${who}`,
+    apart: (one: string, other: string) => `${one} and ${other} were said to be two people`,
     undo: "Went back to an earlier state",
     undoToBegin: "Went back to before the first change",
     clear_names: "All names were taken away",
@@ -217,6 +265,21 @@ export const says = {
     begin: "Before the first change",
     all: "Show older ones",
     when: (at: Date) => at.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" }),
+  },
+
+  proposals: {
+    title: "Seen and heard together",
+    hint: "A face and a voice that may be one person. Nothing is joined unless you say so; undo takes it back.",
+    ask: (spoken: number, files: number, isMore: boolean) =>
+      `Seen and heard together for ${length(spoken)} in ${several(files, "file")}${isMore ? " or more" : ""}: the same person?`,
+    share: (share: number) => `That is ${Math.round(100 * share)} % of what the voice says.`,
+    pair: (face: string, voice: string) => `${face} and ${voice}`,
+    face: "Face:",
+    voice: "Voice:",
+    same: "Same person",
+    different: "Different people",
+    later: "Later",
+    more: (count: number) => `Show ${number(count)} more`,
   },
 
   enrol: {

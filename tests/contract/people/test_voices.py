@@ -99,21 +99,6 @@ def test_who_speaks_in_a_file_can_be_named_from_there(talking: PeopleDesk) -> No
     assert named == {9: SpokenPerson(TOM, "Tom", NAME), 5: SpokenPerson(UMA, None, NAME)}
 
 
-def test_voices_of_nobody_are_listed_without_faces_too(people: PeopleDesk) -> None:
-    add_voices(people.cache, "Radio", {people.hash_of("a.mp4"): TALKS["a.mp4"]})
-    radio = {"cluster_job_name": "Radio"}
-    people.client.ok(
-        "/faces/clusters/modify",
-        **{**people.body, **radio},
-        moves=[{"voice_ids": [voice(people, "a.mp4", 9)], "target_cluster_id": "-1"}],
-    )
-    assert people.job(**radio)["clusters"] == []
-    uma, nobody = people.job(**radio, voices="true")["clusters"]
-    assert (uma["cluster_id"], uma["voice_seconds"]) == (str(UMA), 2.0)
-    assert (nobody["cluster_id"], nobody["face_count"]) == (str(NOBODY), 0)
-    assert (nobody["voice_count"], nobody["voice_seconds"]) == (1, 11.0)
-
-
 def test_a_face_and_a_voice_become_one_and_part_again(talking: PeopleDesk) -> None:
     talking.name(_70001="Tom")
     talking.merge(TOM, into=BO)
@@ -149,6 +134,10 @@ def test_voices_move_alone_with_faces_and_with_their_cluster(talking: PeopleDesk
     talking.modify(moves=[{**whole, "voice_count": 1}])
     assert ids(talking, NOBODY) == [uma]
     assert with_voices(talking)[-1] == (NOBODY, None, 2, 1)
+    loose = {"face_ids": talking.face_ids(NOBODY), "target_cluster_id": str(BO)}
+    talking.modify(moves=[loose])
+    assert with_voices(talking)[-1] == (NOBODY, None, 0, 1), "voices alone are nobody's"
+    assert str(NOBODY) not in [one["cluster_id"] for one in talking.job()["clusters"]]
     talking.undo(edit_id="")
     assert with_voices(talking) == [*FACES_ONLY, (TOM, None, 0, 1), (UMA, None, 0, 2), LOOSE]
     assert "moved_voices" not in talking.modify(moves=[{"face_ids": face}])

@@ -59,6 +59,7 @@ def library(
         transcription_jobs=[{"path": str(shoot.kitchen), "language": "english"}],
         face_media_paths=[str(shoot.cast)],
         cluster_job_name=CAST,
+        speakers=False,  # these people are faces
     )
     found = client.http.get("/faces/clusters", params={"cache_dir": str(cache_dir)}).json()
     people = found["cluster_jobs"][0]["clusters"]

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Request, expect
 
 from tests.support.console.chromium import window
 from tests.support.console.editor import Editor
@@ -178,8 +178,11 @@ def test_a_folder_is_chosen_by_keys_its_cost_seen_analyzed_and_searched(
     cost = page.get_by_role("region", name="How")
     expect(cost).to_contain_text("1 to analyze")
     expect(cost).to_contain_text("2 seconds")
+    page.get_by_label("Who speaks").select_option("tell voices apart")
+    page.get_by_label("Collection of people").fill("Crew")
     assert findings(page) == []
-    names = Held(page, "**/media/files")
+    names, sent = Held(page, "**/media/files"), list[Request]()
+    page.on("request", lambda one: sent.append(one) if one.url.endswith("/analyze") else None)
     seen.button("Analyze").click()
     names.wait()
     page.get_by_label("Pictures").uncheck()
@@ -199,6 +202,8 @@ def test_a_folder_is_chosen_by_keys_its_cost_seen_analyzed_and_searched(
     expect(cost).to_contain_text("Choose at least one folder")
     seen.link("It is begun: see its task").click()
     expect(seen.dialog).to_contain_text("Done")
+    (body,) = [one.post_data_json for one in sent]
+    assert (body["speakers"], body["cluster_job_name"]) == (True, "Crew")
     expect(Editor(elsewhere.page, seen.home).box).to_be_visible()  # without being loaded anew
     seen.link("Search this library", within=seen.dialog).click()
     editor = Editor(page, seen.home)

@@ -132,7 +132,8 @@ def test_a_worker_that_is_killed_before_leaves_nothing_and_the_next_makes_both(d
     desk.wait_marker()
     first.kill()
     desk.worker_that_hears_tones(1, tells_speakers=True)
-    assert desk.wait_final(task, 60).status is TaskState.COMPLETED
-    assert told(desk, path) is not None
+    record = desk.wait_final(task, 60)
+    assert (record.status, record.failed_files) == (TaskState.COMPLETED, ()), desk.logs()
+    assert told(desk, path) is not None, desk.logs()
     names = [name for name in desk.artefacts() if "speakers" in name]
     assert len(names) == 2, "data and its manifest"

@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.quality, pytest.mark.timeout(600)]
 
 WANTED = 0.05  # word error rate
 WANTED_OF_NAMES = 0.15
-TAKES = 8
+TAKES = by_form(short=4, long=8)
 LATE_S = 0.5  # of a word or segment against the truth
 SOME_VOICES = by_form(short=VOICES[:2], long=VOICES)
 SENTENCES = by_form(short=PLAIN[:6], long=PLAIN)

@@ -21,7 +21,7 @@ def many_people(folder: Path) -> Path:
     """1,000 people with 20 to some 200 faces each, one a second; the cache folder."""
     cache = CacheDir.open(folder / "cache", create=True)
     files: dict[str, list[Seen]] = {}
-    crops = [_crop(number) for number in range(PEOPLE)]
+    crops = [colour_crop(number) for number in range(PEOPLE)]
     owners: dict[str, list[int]] = {}
     for number in range(_FILES):
         path = folder / f"Day {number:02}.mp4"
@@ -44,7 +44,7 @@ def _in_file(first: int) -> list[int]:
     return [first + n for n, count in enumerate(counts) for _ in range(count)]
 
 
-def _crop(number: int) -> bytes:
+def colour_crop(number: int) -> bytes:
     written = io.BytesIO()
     colour = (number % 10 * 25, number // 10 % 10 * 25, number // 100 * 25)
     Image.new("RGB", (160, 160), colour).save(written, "JPEG")

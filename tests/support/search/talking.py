@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from shared.cache.cache_dir import CacheDir
 from shared.cache.speakers import Speaker, SpeakerTurn, SpeakerTurns
 from shared.cache.transcripts import Segment
+from shared.domain import Manifest
 from shared.people.collection import Collection
 from tests.support.people.voice_groupings import MODEL, voice_grouping
 from tests.support.search.transcribed import publish, publish_speakers, spoken
@@ -14,8 +15,17 @@ from tests.support.search.transcribed import publish, publish_speakers, spoken
 Said = tuple[int, float, str, float]  # speaker, start, text, end
 
 
-def say(cache: CacheDir, hash_str: str, *said: Said, ids: Sequence[int] = ()) -> None:
-    """Transcribe a file and tell its speakers apart; `ids`: of the voices of S1, S2 and so on."""
+def say(
+    cache: CacheDir,
+    hash_str: str,
+    *said: Said,
+    ids: Sequence[int] = (),
+    doubtful: Sequence[int] = (),
+) -> Manifest:
+    """Transcribe a file and tell its speakers apart; the manifest of who speaks.
+
+    `ids`: of the voices of S1, S2 and so on; `doubtful`: numbers of what may be said by others.
+    """
     segments: tuple[Segment, ...] = tuple(spoken(start, text, end) for _, start, text, end in said)
     publish(cache, hash_str, segments)
     count = max([len(ids), *(speaker + 1 for speaker, *_ in said)])
@@ -23,13 +33,16 @@ def say(cache: CacheDir, hash_str: str, *said: Said, ids: Sequence[int] = ()) ->
         sum(end - start for who, start, _, end in said if who == n) for n in range(count)
     ]  # fmt: skip
     numbers = [*ids, *[0] * (count - len(ids))]
-    publish_speakers(
+    return publish_speakers(
         cache,
         hash_str,
         SpeakerTurns(
             model=MODEL,
             speakers=tuple(Speaker(s, (), id_) for s, id_ in zip(seconds, numbers, strict=True)),
-            turns=tuple(SpeakerTurn(start, end, who) for who, start, _, end in said),
+            turns=tuple(
+                SpeakerTurn(start, end, who, n in doubtful)
+                for n, (who, start, _, end) in enumerate(said)
+            ),
         ),
     )
 

@@ -154,7 +154,7 @@ function Learned({ person, again }: { person: Schemas["EnrolledPerson"]; again: 
             <a href={hrefToPerson(dir.value, collection, cluster_ids[0] ?? "")}>
               {says.enrol.found(collection, face_count)}
             </a>{" "}
-            <a href={hrefToSearch(dir.value, collection, name)}>{says.actions.search(name)}</a>
+            <a href={hrefToSearch(dir.value, collection, name, true)}>{says.actions.search(name)}</a>
           </li>
         ))}
       </ul>

@@ -90,15 +90,19 @@ function sentenceOf(edit: Edit): string {
     ),
     ...edit.merges.map(({ cluster_ids, target_cluster_id }) => history.merged(cluster_ids.length, who(target_cluster_id))),
     ...edit.moves.map((move) => movedOf(move)),
+    ...(edit.apart ?? []).map(({ cluster_ids: [one = "", other = ""] }) => history.apart(who(one), who(other))),
   ];
   const text = parts.join("; ") || history.other;
   return text.charAt(0).toLocaleUpperCase() + text.slice(1);
 }
 
-function movedOf({ face_ids, face_count, is_new, target_cluster_id }: Edit["moves"][number]): string {
-  const count = face_count ?? face_ids.length;
-  if (is_new) return says.history.toNew(count);
-  return target_cluster_id === NOBODY ? says.history.toNobody(count) : says.history.moved(count, who(target_cluster_id));
+function movedOf(move: Edit["moves"][number]): string {
+  const { is_new, target_cluster_id } = move;
+  const faces = move.face_count ?? move.face_ids.length;
+  const voices = move.voice_count ?? move.voice_ids?.length ?? 0;
+  if (is_new) return says.history.toNew(faces, voices);
+  if (target_cluster_id === NOBODY) return says.history.toNobody(faces, voices);
+  return says.history.moved(faces, voices, who(target_cluster_id));
 }
 
 /** What they are called now; `but`: not by this name, which the sentence says itself. */

@@ -79,9 +79,9 @@ function New({ name }: { name: string }) {
 function Person({ person }: { person: Cluster }) {
   return (
     <>
-      <Face id={person.id} />
+      <Face person={person} />
       <strong>{person.name || says.unnamed}</strong>{" "}
-      <span class="hint">{says.facts(person.seconds, person.stills, person.files)}</span>
+      <span class="hint">{says.facts(person)}</span>
     </>
   );
 }

@@ -2,6 +2,7 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { may } from "../../api/session";
+import { Icon } from "../../parts/icon";
 import { says } from "../../words/people";
 import { NameField } from "../naming/name_field";
 import type { Cluster } from "../state/cast";
@@ -30,7 +31,7 @@ export function PersonTile(props: PersonTileProps) {
   const isRange = useRef(false); // a change does not tell of Shift, the click before it does
   const mayChange = may("people");
   const name = person.name || says.unnamed;
-  const facts = says.facts(person.seconds, person.stills, person.files);
+  const facts = says.facts(person);
   const target = mayChange ? dropTarget(person.id, props.onDrop) : {};
   const kinds = [isSelected && "selected", naming && "naming", isOver.value && dragged.value.length > 0 && "over"];
   return (
@@ -53,7 +54,7 @@ export function PersonTile(props: PersonTileProps) {
         class="face-link"
         href={props.href}
         tabIndex={at.isActive ? 0 : -1}
-        aria-label={says.ofPerson(name, facts, says.faces(person.faces))}
+        aria-label={says.ofPerson(name, facts, says.parts(person))}
         draggable={mayChange}
         style={{ height: `${at.shape.width}px` }}
         onDragStart={(event) => startDrag(event, props.ids())}
@@ -69,7 +70,7 @@ export function PersonTile(props: PersonTileProps) {
           else props.onSelect(event.shiftKey);
         }}
       >
-        <Face id={person.id} />
+        <Face person={person} />
       </a>
       {mayChange && (
         <input
@@ -91,8 +92,8 @@ export function PersonTile(props: PersonTileProps) {
       ) : (
         <NameButton person={person} at={at} onName={props.onName} />
       )}
-      <p class="face-facts" title={`${facts} · ${says.faces(person.faces)}`}>
-        {says.seen(person.seconds, person.stills)}
+      <p class="face-facts" title={`${facts} · ${says.parts(person)}`}>
+        <Amount person={person} />
       </p>
     </div>
   );
@@ -113,11 +114,22 @@ function NameButton({ person, at, onName }: Pick<PersonTileProps, "person" | "at
   );
 }
 
-export function Face({ id }: { id: string }) {
-  const image = pictureOf(id);
-  return image ? (
-    <img src={`data:image/jpeg;base64,${image}`} alt="" draggable={false} decoding="async" />
-  ) : (
-    <span class="face-empty" />
+/** How much of them there is: a sign for a voice, where both would not fit in words. */
+function Amount({ person }: { person: Cluster }) {
+  const { faces, voices, spoken } = person;
+  if (voices === 0) return <>{says.amount(person)}</>;
+  return (
+    <>
+      {faces > 0 && `${says.seen(person.seconds, person.stills)} · `}
+      <Icon of="sound" />
+      <span class="hidden">{says.speaksFor}</span> {says.length(spoken)}
+    </>
   );
+}
+
+/** A face; a sign where only a voice is known. */
+export function Face({ person }: { person: Cluster }) {
+  const image = pictureOf(person.id);
+  if (image) return <img src={`data:image/jpeg;base64,${image}`} alt="" draggable={false} decoding="async" />;
+  return <span class="face-empty">{person.faces === 0 && person.voices > 0 && <Icon of="sound" />}</span>;
 }

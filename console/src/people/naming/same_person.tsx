@@ -77,9 +77,9 @@ function Pair({ people }: { people: string[] }) {
     <ul class="pair">
       {shown.map((person) => (
         <li key={person.id}>
-          <Face id={person.id} />
+          <Face person={person} />
           <span>{person.name || says.unnamed}</span>
-          <span class="hint">{says.seen(person.seconds, person.stills)}</span>
+          <span class="hint">{says.amount(person)}</span>
         </li>
       ))}
     </ul>

@@ -8,16 +8,15 @@ import { isAbort } from "../../search/asking/patience";
 import { Failure } from "../../parts/notice";
 import { change, route } from "../../route";
 import { says } from "../../words/people";
-import { PickPerson } from "../dialogs/pick_person";
-import { dropTarget, startDrag } from "../grid/dragging";
+import { startDrag } from "../grid/dragging";
 import { Grid, type GridHandle, type Place } from "../grid/grid";
 import { KeyHints } from "../key_hints";
 import { dir, NOBODY } from "../state/cast";
-import { isChanging, isOwn, known, message, moveFaces, undo } from "../state/changes";
+import { message } from "../state/changes";
 import { Selection } from "../state/selection";
 import { FacePages } from "./face_pages";
 import { FaceTile } from "./face_tile";
-import { movedSince } from "./moved";
+import { useParting } from "./parting";
 
 const ABOUT_REM = 1.7; // below a picture
 const LONGEST_RANGE = 2400; // faces: each comes with its picture
@@ -33,11 +32,17 @@ interface FacesProps {
 export function Faces({ collection, id, name, count, edition }: FacesProps) {
   const pages = useMemo(() => new FacePages(dir.peek(), collection, id), []);
   const selection = useMemo(() => new Selection(), []);
-  const isPicking = useSignal(false);
   const place = useSignal(0);
   const grid = useRef<GridHandle>(null);
   useEffect(() => () => pages.close(), []);
-  const knownEdit = useWithoutMoved(selection, collection, edition);
+  const parting = useParting({
+    kind: "faces",
+    collection,
+    id,
+    selection,
+    edition,
+    onMoved: () => grid.current?.focus(place.peek()),
+  });
   const face = pages.at(place.value);
 
   function select(at: number, isRange: boolean): void {
@@ -47,28 +52,9 @@ export function Faces({ collection, id, name, count, edition }: FacesProps) {
     else selection.toggle(one);
   }
 
-  async function move(target: string | null, called = ""): Promise<void> {
-    const { ids } = selection;
-    if (ids.length === 0) {
-      message.value = { text: says.did.noFaces };
-    } else if (await moveFaces(ids, target, called, knownEdit)) {
-      selection.clear();
-      isPicking.value = false;
-      requestAnimationFrame(() => grid.current?.focus(place.peek()));
-    }
-  }
-
-  const pick = () => {
-    if (selection.ids.length > 0) isPicking.value = true;
-    else message.value = { text: says.did.noFaces };
-  };
-  const notThis = () => void move(NOBODY);
   const changing: Key[] = [
     { keys: ["x", " "], what: says.keys.selectFace, run: () => select(place.peek(), false) },
-    { keys: ["s"], what: says.keys.split, run: () => void move(null) },
-    { keys: ["m"], what: says.keys.moveTo, run: pick },
-    ...(id === NOBODY ? [] : [{ keys: ["Delete"], what: says.keys.notThis, run: notThis }]),
-    { keys: ["u", "Control+z"], what: says.keys.undo, run: () => void undo() },
+    ...parting.keys,
   ];
   const keys: Key[] = [
     ...(may("people") ? changing : []),
@@ -110,16 +96,7 @@ export function Faces({ collection, id, name, count, edition }: FacesProps) {
         onSight={(first, end) => pages.want(first, end, edition)}
         tile={tile}
       />
-      {may("people") && <Acts selection={selection} isNobody={id === NOBODY} onMove={move} onPick={pick} />}
-      {isPicking.value && (
-        <PickPerson
-          title={says.pick.moveTitle(selection.ids.length)}
-          without={[id]}
-          onPick={(target) => void move(target)}
-          onNew={(typed) => void move(null, typed)}
-          onClose={() => (isPicking.value = false)}
-        />
-      )}
+      {parting.acts}
     </>
   );
 }
@@ -147,26 +124,6 @@ async function selectUpTo(pages: FacePages, selection: Selection, at: number, id
   }
 }
 
-/** What others moved is no longer selected. Tells the edit up to which that is so: what is moved is decided by it. */
-function useWithoutMoved(selection: Selection, collection: string, edition: string): () => string {
-  const upTo = useRef(known());
-  async function prune(): Promise<void> {
-    const newest = known();
-    if (newest === upTo.current) return;
-    if (selection.ids.length > 0 && !isOwn(newest)) {
-      const before = selection.ids.length;
-      const moved = await movedSince(collection, upTo.current);
-      selection.keepOnly((id) => moved !== null && !moved.has(id));
-      const gone = before - selection.ids.length;
-      if (moved === null) message.value = { text: says.did.othersMeanwhile };
-      else if (gone > 0) message.value = { text: says.did.movedMeanwhile(gone) };
-    }
-    if (known() === newest) upTo.current = newest; // else another look is under way
-  }
-  useEffect(() => void prune(), [edition]);
-  return () => (isOwn(known()) ? known() : upTo.current);
-}
-
 const { short } = says.keys;
 const hints: [string, string][] = [
   ["x", short.select],
@@ -178,37 +135,4 @@ const hints: [string, string][] = [
 
 function play(path?: string | null, second?: string): void {
   if (path && second !== undefined && !route.peek().params.has("play")) change({ play: path, at: second });
-}
-
-interface ActsProps {
-  selection: Selection;
-  isNobody: boolean;
-  onMove: (target: string | null) => Promise<void>;
-  onPick: () => void;
-}
-
-function Acts({ selection, isNobody, onMove, onPick }: ActsProps) {
-  const count = selection.chosen.value.size;
-  const { actions } = says;
-  const notThis = () => void onMove(NOBODY);
-  if (count === 0) return null;
-  return (
-    <div class="selection-bar" role="group" aria-label={actions.selected(count)}>
-      <span>{actions.selected(count)}</span>
-      <button type="button" disabled={isChanging} {...dropTarget("", () => void onMove(null))} onClick={() => void onMove(null)}>
-        {actions.split}
-      </button>
-      <button type="button" {...dropTarget("", onPick)} onClick={onPick}>
-        {actions.moveTo}
-      </button>
-      {!isNobody && (
-        <button type="button" disabled={isChanging} {...dropTarget("", notThis)} onClick={notThis}>
-          {actions.notThis}
-        </button>
-      )}
-      <button type="button" class="quiet" onClick={() => selection.clear()}>
-        {actions.clear}
-      </button>
-    </div>
-  );
 }

@@ -22,13 +22,17 @@ import { wantPictures } from "../state/face_pictures";
 import { hrefToPeople, hrefToSearch } from "../state/places";
 import { Faces } from "./faces";
 import { loadScenes, moreScenes, scenes, scenesError } from "./scenes";
+import { Voices } from "./voices";
 
-const nobody = (faces: number): Cluster => ({ id: NOBODY, name: "", faces, seconds: 0, stills: 0, files: 0 });
+const TABS = ["faces", "voices", "scenes"] as const;
+type Tab = (typeof TABS)[number];
+
+const nobody = (faces: number, voices: number): Cluster => ({ id: NOBODY, name: "", faces, seconds: 0, stills: 0, files: 0, voices, spoken: 0 });
 
 export function PersonPage() {
   const id = route.value.params.get("id") ?? "";
   const shown = cast.value;
-  const person = id === NOBODY ? nobody(shown?.loose ?? 0) : byId.value.get(id);
+  const person = id === NOBODY ? nobody(shown?.loose ?? 0, shown?.looseVoices ?? 0) : byId.value.get(id);
   if (!casts.value) {
     if (castsError.value) return <Failure error={castsError.value} again={() => void load()} />;
     return <p class="wait">{words.loading}</p>;
@@ -62,10 +66,11 @@ function Gone({ id }: { id: string }) {
 }
 
 function Person({ cast, person }: { cast: Cast; person: Cluster }) {
-  const { id, faces } = person;
+  const { id, faces, voices } = person;
   const isNobody = id === NOBODY;
   const title = isNobody ? says.nobodyTitle : person.name || says.unnamed;
-  const isScenes = !isNobody && route.value.params.get("tab") === "scenes";
+  const tabs = tabsOf(person);
+  const tab = tabs.find((one) => one === route.value.params.get("tab")) ?? tabs[0] ?? "faces";
   const back = hrefToPeople(dir.value, cast.collection);
   useEffect(() => {
     wantPictures("person", isNobody ? [] : [person]);
@@ -75,8 +80,8 @@ function Person({ cast, person }: { cast: Cast; person: Cluster }) {
   const isPlaying = route.value.params.has("play");
   const keys = [
     { keys: ["Backspace"], what: says.keys.back, run: () => go("people", new URLSearchParams({ dir: dir.peek(), collection: cast.collection })) },
-    ...(isNobody ? [] : [{ keys: ["v"], what: says.keys.tab, run: () => showTab(!isScenes) }]),
-    ...(isScenes && may("people") ? [undoKey] : []),
+    ...(tabs.length < 2 ? [] : [{ keys: ["v"], what: says.keys.tab, run: () => showTab(tabs[(tabs.indexOf(tab) + 1) % tabs.length] ?? tab) }]),
+    ...(tab === "scenes" && may("people") ? [undoKey] : []),
   ];
   useKeys(says.keys.person, isPlaying ? [] : keys);
   return (
@@ -88,23 +93,21 @@ function Person({ cast, person }: { cast: Cast; person: Cluster }) {
       <header>
         {!isNobody && (
           <span class="portrait">
-            <Face id={id} />
+            <Face person={person} />
           </span>
         )}
         <div>
           <h1>{title}</h1>
           <p class="hint">
-            {isNobody ? says.looseHint : `${says.facts(person.seconds, person.stills, person.files)} · ${says.faces(faces)}`}
+            {isNobody ? says.looseHint : `${says.facts(person)} · ${says.parts(person)}`}
           </p>
           {!isNobody && <PersonActions cast={cast} person={person} />}
         </div>
       </header>
-      {!isNobody && <Tabs isScenes={isScenes} faces={faces} />}
-      {isScenes ? (
-        <Scenes cast={cast} person={person} />
-      ) : (
-        <Faces collection={cast.collection} id={id} name={title} count={faces} edition={`${cast.lastEdit} ${faces}`} />
-      )}
+      {tabs.length > 1 && <Tabs tabs={tabs} shown={tab} person={person} />}
+      {tab === "scenes" && <Scenes cast={cast} person={person} />}
+      {tab === "voices" && <Voices collection={cast.collection} id={id} name={title} edition={`${cast.lastEdit} ${voices}`} />}
+      {tab === "faces" && <Faces collection={cast.collection} id={id} name={title} count={faces} edition={`${cast.lastEdit} ${faces}`} />}
     </div>
   );
 }
@@ -125,7 +128,7 @@ function PersonActions({ cast, person }: { cast: Cast; person: Cluster }) {
   }
   return (
     <div class="person-actions">
-      {name && <a href={hrefToSearch(dir.value, cast.collection, name)}>{actions.search(name)}</a>}
+      {name && <a href={hrefToSearch(dir.value, cast.collection, name, person.faces > 0)}>{actions.search(name)}</a>}
       {may("people") && (
         <>
           {draft.value?.id === id ? (
@@ -151,20 +154,26 @@ function PersonActions({ cast, person }: { cast: Cast; person: Cluster }) {
   );
 }
 
-function showTab(isScenes: boolean): void {
-  change({ tab: isScenes ? "scenes" : null }, true);
+/** What there is of somebody; faces come first where there are any. */
+function tabsOf({ id, faces, voices }: Cluster): Tab[] {
+  const isThere = { faces: faces > 0 || voices === 0, voices: voices > 0, scenes: id !== NOBODY && (faces > 0 || voices === 0) };
+  return TABS.filter((one) => isThere[one]);
 }
 
-function Tabs({ isScenes, faces }: { isScenes: boolean; faces: number }) {
-  const tab = (is: boolean, text: string) => (
-    <button type="button" aria-pressed={is === isScenes} onClick={() => showTab(is)}>
-      {text}
-    </button>
-  );
+function showTab(tab: Tab): void {
+  change({ tab }, true);
+}
+
+function Tabs({ tabs, shown, person }: { tabs: Tab[]; shown: Tab; person: Cluster }) {
+  const counts = { faces: person.faces, voices: person.voices, scenes: null };
+  const text = (tab: Tab) => (counts[tab] === null ? says.person[tab] : `${says.person[tab]} (${words.number(counts[tab])})`);
   return (
     <div class="tabs" role="group" aria-label={says.person.tabs}>
-      {tab(false, `${says.person.faces} (${words.number(faces)})`)}
-      {tab(true, says.person.scenes)}
+      {tabs.map((tab) => (
+        <button key={tab} type="button" aria-pressed={tab === shown} onClick={() => showTab(tab)}>
+          {text(tab)}
+        </button>
+      ))}
     </div>
   );
 }

@@ -6,9 +6,9 @@ import { may, session } from "../../api/session";
 import { route } from "../../route";
 import { library } from "../../search/asking/folders";
 import { answerOf, Busy, isAbort } from "../../search/asking/patience";
-import { tellPeople } from "../../search/asking/people";
+import { knownPeople, tellPeople } from "../../search/asking/people";
 
-/** The faces of one person, or of somebody whom nobody has named. */
+/** The faces and voices of one person, or of somebody whom nobody has named. */
 export interface Cluster {
   id: string;
   name: string; // "": none
@@ -16,6 +16,8 @@ export interface Cluster {
   seconds: number; // of films in which they are seen
   stills: number;
   files: number;
+  voices: number; // one for each file in which they are heard
+  spoken: number; // seconds
 }
 
 /** A collection. */
@@ -27,6 +29,7 @@ export interface Cast {
   lastEdit: string; // "": nothing was changed by hand
   people: Cluster[];
   loose: number; // faces of nobody
+  looseVoices: number;
 }
 
 export const NOBODY = "-1";
@@ -37,9 +40,11 @@ export const casts = signal<Cast[] | null>(null);
 export const castsError = signal<unknown>(null);
 /** The library that is looked at. */
 export const dir = computed(() => route.value.params.get("dir") || library.value);
+/** A collection that is looked at whatever the address says; null: none. */
+export const lookedAt = signal<string | null>(null);
 /** The collection that the address names, else the largest. */
 export const cast = computed<Cast | undefined>(() => {
-  const named = route.value.params.get("collection");
+  const named = lookedAt.value ?? route.value.params.get("collection");
   const all = casts.value ?? [];
   if (named !== null) return all.find(({ collection }) => collection === named);
   return all.reduce<Cast | undefined>((most, one) => (most && most.faces >= one.faces ? most : one), undefined);
@@ -85,7 +90,7 @@ async function loadNow(wanted: string, signal: AbortSignal): Promise<boolean> {
   if (wanted !== shownDir) casts.value = null;
   shownDir = wanted;
   if (!wanted) return false;
-  const params = { query: { cache_dir: wanted, details: true } };
+  const params = { query: { cache_dir: wanted, details: true, voices: true } };
   try {
     const found = await answerOf(api.GET("/faces/clusters", { params, signal }));
     take(wanted, found.cluster_jobs.map(castOf));
@@ -106,10 +111,7 @@ function take(folder: string, next: Cast[]): void {
     if (!isSame) casts.value = next;
   });
   if (isSame) return;
-  const named = next.flatMap(({ collection, people }) =>
-    [...new Set(people.map(({ name }) => name).filter(Boolean))].map((name) => ({ collection, name })),
-  );
-  tellPeople(folder, named);
+  tellPeople(folder, next.flatMap(({ collection, people }) => knownPeople(collection, people)));
 }
 
 /** The list of edits is short to ask for; only who may change people may read it. */
@@ -133,6 +135,7 @@ async function lookForEdits(): Promise<void> {
 
 function castOf(job: Schemas["ClusterJob"]): Cast {
   const people = job.clusters.filter(({ cluster_id }) => cluster_id !== NOBODY);
+  const nobody = job.clusters.find(({ cluster_id }) => cluster_id === NOBODY);
   return {
     collection: job.cluster_job_name,
     faces: job.total_faces,
@@ -145,8 +148,11 @@ function castOf(job: Schemas["ClusterJob"]): Cast {
       faces: one.face_count,
       seconds: one.seconds ?? 0,
       stills: one.stills ?? 0,
-      files: one.files ?? 0,
+      files: Math.max(one.files ?? 0, one.face_count > 0 ? 0 : (one.voice_count ?? 0)),
+      voices: one.voice_count ?? 0,
+      spoken: one.voice_seconds ?? 0,
     })),
-    loose: job.clusters.find(({ cluster_id }) => cluster_id === NOBODY)?.face_count ?? 0,
+    loose: nobody?.face_count ?? 0,
+    looseVoices: nobody?.voice_count ?? 0,
   };
 }

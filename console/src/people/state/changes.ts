@@ -92,14 +92,18 @@ function gained(ids: string[], typed: string, isLoaded: boolean): Message {
   if (found.length === 0) return { text: says.did.named(name) };
   const amount = amountOf(found);
   const text = found.length === 1 ? says.did.finds(name, amount) : says.did.findsTogether(name, found.length, amount);
-  return { text, link: { text: says.actions.search(name), href: hrefToSearch(dir.peek(), collection, name) } };
+  const isSeen = found.some(({ faces }) => faces > 0);
+  return { text, link: { text: says.actions.search(name), href: hrefToSearch(dir.peek(), collection, name, isSeen) } };
 }
 
 function amountOf(people: Cluster[]): string {
   const sum = (of: (one: Cluster) => number) => people.reduce((all, one) => all + of(one), 0);
-  const [seconds, stills] = [sum(({ seconds }) => seconds), sum(({ stills }) => stills)];
-  if (people.length > 1) return says.seen(seconds, stills); // files may be the same ones
-  return says.inFiles(seconds, stills, sum(({ files }) => files));
+  const [seconds, stills, spoken] = [sum(({ seconds }) => seconds), sum(({ stills }) => stills), sum((one) => one.spoken)];
+  const isOne = people.length === 1; // else files may be the same ones
+  if (seconds + stills === 0 && spoken > 0)
+    return isOne ? says.heardInFiles(spoken, sum(({ files }) => files)) : says.heard(spoken);
+  const shown = isOne ? says.inFiles(seconds, stills, sum(({ files }) => files)) : says.seen(seconds, stills);
+  return [shown, spoken > 0 ? says.heard(spoken) : ""].filter(Boolean).join(" and ");
 }
 
 /** The different names of these. The first one stays where they are merged into the first of them. */
@@ -123,22 +127,40 @@ export function merge(ids: string[], target: string, knownEdit?: string): Promis
   });
 }
 
-/** Not people at all: their faces are of nobody. */
+/** Not people at all: their faces and voices are of nobody. */
 export function dismiss(ids: string[]): Promise<boolean> {
   return change(async (where) => {
     // Of what is seen here: a regrouping that added faces meanwhile is no edit.
-    const face_count = ids.reduce((sum, id) => sum + (byId.peek().get(id)?.faces ?? 0), 0);
-    const moves = [{ cluster_ids: ids, face_count, target_cluster_id: NOBODY }];
+    const sum = (of: (one: Cluster) => number) =>
+      ids.reduce((all, id) => all + (byId.peek().has(id) ? of(byId.peek().get(id)!) : 0), 0);
+    const [face_count, voices] = [sum((one) => one.faces), sum((one) => one.voices)];
+    const counts = { face_count, ...(voices > 0 && { voice_count: voices }) };
+    const moves = [{ cluster_ids: ids, ...counts, target_cluster_id: NOBODY }];
     const body = { ...where, moves, known_edit_id: known() };
-    const { moved, edit_id: made } = await ask(api.POST("/faces/clusters/modify", { body }));
-    return () => ({ text: says.did.dismissed(ids.length, moved), made });
+    const { edit_id: made } = await ask(api.POST("/faces/clusters/modify", { body }));
+    return () => ({ text: says.did.dismissed(ids.length, face_count, voices), made });
   });
 }
 
-/** Faces to another person, to nobody, or (null) to a new one, who may have a name. */
-export function moveFaces(faceIds: string[], target: string | null, name: string, knownEdit: () => string): Promise<boolean> {
+/** They are two people: a proposal that they are one is refused. */
+export function keepApart(one: string, other: string, knownEdit: string): Promise<boolean> {
   return change(async (where) => {
-    const moves = [{ face_ids: faceIds, target_cluster_id: target }];
+    const body = { ...where, apart: [{ cluster_ids: [one, other] }], known_edit_id: knownEdit };
+    const { edit_id: made } = await ask(api.POST("/faces/clusters/modify", { body }));
+    return () => ({ text: says.did.apart, made });
+  });
+}
+
+/** Faces or voices. */
+export interface Parts {
+  face_ids?: string[];
+  voice_ids?: string[];
+}
+
+/** They go to another person, to nobody, or (null) to a new one, who may have a name. */
+export function move(parts: Parts, target: string | null, name: string, knownEdit: () => string): Promise<boolean> {
+  return change(async (where) => {
+    const moves = [{ ...parts, target_cluster_id: target }];
     const body = { ...where, moves, known_edit_id: knownEdit() };
     const done = await ask(api.POST("/faces/clusters/modify", { body }));
     const created = done.new_cluster_ids[0];
@@ -149,13 +171,14 @@ export function moveFaces(faceIds: string[], target: string | null, name: string
       made = (await ask(api.PUT("/faces/clusters/names", { body: named }))).edit_id;
     }
     const to = created ?? target ?? NOBODY;
-    return () => ({ ...movedMessage(where, faceIds.length, to, created !== undefined), made });
+    return () => ({ ...movedMessage(where, parts, to, created !== undefined), made });
   });
 }
 
-function movedMessage(where: Collection, faces: number, to: string, isNew: boolean): Message {
-  if (to === NOBODY) return { text: says.did.taken(faces) };
-  const text = isNew ? says.did.split(faces) : says.did.moved(faces, called(to));
+function movedMessage(where: Collection, parts: Parts, to: string, isNew: boolean): Message {
+  const [faces, voices] = [parts.face_ids?.length ?? 0, parts.voice_ids?.length ?? 0];
+  if (to === NOBODY) return { text: says.did.taken(faces, voices) };
+  const text = isNew ? says.did.split(faces, voices) : says.did.moved(faces, voices, called(to));
   const href = hrefToPerson(where.cache_dir, where.cluster_job_name, to);
   const link = { text: isNew ? says.did.toNew : called(to), href };
   return { text, link };

@@ -45,7 +45,7 @@ async function askForThem(): Promise<void> {
 }
 
 function missingNow(): Cluster[] {
-  return [...wanted.values()].flat().filter(({ id, faces }) => pictures.get(keyOf(id))?.faces !== faces).slice(0, MOST);
+  return [...wanted.values()].flat().filter(({ id, faces }) => faces > 0 && pictures.get(keyOf(id))?.faces !== faces).slice(0, MOST);
 }
 
 async function fetchSome(people: Cluster[]): Promise<void> {

@@ -14,8 +14,9 @@ export function hrefToPeople(dir: string, collection: string): string {
   return hrefOf("people", new URLSearchParams({ dir, collection }));
 }
 
-/** The search for somebody by name. */
-export function hrefToSearch(dir: string, collection: string, name: string): string {
+/** The search for somebody by name: where they are seen, else where they are heard. */
+export function hrefToSearch(dir: string, collection: string, name: string, isSeen: boolean): string {
   const nothing = queryOf(new URLSearchParams());
-  return hrefOf("search", paramsOf({ ...nothing, dir, people: [{ collection, name }] }));
+  const who = isSeen ? { people: [{ collection, name }] } : { speaker: name };
+  return hrefOf("search", paramsOf({ ...nothing, dir, ...who }));
 }

@@ -14,7 +14,7 @@ const TASKS_MS = 20_000; // between looks at what others have begun
 const IS_OVER: Schemas["TaskState"][] = ["completed", "cancelled", "failed"];
 const renewals = signal(0);
 // Words change nothing of it.
-const about = computed(() => `${isSpokenOnly(asked.value)} ${asked.value.query.dir}`);
+const about = computed(() => `${isSpokenOnly(asked.value)} ${asked.value.query.speaker !== ""} ${asked.value.query.dir}`);
 const followed = new Map<string, () => void>();
 let control = new AbortController();
 let lastAbout = "";

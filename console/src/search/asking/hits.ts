@@ -17,6 +17,8 @@ export interface Hit {
   unnamed: number; // people without a name
   isOffline: boolean;
   said?: string;
+  speaker?: string; // by name where there is one, else S1 and so on
+  kind?: Schemas["TranscriptMatch"]["kind"]; // left out: it was heard
   matchedBy?: Schemas["TranscriptMatchedBy"];
 }
 
@@ -44,17 +46,19 @@ export function seenHit(dir: string, match: Schemas["Match"], isRanked: boolean)
 
 export function saidHit(dir: string, match: Schemas["TranscriptMatch"]): Hit {
   return {
-    key: `${match.hash_str}-${match.start_seconds}`,
+    key: [match.hash_str, match.start_seconds, match.kind].filter((part) => part != null).join("-"),
     dir,
     path: match.media_path,
     at: match.start_seconds,
     from: match.start_seconds,
     to: match.end_seconds,
     strength: match.score != null ? (match.strength ?? "none") : undefined,
-    people: match.speaker ? [match.speaker] : [],
+    people: [],
     unnamed: 0,
     isOffline: match.online === false,
     said: match.text,
+    speaker: match.speaker_name ?? match.speaker ?? undefined,
+    kind: match.kind ?? undefined,
     matchedBy: match.matched_by ?? undefined,
   };
 }

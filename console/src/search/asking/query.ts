@@ -22,6 +22,7 @@ export interface Query {
   said: string;
   people: Person[];
   anyPerson: boolean; // one of them is enough
+  speaker: string; // who speaks meanwhile; "": anybody
   like: Moment | null;
   filters: Record<Field, string>; // "": none
 }
@@ -36,6 +37,7 @@ export function queryOf(params: URLSearchParams): Query {
     said: text("said"),
     people: params.getAll("who").flatMap(personOf),
     anyPerson: params.has("any"),
+    speaker: text("speaker"),
     like: like ? { path: like, second: Number(text("second")) || 0 } : null,
     filters: filters as Record<Field, string>,
   };
@@ -48,6 +50,7 @@ export function paramsOf(query: Query): URLSearchParams {
   set("said", query.said);
   for (const person of query.people) params.append("who", textOf(person));
   if (query.anyPerson && query.people.length > 1) params.set("any", "1");
+  set("speaker", query.speaker);
   if (query.like) {
     params.set("like", query.like.path);
     params.set("second", String(query.like.second));

@@ -33,7 +33,7 @@ export const isSpokenOnly = (asked: Asked): boolean =>
   Boolean(asked.query.said) && !asksForPicture(asked) && asked.query.people.length === 0;
 
 export const isNothing = (asked: Asked): boolean =>
-  !asksForPicture(asked) && !asked.query.said && asked.query.people.length === 0;
+  !asksForPicture(asked) && !asked.query.said && !asked.query.speaker && asked.query.people.length === 0;
 
 /** One page. Throws Refusal, Busy, and AbortError. */
 export async function pageOf(asked: Asked, cursor: string, signal: AbortSignal): Promise<Page> {
@@ -51,8 +51,9 @@ export async function pageOf(asked: Asked, cursor: string, signal: AbortSignal):
 
 /** How much of the folder is analyzed, by asking for next to nothing. */
 export async function coverageOf(asked: Asked, signal: AbortSignal): Promise<Schemas["Coverage"]> {
-  const { dir, said } = asked.query;
-  const body = { cache_dir: dir, query: said || words.search.anything, max_results: 1, coverage: true };
+  const { dir, said, speaker } = asked.query;
+  const query = said || words.search.anything;
+  const body = { cache_dir: dir, query, speaker: speaker || undefined, max_results: 1, coverage: true };
   const found = isSpokenOnly(asked)
     ? await answerOf(api.POST("/search/transcript", { body, signal }))
     : await answerOf(api.POST("/search/text", { body: { ...body, images: false }, signal }));
@@ -84,7 +85,7 @@ function seen(asked: Asked, more: More, signal: AbortSignal): Promise<Schemas["M
     const moment = { media_path: query.like.path, time_seconds: query.like.second };
     answer = api.POST("/search/frame", { body: { ...body, ...text, ...moment }, signal });
   } else {
-    // People alone: whatever they do, they are to be seen.
+    // People alone, or who speaks: whatever they do, they are to be seen.
     const text = query.words || words.search.anything;
     answer = api.POST("/search/text", { body: { ...body, query: text }, signal });
   }
@@ -97,6 +98,7 @@ function seenBody(asked: Asked): Omit<Schemas["SearchTextBody"], "query"> {
     cache_dir: query.dir,
     filters: filtersOf(query),
     spoken: query.said || undefined,
+    speaker: query.speaker || undefined,
     people_filter: query.people.map(({ collection, name }) => ({
       cluster_job_name: collection,
       person_name: name,
@@ -119,7 +121,9 @@ function spokenBody(query: Query): Omit<Schemas["SearchTranscriptBody"], "max_re
   return {
     cache_dir: query.dir,
     query: query.said,
+    speaker: query.speaker || undefined,
     mode: "auto",
+    captions: true,
     filters: filtersOf(query),
     sort: orderOf(query.filters.order),
   };

@@ -162,6 +162,6 @@ async function takeFiles(files: File[]): Promise<void> {
 function clear(field: HTMLInputElement | null): void {
   typed.value = "";
   picture.value = null;
-  choose({ words: "", said: "", people: [], like: null });
+  choose({ words: "", said: "", people: [], speaker: "", like: null });
   field?.focus();
 }

@@ -40,7 +40,7 @@ export function removeLast(): boolean {
 }
 
 function chips(): Part[] {
-  const { like, people, said } = query.value;
+  const { like, people, said, speaker } = query.value;
   const parts: Part[] = [];
   if (picture.value) {
     const { name, url } = picture.value;
@@ -58,6 +58,9 @@ function chips(): Part[] {
       title: person.collection,
       remove: () => choose({ people: query.peek().people.filter((one) => one !== person) }),
     });
+  }
+  if (speaker) {
+    parts.push({ key: "speaker", label: words.search.speaks(speaker), remove: () => choose({ speaker: "" }) });
   }
   if (said) {
     parts.push({ key: "said", label: words.search.said(said), remove: () => choose({ said: "" }) });

@@ -1,12 +1,12 @@
 /** What the box suggests for what was typed. */
-import { peopleLike } from "../asking/people";
+import { peopleLike, speakersLike } from "../asking/people";
 import { choose, isSame, query } from "../asking/query";
 import { words } from "../../words";
 import { typed } from "./typed";
 
 export interface Option {
   label: string;
-  kind: "person" | "said";
+  kind: "person" | "speaker" | "said";
   choose: () => void;
 }
 
@@ -16,6 +16,7 @@ export function options(): Option[] {
   const text = typed.value.trim();
   if (!text) return [];
   const people = peopleLike(typed.value).slice(0, MOST_PEOPLE);
+  const speakers = speakersLike(typed.value).slice(0, MOST_PEOPLE);
   return [
     ...people.map(({ person, rest }) => ({
       label: person.name,
@@ -24,6 +25,11 @@ export function options(): Option[] {
         const others = query.peek().people.filter((one) => !isSame(one, person));
         take(rest, { people: [...others, person] });
       },
+    })),
+    ...speakers.map(({ name, rest }) => ({
+      label: words.search.speaks(name),
+      kind: "speaker" as const,
+      choose: () => take(rest, { speaker: name }),
     })),
     {
       label: words.search.said(text),

@@ -2,6 +2,8 @@
 import { words } from "../../words";
 import type { Option } from "./options";
 
+const SIGNS = { person: "☺", speaker: "♪", said: "❝" };
+
 interface SuggestionsProps {
   id: string;
   options: Option[];
@@ -22,7 +24,7 @@ export function Suggestions({ id, options, active, onChoose }: SuggestionsProps)
           onMouseDown={(event) => event.preventDefault()}
           onClick={() => onChoose(option)}
         >
-          <span aria-hidden="true">{option.kind === "person" ? "☺" : "❝"}</span>
+          <span aria-hidden="true">{SIGNS[option.kind]}</span>
           {option.kind === "person" ? words.search.person(option.label) : option.label}
         </li>
       ))}

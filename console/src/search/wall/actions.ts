@@ -38,7 +38,7 @@ export function add(hit: Hit): boolean {
 export function moreLike(hit: Hit): void {
   scrub.value = null;
   const filters = { ...noFilters, folder: query.peek().filters.folder };
-  choose({ dir: hit.dir, words: "", said: "", people: [], like: { path: hit.path, second: hit.at }, filters });
+  choose({ dir: hit.dir, words: "", said: "", people: [], speaker: "", like: { path: hit.path, second: hit.at }, filters });
 }
 
 function playParams(hit: Hit): Record<string, string> {

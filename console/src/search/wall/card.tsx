@@ -144,5 +144,7 @@ function nameOf(hit: Hit, name: string): string {
 }
 
 function peopleOf(hit: Hit): string {
-  return [...hit.people, hit.unnamed > 0 ? says.unnamed(hit.unnamed) : ""].filter(Boolean).join(", ");
+  const unnamed = hit.unnamed > 0 && says.unnamed(hit.unnamed);
+  const by = hit.speaker ? says.spokenBy(hit.speaker) : hit.kind && says.kinds[hit.kind];
+  return [by, ...hit.people, unnamed].filter(Boolean).join(", ");
 }

@@ -3,7 +3,7 @@ import { api, ask, type Schemas } from "../../api/client";
 import { may } from "../../api/session";
 import { work } from "../../words/work";
 import { libraries } from "./libraries";
-import type { Parts } from "./parts";
+import { type Parts, takesCollection } from "./parts";
 
 type Type = "video" | "audio" | "image";
 
@@ -44,13 +44,14 @@ export async function begin(paths: string[], library: string, parts: Parts, watc
 }
 
 function bodyOf(seen: string[], heard: string[], library: string, parts: Parts): Schemas["AnalyzeBody"] {
-  const { pictures, language, faces, collection } = parts;
+  const { pictures, language, speakers, faces, collection } = parts;
   return {
     cache_dir: library,
     visual_media_paths: pictures ? seen : [],
     transcription_jobs: heard.map((path) => ({ path, language: language.trim() || null })),
+    speakers: speakers ? speakers === "yes" : undefined,
     face_media_paths: faces ? seen : [],
-    cluster_job_name: faces ? collection.trim() : undefined,
+    cluster_job_name: (takesCollection(parts) && collection.trim()) || undefined,
     on_busy: "queue", // what was begun before goes on
   };
 }

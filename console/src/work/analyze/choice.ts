@@ -13,6 +13,7 @@ export const parts = kept<Parts>("rushes-analyze", {
   pictures: true,
   speech: true,
   language: "",
+  speakers: "",
   faces: false,
   collection: "",
 }, { isShared: false }); // another window prepares another one

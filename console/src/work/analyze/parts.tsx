@@ -3,16 +3,21 @@ import { useId } from "preact/hooks";
 import { api, ask } from "../../api/client";
 import { may } from "../../api/session";
 import { useLoad } from "../../parts/load";
+import { Select } from "../../parts/select";
 import { words } from "../../words";
 import { work } from "../../words/work";
 import { libraries } from "./libraries";
 
 const says = work.analyze;
 
+/** Whether speakers are told apart; "": as the server is set. */
+export type Speakers = keyof typeof says.speakers;
+
 export interface Parts {
   pictures: boolean;
   speech: boolean;
   language: string; // "": it is found out
+  speakers?: Speakers; // left out: it is not to be chosen
   faces: boolean;
   collection: string;
 }
@@ -27,6 +32,11 @@ interface PartsFieldsProps {
 export function lacking({ pictures, speech, faces, collection }: Parts): string {
   if (!pictures && !speech && !faces) return says.nothingAsked;
   return faces && !collection.trim() ? says.noCollection : "";
+}
+
+/** Faces need one; voices that are told apart can be named in one. */
+export function takesCollection({ faces, speech, speakers }: Parts): boolean {
+  return faces || (speech && speakers !== undefined && speakers !== "no");
 }
 
 export function PartsFields({ parts, library, onChange }: PartsFieldsProps) {
@@ -44,9 +54,16 @@ export function PartsFields({ parts, library, onChange }: PartsFieldsProps) {
     <>
       {check("pictures")}
       {check("speech")}
-      {parts.speech && <Language value={parts.language} onInput={(language) => onChange({ language })} />}
+      {parts.speech && (
+        <>
+          <Language value={parts.language} onInput={(language) => onChange({ language })} />
+          {parts.speakers !== undefined && (
+            <Select label={says.whoSpeaks} options={says.speakers} value={parts.speakers} onChange={(speakers) => onChange({ speakers })} />
+          )}
+        </>
+      )}
       {check("faces")}
-      {parts.faces && (
+      {takesCollection(parts) && (
         <Collection
           value={parts.collection}
           library={library}

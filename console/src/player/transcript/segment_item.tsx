@@ -1,9 +1,9 @@
 /** One segment of a transcript; its words are marked as they are said. */
 import { type ReadonlySignal, useComputed } from "@preact/signals";
-import { Marked } from "../parts/marked";
-import { type Segment, spokenAt } from "../parts/segments";
-import { timeText } from "../parts/times";
-import type { Playing } from "./playing";
+import { Marked } from "../../parts/marked";
+import { type Segment, spokenAt } from "../../parts/segments";
+import { timeText } from "../../parts/times";
+import type { Playing } from "../playing";
 
 interface SegmentItemProps {
   segment: Segment;
@@ -17,6 +17,7 @@ export function SegmentItem({ segment, find, current, playing }: SegmentItemProp
   return (
     <button
       type="button"
+      class="segment"
       aria-current={isCurrent.value}
       onClick={() => playing.seek(segment.start)}
     >

@@ -1,26 +1,36 @@
 /** The segments of a transcript: they follow the playing, can be searched, and a click goes there. */
 import { type ReadonlySignal, useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import type { Schemas } from "../api/client";
-import { placesOf } from "../parts/marked";
-import { type Segment, segmentsOf, spokenAt } from "../parts/segments";
-import { words } from "../words";
+import { placesOf } from "../../parts/marked";
+import { type Segment, segmentsOf, spokenAt, type Text } from "../../parts/segments";
+import { says } from "../../words/transcript";
+import type { Viewing } from "../viewing";
+import { type TranscriptRows, useTranscriptRows } from "./rows";
 import { SegmentItem } from "./segment_item";
-import { type TranscriptRows, useTranscriptRows } from "./transcript_rows";
-import type { Viewing } from "./viewing";
+import type { Speaker } from "./speakers";
+import { Who } from "./who";
 
-interface SegmentListProps {
-  viewing: Viewing;
-  spoken: Schemas["Transcription"];
+/** Who says what, where that is known. */
+interface Told {
+  speakers?: ReadonlyMap<string, Speaker>;
+  onAsk?: (label: string) => void;
 }
 
-export function SegmentList({ viewing, spoken }: SegmentListProps) {
+interface SegmentListProps extends Told {
+  viewing: Viewing;
+  spoken: Text;
+}
+
+export function SegmentList({ viewing, spoken, speakers, onAsk }: SegmentListProps) {
   const { playing } = viewing;
   const find = useSignal("");
   const follows = useSignal(!isCalm());
   const segments = useMemo(() => segmentsOf(spoken), [spoken]);
   const shown = useComputed(() =>
-    segments.filter(({ text }) => !find.value || placesOf(text, find.value).length > 0),
+    segments.filter(({ text, speaker }) => {
+      const name = speakers?.get(speaker ?? "")?.name ?? "";
+      return !find.value || [text, name].some((each) => placesOf(each, find.value).length > 0);
+    }),
   );
   const current = useComputed(() => segments[spokenAt(segments, playing.time.value)]);
   return (
@@ -28,17 +38,17 @@ export function SegmentList({ viewing, spoken }: SegmentListProps) {
       <div class="find">
         <input
           type="search"
-          aria-label={words.player.findInTranscript}
-          placeholder={words.player.findInTranscript}
+          aria-label={says.find}
+          placeholder={says.find}
           value={find}
           onInput={(event) => (find.value = event.currentTarget.value)}
         />
         <span class="hint" role="status">
-          {find.value && words.player.foundSegments(shown.value.length, segments.length)}
+          {find.value && says.found(shown.value.length, segments.length)}
         </span>
         {!follows.value && (
           <button type="button" onClick={() => (follows.value = true)}>
-            {words.player.followAgain}
+            {says.followAgain}
           </button>
         )}
       </div>
@@ -49,12 +59,14 @@ export function SegmentList({ viewing, spoken }: SegmentListProps) {
         current={current}
         follows={follows.value}
         onScroll={() => (follows.value = false)}
+        speakers={speakers}
+        onAsk={onAsk}
       />
     </>
   );
 }
 
-interface RowsProps {
+interface RowsProps extends Told {
   viewing: Viewing;
   shown: Segment[];
   find: string;
@@ -63,7 +75,7 @@ interface RowsProps {
   onScroll: () => void; // by the reader
 }
 
-function Rows({ viewing, shown, find, current, follows, onScroll }: RowsProps) {
+function Rows({ viewing, shown, find, current, follows, onScroll, speakers, onAsk }: RowsProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const keys = useMemo(() => shown.map(({ index }) => index), [shown]);
   const focused = useSignal(-1); // the key of the row
@@ -91,6 +103,7 @@ function Rows({ viewing, shown, find, current, follows, onScroll }: RowsProps) {
         {rows.getVirtualItems().map(({ key, index, start }) => {
           const segment = shown[index];
           if (!segment) return null;
+          const speaker = speakers?.get(segment.speaker ?? "");
           return (
             <li
               key={String(key)}
@@ -100,6 +113,7 @@ function Rows({ viewing, shown, find, current, follows, onScroll }: RowsProps) {
               aria-posinset={index + 1}
               style={{ top: `${start}px` }}
             >
+              {speaker && onAsk && <Who speaker={speaker} isDoubtful={segment.isDoubtful} onAsk={onAsk} />}
               <SegmentItem
                 segment={segment}
                 find={find}
@@ -123,7 +137,7 @@ function moveFocus(event: KeyboardEvent, rows: TranscriptRows): void {
   const next = place + way;
   if (next < 0 || next >= rows.options.count) return;
   rows.scrollToIndex(next);
-  rows.scrollElement?.querySelector<HTMLElement>(`[data-index="${next}"] button`)?.focus();
+  rows.scrollElement?.querySelector<HTMLElement>(`[data-index="${next}"] .segment`)?.focus();
 }
 
 /** Of the row in which something happens. */
