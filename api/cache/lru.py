@@ -14,8 +14,11 @@ V = TypeVar("V")
 class LruCache(Generic[K, V]):
     """The values used last. Safe for threads; whoever uses a value that is let go keeps it."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, weight: Callable[[V], int] = lambda _: 1) -> None:
+        """`capacity`: how much all values may weigh; without `weight`, how many they are."""
         self._capacity = capacity
+        self._weight = weight
+        self._total = 0
         self._lock = threading.Lock()
         self._kept: OrderedDict[K, V] = OrderedDict()  # the longest unused first
 
@@ -24,10 +27,13 @@ class LruCache(Generic[K, V]):
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = make()
+                self._total += self._weight(self._kept[key])
             self._kept.move_to_end(key)
-            while len(self._kept) > self._capacity:
-                self._kept.popitem(last=False)
-            return self._kept[key]
+            found = self._kept[key]
+            while self._total > self._capacity:
+                _, gone = self._kept.popitem(last=False)
+                self._total -= self._weight(gone)
+            return found
 
     def peek(self, key: K) -> V | None:
         """The value of a key where there is one; it counts as no use."""

@@ -10,9 +10,9 @@ from api.http.endpoint import Call, Endpoint
 from api.people.answers import ModifyAnswer, NamesAnswer
 from api.people.bodies import ClusterId, NamesBody, OfEdit
 from api.people.editing import (
-    AllFacesOf,
     FacesAndVoices,
     ToMove,
+    WholeClusters,
     checked_person,
     modify_edit,
     names_edit,
@@ -161,7 +161,7 @@ def _moved(snapshot: CollectionSnapshot, move: Move, place: str) -> ToMove:
         _person(snapshot, id_, f"{place}.cluster_ids[{n}]")
         for n, id_ in enumerate(move.cluster_ids)
     )
-    return AllFacesOf(clusters, move.face_count, move.voice_count)
+    return WholeClusters(clusters, move.face_count, move.voice_count)
 
 
 def _target(snapshot: CollectionSnapshot, move: Move, place: str) -> int | None:

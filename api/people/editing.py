@@ -24,14 +24,15 @@ from shared.people.edits import (
     Names,
     Undo,
 )
+from shared.people.face_index import GONE
 from shared.people.names import LONGEST_NAME, require_unicode
-from shared.people.state import PeopleState
+from shared.people.state import PeopleState, voice_indexes
 from shared.seeded_ids import seeded_id
 
 _NAMED = 5  # ids that an error lists
 
 
-class AllFacesOf(NamedTuple):
+class WholeClusters(NamedTuple):
     """What a move may name instead: all faces and voices of clusters, as they are after merges."""
 
     cluster_ids: tuple[int, ...]
@@ -47,8 +48,9 @@ class FacesAndVoices:
     voice_ids: Sequence[str] = ()
 
 
-ToMove: TypeAlias = Sequence[str] | FacesAndVoices | AllFacesOf  # a plain list is of faces
+ToMove: TypeAlias = Sequence[str] | FacesAndVoices | WholeClusters  # a plain list is of faces
 _Checked: TypeAlias = tuple[tuple[str, ...], NDArray[np.int32]]  # ids and indexes
+_Both: TypeAlias = tuple[_Checked, _Checked]  # faces and voices
 
 
 def names_edit(state: PeopleState, assignments: Sequence[tuple[int, str]]) -> Names:
@@ -143,10 +145,10 @@ def _checked_moves(
     for asked, target in moves:
         if target is not None and target != NO_CLUSTER:
             _require_clusters(state, [target])
-        if isinstance(asked, AllFacesOf):
-            (faces, places), voices = _everybody(state, asked, target, root)
+        if isinstance(asked, WholeClusters):
+            (faces, places), (voices, heard) = _everybody(state, asked, target, root)
         else:
-            (faces, places), voices = _named(state, asked)
+            (faces, places), (voices, heard) = _named(state, asked)
         for kind, ids in (("face", faces), ("voice", voices)):
             if twice := moved.intersection(ids):
                 raise BadInput(f"The {kind} {min(twice)} is in two moves.")
@@ -156,20 +158,16 @@ def _checked_moves(
             target = seeded_id((*faces, *voices)[0], taken)
             taken.add(target)
         sources = tuple(state.faces[places].tolist())
-        if isinstance(asked, AllFacesOf) and len(set(sources)) == 1:
+        if isinstance(asked, WholeClusters) and len(set(sources)) == 1:
             sources = sources[:1]  # there may be very many
-        found.append(FaceMove(faces, target, is_new, sources, voices, _clusters_of(state, voices)))
+        voice_sources = tuple(np.unique(state.voices[heard]).tolist())
+        found.append(FaceMove(faces, target, is_new, sources, voices, voice_sources))
     return tuple(found)
 
 
-def _clusters_of(state: PeopleState, voices: Iterable[str]) -> tuple[int, ...]:
-    places = [at for voice in voices if (at := state.voice_index_of(voice)) is not None]
-    return tuple(np.unique(state.voices[places]).tolist())
-
-
 def _everybody(
-    state: PeopleState, asked: AllFacesOf, target: int | None, root: Callable[[int], int]
-) -> tuple[_Checked, tuple[str, ...]]:
+    state: PeopleState, asked: WholeClusters, target: int | None, root: Callable[[int], int]
+) -> _Both:
     """All faces and voices of these clusters. Raises Missing, BadInput, EditedMeanwhile."""
     _require_clusters(state, asked.cluster_ids)
     wanted = set(map(root, asked.cluster_ids))
@@ -191,13 +189,12 @@ def _everybody(
     grouping = state.clustering
     media = map(grouping.media.__getitem__, grouping.media_of[places].tolist())
     faces = tuple(map(face_id, media, grouping.keys[places].tolist()))
-    return (faces, places), tuple(map(state.grouped_voices.voice_id, voices.tolist()))
+    voice_ids = tuple(map(state.grouped_voices.voice_id, voices.tolist()))
+    return (faces, places), (voice_ids, voices)
 
 
-def _named(
-    state: PeopleState, asked: Sequence[str] | FacesAndVoices
-) -> tuple[_Checked, tuple[str, ...]]:
-    """Normalised ids of faces and voices, each once. Raises Missing, BadInput."""
+def _named(state: PeopleState, asked: Sequence[str] | FacesAndVoices) -> _Both:
+    """Faces and voices by normalised ids, each once. Raises Missing, BadInput."""
     if not isinstance(asked, FacesAndVoices):
         asked = FacesAndVoices(asked)
     if not asked.face_ids and not asked.voice_ids:
@@ -215,16 +212,16 @@ def _require_faces(state: PeopleState, face_ids: Sequence[str]) -> tuple[str, ..
     return tuple(dict.fromkeys(face_id(*parse_face_id(text)) for text in face_ids))
 
 
-def _require_voices(state: PeopleState, voice_ids: Sequence[str]) -> tuple[str, ...]:
-    """Ids of voices, each once. Raises Missing for those that are not there."""
-    there = state.grouped_voices.is_there
-    places = map(state.voice_index_of, voice_ids)
-    unknown = [
-        text for text, at in zip(voice_ids, places, strict=True) if at is None or not there[at]
-    ]
-    if unknown:
+def _require_voices(state: PeopleState, voice_ids: Sequence[str]) -> _Checked:
+    """Voices by id, each once. Raises Missing for those that are not there."""
+    asked = tuple(dict.fromkeys(voice_id(*parse_voice_id(text)) for text in voice_ids))
+    places = voice_indexes(state, asked)
+    here = places != GONE
+    here[here] = state.grouped_voices.is_there[places[here]]
+    if not here.all():
+        unknown = [text for text, is_here in zip(asked, here.tolist(), strict=True) if not is_here]
         raise Missing(f"There is no voice {_listed(unknown)}.")
-    return tuple(dict.fromkeys(voice_id(*parse_voice_id(text)) for text in voice_ids))
+    return asked, places
 
 
 def _require_clusters(state: PeopleState, cluster_ids: Iterable[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,18 +14,20 @@ from api.people.kept import Digest
 from api.people.roster.names import FolderRoster, NamedClusters, named_in
 from api.people.snapshot import NOTHING_GROUPED, CollectionSnapshot, with_state
 from api.people.voices.proposing import Proposing
-from api.people.voices.speaking import CollectionVoices, FolderVoices, SpokenPerson, voices_in
+from api.people.voices.speaking import CollectionVoices, FolderVoices, voices_in
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
-from shared.errors import EditedMeanwhile, Missing, Unavailable
+from shared.errors import CacheError, EditedMeanwhile, Missing, Unavailable
 from shared.models.specs import FaceScale
 from shared.opening import RootedPath
 from shared.people.addition_log import order
 from shared.people.claims import EDITS, EDITS_WAIT_S, turn
-from shared.people.collection import Collection
+from shared.people.collection import Collection, Version
 from shared.people.edits import Edit, NewEdit, Undo
 from shared.people.enrolment import References
 from shared.people.state import PeopleState
+
+_log = logging.getLogger(__name__)
 
 ScaleOf = Callable[[str], FaceScale | None]
 T = TypeVar("T")
@@ -54,7 +57,7 @@ class _KeptCollection:
         """The Collection as it is now. While one request loads it, others wait and find it done."""
         with self._loading:
             # Before reading: what comes later is read again.
-            version = (self.collection.version(), self._references.version())
+            version = (_of_people(self.collection.version()), self._references.version())
             if self._snapshot is None or version != self._version:
                 self._snapshot = self._read()
                 self._version = version
@@ -129,16 +132,19 @@ class People:
             look.release()
 
     def voices(self, cache: CacheDir) -> FolderVoices:
-        """Who speaks in a folder; reads only what has changed since."""
-        version = self.references(cache).version()
-        return FolderVoices(
-            self._digest(cache, name, version, self._voices, voices_in)
-            for name in Collection.all_names(cache.root)
-        )
+        """Who speaks in a folder; reads only what has changed since.
 
-    def speakers_of(self, cache: CacheDir, hash_str: str) -> dict[int, SpokenPerson]:
-        """Who the speakers of a file are, by their ids; for several files ask `voices` once."""
-        return self.voices(cache).of(hash_str)
+        A collection that cannot be read is left out: speech is found without its names.
+        """
+        version = self.references(cache).version()
+        found, unread = [], []
+        for name in Collection.all_names(cache.root):
+            try:
+                found.append(self._digest(cache, name, version, self._voices, voices_in))
+            except CacheError as error:
+                _log.warning("who speaks by the collection %r is not known: %s", name, error)
+                unread.append(name)
+        return FolderVoices(found, unread)
 
     def _digest(
         self,
@@ -159,7 +165,7 @@ class People:
             at_hand = self._kept.peek(collection.folder)
             return (at_hand or self._of(cache, collection)).snapshot()
 
-        return digest.of((collection.version(), references_version), read)
+        return digest.of((_of_people(collection.version()), references_version), read)
 
     def in_file(self, cache: CacheDir, hash_str: str) -> list[SeenPerson]:
         """Who is to be seen in a file, in all Collections that it is a member of."""
@@ -234,6 +240,11 @@ class People:
     def _of(self, cache: CacheDir, collection: Collection) -> _KeptCollection:
         """Nothing is read yet."""
         return _KeptCollection(cache, collection, self.references(cache), self._scale_of)
+
+
+def _of_people(version: Version) -> Version:
+    """What of a version says who is who: a file that joins changes nothing until it is grouped."""
+    return version._replace(members=())
 
 
 def _put_before(edit: Edit, seen: Sequence[Edit], log: Sequence[Edit]) -> list[Edit]:

@@ -229,7 +229,7 @@ ENDPOINTS = (
             Parameter(
                 "voices",
                 "`true` adds the voices of each cluster, and lists people of whom there are "
-                "voices only, with a `face_count` of 0.",
+                'voices only, with a `face_count` of 0. Voices that are nobody\'s are under "-1".',
                 {"type": "boolean", "default": False},
                 True,
             ),

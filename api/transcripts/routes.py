@@ -67,6 +67,7 @@ async def get_transcriptions(call: Call[TranscriptionsBody]) -> _Encoded:
     """Transcripts in request order; what is wrong with one file stands in its own slot."""
     cache_dir, run = call.services.paths.cache(call.body.cache_dir), call.services.folders.run
     source, asked = await run(cache_dir, _found, call.services, call.body)
+    call.warnings.extend(source.voices.warnings if source.voices else ())
     return _Encoded(await map_concurrently(lambda slot: run(cache_dir, _slot, source, slot), asked))
 
 

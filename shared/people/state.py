@@ -148,6 +148,11 @@ class PeopleState:
                 yield face
 
 
+def voice_indexes(state: PeopleState, voice_ids: Sequence[str]) -> NDArray[np.int32]:
+    """Indexes of many voices by id, GONE for those that are not known: one search for all."""
+    return state._replay.ground.voice_index.find(voice_ids)
+
+
 def as_of(state: PeopleState, edit_id: str) -> PeopleState:
     """The state of the same faces right after an edit of the log; "": before the first."""
     count = next((n for n, edit in enumerate(state.edits, 1) if edit.id == edit_id), 0)

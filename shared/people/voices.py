@@ -76,7 +76,8 @@ class VoiceIndex:
 
     def __init__(self, grouping: VoiceGrouping) -> None:
         self._media = {hash_str: number for number, hash_str in enumerate(grouping.media)}
-        self._places = _places(grouping.media_of, grouping.ids)
+        # Behind the last voice stands a place that none has: a search may end there.
+        self._places = np.append(_places(grouping.media_of, grouping.ids), -1)
 
     def index_of(self, text: str) -> int | None:
         """Index of the voice with this id. Raises BadInput for what is no voice_id."""
@@ -95,8 +96,8 @@ class VoiceIndex:
         pairs = [(self._media.get(hash_str, GONE), number) for hash_str, number in wanted]
         media = np.array([number for number, _ in pairs], np.int32)
         places = _places(media, np.array([number for _, number in pairs], np.uint32))
-        at = np.searchsorted(self._places, places)
-        known = np.append(self._places, -1)[at] == places
+        at = np.searchsorted(self._places[:-1], places)
+        known = self._places[at] == places
         return np.where((media != GONE) & known, at, GONE).astype(np.int32)
 
 

@@ -6,6 +6,7 @@ A large collection takes long the first time, so a look has an end; the next one
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -18,31 +19,35 @@ from api.cache.lru import LruCache
 from api.quick_map import quick_map
 from shared.cache import cache_files, speakers
 from shared.cache.cache_dir import CacheDir
-from shared.domain import Stage
+from shared.domain import Manifest
 from shared.errors import CacheError, NotAllowed
 
 _log = logging.getLogger(__name__)
-_KEPT = 5_000  # files; an hour of talk takes some 10 kB
+_KEPT_BYTES = 64 << 20  # an hour of talk takes some 10 kB
 _AT_ONCE = 64  # between two looks at the clock
 
 
 class VoiceTurns(NamedTuple):
-    """The turns of a file of which nobody doubts who speaks."""
+    """The turns of a file of which nobody doubts who speaks, those that hold frames of the grid."""
 
     ids: NDArray[np.uint32]  # [n] of the speakers
-    starts: NDArray[np.float64]  # [n] seconds
-    ends: NDArray[np.float64]
+    firsts: NDArray[np.int32]  # [n] the first frame of the grid in each
+    ends: NDArray[np.int32]  # [n] the one behind its last
 
     @property
-    def seconds(self) -> float:
-        return float((self.ends - self.starts).sum())
+    def frames(self) -> int:
+        return int((self.ends - self.firsts).sum(dtype=np.int64))
+
+
+def _bytes(turns: VoiceTurns) -> int:
+    return sum(column.nbytes for column in turns)
 
 
 class HeardTurns:
     """The turns of many files, for one process; safe for threads."""
 
     def __init__(self) -> None:
-        self._kept: LruCache[tuple[str, str, str], VoiceTurns] = LruCache(_KEPT)
+        self._kept: LruCache[tuple[str, str, str], VoiceTurns] = LruCache(_KEPT_BYTES, _bytes)
 
     def of(
         self,
@@ -66,38 +71,41 @@ class HeardTurns:
         return found
 
     def _turns(self, cache: CacheDir, hash_str: str, file: str) -> VoiceTurns | None:
-        key = (str(cache.root), hash_str, file)
-        found = self._kept.peek(key)
+        """Turns of the speakers artefact of this name, else of the one that counts.
+
+        Ids are handed on from one artefact of a file to the next.
+        """
+        found = self._kept.peek((str(cache.root), hash_str, file))
         if found is None:
             try:
-                found = _read(cache, hash_str, file)
+                with cache_files.clear_errors(cache.root):
+                    manifest = speakers.newest(cache, hash_str)
+                if manifest is None:
+                    return None
+                file = manifest.file
+                found = self._kept.peek((str(cache.root), hash_str, file))
+                found = _read(cache, hash_str, manifest) if found is None else found
             except CacheError as error:
                 _log.warning("%s: %s", hash_str, error)
                 return None
-        if found is None:
-            return None
         kept = found
-        return self._kept.get(key, lambda: kept)
+        return self._kept.get((str(cache.root), hash_str, file), lambda: kept)
 
 
-def _read(cache: CacheDir, hash_str: str, file: str) -> VoiceTurns | None:
-    """Turns of the speakers artefact of this name, else of the newest; None where there is none.
-
-    Ids are handed on from one artefact of a file to the next. Raises CacheError.
-    """
-    with cache_files.clear_errors(cache.root):
-        told = [m for m in cache.manifests(hash_str) if m.stage is Stage.SPEAKERS]
-    if not told:
-        return None
-    manifest = max(told, key=lambda one: (one.file == file, one.made_at))
+def _read(cache: CacheDir, hash_str: str, manifest: Manifest) -> VoiceTurns:
+    """Raises CacheError."""
     try:
         found = speakers.read(cache, hash_str, manifest)
     except NotAllowed as error:  # a link in it leads elsewhere
         raise CacheError(error.message) from error
-    ids = [speaker.id for speaker in found.speakers]
-    turns = [turn for turn in found.turns if not turn.doubtful and ids[turn.speaker]]
+    turns = {  # once each: very many may hold the same frames
+        (found.speakers[turn.speaker].id, math.ceil(turn.start), math.ceil(turn.end))
+        for turn in found.turns
+        if not turn.doubtful
+    }
+    told = sorted((first, end, id_) for id_, first, end in turns if end > first)
     return VoiceTurns(
-        np.array([ids[turn.speaker] for turn in turns], np.uint32),
-        np.array([turn.start for turn in turns], np.float64),
-        np.array([turn.end for turn in turns], np.float64),
+        np.array([id_ for *_, id_ in told], np.uint32),
+        np.array([first for first, *_ in told], np.int32),
+        np.array([end for _, end, _ in told], np.int32),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from api.http.answers import counted
 from api.http.bodies import LONGEST_TEXT
 from api.http.endpoint import Call, Endpoint, Parameter
@@ -23,12 +25,7 @@ async def list_proposals(call: Call[None]) -> Proposals:
     found, proposed = await call.services.in_cache_dir(
         cache_dir, _proposals, call.services, cache_dir, name
     )
-    if proposed.heard < proposed.files:
-        call.warnings.append(
-            f"Only {counted(proposed.heard, 'file')} were looked at, of {proposed.files:,} with "
-            f"faces and voices: at most {MOST_FILES:,} are, those that can be read, in which is "
-            "spoken longest. Ask again shortly for more of them."
-        )
+    call.warnings.extend(_left_out(proposed))
     return found
 
 
@@ -38,6 +35,26 @@ def _proposals(services: Services, cache_dir: str, name: str) -> tuple[Proposals
     proposed = services.people.proposing.of(snapshot, services.caches.reader(scope.cache()))
     places = scope.best_places({hash_str for one in proposed.found for hash_str in one.files})
     return Proposals(proposals=[_item(snapshot, one, places) for one in proposed.found]), proposed
+
+
+def _left_out(proposed: Proposed) -> Iterator[str]:
+    """Why files with faces and voices were not looked at."""
+    if later := proposed.asked - proposed.reached:
+        yield (
+            f"{counted(later, 'file')} of {proposed.files:,} with faces and voices could not be "
+            "looked at in time. Ask again shortly for more of them."
+        )
+    if proposed.unread:
+        yield (
+            f"{counted(proposed.unread, 'file')} of {proposed.files:,} with faces and voices could "
+            "not be looked at: who speaks in them cannot be read. Transcribe them again with force."
+        )
+    if beyond := proposed.beyond + proposed.files - proposed.asked:
+        yield (
+            f"{counted(beyond, 'file')} of {proposed.files:,} with faces and voices were left out: "
+            f"at most {MOST_FILES:,} are looked at, those in which is spoken longest, and of very "
+            "many faces and turns fewer."
+        )
 
 
 def _item(

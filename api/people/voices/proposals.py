@@ -12,14 +12,19 @@ from api.people.snapshot import CollectionSnapshot
 from api.people.voices.heard import VoiceTurns
 from api.people.voices.together import FILE_BITS, Fit, Presence, fits
 from shared.cache.faces import seconds_of
-from shared.people.clustering import NO_CLUSTER
+from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.names import spoken
 from shared.people.state import PeopleState
 
 MOST_PROPOSALS = 100
 MOST_FILES = 2_000  # that are looked at: those in which is spoken longest
-_MOST_SECONDS = 3_000_000  # of turns in them: some 400 MB for a moment
+# In all of them; what is beyond is left out, a file at a time: up to 500 MB for a moment.
+_MOST_FRAMES = 3_000_000  # in which voices speak
+_MOST_FACES = 6_000_000
+_MOST_MEETINGS = 12_000_000  # of a voice and a face in one frame
+_MOST_PAIRS = 500_000  # of a person heard and one seen in one file
 _SHOWN_FILES = 5
+_NOWHERE = Presence(np.zeros(0, np.int32), np.zeros(0, np.int64))
 
 
 class Proposal(NamedTuple):
@@ -50,52 +55,77 @@ def files_to_hear(snapshot: CollectionSnapshot) -> list[tuple[str, str]]:
 
 def proposals(
     snapshot: CollectionSnapshot, turns: Mapping[str, VoiceTurns | None]
-) -> list[Proposal]:
-    """Best first; none that users have decided on."""
+) -> tuple[list[Proposal], int]:
+    """Best first, none that users have decided on; and how many files were too much."""
     state = snapshot.state
-    media = [hash_str for hash_str, of_file in turns.items() if of_file is not None]
-    found = fits(
-        _seen(snapshot, media),
-        _heard(snapshot, media, turns),
-        lambda face, voice: _may_be_one(state, face, voice),
-    )
+    media, faces, voices = _together(snapshot, turns)
+    found = fits(faces, voices, lambda face, voice: _may_be_one(state, face, voice))
     undecided = [one for one in found if one.face != one.voice]
-    return [Proposal(one, _files(one, media)) for one in undecided[:MOST_PROPOSALS]]
+    beyond = sum(of_file is not None for of_file in turns.values()) - len(media)
+    return [Proposal(one, _files(one, media)) for one in undecided[:MOST_PROPOSALS]], beyond
 
 
-def _seen(snapshot: CollectionSnapshot, media: Sequence[str]) -> Presence:
-    """Where clusters of faces are seen in these files."""
-    place = {hash_str: n for n, hash_str in enumerate(media)}
-    clustering, faces = snapshot.clustering, snapshot.state.faces
-    places = np.array([place.get(hash_str, -1) for hash_str in clustering.media], np.int64)
-    of_faces = places[clustering.media_of] if len(places) else np.zeros(0, np.int64)
-    kept = (of_faces >= 0) & (faces != NO_CLUSTER)
-    seconds = seconds_of(clustering.keys[kept]).astype(np.int64)
-    return Presence(faces[kept], of_faces[kept] << FILE_BITS | seconds)
-
-
-def _heard(
-    snapshot: CollectionSnapshot, media: Sequence[str], turns: Mapping[str, VoiceTurns | None]
-) -> Presence:
-    """Where clusters of voices speak in these files; those of nobody are somebody, too."""
-    clusters = [np.zeros(0, np.int32)]
-    moments = [np.zeros(0, np.int64)]
-    left = float(_MOST_SECONDS)
-    ids = _clusters_by_id(snapshot.state)
-    for n, hash_str in enumerate(media):
-        of_file = turns[hash_str]
-        if of_file is None or of_file.seconds > left:
+def _together(
+    snapshot: CollectionSnapshot, turns: Mapping[str, VoiceTurns | None]
+) -> tuple[list[str], Presence, Presence]:
+    """Files that are looked at, and where clusters of faces and of voices are in them."""
+    ids, of_faces = _clusters_by_id(snapshot.state), _faces_by_file(snapshot.clustering)
+    media: list[str] = []
+    seen, heard = [_NOWHERE], [_NOWHERE]
+    left = np.array([_MOST_FRAMES, _MOST_FACES, _MOST_MEETINGS, _MOST_PAIRS])
+    for hash_str, of_file in turns.items():
+        if of_file is None or of_file.frames > left[0]:
             continue
-        left -= of_file.seconds
-        known = ids.get(hash_str, {})
-        who = np.array([known.get(id_, NO_CLUSTER) for id_ in of_file.ids.tolist()], np.int32)
-        # The frames of the grid that a turn holds.
-        first = np.ceil(of_file.starts).astype(np.int64)
-        counts = np.ceil(of_file.ends).astype(np.int64) - first
-        ends = np.cumsum(counts)
-        within = np.arange(counts.sum()) - np.repeat(ends - counts, counts)
-        clusters.append(np.repeat(who, counts))
-        moments.append(n << FILE_BITS | np.repeat(first, counts) + within)
+        faces = _seen(snapshot, of_faces.get(hash_str, slice(0)))
+        voices = _heard(of_file, ids.get(hash_str, {}))
+        meetings, pairs = _meetings(faces, voices), _count(faces) * _count(voices)
+        cost = of_file.frames, len(faces.moments), meetings, pairs
+        if (left >= cost).all():
+            left -= cost
+            seen.append(_in_file(faces, len(media)))
+            heard.append(_in_file(voices, len(media)))
+            media.append(hash_str)
+    return media, _all(seen), _all(heard)
+
+
+def _seen(snapshot: CollectionSnapshot, here: slice) -> Presence:
+    """Where clusters of faces are seen in a file, whose faces are `here`, in order of time."""
+    faces = snapshot.state.faces[here]
+    is_somebody = faces != NO_CLUSTER
+    seconds = seconds_of(snapshot.clustering.keys[here][is_somebody]).astype(np.int64)
+    return Presence(faces[is_somebody], seconds)
+
+
+def _faces_by_file(clustering: Clustering) -> dict[str, slice]:
+    ends = np.cumsum(np.bincount(clustering.media_of, minlength=len(clustering.media))).tolist()
+    return dict(zip(clustering.media, map(slice, [0, *ends], ends), strict=True))
+
+
+def _heard(turns: VoiceTurns, ids: Mapping[int, int]) -> Presence:
+    """Where clusters of voices speak in a file; those of nobody are somebody, too."""
+    who = np.array([ids.get(id_, NO_CLUSTER) for id_ in turns.ids.tolist()], np.int32)
+    counts = (turns.ends - turns.firsts).astype(np.int64)
+    ends = np.cumsum(counts)
+    within = np.arange(counts.sum()) - np.repeat(ends - counts, counts)
+    return Presence(np.repeat(who, counts), np.repeat(turns.firsts, counts) + within)
+
+
+def _meetings(faces: Presence, voices: Presence) -> int:
+    """How often a voice and a face are in one second of a file."""
+    ends = np.searchsorted(faces.moments, voices.moments, side="right")
+    return int((ends - np.searchsorted(faces.moments, voices.moments)).sum())
+
+
+def _count(found: Presence) -> int:
+    return len(np.unique(found.clusters))
+
+
+def _in_file(found: Presence, number: int) -> Presence:
+    return Presence(found.clusters, number << FILE_BITS | found.moments)
+
+
+def _all(found: Sequence[Presence]) -> Presence:
+    clusters, moments = zip(*found, strict=True)
     return Presence(np.concatenate(clusters), np.concatenate(moments))
 
 

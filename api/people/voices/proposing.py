@@ -21,8 +21,11 @@ class Proposed(NamedTuple):
     """What is proposed, and of how many files it is told."""
 
     found: list[Proposal]
-    heard: int  # files that were looked at
     files: int  # that have faces and voices
+    asked: int  # of these, that are looked at at most
+    reached: int  # of these, that were come to in time
+    unread: int  # of these, whose speakers cannot be read
+    beyond: int  # likewise, that have more voices and faces than is looked at in all
 
 
 class Proposing:
@@ -53,8 +56,9 @@ class _KeptProposals:
             files = files_to_hear(snapshot)
             asked = files[:MOST_FILES]
             turns = self._turns.of(snapshot.cache, asked, pool, _WITHIN_S)
-            told = [of_file for of_file in turns.values() if of_file is not None]
-            found = Proposed(proposals(snapshot, turns), len(told), len(files))
-            # What could not be read may be readable next time.
-            self._found = (snapshot.state, found) if len(told) == len(asked) else None
-            return found
+            unread = sum(of_file is None for of_file in turns.values())
+            found, beyond = proposals(snapshot, turns)
+            told = Proposed(found, len(files), len(asked), len(turns), unread, beyond)
+            # The next look goes on from there. A file that is made readable is another one.
+            self._found = (snapshot.state, told) if len(turns) == len(asked) else None
+            return told

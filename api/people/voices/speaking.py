@@ -71,8 +71,13 @@ def voices_in(snapshot: CollectionSnapshot) -> CollectionVoices:
 class FolderVoices:
     """The voices of all Collections of one CacheDir, as they were when they were asked for."""
 
-    def __init__(self, collections: Iterable[CollectionVoices]) -> None:
+    def __init__(self, collections: Iterable[CollectionVoices], unread: Sequence[str] = ()) -> None:
+        """`unread`: names of the Collections that cannot be read."""
         self._collections: Sequence[CollectionVoices] = [one for one in collections if len(one.ids)]
+        self.warnings = [
+            f"The collection {name!r} cannot be read: whom it names is not known here."
+            for name in unread
+        ]
 
     def of(self, hash_str: str) -> dict[int, SpokenPerson]:
         """Who the speakers of a file are, by their ids.

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from itertools import pairwise
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,9 @@ _BETWEEN_S = 3  # what is nearer is one time
 MIN_FIT = 0.35
 CLEARLY = 1.5  # times as good as each rival
 FILE_BITS = 32
+_BLOCK = 1_000_000  # pairs that are laid out at once
 
+Whole = TypeVar("Whole", np.int32, np.int64)
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 _NONE: Ints = np.zeros(0, np.int64)
@@ -84,19 +87,32 @@ def fits(
     return sorted(clear, key=lambda one: (-one.fit, -one.seconds, one.face, one.voice))
 
 
-def _once(values: Ints) -> Ints:
+def _once(values: NDArray[Whole]) -> NDArray[Whole]:
     """Each value once, ascending. np.unique hashes, which takes far longer."""
     values = np.sort(values, kind="stable")  # quick where much is in order
-    is_new: NDArray[np.bool_] = np.append(True, values[1:] != values[:-1])[: len(values)]
-    return values[is_new]
+    return values[_is_new(values)]
+
+
+def _is_new(values: NDArray[Whole]) -> NDArray[np.bool_]:
+    """Of ascending values, whether each is another one than that before it."""
+    return np.append(True, values[1:] != values[:-1])[: len(values)]
+
+
+def _summed(keys: Ints, amounts: Ints) -> tuple[Ints, Ints]:
+    """Each key once, ascending, and the sum of its amounts."""
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    firsts = np.flatnonzero(_is_new(keys))
+    return keys[firsts], np.add.reduceat(amounts[order], firsts)
 
 
 def _places(presence: Presence, spoken: Ints) -> _Places:
     """Where clusters are; what is not while somebody speaks is left out."""
     at = np.searchsorted(spoken, presence.moments)
     is_spoken = np.append(spoken, -1)[at] == presence.moments
-    ids, rows = np.unique(presence.clusters[is_spoken], return_inverse=True)
-    pairs = _once(rows.astype(np.int64) * len(spoken) + at[is_spoken])
+    clusters = presence.clusters[is_spoken]
+    ids = _once(clusters)
+    pairs = _once(np.searchsorted(ids, clusters) * len(spoken) + at[is_spoken])
     return _Places(ids, *np.divmod(pairs, max(len(spoken), 1)))
 
 
@@ -111,6 +127,9 @@ def _rated(seen: _Places, heard: _Places, files: Ints) -> list[Fit]:
     spoken, shown = _in_files_of(seen, heard, files, pairs)
     near = _phi(spoken[voices], heard.counts[voices], shown, together)
     fit = np.maximum(overall, near)
+    is_one = (fit >= MIN_FIT) & (together >= MIN_SECONDS)
+    is_near = np.isin(voices, voices[is_one]) | np.isin(faces, faces[is_one])
+    counts = (fit * CLEARLY >= MIN_FIT) & is_near
     return [
         Fit(
             int(seen.ids[faces[n]]),
@@ -120,7 +139,7 @@ def _rated(seen: _Places, heard: _Places, files: Ints) -> list[Fit]:
             float(fit[n]),
             _NONE,
         )
-        for n in np.flatnonzero(fit * CLEARLY >= MIN_FIT).tolist()
+        for n in np.flatnonzero(counts).tolist()
     ]
 
 
@@ -128,7 +147,7 @@ def _in_files_of(seen: _Places, heard: _Places, files: Ints, pairs: Ints) -> tup
     """Of the files of a voice: spoken seconds, by voice, and those with the face, by pair."""
     width = int(files.max(initial=-1)) + 1
     of_voices = _once(heard.rows * width + files[heard.at])
-    of_faces, shown = np.unique(seen.rows * width + files[seen.at], return_counts=True)
+    of_faces, shown = _summed(seen.rows * width + files[seen.at], np.ones_like(seen.at))
     voices, their_files = np.divmod(of_voices, max(width, 1))
     in_file = np.bincount(files, minlength=width)
     spoken = np.bincount(voices, in_file[their_files], minlength=len(heard.ids)).astype(np.int64)
@@ -143,14 +162,21 @@ def _joined(
     """Keys `left * every + right` of rows that are at one place, and in how many, or the weight."""
     order = np.argsort(right_at, kind="stable")
     right, right_at = right[order], right_at[order]
-    first = np.searchsorted(right_at, left_at)
-    counts = np.searchsorted(right_at, left_at, side="right") - first
+    of_each = np.ones_like(right) if weights is None else weights[order]
+    firsts = np.searchsorted(right_at, left_at)
+    counts = np.searchsorted(right_at, left_at, side="right") - firsts
     ends = np.cumsum(counts)
-    within = np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - counts, counts)
-    chosen = np.repeat(first, counts) + within
-    keys, which = np.unique(np.repeat(left, counts) * every + right[chosen], return_inverse=True)
-    of_each = None if weights is None else weights[order][chosen]
-    return keys, np.bincount(which, of_each, minlength=len(keys)).astype(np.int64)
+    # In blocks: the pairs of all rows take far more memory than the rows.
+    bounds = np.searchsorted(ends, np.arange(_BLOCK, int(ends[-1]) if len(ends) else 0, _BLOCK))
+    found = [(_NONE, _NONE)]
+    for start, end in pairwise([0, *bounds.tolist(), len(left)]):
+        some = counts[start:end]
+        within = np.arange(some.sum()) - np.repeat(np.cumsum(some) - some, some)
+        chosen = np.repeat(firsts[start:end], some) + within
+        keys = np.repeat(left[start:end], some) * every + right[chosen]
+        found.append(_summed(keys, of_each[chosen]))
+    all_keys, sums = zip(*found, strict=True)
+    return _summed(np.concatenate(all_keys), np.concatenate(sums))
 
 
 def _phi(spoken: Ints, heard: Ints, seen: Ints, together: Ints) -> Floats:

@@ -49,7 +49,7 @@ def unheard(scope: Scope, asked: str, speaker: SpeakerChoice, files: set[str] | 
     transcripts = index.at_hand(scope.view(), *_looked_at(scope, files))
     told = [one for one in transcripts if one.speakers]
     untold = sum(bool(one.starts) for one in transcripts) - len(told)
-    sentences = []
+    sentences = list(scope.services.people.voices(scope.view().cache).warnings)
     if told and not any(speaker.labels(one) for one in told):
         sentences.append(
             f"speaker: nobody called {asked!r} speaks in these files. Known: {_known(scope, told)}."

@@ -91,6 +91,8 @@ def test_a_file_whose_speakers_are_gone_is_left_out(talk: PeopleDesk) -> None:
     params = {**talk.body, "cluster_job_name": TALKS}
     answer = talk.client.http.get("/faces/proposals", params=params)
     assert answer.json() == {"proposals": []}
-    assert "Only 0 files were looked at, of 1" in answer.headers["x-rushes-warnings"]
+    warning = answer.headers["x-rushes-warnings"]
+    assert "1 file of 1 with faces and voices could not be looked at: who speaks" in warning
+    assert "Ask again" not in warning
     missing = talk.client.http.get("/faces/proposals", params={"cache_dir": params["cache_dir"]})
     assert missing.status_code == 400

@@ -95,7 +95,7 @@ def test_who_speaks_in_a_file_can_be_named_from_there(talking: PeopleDesk) -> No
     body = {**talking.body, "cluster_job_name": "Season 2", "media_path": path}
     found = talking.client.ok("/faces/voices/of", **body)["speakers"]
     assert [(one["voice_id"], one["cluster_id"]) for one in found] == [(None, None)] * 2
-    named = People().speakers_of(talking.cache, talking.hash_of("a.mp4"))
+    named = People().voices(talking.cache).of(talking.hash_of("a.mp4"))
     assert named == {9: SpokenPerson(TOM, "Tom", NAME), 5: SpokenPerson(UMA, None, NAME)}
 
 

@@ -13,18 +13,22 @@ import anyio
 import pytest
 
 from api.folders import Folders
+from api.people import people
 from api.people.editing import names_edit
 from api.people.filtering import Person, frames_with
 from api.people.people import People
 from api.people.roster.names import FolderRoster
 from api.people.roster.routes import list_named_people
 from api.people.snapshot import CollectionSnapshot
+from api.people.voices.speaking import CollectionVoices, voices_in
 from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, Missing, Unavailable
 from shared.opening import RootedPath
 from shared.people import clustering_files
+from shared.people.collection import Collection
 from shared.people.edits import NewEdit
 from tests.support.people.people_data import Seen, make_collection
+from tests.support.people.voices_desk import Talk, add_voices
 
 ADA = 1001
 
@@ -191,3 +195,39 @@ def test_a_filter_is_made_once_as_long_as_nothing_changes(cache: CacheDir) -> No
     at_hand.edit(cache, "Season 1", named("Ada"))
     assert pairs() is not first
     assert pairs().tolist() == first.tolist()
+
+
+def test_a_collection_that_cannot_be_read_names_no_speaker(
+    cache: CacheDir, caplog: pytest.LogCaptureFixture
+) -> None:
+    talks = [Talk(9, ADA, [(0.0, 4.0, "Ready")])]
+    for number, name in enumerate("ab"):
+        add_voices(cache, name, {f"{number:016x}": talks})
+    edits = Collection.open(cache.root, "b", create=False).folder / "edits"
+    edits.path.symlink_to("/etc")
+    found = People().voices(cache)
+    assert list(found.of("0" * 16)) == [9]
+    assert found.of(f"{1:016x}") == {}
+    assert found.warnings == ["The collection 'b' cannot be read: whom it names is not known here."]
+    assert "leads outside" in caplog.text
+
+
+def test_a_file_that_joins_changes_nothing_of_who_is_who(
+    cache: CacheDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(cache)
+    add_voices(cache, "Season 1", {"0" * 16: [Talk(9, ADA, [(0.0, 4.0, "Ready")])]})
+    at_hand = People()
+    made: list[CollectionSnapshot] = []
+
+    def counted(snapshot: CollectionSnapshot) -> CollectionVoices:
+        made.append(snapshot)
+        return voices_in(snapshot)
+
+    monkeypatch.setattr(people, "voices_in", counted)
+    at_hand.voices(cache)
+    Collection.open(cache.root, "Season 1", create=False).add("face", ["1" * 16], "t")
+    at_hand.voices(cache)
+    assert len(made) == 1
+    at_hand.edit(cache, "Season 1", named("Ada"))
+    assert at_hand.voices(cache).called("ada") == {"0" * 16: {9}}

@@ -16,7 +16,7 @@ from shared.people.collection import Collection
 from shared.people.edits import ClusterNaming, Names
 from shared.people.enrolment import NOBODY
 from shared.people.state import PeopleState
-from tests.support.analysis.desk import Desk
+from tests.support.analysis.desk import Desk, shared_desk
 from tests.support.fake_models import ENGLISH, said
 from tests.support.lite_models import lite_weights
 from tests.support.media.by_path import hash_media
@@ -28,14 +28,22 @@ CAST = "Cast"
 WORDS = ENGLISH[:5]
 
 
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
+@pytest.fixture(scope="module")
+def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """Two of them, which tell speakers apart unless a task says otherwise."""
+    folder = tmp_path_factory.mktemp("workers")
     lite_weights(VOICES)
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / VOICES).symlink_to(models_dir() / VOICES)
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
+    (folder / "models").mkdir()
+    (folder / "models" / VOICES).symlink_to(models_dir() / VOICES)
+    with shared_desk(folder) as desk:
+        for number in range(2):
+            desk.worker_that_hears_tones(number, tells_speakers=True)
+        yield desk
+
+
+@pytest.fixture
+def desk(workers: Desk, tmp_path: Path) -> Desk:
+    return workers.with_folder(tmp_path)
 
 
 def analyze(desk: Desk, *paths: Path, **more: Any) -> None:
@@ -61,7 +69,6 @@ def people(desk: Desk) -> PeopleState:
 
 def test_a_name_is_kept_through_a_new_analysis_and_goes_on_to_other_files(desk: Desk) -> None:
     one, other = talk(desk, "one.wav", 1), talk(desk, "other.wav", 1.5)
-    desk.worker_that_hears_tones(tells_speakers=True)
     analyze(desk, one)
     first = people(desk).grouped_voices
     assert (len(first), first.media) == (1, (hash_media(str(one)),)), desk.logs()
@@ -99,19 +106,14 @@ def test_a_name_is_kept_through_a_new_analysis_and_goes_on_to_other_files(desk: 
 
 def test_two_workers_at_once_lose_no_voice(desk: Desk) -> None:
     paths = [talk(desk, f"{n}.wav", 1 + n / 4, 6) for n in range(4)]
-    for number in range(2):
-        desk.worker_that_hears_tones(number, tells_speakers=True)
     analyze(desk, *paths)
     assert set(people(desk).grouped_voices.media) == {hash_media(str(path)) for path in paths}
 
 
 def test_without_speakers_or_a_collection_nothing_is_grouped(desk: Desk) -> None:
     path = talk(desk, "one.wav", 1, 6)
-    process = desk.worker_that_hears_tones()
-    analyze(desk, path)
+    analyze(desk, path, speakers=False)
     assert not Collection(CacheDir.open(desk.cache, create=False).root, CAST).exists()
-    assert process.end() == 0
-    desk.worker_that_hears_tones(1, tells_speakers=True)
     analyze(desk, path, people_of="")
     cache = CacheDir.open(desk.cache, create=False)
     manifest = cache.manifest(hash_media(str(path)), Stage.SPEAKERS, "tones")

@@ -8,7 +8,7 @@ import pytest
 from api.deleting.person_groups import without_mention
 from api.people import editing
 from api.people.editing import (
-    AllFacesOf,
+    WholeClusters,
     checked_person,
     modify_edit,
     names_edit,
@@ -121,30 +121,30 @@ def test_faces_move_to_a_cluster_to_nobody_or_to_somebody_new(state: PeopleState
 
 
 def test_all_faces_of_clusters_move_as_they_are_after_the_merges(state: PeopleState) -> None:
-    edit = modify_edit(state, [([40], 30)], [(AllFacesOf((40,)), NO_CLUSTER)])
+    edit = modify_edit(state, [([40], 30)], [(WholeClusters((40,)), NO_CLUSTER)])
     assert edit.moves[0].face_ids == (*FACE[6:9], FACE[11])
     assert edit.moves[0].sources == (30, 30, 40, 40)
     assert dict(state.with_edits(written(2, edit)).counts) == {10: 6}
-    (both,) = modify_edit(state, moves=[(AllFacesOf((20, 30)), None)]).moves
+    (both,) = modify_edit(state, moves=[(WholeClusters((20, 30)), None)]).moves
     assert len(both.face_ids) == 8
     with pytest.raises(BadInput, match=f"{FACE[0]} is in two moves"):
-        modify_edit(state, moves=[(AllFacesOf((20,)), None), ([FACE[0]], 30)])
+        modify_edit(state, moves=[(WholeClusters((20,)), None), ([FACE[0]], 30)])
     with pytest.raises(BadInput, match="10 cannot be moved to itself"):
-        modify_edit(state, moves=[(AllFacesOf((20,)), 10)])
+        modify_edit(state, moves=[(WholeClusters((20,)), 10)])
     gone = state.with_edits(written(2, edit))
     with pytest.raises(BadInput, match="No faces are in the cluster 30"):
-        modify_edit(gone, moves=[(AllFacesOf((30,)), None)])
+        modify_edit(gone, moves=[(WholeClusters((30,)), None)])
 
 
 def test_a_cluster_that_has_other_faces_than_were_seen_is_not_moved(state: PeopleState) -> None:
-    assert modify_edit(state, moves=[(AllFacesOf((10, 30), 8), NO_CLUSTER)]).moves
+    assert modify_edit(state, moves=[(WholeClusters((10, 30), 8), NO_CLUSTER)]).moves
     told = "the cluster 10, 30 has 8 faces, not 7. Look again"
     with pytest.raises(EditedMeanwhile, match=told):
-        modify_edit(state, moves=[(AllFacesOf((10, 30), 7), NO_CLUSTER)])
+        modify_edit(state, moves=[(WholeClusters((10, 30), 7), NO_CLUSTER)])
 
 
 def test_a_whole_cluster_names_its_source_once(state: PeopleState) -> None:
-    whole = modify_edit(state, moves=[(AllFacesOf((30,)), NO_CLUSTER)])
+    whole = modify_edit(state, moves=[(WholeClusters((30,)), NO_CLUSTER)])
     assert whole.moves[0].sources == (30,)
     each = modify_edit(state, moves=[(whole.moves[0].face_ids, NO_CLUSTER)])
     assert each.moves[0].sources == (30, 30)
@@ -158,7 +158,7 @@ def test_a_whole_cluster_names_its_source_once(state: PeopleState) -> None:
 
 def test_100_000_faces_move_at_once_and_come_back() -> None:
     many = PeopleState.of(clustering(np.arange(100_000) % 1000 + 1, media=500), [])
-    edit = modify_edit(many, moves=[(AllFacesOf(tuple(range(1, 1001))), NO_CLUSTER)])
+    edit = modify_edit(many, moves=[(WholeClusters(tuple(range(1, 1001))), NO_CLUSTER)])
     gone = many.with_edits(written(1, edit))
     assert (len(edit.moves[0].face_ids), dict(gone.counts)) == (100_000, {})
     assert dict(gone.with_edits(written(2, Undo(""))).counts) == dict(many.counts)

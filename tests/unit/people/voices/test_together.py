@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pytest
 
+from api.people.voices import together
 from api.people.voices.together import FILE_BITS, Presence, fits
 
 ADA, BO, CY = 10, 20, 30  # faces
@@ -91,3 +92,13 @@ def test_one_face_may_have_a_voice_in_each_file() -> None:
 
 def test_nothing_comes_of_nothing() -> None:
     assert found({}, {}) == found({ADA: [(0, 0, 9)]}, {}) == found({}, TALK) == []
+
+
+def test_what_is_joined_in_blocks_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = {ADA: turns(0, 0), BO: [*turns(0, 10, 3), (0, 70, 75)], CY: [(0, 0, 80), (1, 0, 9)]}
+    heard = {**TALK, NARRATOR: [(1, 0, 40)]}
+    whole = found(shown, heard)
+    assert whole
+    for block in (1, 2, 7):
+        monkeypatch.setattr(together, "_BLOCK", block)
+        assert found(shown, heard) == whole

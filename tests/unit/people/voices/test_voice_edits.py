@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from api.deleting.person_groups import without_mention
-from api.people.editing import AllFacesOf, FacesAndVoices, modify_edit, names_edit
+from api.people.editing import FacesAndVoices, WholeClusters, modify_edit, names_edit
 from api.people.meanwhile import checked_since
 from shared.errors import BadInput, EditedMeanwhile, Missing
 from shared.people.clustering import NO_CLUSTER
@@ -49,12 +49,12 @@ def test_a_move_says_whose_voices_they_were() -> None:
 
 def test_a_whole_cluster_moves_with_its_voices_that_are_there() -> None:
     united = after(modify_edit(EMPTY, [([TOM], ADA)]))
-    (made,) = modify_edit(united, moves=[(AllFacesOf((TOM,), 2, 1), NO_CLUSTER)]).moves
+    (made,) = modify_edit(united, moves=[(WholeClusters((TOM,), 2, 1), NO_CLUSTER)]).moves
     assert (made.face_ids, made.voice_ids) == (tuple(FACE[:2]), (VOICE[0],))
-    alone = modify_edit(EMPTY, moves=[(AllFacesOf((UMA,)), BO)]).moves[0]
+    alone = modify_edit(EMPTY, moves=[(WholeClusters((UMA,)), BO)]).moves[0]
     assert (alone.face_ids, alone.voice_ids) == ((), tuple(VOICE[1:3]))
     with pytest.raises(EditedMeanwhile, match="has 1 voice, not 2"):
-        modify_edit(united, moves=[(AllFacesOf((TOM,), None, 2), NO_CLUSTER)])
+        modify_edit(united, moves=[(WholeClusters((TOM,), None, 2), NO_CLUSTER)])
 
 
 @pytest.mark.parametrize(
@@ -125,3 +125,14 @@ def test_a_deleted_persons_voices_go_from_moves_and_nothing_else_does() -> None:
     assert isinstance(left, Modify)
     assert (left.apart, left.moves[0].face_ids) == (both.apart, both.moves[0].face_ids)
     assert left.moves[0].voice_ids == (VOICE[1],)
+
+
+def test_many_voices_are_found_by_one_search() -> None:
+    many = voice_grouping([70] * 3000)
+    state = PeopleState.of(FACES, [], voices=many)
+    ids = [many.voice_id(voice) for voice in range(0, 3000, 2)]
+    (move,) = modify_edit(state, moves=[(FacesAndVoices(voice_ids=[*ids, ids[0]]), None)]).moves
+    assert (move.voice_ids, move.voice_sources) == (tuple(ids), (70,))
+    unknown = [many.voice_id(1)[:16] + "-voice-7fffffff", "f" * 16 + "-voice-00000001"]
+    with pytest.raises(Missing, match=f"There is no voice {', '.join(unknown)}"):
+        modify_edit(state, moves=[(FacesAndVoices(voice_ids=[*ids, *unknown]), None)])
