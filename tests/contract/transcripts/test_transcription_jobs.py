@@ -324,7 +324,8 @@ def test_the_choice_of_speakers_reaches_workers_and_is_about_speech_alone(
     answer = client.post("/analyze", **body)
     assert answer.status_code == 202
     [warning] = json.loads(answer.headers["X-Rushes-Warnings"])
-    assert warning.startswith("speakers had no effect") and "transcription_jobs" in warning
+    assert warning.startswith("speakers had no effect: ")
+    assert "transcription_jobs" in warning
 
 
 def test_who_asks_for_speakers_is_told_what_it_takes(
