@@ -54,9 +54,7 @@ async def analyze(call: Call[AnalyzeBody]) -> Accepted:
 def _missed_speakers(services: Services, body: AnalyzeBody) -> list[str]:
     """Why the speakers that are wanted will not be told apart, where that is known before."""
     if body.speakers and not body.transcription_jobs:
-        return [
-            "speakers had no effect: it is about speech, and transcription_jobs names no file."
-        ]
+        return ["speakers had no effect: it is about speech, and transcription_jobs names no file."]
     asked = services.settings.speakers if body.speakers is None else body.speakers
     if not (asked and body.transcription_jobs) or no_worker(services, TaskKind.ANALYZE):
         return []  # a worker that is yet to come may have what it takes

@@ -17,7 +17,7 @@ def add_captions(answer: Transcription, cache: CacheDir, hash_str: str) -> None:
     try:
         found = captions.read(cache, hash_str, manifest)
     except CacheError as error:
-        raise CacheError(f"{error.message} Analyze its speech again with force.") from error
+        raise CacheError(f"{error.message} {captions.CURE}") from error
     answer.captions = [
         TranscriptionCaptions(
             kind=track.kind,

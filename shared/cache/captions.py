@@ -17,6 +17,11 @@ from shared.domain import Manifest, Stage
 from shared.errors import CacheError
 
 CaptionKind = Literal["subtitles", "captions"]
+# Only data of another length than was published is noticed without force.
+CURE = (
+    "Analyze its speech again; where that does not help, with force, which transcribes it again "
+    "too."
+)
 _FORMAT = 1
 _MOST_SEGMENTS = 400_000  # of a file; workers stop at half of them
 

@@ -17,7 +17,7 @@ class FilesInOrder:
     def __init__(self, view: CacheView) -> None:
         self._view = view
         self._lock = threading.Lock()
-        self._kept: _Kept | None = None
+        self._kept: _KeptOrder | None = None
 
     def of(
         self, snapshot: TranscriptSnapshot, hashes: Iterable[str] | None, preferred: str
@@ -37,7 +37,7 @@ class FilesInOrder:
         paths = self._in_order(snapshot, preferred).paths
         return lambda hash_str: (paths.get(hash_str, ""), hash_str)
 
-    def _in_order(self, snapshot: TranscriptSnapshot, preferred: str) -> _Kept:
+    def _in_order(self, snapshot: TranscriptSnapshot, preferred: str) -> _KeptOrder:
         sightings = self._view.sightings
         with self._lock:
             kept = self._kept
@@ -47,13 +47,13 @@ class FilesInOrder:
         paths = self._view.newest_paths()
         found = [_answering(of_file, preferred) for of_file in snapshot.by_hash().values()]
         found.sort(key=lambda one: (paths.get(one.hash_str, ""), one.hash_str))
-        kept = _Kept(snapshot, sightings, preferred, found, paths)
+        kept = _KeptOrder(snapshot, sightings, preferred, found, paths)
         with self._lock:
             self._kept = kept
         return kept
 
 
-class _Kept(NamedTuple):
+class _KeptOrder(NamedTuple):
     """What was put in order last, and of what."""
 
     snapshot: TranscriptSnapshot

@@ -56,7 +56,7 @@ class SpokenQuery:
 
     @property
     def searches_captions(self) -> bool:
-        """Whether they can be: nobody is known to speak in them, nor what they mean."""
+        """Whether captions are wanted and can be found; who speaks and what is meant is unknown."""
         return self.captions and self.mode != "semantic" and self.speaker is None
 
 
