@@ -28,7 +28,9 @@ class DeleteDataBody(Keyed, kw_only=True):
             Meta(
                 min_length=1,
                 max_length=LONGEST_WORD,
-                description="Left out: results of all models, the stored frames too.",
+                description="Left out: results of all models, the stored frames and the captions "
+                "that are in files too, which are no model's. With a speech model its transcripts "
+                "and who speaks in them go; captions stay.",
                 examples=["conse-lite0"],
             ),
         ]

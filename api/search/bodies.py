@@ -317,8 +317,8 @@ class SearchTranscriptBody(PageFields, kw_only=True):
         bool,
         Meta(
             description="Search the subtitles and captions that are in the files themselves too, "
-            "by their words; their matches have `kind`. With `speaker` there are none: nobody is "
-            "known to say them."
+            "by their words; their matches have `kind`. With `speaker` there are none, since "
+            "nobody is known to say them, nor in the mode `semantic`: a warning says so."
         ),
     ] = False
     details: Annotated[

@@ -44,6 +44,12 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
         with self._lock:
             return {key: reason for key, (_, reason) in self._unusable.items()}
 
+    def try_again(self) -> None:
+        """Look at what was unusable once more when somebody asks next."""
+        with self._lock:
+            self._unusable.clear()
+            self._done_at = None
+
     def bring_up(self, wait_s: float, *, retry: bool) -> SnapshotT:
         """Take up what was announced and is not in the log yet; cheap when nothing was.
 
@@ -105,14 +111,19 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
     def _load(self, writer: WriterT, todo: Mapping[KeyT, SourceT]) -> None:
         deadline = time.monotonic() + LISTING_WAIT_S  # for all denied files together
         held = self._held(self._log.snapshot())
-        rest = iter(todo)
-        while some := list(itertools.islice(rest, self.read_at_once)):
+        for some in self._batches(todo):
             for key, content in zip(some, self._contents(some, deadline), strict=True):
                 if reason := self._take_up(writer, key, content, held.get(key)):
                     with self._lock:
                         self._unusable[key] = (todo[key], reason)
             if self.read_at_once > 1:  # it takes hours of reading to fill FLUSH_BYTES
                 writer.flush()
+
+    def _batches(self, todo: Mapping[KeyT, SourceT]) -> Iterator[list[KeyT]]:
+        """What is in memory at a time."""
+        rest = iter(todo)
+        while some := list(itertools.islice(rest, self.read_at_once)):
+            yield some
 
     def _contents(
         self, keys: Collection[KeyT], deadline: float

@@ -16,6 +16,7 @@ from api.search.paging.cursors import KeptQuery
 from api.search.paging.pages import HitPage, OnePage, grouped, picked
 from api.search.transcripts.query import LONGEST_FUZZY, FileChoice, SpokenHit, SpokenQuery
 from api.search.types import QueryVectors
+from shared.cache.captions import CURE
 from shared.clock_times import timestamp
 from shared.models.scores import Judge
 from shared.models.sentence_model import LEAST, LIKELY
@@ -55,7 +56,7 @@ def find_spoken(
         answer.matches = [match for _, match in matches]
     else:
         answer.matches, answer.groups = [], _groups(of_hits, page.sizes)
-    unseen = _unseen(scope, query, hashes, files) if query.vector is not None else []
+    unseen = _unseen(scope, query, hashes, files)
     warnings.extend(unseen)
     if details:
         _add_details(scope, matches, began)
@@ -151,6 +152,16 @@ def _add_details(
 
 
 def _unseen(scope: Scope, query: SpokenQuery, hashes: Hashes, files: set[str] | None) -> list[str]:
+    """What the search could not look at."""
+    captions = _missed_captions(scope, query, hashes, files) if query.captions else []
+    if query.vector is None:
+        return captions
+    return captions + _without_meaning(scope, query, hashes, files)
+
+
+def _without_meaning(
+    scope: Scope, query: SpokenQuery, hashes: Hashes, files: set[str] | None
+) -> list[str]:
     """Transcripts that cannot be found by what they mean."""
     index, choice = scope.services.index.transcripts, FileChoice(files)
     found = index.unsearchable(scope.view(), query.model, hashes, choice)
@@ -174,6 +185,25 @@ def _unseen(scope: Scope, query: SpokenQuery, hashes: Hashes, files: set[str] | 
     return sentences
 
 
+def _missed_captions(
+    scope: Scope, query: SpokenQuery, hashes: Hashes, files: set[str] | None
+) -> list[str]:
+    """Why captions that are wanted were not searched."""
+    if query.speaker is not None:
+        return ["captions had no effect: nobody is known to speak in them; leave out speaker."]
+    if query.mode == "semantic":
+        return [
+            "captions had no effect: they are found by their words; use another mode than semantic."
+        ]
+    unread = scope.services.index.transcripts.unread_captions(scope.view())
+    asked = unread.keys() if hashes is None else unread.keys() & set(hashes)
+    reasons = [unread[hash_str] for hash_str in sorted(asked if files is None else asked & files)]
+    if not reasons:
+        return []
+    those = "1 file were" if len(reasons) == 1 else f"{len(reasons):,} files were"
+    return [f"Captions of {those} not searched: {reasons[0]} {CURE}"]
+
+
 def _transcripts(count: int) -> str:
     return "1 transcript was" if count == 1 else f"{count:,} transcripts were"
 
@@ -185,7 +215,8 @@ def _silence(
     view = scope.view()
     if files is not None and not files:
         return [NO_FILE]
-    if not view.transcripts():
+    has_captions = query.searches_captions and bool(view.captions.files())
+    if not view.transcripts() and not has_captions:
         return ["Nothing in this cache folder is transcribed yet."]
     if query.mode != "substring" or len(query.text) > LONGEST_FUZZY:
         return []

@@ -41,6 +41,7 @@ async def search_transcripts(call: Call[SearchTranscriptBody]) -> TranscriptMatc
             scope,
             ModelKind.SPEECH,
             asks_who_speaks=body.speaker is not None,
+            searches_captions=query.searches_captions and body.speaker is None,
         )
     return found
 

@@ -26,7 +26,7 @@ from api.tasks.bodies import AnalyzeBody, CancelBody
 from api.tasks.callers import caller, scopes_to_stop
 from api.tasks.progress import no_worker, waiting_hint
 from shared.domain import AnalyzeSpec, FileSpec, ModelKind, ProgressType, TaskKind
-from shared.errors import BadInput, Busy, Missing, RushesError
+from shared.errors import BadInput, Busy, FolderHangs, Missing, RushesError
 from shared.ledger.analyze_items import Asked, analyze_items, works
 from shared.ledger.records import NewTask, OnBusy, Sender, StopResult
 from shared.models import voice_model
@@ -43,18 +43,25 @@ async def analyze(call: Call[AnalyzeBody]) -> Accepted:
     """202 with the task; see contract: only a request that would be accepted stops another."""
     if call.body.on_busy == "replace-any":
         call.check(KeyScope.ADMIN)
+    # Before it is accepted: what is accepted must not be answered with an error.
+    missed = await run_in_threadpool(_missed_speakers, call.services, call.body)
     accepted = await run_in_threadpool(submit, call.services, call.body, call.sender)
     logs.task_id_var.set(accepted.task_id)
-    call.warnings.extend(await run_in_threadpool(_missed_speakers, call.services, call.body))
+    call.warnings.extend(missed)
     return accepted
 
 
 def _missed_speakers(services: Services, body: AnalyzeBody) -> list[str]:
     """Why the speakers that are wanted will not be told apart, where that is known before."""
+    if body.speakers and not body.transcription_jobs:
+        return ["speakers had no effect: it is about speech, and transcription_jobs names no file."]
     asked = services.settings.speakers if body.speakers is None else body.speakers
     if not (asked and body.transcription_jobs) or no_worker(services, TaskKind.ANALYZE):
         return []  # a worker that is yet to come may have what it takes
-    why = why_not_loadable(services, voice_model.SPEC)
+    try:
+        why = why_not_loadable(services, voice_model.SPEC)
+    except FolderHangs:  # the words can be had without
+        return []
     return [f"Speakers are not told apart: {why}"] if why else []
 
 

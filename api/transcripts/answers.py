@@ -215,7 +215,8 @@ class Transcription(Struct, kw_only=True, omit_defaults=True):
             list[TranscriptionCaptions],
             Meta(
                 description="With `captions`: subtitles and captions of the file itself, also "
-                "where `segments` is null. Left out where nobody has looked for them yet."
+                "where `segments` is null. Left out where nobody has looked for them yet, and "
+                "where the answer has no room for them."
             ),
         ]
         | None
@@ -224,7 +225,7 @@ class Transcription(Struct, kw_only=True, omit_defaults=True):
         Annotated[
             list[str],
             Meta(
-                description="With `captions`: what of them could not be read.",
+                description="With `captions`: what of them could not be read, or had no room.",
                 examples=[["Subtitles of track 2 that could not be read: 1."]],
             ),
         ]

@@ -35,7 +35,8 @@ class TranscriptionsBody(Keyed, kw_only=True):
         bool,
         Meta(
             description="Add the subtitles and captions that are in the file itself. They are read "
-            "when its speech is analyzed, of a film without sound too."
+            "when its speech is analyzed, of a film without sound too. One answer has room for 64 "
+            "MB of them: `caption_warnings` says of which files they are left out."
         ),
     ] = False
     warnings: Annotated[

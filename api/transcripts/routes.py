@@ -23,7 +23,7 @@ from api.transcripts.answers import (
     TranscriptWord,
 )
 from api.transcripts.bodies import TranscriptionsBody
-from api.transcripts.captions import add_captions
+from api.transcripts.captions import RoomInAnswer, add_captions
 from shared.cache import cache_files, speakers, transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.cache.speakers import Speaker
@@ -61,6 +61,7 @@ class _TranscriptSource:
     preferred_model: str
     body: TranscriptionsBody
     voices: FolderVoices | None  # None: nobody asks who speaks
+    room: RoomInAnswer
 
 
 async def get_transcriptions(call: Call[TranscriptionsBody]) -> _Encoded:
@@ -77,7 +78,8 @@ def _found(
     cache_dir = services.paths.cache(body.cache_dir)
     view = services.caches.open(cache_dir)
     voices = services.people.voices(view.cache) if body.speakers else None
-    source = _TranscriptSource(view.cache, active_key(services, ModelKind.SPEECH), body, voices)
+    model = active_key(services, ModelKind.SPEECH)
+    source = _TranscriptSource(view.cache, model, body, voices, RoomInAnswer())
     asked = [_allowed(services, path, n) for n, path in enumerate(body.media_paths)]
     paths = list(dict.fromkeys(slot.path for slot in asked if slot.path))
     hashes = dict(zip(paths, services.caches.hashes_for(view, paths), strict=True))
@@ -126,7 +128,7 @@ def _slot(source: _TranscriptSource, asked: _RequestedFile) -> msgspec.Raw:
         answer.error = failure.reason
         if source.body.captions:
             with own_slot(asked.path) as failure:
-                add_captions(answer, source.cache, asked.hash_str)
+                add_captions(answer, source.cache, asked.hash_str, source.room)
             answer.error = answer.error or failure.reason
     return msgspec.Raw(msgspec.json.encode(answer))
 

@@ -73,6 +73,16 @@ class WatchFolderAnswer(Struct, kw_only=True, omit_defaults=True):
         ]
         | UnsetType
     ) = UNSET
+    speakers: (
+        Annotated[
+            bool,
+            Meta(
+                description="Who speaks is told apart; left out where the setting decides.",
+                examples=[True],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class WatchFolderList(Struct, kw_only=True):

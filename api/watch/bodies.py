@@ -43,6 +43,14 @@ Language = Annotated[
         examples=["english"],
     ),
 ]
+Speakers = Annotated[
+    bool,
+    Meta(
+        description="Tell apart who speaks in new files; needs analyze_speech. Null, or left out: "
+        "the setting RUSHES_SPEAKERS.",
+        examples=[True],
+    ),
+]
 AnalyzeFaces = Annotated[
     bool, Meta(description="Faces in videos and stills; needs cluster_job_name.", examples=[False])
 ]
@@ -154,12 +162,14 @@ class WatchFolderBody(Keyed, kw_only=True):
     schedule: Annotated[ScheduleBody | None, HOURS] = None
     image_sequences: Sequences = "skip"
     vocabulary: Vocabulary = field(default_factory=list)
+    speakers: Speakers | None = None
 
 
 class WatchFolderChanges(Keyed, kw_only=True):
     """What to change; what is not given stays. The folder as a whole must be right afterwards.
 
-    Null resets `language`, `schedule` and `cluster_job_name`; elsewhere it equals leaving it out.
+    Null resets `language`, `schedule`, `cluster_job_name` and `speakers`; elsewhere it equals
+    leaving it out.
     """
 
     path: WatchedPath | None = None
@@ -178,6 +188,7 @@ class WatchFolderChanges(Keyed, kw_only=True):
     schedule: Annotated[ScheduleBody | UnsetType | None, HOURS] = UNSET
     image_sequences: Sequences | None = None
     vocabulary: Vocabulary | None = None
+    speakers: Speakers | UnsetType | None = UNSET
 
 
 class RetryBody(Keyed, kw_only=True):

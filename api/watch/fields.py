@@ -45,6 +45,8 @@ def requested_fields(
         fields["client_cache_dir"] = body.cache_dir
     if body.language is not UNSET:
         fields["language"] = language_code(body.language)
+    if body.speakers is not UNSET:
+        fields["speakers"] = body.speakers
     if body.cluster_job_name is not UNSET:
         name = body.cluster_job_name
         fields["cluster_job_name"] = None if name is None else _collection(name)

@@ -165,6 +165,7 @@ def _answer(folder: WatchFolder) -> WatchFolderAnswer:
         "excluded_extensions": list(folder.excluded_extensions),
         "excluded_filename_globs": list(folder.excluded_filename_globs),
         "vocabulary": list(folder.vocabulary) or UNSET,
+        "speakers": UNSET if folder.speakers is None else folder.speakers,
     }
     return WatchFolderAnswer(**same)
 

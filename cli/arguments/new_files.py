@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from pathlib import Path
 
 from cli.arguments.media_arguments import pure_path
 from shared.errors import BadInput, ExportError
+
+_UNFIT = re.compile(r"[^\w-]")
+_LONGEST_KIND = 20  # characters
 
 
 class NewFiles:
@@ -22,13 +26,17 @@ class NewFiles:
         except OSError as error:
             raise BadInput(f"{folder} cannot be made a folder: {error.strerror}.") from error
 
-    def write(self, media_path: str, content: bytes) -> Path:
+    def write(self, media_path: str, content: bytes, kind: str = "") -> Path:
         """Write `A001.srt` for `A001.mov`; another A001 of the same command gets a longer name.
+
+        `kind`: behind the name, as in `A001.deu.srt`; what no name should have is left out of it.
 
         Raises ExportError where the file exists and is not to be overwritten.
         """
         media = pure_path(media_path)
-        candidates = [media.stem, media.name, *(f"{media.name} ({n})" for n in range(2, 10_000))]
+        kind = _UNFIT.sub("", kind)[:_LONGEST_KIND]
+        names = [media.stem, media.name, *(f"{media.name} ({n})" for n in range(2, 10_000))]
+        candidates = (f"{name}.{kind}" if kind else name for name in names)
         stem = next(name for name in candidates if name.lower() not in self._named)
         self._named.add(stem.lower())
         path = self._folder / f"{stem}.{self._extension}"

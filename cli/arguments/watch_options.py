@@ -19,6 +19,15 @@ Visual = Annotated[
 Speech = Annotated[
     bool | None, typer.Option("--speech/--no-speech", help="Speech.", rich_help_panel=_WHAT)
 ]
+Speakers = Annotated[
+    bool | None,
+    typer.Option(
+        "--speakers/--no-speakers",
+        help="Who speaks in new files. Default: as the server is set.",
+        rich_help_panel=_WHAT,
+        show_default=False,
+    ),
+]
 Faces = Annotated[
     bool | None,
     typer.Option("--faces/--no-faces", help="Faces, into --collection.", rich_help_panel=_WHAT),
@@ -97,6 +106,7 @@ class FolderOptions:
     enabled: bool | None = None
     visual: bool | None = None
     speech: bool | None = None
+    speakers: bool | None = None
     faces: bool | None = None
     collection: str | None = None
     language: str | None = None
@@ -116,6 +126,7 @@ class FolderOptions:
             "enabled": self.enabled,
             "analyze_visual": self.visual,
             "analyze_speech": self.speech,
+            "speakers": self.speakers,
             "analyze_faces": faces,
             "recursive": self.recursive,
             "vocabulary": None if self.vocabulary is None else vocabulary(self.vocabulary),

@@ -64,6 +64,15 @@ VocabularyOption = Annotated[
         show_default=False,
     ),
 ]
+SpeakersOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--speakers/--no-speakers",
+        help="Who speaks. Default: as the server is set.",
+        rich_help_panel=_WHAT,
+        show_default=False,
+    ),
+]
 FacesOption = Annotated[
     bool, typer.Option("--faces", help="Faces, into --collection.", rich_help_panel=_WHAT)
 ]
@@ -147,6 +156,7 @@ def analyze(
     speech: SpeechOption = True,
     language: LanguageOption = "",
     vocabulary: VocabularyOption = [],  # noqa: B006
+    speakers: SpeakersOption = None,
     faces: FacesOption = False,
     collection: CollectionOption = "",
     exclude: ExcludeOption = [],  # noqa: B006
@@ -160,14 +170,13 @@ def analyze(
     face_model: FaceModelOption = "",
 ) -> None:
     """Analyze media files, and the media files in folders. What is done already is skipped."""
+    asked = {"speakers": speakers, "force": force, "on_busy": on_busy.value, "wait": wait}
     how = {
         "cache_dir": (where := cache_dir(cache)),
         "cluster_job_name": _collection(faces, collection),
         **_models(visual=visual_model, speech=speech_model, face=face_model),
         "vocabulary": words_of(vocabulary) or None,
-        "force": force,
-        "on_busy": on_busy.value,
-        "wait": wait,
+        **asked,
     }
     found = media_files(listed(paths, from0), exclude, where)
     pictures = found.of(MediaType.VIDEO, MediaType.IMAGE)

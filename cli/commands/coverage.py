@@ -63,6 +63,8 @@ def _lines(coverage: dict[str, Any]) -> Iterator[str]:
     )
     if "speakers" in coverage:
         yield f"Speakers were told apart in {coverage['speakers']['files']:,} of these files."
+    if "captions" in coverage:
+        yield f"Captions of {coverage['captions']['files']:,} of these files were searched."
     reasons = coverage["reasons"]
     for each in reasons[:_REASONS]:
         state = _STATES.get(each["state"], each["state"])

@@ -7,11 +7,19 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
-from cli.arguments.clusters import CollectionOption, WhoArgument, ids_of, in_collection
+from cli.arguments.clusters import (
+    CollectionOption,
+    WhoArgument,
+    ids_of,
+    in_collection,
+    one_id_of,
+    shown_id,
+)
 from cli.arguments.media_arguments import CacheOption
 from cli.commands.following import name_of
 from cli.remote import Remote, remote
 from shared.clock_times import timestamp
+from shared.errors import BadInput
 
 app = typer.Typer()
 _MOST_VOICES = 200  # in one answer of the API
@@ -27,16 +35,50 @@ def show_voices(
     limit: Annotated[
         int, typer.Option(min=1, max=_MOST_VOICES, help="At most so many of each cluster.")
     ] = 50,
+    after: Annotated[
+        str, typer.Option(metavar="VOICE", help="Where the page before ended.", show_default=False)
+    ] = "",
 ) -> None:
     """Show the voices of a person: what each says, and its id for `people move`."""
     body = in_collection(server.api, cache, collection)
     ids = ids_of(server.api, cache=body["cache_dir"], collection=body["cluster_job_name"], who=who)
+    if after and len(ids) > 1:
+        raise BadInput(f"{who} is several clusters: with --after name one, {', '.join(ids)}.")
     found: list[dict[str, Any]] = []
+    more: dict[str, str] = {}
     for cluster in ids:
-        asked = {**body, "cluster_id": cluster, "limit": limit}
-        found += server.api.post("/faces/clusters/voices", asked)["voices"]
-    if server.out.document({"voices": found}):
+        asked = {**body, "cluster_id": cluster, "limit": limit, "after": after or None}
+        page = server.api.post("/faces/clusters/voices", asked)
+        found += page["voices"]
+        if following := page.get("next"):
+            more[cluster] = following
+    if server.out.document({"voices": found, "next": more}):
         return
+    server.out.show(_voices(found))
+    for cluster, following in more.items():
+        server.out.hint(f"{shown_id(cluster)} has more voices; go on with --after {following}")
+
+
+@app.command("apart", epilog="Example: rushes people apart 70001 Ada")
+@remote
+def tell_apart(
+    server: Remote,
+    one: WhoArgument,
+    other: WhoArgument,
+    cache: CacheOption = "",
+    collection: CollectionOption = "",
+) -> None:
+    """Say that two are not the same person: they are not proposed again."""
+    body = in_collection(server.api, cache, collection)
+    place = {"cache": body["cache_dir"], "collection": body["cluster_job_name"]}
+    pair = [one_id_of(server.api, **place, who=who) for who in (one, other)]
+    apart = {"apart": [{"cluster_ids": pair}], "voices": True}
+    answer = server.api.post("/faces/clusters/modify", {**body, **apart})
+    if not server.out.document(answer):
+        server.out.line(f"{pair[0]} and {pair[1]} are two.")
+
+
+def _voices(found: list[dict[str, Any]]) -> Table:
     table = Table(
         Column("voice", no_wrap=True), "file", "speaker", Column("speaks", justify="right"), "says"
     )
@@ -48,7 +90,7 @@ def show_voices(
             f"{one['seconds']:.0f} s",
             f"{timestamp(int(one['excerpt']['start_seconds']))} {one['text'] or ''}",
         )
-    server.out.show(table)
+    return table
 
 
 @app.command("proposals", epilog="Example: rushes people proposals")

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.api_client import is_this_machine
+from cli.arguments.file_captions import SubtitlesSearched
 from cli.arguments.media_arguments import CacheOption, cache_dir, is_foreign, seconds, server_path
 from cli.arguments.media_files import media_files
 from cli.arguments.search_filters import WhereOption, filters, frames_with
@@ -162,11 +163,12 @@ class LeastStrength(StrEnum):
     WEAK = "weak"
     ANY = "any"
 
-    def fields(self, is_sorted: bool) -> dict[str, Any]:
+    def fields(self, sort: SortOrder | None) -> dict[str, Any]:
         """The fields of a search that ask for it."""
         if self is not self.ANY:
             return {"details": True, "min_strength": self.value}
         # What is sorted otherwise than by score is at least weak, unless this is asked for.
+        is_sorted = sort not in (None, SortOrder.SCORE)
         return {"details": True, **({"min_score": 0} if is_sorted else {})}
 
 
@@ -232,6 +234,7 @@ def search(
     speaker: SpeakerOption = "",
     fuzzy: FuzzyOption = False,
     by: SpokenModeOption = SpokenMode.SUBSTRING,
+    subtitles: SubtitlesSearched = False,
     exclude: ExcludeOption = [],  # noqa: B006
     text_weight: WeightOption = None,
     shown: PersonOption = [],  # noqa: B006
@@ -252,13 +255,12 @@ def search(
     scope |= how_given(at_most, every, sort, by_file, coverage)
     if said:
         _check_said(image, frame, fast, exclude, shown, text_weight is not None, min_strength)
-        find_said(server, text, scope | how_said(speaker, fuzzy, by), paths)
+        find_said(server, text, scope | how_said(speaker, fuzzy, by, subtitles), paths)
         return
-    _check_seen(fuzzy, by is not SpokenMode.SUBSTRING)
+    _check_seen(fuzzy, subtitles, by is not SpokenMode.SUBSTRING)
     kind, example = _example(server, text, image, frame, fast)
-    body = scope | min_strength.fields(sort not in (None, SortOrder.SCORE)) | example
-    body |= {"query": text or None, "exclude": exclude, "text_weight": text_weight}
-    body |= frames_with(shown, any_person, speaker)
+    body = scope | min_strength.fields(sort) | example | {"text_weight": text_weight}
+    body |= {"query": text or None, "exclude": exclude} | frames_with(shown, any_person, speaker)
     shown_by = None if every else painter(pictures, server.out)
     _find(server, kind, body, paths, lambda found: print_frames(server.out, found, shown_by))
 
@@ -277,14 +279,14 @@ def find_said(server: Remote, text: str, body: dict[str, Any], paths: bool) -> N
 def _check_said(*of_pictures: object) -> None:
     if any(given is not LeastStrength.WEAK for given in of_pictures if given):
         raise BadInput(
-            "--said goes with --in, --where, --sort, --by-file, --all, --speaker, --fuzzy and --by "
-            "alone."
+            "--said goes with --in, --where, --sort, --by-file, --all, --speaker, --fuzzy, --by "
+            "and --subtitles alone."
         )
 
 
 def _check_seen(*of_speech: object) -> None:
     if any(of_speech):
-        raise BadInput("--fuzzy and --by need --said: they are for what is said.")
+        raise BadInput("--fuzzy, --by and --subtitles need --said: they are for what is said.")
 
 
 def how_given(
@@ -337,12 +339,13 @@ def _find(
         raise typer.Exit(1)
 
 
-def how_said(speaker: str, fuzzy: bool, by: SpokenMode) -> dict[str, Any]:
+def how_said(speaker: str, fuzzy: bool, by: SpokenMode, subtitles: bool) -> dict[str, Any]:
     """The fields of a search in transcripts that narrow or widen it. Raises BadInput."""
     if fuzzy and by not in (SpokenMode.SUBSTRING, SpokenMode.FUZZY):
         raise BadInput(f"--fuzzy is --by fuzzy: leave it out with --by {by}.")
     mode = SpokenMode.FUZZY if fuzzy else by
-    return {"speaker": speaker or None, "mode": mode.value, "details": True}
+    found = {"speaker": speaker or None, "mode": mode.value, "details": True}
+    return found | ({"captions": True} if subtitles else {})
 
 
 def scope_of(cache: str, within: list[str]) -> dict[str, Any]:

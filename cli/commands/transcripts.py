@@ -10,6 +10,14 @@ from typing import Annotated, Any
 import typer
 
 from cli.api_client import Refused
+from cli.arguments.file_captions import (
+    SubtitlesInstead,
+    SubtitlesSearched,
+    SubtitlesToo,
+    files_of,
+    print_captions,
+    tell_missing,
+)
 from cli.arguments.media_arguments import CacheOption, cache_dir, pure_path
 from cli.arguments.media_files import listed, media_files
 from cli.arguments.new_files import NewFiles
@@ -67,13 +75,15 @@ SpeakersOption = Annotated[
 ]
 _SHOW = """Example:
 
-rushes transcripts show /footage/interview.mov --cache /footage/.rushes
+rushes transcripts show /footage/interview.mov --cache /footage/.rushes --subtitles
 """
 _EXPORT = """Examples:
 
 rushes transcripts export /footage/day1 --format srt --captions --to subtitles
 
 rushes transcripts export interview.mov --format docx --to . --force
+
+rushes transcripts export film.mkv --format srt --subtitles --to subtitles
 """
 _SEARCH = """Example:
 
@@ -100,15 +110,19 @@ def show(
     paths: PathsArgument,
     cache: CacheOption = "",
     speakers: SpeakersOption = True,
+    subtitles: SubtitlesToo = False,
 ) -> None:
     """Print the transcripts of files."""
-    asked = {**_asked(paths, cache), "speakers": speakers}
+    asked = {**_asked(paths, cache), "speakers": speakers, "captions": subtitles}
     answer = server.api.post("/transcriptions", asked, SEARCH_S)
     items: list[Item] = answer["transcriptions"]
     if not server.out.document(answer):
         for item in items:
             _print(server, item)
-    if all(item["segments"] is None for item in items) or any(item["error"] for item in items):
+            if subtitles:
+                print_captions(server, item)
+    is_there = [item["segments"] is not None or item.get("captions") for item in items]
+    if not any(is_there) or any(item["error"] for item in items):
         raise typer.Exit(1)
 
 
@@ -121,6 +135,7 @@ def search(
     speaker: SpeakerOption = "",
     fuzzy: FuzzyOption = False,
     by: SpokenModeOption = SpokenMode.SUBSTRING,
+    subtitles: SubtitlesSearched = False,
     within: InOption = [],  # noqa: B006
     where: WhereOption = [],  # noqa: B006
     at_most: MaxOption = 20,
@@ -133,7 +148,7 @@ def search(
     """Search in transcripts, as `rushes search --said` does."""
     scope = {**scope_of(cache, within), **filters(where)}
     scope |= how_given(at_most, every, sort, by_file, coverage)
-    find_said(server, " ".join(words), {**scope, **how_said(speaker, fuzzy, by)}, paths)
+    find_said(server, " ".join(words), {**scope, **how_said(speaker, fuzzy, by, subtitles)}, paths)
 
 
 @app.command("export", epilog=_EXPORT)
@@ -147,52 +162,94 @@ def export(
     captions: CaptionsOption = False,
     timestamps: Annotated[bool, typer.Option(help="Times in txt, docx and pdf.")] = True,
     speakers: SpeakersInFilesOption = None,
+    subtitles: SubtitlesInstead = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
 ) -> None:
     """Write the transcripts of files, one file each, into a folder."""
     if speakers is None:
         speakers = kind not in (TranscriptFormat.TXT, TranscriptFormat.SRT)
-    asked = {**_asked(paths, cache), "speakers": speakers}
+    asked = {**_asked(paths, cache), "speakers": speakers, "captions": subtitles}
     files = NewFiles(to, kind.value, force)
     how: dict[str, Any] = {
         "format": kind.value,
         "timestamps": timestamps,
         "captions": {} if captions else None,
     }
-    exported, failed, missing = [], [], []
+    exporting = _Exporting(server, how, files)
     for item in _with_words(server, asked):
-        if _is_missing(item):
-            missing.append(item["media_path"])
-            server.out.hint(f"{item['media_path']}: {_MISSING}")
-            continue
-        try:
-            written = _export(server, item, how, files)
-        except (Refused, ExportError, Missing) as error:
-            failed.append({"media_path": item["media_path"], "error": error.message})
-            server.out.hint(f"failed: {item['media_path']}: {error.message}")
+        if subtitles:
+            exporting.add_captions(item)
         else:
-            exported.append({"media_path": item["media_path"], "output_path": str(written)})
-            if not server.out.as_json:
-                server.out.line(str(written))
-    server.out.document({"exported": exported, "failed": failed, "not_transcribed": missing})
-    if failed or not exported:
-        raise typer.Exit(1)
+            exporting.add(item)
+    exporting.end()
 
 
-def _export(server: Remote, item: Item, how: dict[str, Any], files: NewFiles) -> Path:
-    if item["segments"] is None:
-        raise Missing(item["error"])
-    body = {
-        "segments": item["segments"],
-        "words": item["words"],
-        "language": item["language"],
-        "speakers": item.get("speakers"),
-        "speaker_names": item.get("speaker_names"),
-        "display_name": pure_path(item["media_path"]).name,
-        **how,
-    }
-    content = server.api.call("POST", "/export/transcript", json=body).content
-    return files.write(item["media_path"], content)
+class _Exporting:
+    """What becomes of the files of one export."""
+
+    def __init__(self, server: Remote, how: dict[str, Any], files: NewFiles) -> None:
+        self._server, self._how, self._files = server, how, files
+        self._exported: list[Item] = []
+        self._failed: list[Item] = []
+        self._missing: list[str] = []
+
+    def add(self, item: Item) -> None:
+        """Write the transcript of a file."""
+        if _is_missing(item):
+            self._missing.append(item["media_path"])
+            self._server.out.hint(f"{item['media_path']}: {_MISSING}")
+        else:
+            self._write(item)
+
+    def add_captions(self, item: Item) -> None:
+        """Write each track of a file."""
+        tracks = list(files_of(item))
+        for kind, track in tracks:
+            self._write(track, kind)
+        if item["error"]:
+            self._failed.append({"media_path": item["media_path"], "error": item["error"]})
+            self._server.out.hint(f"failed: {item['media_path']}: {item['error']}")
+        elif not tracks:
+            self._missing.append(item["media_path"])
+        tell_missing(self._server, item)
+
+    def end(self) -> None:
+        """Say what was done; ends with 1 where something failed, or there was nothing."""
+        self._server.out.document(
+            {
+                "exported": self._exported,
+                "failed": self._failed,
+                "not_transcribed": self._missing,
+            }
+        )
+        if self._failed or not self._exported:
+            raise typer.Exit(1)
+
+    def _write(self, item: Item, kind: str = "") -> None:
+        path, out = item["media_path"], self._server.out
+        try:
+            written = self._files.write(path, self._content(item), kind)
+        except (Refused, ExportError, Missing) as error:
+            self._failed.append({"media_path": path, "error": error.message})
+            out.hint(f"failed: {path}: {error.message}")
+            return
+        self._exported.append({"media_path": path, "output_path": str(written)})
+        if not out.as_json:
+            out.line(str(written))
+
+    def _content(self, item: Item) -> bytes:
+        if item["segments"] is None:
+            raise Missing(item["error"])
+        body = {
+            "segments": item["segments"],
+            "words": item.get("words"),
+            "language": item.get("language"),
+            "speakers": item.get("speakers"),
+            "speaker_names": item.get("speaker_names"),
+            "display_name": pure_path(item["media_path"]).name,
+            **self._how,
+        }
+        return self._server.api.call("POST", "/export/transcript", json=body).content
 
 
 def _with_words(server: Remote, asked: dict[str, Any]) -> Iterator[Item]:

@@ -27,6 +27,7 @@ from cli.arguments.watch_options import (
     Recursive,
     Schedule,
     Settle,
+    Speakers,
     Speech,
     Visual,
     Vocabulary,
@@ -77,6 +78,7 @@ def add_folder(
     cache: CacheOption = "",
     visual: Visual = None,
     speech: Speech = None,
+    speakers: Speakers = None,
     faces: Faces = None,
     collection: Collection = None,
     language: Language = None,
@@ -92,10 +94,10 @@ def add_folder(
 ) -> None:
     """Watch a folder. By default its pictures are analyzed, of all media in it, however deep."""
     options = FolderOptions(
-        visual=visual, speech=speech, faces=faces, collection=collection, language=language,
-        vocabulary=vocabulary, exclude=exclude, exclude_extension=exclude_extension,
-        recursive=recursive, image_sequences=image_sequences, polling=polling, settle=settle,
-        schedule=schedule,
+        visual=visual, speech=speech, speakers=speakers, faces=faces, collection=collection,
+        language=language, vocabulary=vocabulary, exclude=exclude,
+        exclude_extension=exclude_extension, recursive=recursive, image_sequences=image_sequences,
+        polling=polling, settle=settle, schedule=schedule,
     )  # fmt: skip
     places = {"path": server_path(folder), "cache_dir": cache_dir(cache)}
     answer = server.api.post("/watch-folders", places | options.fields())
@@ -121,6 +123,7 @@ def change_folder(
     new_cache: Annotated[str | None, typer.Option(help="Another cache folder.")] = None,
     visual: Visual = None,
     speech: Speech = None,
+    speakers: Speakers = None,
     faces: Faces = None,
     collection: Collection = None,
     language: Language = None,
@@ -135,16 +138,13 @@ def change_folder(
 ) -> None:
     """Change a watched folder: only what is named changes."""
     options = FolderOptions(
-        enabled=enabled, visual=visual, speech=speech, faces=faces, collection=collection,
-        language=language, vocabulary=vocabulary, exclude=exclude,
+        enabled=enabled, visual=visual, speech=speech, speakers=speakers, faces=faces,
+        collection=collection, language=language, vocabulary=vocabulary, exclude=exclude,
         exclude_extension=exclude_extension, recursive=recursive, image_sequences=image_sequences,
         polling=polling, settle=settle, schedule=schedule,
     )  # fmt: skip
-    changes = options.fields()
-    if path:
-        changes["path"] = server_path(path)
-    if new_cache:
-        changes["cache_dir"] = server_path(new_cache)
+    places = {"path": path, "cache_dir": new_cache}
+    changes = options.fields() | {name: server_path(to) for name, to in places.items() if to}
     if not changes:
         raise BadInput("Name what to change, such as --no-speech.")
     answer = server.api.put(f"/watch-folders/{_id_of(server.api, folder)}", changes)
@@ -302,9 +302,10 @@ def _id_of(api: ApiClient, folder: str) -> str:
 def _analyzed(folder: dict[str, Any]) -> str:
     """What is analyzed, in words."""
     language = f" ({folder['language']})" if folder["language"] else ""
+    speakers = {True: " with speakers", False: " without speakers"}.get(folder.get("speakers"), "")
     parts = (
         "pictures" if folder["analyze_visual"] else "",
-        f"speech{language}" if folder["analyze_speech"] else "",
+        f"speech{language}{speakers}" if folder["analyze_speech"] else "",
         f"faces into {folder['cluster_job_name']}" if folder["analyze_faces"] else "",
     )
     words = ", ".join(part for part in parts if part) or "nothing"

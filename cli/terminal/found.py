@@ -54,13 +54,16 @@ def print_speech(out: CommandOutput, matches: Sequence[Match]) -> None:
     folder = _say_folder(out, matches)
     is_told_who = any(match.get("speaker") for match in matches)
     is_told_how = any(match.get("matched_by") for match in matches)
-    more = [*(["speaker"] if is_told_who else []), *(["by"] if is_told_how else [])]
+    has_captions = any(match.get("kind") for match in matches)
+    columns = {"speaker": is_told_who, "by": is_told_how, "in": has_captions}
+    more = [name for name, is_there in columns.items() if is_there]
     table = Table("", Column("file", overflow="fold"), "time", *more, "said")
     for number, match in enumerate(matches, 1):
         said_by = [match.get("speaker_name") or match.get("speaker") or ""] if is_told_who else []
         name = path_of(match)[len(folder) :]
         how = [match.get("matched_by") or ""] if is_told_how else []
-        table.add_row(str(number), name, time_of(match), *said_by, *how, match["text"])
+        kind = [match.get("kind") or ""] if has_captions else []
+        table.add_row(str(number), name, time_of(match), *said_by, *how, *kind, match["text"])
     out.show(table)
 
 

@@ -17,7 +17,13 @@ from shared.domain import Manifest, Stage
 from shared.errors import CacheError
 
 CaptionKind = Literal["subtitles", "captions"]
+# Only data of another length than was published is noticed without force.
+CURE = (
+    "Analyze its speech again; where that does not help, with force, which transcribes it again "
+    "too."
+)
 _FORMAT = 1
+_MOST_SEGMENTS = 400_000  # of a file; workers stop at half of them
 
 
 class CaptionSegment(msgspec.Struct, frozen=True, array_like=True):
@@ -66,7 +72,9 @@ def find(cache: CacheDir, hash_str: str) -> Manifest | None:
 def read(cache: CacheDir, hash_str: str, manifest: Manifest, wait_s: float = 0.0) -> Captions:
     """The tracks. Raises CacheError with a reason. `wait_s`: as in `cache_files.opened`."""
     path = cache.data_path(hash_str, manifest)
-    found = decoded(_DECODER, path, limits.TRANSCRIPT, _FORMAT, wait_s)
+    found = decoded(_DECODER, path, limits.CAPTIONS, _FORMAT, wait_s)
+    if sum(len(track.segments) for track in found.tracks) > _MOST_SEGMENTS:
+        raise CacheError(f"{path.name} holds more captions than any film.")
     for track in found.tracks:
         for segment in track.segments:
             if not 0 <= segment.start <= segment.end <= LONGEST_S:

@@ -15,6 +15,7 @@ MANIFEST = 16 * MB  # 24 h with gaps, a scene a second: 2 MB
 FACTS = 4 * MB  # of a manifest that is read beside many others, for what it says of its file
 CUTS = 8 * MB  # 24 h, a scene a second: 2 MB
 TRANSCRIPT = 64 * MB  # 24 h of fast speech with times of words: 12 MB a stream
+CAPTIONS = 16 * MB  # of all tracks; a film of two hours: 200 KB a track
 SENTENCE_ROWS = 256 * MB  # 24 h of a segment every second, in four streams: 265 MB
 ADDITION = 64 * MB  # members or edits; a snapshot of 1,000,000 members: 20 MB
 ADDITIONS = 2 * ADDITION  # all files of one folder: two snapshots may lie there for a moment

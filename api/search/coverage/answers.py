@@ -126,6 +126,17 @@ class Coverage(Struct, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    captions: (
+        Annotated[
+            CoveragePart,
+            Meta(
+                description="Those of the asked whose own subtitles or captions were searched, "
+                "transcribed or not: where `captions` is asked for.",
+                examples=[_PART],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     models: Annotated[
         list[CoverageOfModel],
         Meta(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
@@ -62,7 +62,9 @@ class _Count:
         return CoveragePart(files=len(self.files), hours=round(self.seconds / 3600, 3))
 
 
-def coverage_of(scope: Scope, kind: ModelKind, *, asks_who_speaks: bool = False) -> Coverage:
+def coverage_of(
+    scope: Scope, kind: ModelKind, *, asks_who_speaks: bool = False, searches_captions: bool = False
+) -> Coverage:
     """What there is to say of the media of a request. Blocks."""
     model = active_key(scope.services, kind)
     in_line = files_in_line(scope.services, scope.cache_dir, _TYPES[kind])
@@ -73,13 +75,12 @@ def coverage_of(scope: Scope, kind: ModelKind, *, asks_who_speaks: bool = False)
     known = _Known(view, kind, in_line, left_out)
     files = _all(known) if scope.asked is None else _asked(scope, view)
     tally = _Tally(scope, scope.services.index.facts.snapshot(view).files)
-    if asks_who_speaks:
-        tally.told = _Count()
     if asks_who_speaks or kind is ModelKind.SPEECH:
-        told = _told(view, active_key(scope.services, ModelKind.SPEECH))
-        for file in files:
-            if file.hash_str in told:
-                tally.add_told(file)
+        told = tally.counted(files, _told(view, active_key(scope.services, ModelKind.SPEECH)))
+        tally.told = told if asks_who_speaks or told.files else None
+    captioned = _captioned(scope, view) if searches_captions else None
+    if captioned is not None:
+        tally.captions = tally.counted(files, captioned)
     for file in files:
         models = known.models_of(file)
         for key in models:
@@ -89,6 +90,8 @@ def coverage_of(scope: Scope, kind: ModelKind, *, asks_who_speaks: bool = False)
             tally.add(tally.states, "searched", file)
             continue
         state, reason = _state(known, file, models)
+        if captioned and file.hash_str in captioned:
+            reason = f"Its captions were searched, but not what is said in it. {reason}"
         tally.add(tally.states, state, file)
         tally.add(tally.reasons, (state, reason), file)
     for reason, of_it in _offline(scope, view, files).items():
@@ -143,6 +146,12 @@ def _told(view: CacheView, model: str) -> set[str]:
         for hash_str, told_by in speakers.keys() & transcripts.keys()
         if told_by == model or (hash_str, model) not in transcripts
     }
+
+
+def _captioned(scope: Scope, view: CacheView) -> Set[str]:
+    """Hashes of those whose captions are searched."""
+    unread = scope.services.index.transcripts.unread_captions(view)
+    return view.captions.files().keys() - unread.keys()
 
 
 def _all(known: _Known) -> list[_File]:
@@ -208,7 +217,9 @@ class _Tally:
         self.states: dict[str, _Count] = {}
         self.models: dict[str, _Count] = {}
         self.reasons: dict[tuple[CoverageState, str], _Count] = {}
-        self.told: _Count | None = None  # whose speakers were told apart; None: nothing to say
+        # None: nothing to say
+        self.told: _Count | None = None  # whose speakers were told apart
+        self.captions: _Count | None = None  # whose captions were searched
 
     def coverage(self, model: str) -> Coverage:
         def part(name: Literal["searched"] | CoverageState) -> CoveragePart:
@@ -229,6 +240,7 @@ class _Tally:
             unknown=part("unknown"),
             left_out=part("left_out") if "left_out" in self.states else UNSET,
             speakers=UNSET if self.told is None else self.told.part,
+            captions=UNSET if self.captions is None else self.captions.part,
             offline=self.reasons.get(("offline", _GONE), _Count()).part,
             models=[
                 CoverageOfModel(model_key=key, files=count.part.files, hours=count.part.hours)
@@ -246,10 +258,13 @@ class _Tally:
         """Count a file in one of these."""
         self._count(counts.setdefault(key, _Count()), file)
 
-    def add_told(self, file: _File) -> None:
-        """Count a file whose speakers were told apart."""
-        self.told = self.told or _Count()
-        self._count(self.told, file)
+    def counted(self, files: Iterable[_File], hashes: Set[str]) -> _Count:
+        """How many of some files have one of these hashes."""
+        found = _Count()
+        for file in files:
+            if file.hash_str in hashes:
+                self._count(found, file)
+        return found
 
     def _count(self, count: _Count, file: _File) -> None:
         count.files.append(file)

@@ -12,6 +12,7 @@ from api.search.transcripts.folding import asked_text
 from api.search.transcripts.log import IndexedTranscript
 from api.search.transcripts.passages import Stretches
 from api.search.transcripts.query import FileChoice, SpeakerChoice
+from shared.cache import limits
 from shared.cache.spoken_by import speaker_label
 from shared.domain import ModelKind
 
@@ -37,7 +38,7 @@ def frames_with_voice(scope: Scope, speaker: SpeakerChoice, files: set[str] | No
     found = scope.services.index.transcripts.said_by(
         scope.view(), speaker, *_looked_at(scope, files)
     )
-    columns = [_seconds(stretches) for stretches in found.values()]
+    columns = [seconds_touched(stretches) for stretches in found.values()]
     numbers = np.repeat(np.arange(len(columns), dtype=np.int32), [len(one) for one in columns])
     seconds = np.concatenate(columns) if columns else np.empty(0, np.uint64)
     return FrameFilter.from_columns(tuple(found), numbers, seconds)
@@ -83,11 +84,16 @@ def _known(scope: Scope, told: list[IndexedTranscript]) -> str:
     return ", ".join([*some, *more, labels])
 
 
-def _seconds(stretches: Stretches) -> NDArray[np.uint64]:
-    """Seconds of the grid in which they speak, ascending; one that is touched counts."""
+def seconds_touched(stretches: Stretches) -> NDArray[np.uint64]:
+    """Seconds of the grid in which they speak, ascending, each once; one that is touched counts."""
     times = np.array(stretches, np.float64).reshape(-1, 2)
     firsts = np.floor(times[:, 0]).astype(np.int64)
-    counts = np.maximum(1, np.ceil(times[:, 1]).astype(np.int64) - firsts)
+    ends = np.maximum(firsts + 1, np.ceil(times[:, 1]).astype(np.int64))
+    order = np.argsort(firsts, kind="stable")
+    # No file has more frames.
+    firsts, ends = firsts[order], np.minimum(ends[order], limits.PACK_FRAMES)
+    # Each begins where those before it have ended, so that nothing is laid out twice.
+    firsts[1:] = np.maximum(firsts[1:], np.maximum.accumulate(ends)[:-1])
+    counts = np.maximum(0, ends - firsts)
     before = np.cumsum(counts) - counts
-    found = np.arange(counts.sum()) + np.repeat(firsts - before, counts)
-    return np.unique(found).astype(np.uint64)
+    return (np.arange(counts.sum()) + np.repeat(firsts - before, counts)).astype(np.uint64)

@@ -9,31 +9,34 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from api.cache.lru import LruCache
 from api.cache.view import CacheView
+from api.quick_map import quick_map
 from api.search.loader import Loader
 from api.search.paging.cursors import Key as SortKey
 from api.search.transcripts.loader import read_published
 from api.search.transcripts.log import (
-    IndexedTranscript,
     Key,
     TranscriptLog,
     TranscriptSnapshot,
     TranscriptWriter,
 )
 from api.search.transcripts.looking import looked_through
+from api.search.transcripts.order import FilesInOrder
 from api.search.transcripts.passages import FoundPassage, find_passages
 from api.search.transcripts.query import FileChoice, SpokenHit, SpokenQuery
 from api.search.transcripts.text import SearchText, pack
-from shared.cache import cache_files, captions
+from shared.cache import cache_files, captions, limits
 from shared.cache.cache_dir import CacheDir
 from shared.cache.captions import CaptionKind, Captions
 from shared.cache.transcripts import SpokenSegment
 from shared.domain import Manifest, Stage
+from shared.errors import CacheError
 from shared.opening import RootedPath
 
 _FOLDER = "captions"
@@ -59,20 +62,29 @@ class CaptionIndex:
     ) -> list[SpokenHit]:
         """Hits in what was said with those in captions among them; parameters as in `search`.
 
-        Nobody is known to speak in captions, and only their words are searched.
+        For a query that searches captions.
         """
-        if query.mode == "semantic" or query.speaker is not None:
-            return list(hits)
-        order = _order(view, hashes, choice)
-        by_words = replace(query, vector=None)
+        loader, by_words = self._loader(view), replace(query, vector=None)
         found = looked_through(
-            self._loader(view),
+            loader,
             lambda snapshot: find_passages(
-                _files(snapshot, hashes, choice, order), by_words, lambda *_: iter(())
+                choice.of(loader.files.of(snapshot, hashes, _NO_MODEL)),
+                by_words,
+                lambda *_: iter(()),
             ),
             lambda found: {one.transcript.key for one in found},
         )
-        return _merged(hits, [_hit(one) for one in found], query, order)
+        if not found:
+            return list(hits)
+        return _merged(hits, [_hit(one) for one in found], query, loader.order(hashes, choice))
+
+    def unread(self, view: CacheView) -> dict[str, str]:
+        """Why captions could not be taken up, by the hash of their MediaFile."""
+        return {key[0]: reason for key, reason in self._loader(view).unusable().items()}
+
+    def try_again(self, view: CacheView) -> None:
+        """Take up what could not be, when somebody searches next."""
+        self._loader(view).try_again()
 
     def _loader(self, view: CacheView) -> _CaptionLoader:
         folder = self._state / view.key / _FOLDER
@@ -93,6 +105,41 @@ class _CaptionLoader(Loader[Key, str, _ReadCaptions, TranscriptSnapshot, Transcr
 
     read_at_once = 64
 
+    def __init__(self, view: CacheView, log: TranscriptLog, pool: Executor) -> None:
+        super().__init__(view, log, pool)
+        self.files = FilesInOrder(view)
+
+    def order(self, hashes: Sequence[str] | None, choice: FileChoice) -> _Order:
+        """The order of answers, as hits in what was said have it."""
+        if choice.key is not None:
+            return choice.key
+        if hashes is not None:
+            numbers = {hash_str: n for n, hash_str in reversed(list(enumerate(hashes)))}
+            return lambda hash_str: (numbers[hash_str],)
+        return self.files.key(self.snapshot(), _NO_MODEL)
+
+    def _batches(self, todo: Mapping[Key, str]) -> Iterator[list[Key]]:
+        """As many as one file may be large: what is made of them takes many times that."""
+        for some in super()._batches(todo):
+            batch: list[Key] = []
+            left = limits.CAPTIONS
+            sizes = quick_map(self._pool, lambda key: self._size(key, todo[key]), some)
+            for key, size in zip(some, sizes, strict=True):
+                if batch and size > left:
+                    yield batch
+                    batch, left = [], limits.CAPTIONS
+                batch.append(key)
+                left -= size
+            yield batch
+
+    def _size(self, key: Key, file: str) -> int:
+        path = cache_files.data_path(self._view.cache.root, key[0], file)
+        try:
+            with cache_files.opened(path) as found:
+                return min(found.status.st_size, limits.CAPTIONS)
+        except (CacheError, OSError):  # whoever reads it says why it cannot be
+            return limits.CAPTIONS
+
     def _announced(self) -> Mapping[Key, str]:
         found = self._view.captions.files()
         return {(hash_str, _NO_MODEL): file for hash_str, file in found.items()}
@@ -111,7 +158,10 @@ class _CaptionLoader(Loader[Key, str, _ReadCaptions, TranscriptSnapshot, Transcr
                 return None
             left = deadline - time.monotonic()
             found = captions.read(self._view.cache, key[0], manifest, left)
-            return _ReadCaptions(manifest.file, manifest.made_at, pack(_segments(found)))
+            text = pack(_segments(found))
+            if len(text.folded) > limits.CAPTIONS:  # a sign may be folded into eighteen
+                raise CacheError(f"{manifest.file} holds more words than any film.")
+            return _ReadCaptions(manifest.file, manifest.made_at, text)
 
         return read_published(self._manifest_path(key), deadline, read)
 
@@ -144,27 +194,6 @@ def _hit(found: FoundPassage) -> SpokenHit:
     hit = found.hit
     kind = cast("CaptionKind | None", hit.speaker)
     return replace(hit, kind=kind, speaker=None, number=_BEHIND + hit.number)
-
-
-def _order(view: CacheView, hashes: Sequence[str] | None, choice: FileChoice) -> _Order:
-    """The order of answers, as hits in what was said have it."""
-    if choice.key is not None:
-        return choice.key
-    if hashes is not None:
-        numbers = {hash_str: n for n, hash_str in reversed(list(enumerate(hashes)))}
-        return lambda hash_str: (numbers[hash_str],)
-    paths = view.newest_paths()
-    return lambda hash_str: (paths.get(hash_str, ""), hash_str)
-
-
-def _files(
-    snapshot: TranscriptSnapshot, hashes: Sequence[str] | None, choice: FileChoice, order: _Order
-) -> list[IndexedTranscript]:
-    asked = None if hashes is None else set(hashes)
-    files = [
-        found for found in snapshot.transcripts.values() if asked is None or found.hash_str in asked
-    ]
-    return choice.of(sorted(files, key=lambda found: order(found.hash_str)))
 
 
 def _merged(

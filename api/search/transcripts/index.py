@@ -63,6 +63,7 @@ class TranscriptIndex:
         where the catalogue announces none.
         """
         loader = self._loader(view)
+        self._captions.try_again(view)
         if look_for_more:
             with cache_files.clear_errors(view.cache.root):
                 found = view.cache.catalogue.hashes()
@@ -81,6 +82,7 @@ class TranscriptIndex:
         """Bring the transcripts of some MediaFiles up to date: their folders are looked into."""
         view.look_at(hashes)
         loader = self._loader(view)
+        self._captions.try_again(view)
         loader.bring_up(LOAD_WAIT_S, retry=True)
         wanted = set(hashes)
         asked = [key for key in loader.snapshot().transcripts if key[0] in wanted]
@@ -115,7 +117,7 @@ class TranscriptIndex:
             lambda found: {one.transcript.key for one in found},
         )  # fmt: skip
         hits = [one.hit for one in found]
-        if query.captions:
+        if query.searches_captions:
             hits = self._captions.among(hits, view, query, hashes, choice)
         return self.located(view, hits) if is_located else hits
 
@@ -160,7 +162,11 @@ class TranscriptIndex:
     ) -> list[IndexedTranscript]:
         """The transcripts that the last search looked at; parameters as in `search`."""
         loader = self._loader(view)
-        return choice.of(loader.of_files(loader.snapshot(), hashes, model))
+        return choice.of(loader.files.of(loader.snapshot(), hashes, model))
+
+    def unread_captions(self, view: CacheView) -> dict[str, str]:
+        """Why the last search could not look at the captions of some MediaFiles, by hash."""
+        return self._captions.unread(view)
 
     def _looked_through(
         self,
@@ -175,7 +181,7 @@ class TranscriptIndex:
         loader = self._loader(view)
 
         def find_in(snapshot: TranscriptSnapshot) -> FoundT:
-            return find(snapshot, choice.of(loader.of_files(snapshot, hashes, model)))
+            return find(snapshot, choice.of(loader.files.of(snapshot, hashes, model)))
 
         return looked_through(loader, find_in, keys_of)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -19,6 +19,7 @@ from api.search.transcripts.log import (
     TranscriptWriter,
 )
 from api.search.transcripts.meanings import encoded
+from api.search.transcripts.order import FilesInOrder
 from api.search.transcripts.text import SearchText, pack
 from shared.cache import cache_files, sentence_rows, speakers, transcripts
 from shared.cache.cache_dir import CacheDir
@@ -52,33 +53,7 @@ class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, Tra
 
     def __init__(self, view: CacheView, log: TranscriptLog, pool: Executor) -> None:
         super().__init__(view, log, pool)
-        self._ordered: tuple[TranscriptSnapshot, int, str, list[IndexedTranscript]] | None = None
-
-    def of_files(
-        self, snapshot: TranscriptSnapshot, hashes: Iterable[str] | None, preferred: str
-    ) -> list[IndexedTranscript]:
-        """One transcript for each of these MediaFiles that has any, in the order of answers.
-
-        That is the order of `hashes`; of all files (None) that of their newest known paths.
-        """
-        found = self._in_order(snapshot, preferred)
-        if hashes is None:
-            return found
-        known = {one.hash_str: one for one in found}
-        return [known[hash_str] for hash_str in dict.fromkeys(hashes) if hash_str in known]
-
-    def _in_order(self, snapshot: TranscriptSnapshot, preferred: str) -> list[IndexedTranscript]:
-        """One transcript a MediaFile (see `answering`), by the newest known path."""
-        sightings = self._view.sightings
-        with self._lock:
-            if self._ordered and self._ordered[:3] == (snapshot, sightings, preferred):
-                return self._ordered[3]
-        paths = self._view.newest_paths()
-        found = [answering(of_file, preferred) for of_file in snapshot.by_hash().values()]
-        found.sort(key=lambda one: (paths.get(one.hash_str, ""), one.hash_str))
-        with self._lock:
-            self._ordered = (snapshot, sightings, preferred, found)
-        return found
+        self.files = FilesInOrder(view)
 
     def _announced(self) -> Mapping[Key, str]:
         told = self._view.speakers.files()
@@ -127,11 +102,6 @@ class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, Tra
 def _has_voices(found: IndexedTranscript) -> bool:
     """Whether a transcript was read with the ids of its voices, or has none."""
     return bool(found.voices or not found.speakers or _BESIDE not in found.file)
-
-
-def answering(of_file: Iterable[IndexedTranscript], preferred: str) -> IndexedTranscript:
-    """The transcript that answers for a MediaFile: the preferred model's, else the newest."""
-    return max(of_file, key=lambda found: (found.model == preferred, found.made_at))
 
 
 def _read(cache: CacheDir, key: Key, wait_s: float) -> _ReadTranscript | None:

@@ -54,6 +54,11 @@ class SpokenQuery:
     per_file: int | None = None  # of what is found by its words, at most so many in each file
     captions: bool = False  # whether those that lie in files are searched too, by their words
 
+    @property
+    def searches_captions(self) -> bool:
+        """Whether captions are wanted and can be found; who speaks and what is meant is unknown."""
+        return self.captions and self.mode != "semantic" and self.speaker is None
+
 
 @dataclass(frozen=True, slots=True)
 class FileChoice:

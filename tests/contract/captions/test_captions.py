@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,45 @@ def test_deleting_results_of_a_file_takes_them_too(
         "/search/transcript", cache_dir=str(cache.root), query="rolling on", captions=True
     )
     assert not found["matches"]
+
+
+def test_why_captions_were_not_searched_is_said(
+    client: Client, cache: CacheDir, films: list[Path]
+) -> None:
+    body = {"cache_dir": str(cache.root), "query": "roll", "captions": True}
+
+    def warning(**more: Any) -> str:
+        answer = client.post("/search/transcript", **body, **more)
+        assert not [match for match in answer.json()["matches"] if "kind" in match]
+        said = list(json.loads(answer.headers["X-Rushes-Warnings"]))
+        assert more == {} or not any("no effect" in one for one in said[1:])
+        return str(said[0])
+
+    assert warning(speaker="S1").startswith("captions had no effect: nobody is known to speak")
+    for film in films[:2]:
+        hash_str = hash_media(str(film))
+        manifest = publish_captions(cache, hash_str, captioned((1, "roll", 2)))
+        cache.data_path(hash_str, manifest).path.write_bytes(b"{")
+    assert warning().startswith("Captions of 2 files were not searched: ")
+    assert warning(media_paths=[str(films[1])]).startswith("Captions of 1 file were not")
+
+
+def test_a_folder_with_captions_alone_is_searched_and_counted(
+    client: Client, cache: CacheDir, films: list[Path]
+) -> None:
+    alone = CacheDir.open(cache.root.path.with_name(f"{cache.root.path.name}-alone"), create=True)
+    hash_str = hash_media(str(films[1]))
+    publish_captions(alone, hash_str, captioned((3, "rolling on", 4)))
+    found = films[1].stat()
+    alone.remember_path(hash_str, str(films[1]), found.st_size, found.st_mtime_ns)
+    body = {"cache_dir": str(alone.root), "captions": True, "details": True, "coverage": True}
+    assert client.ok("/search/transcript", **body, query="thunder")["notes"] == []
+    answer = client.ok("/search/transcript", **body, query="rolling")
+    assert len(answer["matches"]) == 1
+    coverage = answer["coverage"]
+    assert [coverage[part]["files"] for part in ("asked", "searched", "captions")] == [1, 0, 1]
+    [reason] = coverage["reasons"]
+    assert reason["reason"].startswith("Its captions were searched, but not what is said in it. ")
+    plain = client.ok("/search/transcript", **body | {"captions": False}, query="thunder")
+    assert plain["notes"] == ["Nothing in this cache folder is transcribed yet."]
+    assert "captions" not in plain["coverage"]

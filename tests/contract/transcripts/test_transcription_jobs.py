@@ -311,6 +311,23 @@ def test_the_settings_say_what_a_request_leaves_out(
         assert active == ["whisper-large-v3-turbo"]
 
 
+def test_the_choice_of_speakers_reaches_workers_and_is_about_speech_alone(
+    client: Client, ask: Ask, caches: Path, media: Path
+) -> None:
+    path = str(media / "a.mov")
+    jobs = {"transcription_jobs": [{"path": path}]}
+    for speakers in (True, False, None):
+        [spec] = ask(**jobs, speakers=speakers)
+        assert spec.speakers is speakers
+    assert refusal(client, caches, **jobs, speakers="yes").startswith("speakers")
+    body = {"cache_dir": str(caches / "speech"), "visual_media_paths": [path], "speakers": True}
+    answer = client.post("/analyze", **body)
+    assert answer.status_code == 202
+    [warning] = json.loads(answer.headers["X-Rushes-Warnings"])
+    assert warning.startswith("speakers had no effect: ")
+    assert "transcription_jobs" in warning
+
+
 def test_who_asks_for_speakers_is_told_what_it_takes(
     own_redis: PrivateRedis, tmp_path: Path
 ) -> None:

@@ -9,8 +9,9 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from shared.cache.cache_dir import CacheDir
+from tests.support.media.by_path import hash_media
 from tests.support.search.talking import Said, talk
-from tests.support.search.transcribed import publish_for
+from tests.support.search.transcribed import captioned, publish_captions, publish_for
 from tests.support.stack import KEY, Client
 
 SAID: tuple[Said, ...] = ((0, 0, "Ready?", 1), (1, 1, "Yes, we are.", 4))
@@ -84,3 +85,32 @@ def test_what_somebody_says_is_searched_by_name(
     told = "nobody called 'Zoe' speaks in these files. Known: 'Ada', S1 to S2."
     assert nobody.stderr.replace("\n", " ").count(told) == 1
     assert "Speakers were told apart in 1 of these files." in nobody.stderr
+
+
+def test_subtitles_in_the_file_are_shown_exported_and_found_where_that_is_wanted(
+    client: Client, interview: tuple[Path, CacheDir], tmp_path: Path
+) -> None:
+    path, cache = interview
+    german = captioned((0.5, "Wir drehen.", 2), language="d/eu", title="Text")
+    publish_captions(cache, hash_media(str(path)), german, captioned((1, "[door]", 2)))
+    assert "Wir drehen." not in rushes(client, cache, "transcripts", "show", path).stdout
+    shown = rushes(client, cache, "transcripts", "show", path, "--subtitles").stdout.splitlines()
+    assert shown[3:] == [
+        "subtitles in the file (d/eu, Text)",
+        "00:00:00  Wir drehen.",
+        "subtitles in the file",
+        "00:00:01  [door]",
+    ]
+    export = ("transcripts", "export", path, "--format", "srt", "--to", tmp_path, "--subtitles")
+    rushes(client, cache, *export)
+    assert sorted(file.name for file in tmp_path.glob("*.srt")) == [
+        f"{path.stem}.deu.srt",
+        f"{path.stem}.subtitles.srt",
+    ]
+    assert "Wir drehen." in (tmp_path / f"{path.stem}.deu.srt").read_text(encoding="utf-8")
+    for search in (("search", "--said"), ("transcripts", "search")):
+        rushes(client, cache, *search, "drehen", status=1)
+        assert "subtitles" in rushes(client, cache, *search, "drehen", "--subtitles").stdout
+    publish_captions(cache, hash_media(str(path)))
+    nothing = rushes(client, cache, *export, "--force", status=1)
+    assert "there are no subtitles or captions in it" in nothing.stderr.replace("\n", " ")

@@ -106,6 +106,18 @@ def test_a_vocabulary_is_left_out_where_there_is_none(desk: WatchDesk) -> None:
     assert "vocabulary" not in answer
 
 
+def test_speakers_are_left_out_where_the_setting_decides(desk: WatchDesk) -> None:
+    folder = desk.added("in")
+    assert "speakers" not in folder
+    for choice in (True, False):
+        changed = desk.put(folder["id"], speakers=choice).json()
+        assert changed == {**folder, "speakers": choice}
+    assert desk.put(folder["id"], enabled=True).json()["speakers"] is False
+    assert desk.put(folder["id"], speakers=None).json() == folder
+    refused = desk.put(folder["id"], speakers="yes")
+    assert (refused.status_code, "speakers" in refused.json()["message"]) == (400, True)
+
+
 def test_null_resets_what_may_be_null_and_nothing_else(desk: WatchDesk) -> None:
     schedule = {"start": "20:00", "stop": "06:00"}
     folder = desk.added(

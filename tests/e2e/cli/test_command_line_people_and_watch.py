@@ -87,6 +87,22 @@ def test_voices_are_shown_moved_and_told_with_faces(who: Command, people: People
     assert "No face is clearly seen" in who.run("people", "proposals").stderr
 
 
+def test_voices_come_in_pages_and_a_proposal_is_refused(who: Command, people: PeopleDesk) -> None:
+    turns = [(20.0 * n, 20.0 * n + 9, "We are rolling") for n in range(3)]
+    give_voices(people, {"a.mp4": [Talk(7, 70_001, turns)], "b.mp4": [Talk(8, 70_001, turns[:1])]})
+    longest, other = voice(people, "a.mp4", 7), voice(people, "b.mp4", 8)
+    page = who.run("people", "voices", "70001", "--limit", "1")
+    assert longest in page.stdout
+    assert page.stderr == f"70001 has more voices; go on with --after {longest}\n"
+    assert who.json("people", "voices", "70001", "--limit", "1")["next"] == {"70001": longest}
+    rest = who.run("people", "voices", "70001", "--after", longest)
+    assert (other in rest.stdout, longest in rest.stdout, rest.stderr) == (True, False, "")
+    assert who.run("people", "apart", "70001", str(ADA)).stdout == f"70001 and {ADA} are two.\n"
+    assert f"70001 and {ADA} are two" in who.run("people", "edits").stdout
+    refused = who.run("people", "apart", str(ADA), str(ADA), status=1)
+    assert "are one person" in refused.stderr
+
+
 def test_a_person_is_enrolled_from_photos_and_what_is_wrong_with_one_is_said(
     who: Command, photos: dict[str, Path]
 ) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from api.search.transcripts.folding import fold
 from api.search.transcripts.query import FileChoice, SpeakerChoice, SpokenHit, SpokenQuery
+from shared.cache import limits
 from tests.support.search.search_data import media_hash, view_of
 from tests.support.search.transcribed import captioned, publish_captions
 from tests.support.search.transcript_data import SPEECH, publish_transcript, segments, told
@@ -110,3 +111,22 @@ def test_a_damaged_log_is_made_anew(cache, index, settings) -> None:
     content = log.read_bytes()
     log.write_bytes(content.replace(b"silent film", b"SILENT FILM"))
     assert len(found(index, cache, "silent")) == 1
+
+
+def test_many_are_taken_up_a_few_at_a_time_and_too_large_ones_never(
+    cache, index, monkeypatch
+) -> None:
+    monkeypatch.setattr(limits, "CAPTIONS", 300)  # bytes, of a file and of all at a time
+    for n in range(1, 10):
+        publish_captions(cache, media_hash(n), captioned((n, f"hello {'x' * 10 * n}", n + 1)))
+    publish_captions(cache, media_hash(10), captioned((1, f"hello {'y' * 400}", 2)))
+    publish_captions(cache, media_hash(11), captioned((1, "\ufdfa" * 30, 2)))  # 18 letters each
+    assert [int(hit.hash_str, 16) for hit in found(index, cache, "hello")] == [*range(1, 10)]
+    assert index.transcripts.unread_captions(view_of(index, cache)).keys() == {
+        media_hash(10),
+        media_hash(11),
+    }
+    monkeypatch.undo()
+    assert len(found(index, cache, "hello")) == 9, "nobody has asked to try again"
+    index.transcripts.load(view_of(index, cache), look_for_more=False)
+    assert len(found(index, cache, "hello")) == 10

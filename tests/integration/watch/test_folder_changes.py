@@ -157,11 +157,12 @@ def test_sound_that_waited_is_skipped_when_speech_is_not_wanted_any_more(steps: 
 def test_another_vocabulary_is_told_with_new_files_and_hears_no_old_one_again(steps: Steps) -> None:
     (steps.media / "a.wav").write_bytes(b"RIFF")
     told = {"analyze_speech": True, "analyze_faces": True, "cluster_job_name": "Cast"}
-    folder = steps.watch(**told, vocabulary=("Wren", "wren", "Tarrowby"))
+    folder = steps.watch(**told, vocabulary=("Wren", "wren", "Tarrowby"), speakers=True)
     steps.run(folder).step()
     lease = steps.lease()
     spec = msgspec.json.decode(lease.spec, type=AnalyzeSpec)
     assert (spec.vocabulary, spec.people_of) == (("Wren", "Tarrowby"), "Cast")
+    assert spec.speakers is True
     steps.end(lease)
     run = steps.run(folder, vocabulary=("Ada",))
     run.step()

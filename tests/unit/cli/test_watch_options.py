@@ -49,3 +49,8 @@ def test_words_are_typed_or_stand_in_a_file_one_a_line(tmp_path: Path) -> None:
     assert FolderOptions(vocabulary=[""]).fields() == {"vocabulary": []}
     with pytest.raises(BadInput, match=r"--vocabulary: .*none cannot be read: No such file"):
         FolderOptions(vocabulary=[f"@{tmp_path / 'none'}"]).fields()
+
+
+def test_speakers_are_told_apart_as_the_server_is_set_unless_something_is_said() -> None:
+    assert FolderOptions(speech=True).fields() == {"analyze_speech": True}
+    assert FolderOptions(speakers=False).fields() == {"speakers": False}
