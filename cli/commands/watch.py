@@ -302,7 +302,9 @@ def _id_of(api: ApiClient, folder: str) -> str:
 def _analyzed(folder: dict[str, Any]) -> str:
     """What is analyzed, in words."""
     language = f" ({folder['language']})" if folder["language"] else ""
-    speakers = {True: " with speakers", False: " without speakers"}.get(folder.get("speakers"), "")
+    speakers = ""
+    if "speakers" in folder:
+        speakers = " with speakers" if folder["speakers"] else " without speakers"
     parts = (
         "pictures" if folder["analyze_visual"] else "",
         f"speech{language}{speakers}" if folder["analyze_speech"] else "",

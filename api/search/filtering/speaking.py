@@ -96,4 +96,5 @@ def seconds_touched(stretches: Stretches) -> NDArray[np.uint64]:
     firsts[1:] = np.maximum(firsts[1:], np.maximum.accumulate(ends)[:-1])
     counts = np.maximum(0, ends - firsts)
     before = np.cumsum(counts) - counts
-    return (np.arange(counts.sum()) + np.repeat(firsts - before, counts)).astype(np.uint64)
+    found: NDArray[np.int64] = np.arange(counts.sum()) + np.repeat(firsts - before, counts)
+    return found.astype(np.uint64)
