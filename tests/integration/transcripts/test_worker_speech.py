@@ -125,7 +125,7 @@ def test_a_film_becomes_pictures_and_the_words_that_are_said_in_it(desk: Desk) -
     assert shown.task_id == record.task_id
     cache = CacheDir.open(desk.cache, create=False)
     stages = {m.stage for m in cache.manifests(hash_media(str(path)))}
-    assert stages == {Stage.FRAMES, Stage.VISUAL, Stage.TRANSCRIPT, Stage.CAPTIONS}
+    assert stages == {Stage.FRAMES, Stage.VISUAL, Stage.TRANSCRIPT, Stage.SPEAKERS, Stage.CAPTIONS}
     assert process.text().count("Item 0 done") == 1, "one Item for both"
 
 

@@ -18,6 +18,7 @@ TOOLS = (
     "ip",
     "openssl",
     "nginx",
+    "chromium-headless-shell",
 )
 PROGRAMS = (*TOOLS, "dpkg", "apt-get", "id")
 
@@ -53,7 +54,8 @@ def test_as_root_what_is_missing_is_installed(
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "asked").read_text() == (
         "update\n"
-        "install --yes --no-install-recommends iproute2 openssl ffmpeg docker-compose\n"
+        "install --yes --no-install-recommends"
+        " iproute2 openssl ffmpeg docker-compose chromium-headless-shell fonts-dejavu-core\n"
         "download nginx\n"
     )
     nginx = clone / ".rushes" / "tools" / "nginx"
@@ -71,8 +73,8 @@ def test_without_root_or_without_a_registry_it_says_what_is_missing_and_goes_on(
     result = run(clone, "setup", "tools", **bare)
     assert result.returncode == 0, result.stderr
     assert (
-        "(Debian: sudo apt install iproute2 openssl ffmpeg melt docker-compose systemd)"
-        in result.stderr
+        "(Debian: sudo apt install iproute2 openssl ffmpeg melt docker-compose systemd"
+        " chromium-headless-shell fonts-dejavu-core)" in result.stderr
     )
     stub(folder, "id", "echo 0")
     result = run(clone, "setup", "tools", **bare)
