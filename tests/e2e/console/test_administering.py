@@ -102,7 +102,7 @@ def held(stack: Stack) -> Iterator[None]:
         machines = stack.client().get("/machines").json()["machines"]
         return any(one["media_path"] for machine in machines for one in machine["processes"])
 
-    wait_for(is_at_a_file, 20, "a file that is worked on", every_s=0.05)
+    wait_for(is_at_a_file, 60, "a file that is worked on", every_s=0.05)
     group = stack.processes["analysis-0"].popen.pid
     os.killpg(group, signal.SIGSTOP)
     try:

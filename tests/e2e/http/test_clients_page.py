@@ -23,6 +23,7 @@ from tests.support.system.fenced import Page
 from tests.support.system.generators import node_folder, programs, ran
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.timeout(300)  # the first waits until all of the page has run
 PAGE = Page.read(PROJECT / "docs" / "clients.md")
 
 
@@ -71,7 +72,7 @@ def desk(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=240,
     )
     assert result.returncode == 0, f"{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
     return folder, result.stdout
