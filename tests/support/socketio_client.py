@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,10 @@ from tests.support import openapi_agreement
 from tests.support.waiting import wait_for
 
 FINAL = ("completed", "cancelled", "failed")
+# A thread of a connection that broke off may stay for half a minute, and then says so as an error:
+# in the midst of another test.
+_UNHEARD = logging.getLogger("tests.engineio")
+_UNHEARD.setLevel(logging.CRITICAL)
 
 
 class Watcher:
@@ -41,6 +46,7 @@ class Watcher:
             reconnection_delay=0.2,
             reconnection_delay_max=1,
             http_session=session,
+            engineio_logger=_UNHEARD,
             websocket_extra_options={"origin": origin, "suppress_origin": origin is None}
             if headers
             else {},

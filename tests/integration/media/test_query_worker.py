@@ -259,8 +259,7 @@ def test_redis_away_is_said_at_once_and_the_client_and_the_worker_survive_it(
 def test_sigterm_ends_the_query_worker_and_its_children(desk: Desk) -> None:
     start(desk)
     process = desk.stack.processes["query-0"]
-    children = _children(process.popen.pid)
-    assert children
+    children = wait_for(lambda: _children(process.popen.pid), 10, "the worker's children")
     assert process.end(timeout_s=8) == 0
     wait_for(lambda: not any(map(_is_alive, children)), 5, "the children's end")
 
@@ -268,7 +267,7 @@ def test_sigterm_ends_the_query_worker_and_its_children(desk: Desk) -> None:
 def test_children_end_with_a_killed_query_worker(desk: Desk) -> None:
     start(desk)
     process = desk.stack.processes["query-0"]
-    children = _children(process.popen.pid)
+    children = wait_for(lambda: _children(process.popen.pid), 10, "the worker's children")
     os.kill(process.popen.pid, signal.SIGKILL)
     wait_for(lambda: not any(map(_is_alive, children)), 5, "the children's end")
 

@@ -162,9 +162,9 @@ def test_polled_folders_see_what_comes_goes_and_is_rewritten(served: IngestStack
     served.start_watching()
     served.watcher()
     served.wait_processed(folder, "a.png")
-    live = served.live()
-    assert live is not None
-    assert live.folders[folder.id].is_polling is True
+    wait_for(
+        lambda: (live := served.live()) and live.folders[folder.id].is_polling, 10, "its polling"
+    )
     still(served.media / "deep" / "er" / "b.png", 2)
     served.wait_processed(folder, "a.png", "deep/er/b.png")
     (served.media / "a.png").unlink()
