@@ -26,10 +26,7 @@ def people(
 ) -> Iterator[PeopleDesk]:
     """Both files are analysed; every second is a scene."""
     with people_desk(client, caches / request.node.name[:60], media) as desk:
-        for number, (name, seconds) in enumerate(LENGTHS.items()):
-            scenes = tuple(Scene(at, at + 1) for at in range(seconds))
-            vectors = random_units(seconds, 32, number)
-            publish(desk.cache, desk.hash_of(name), vectors, model=MODEL, scenes=scenes)
+        desk.publish_seconds(LENGTHS)
         yield desk
 
 

@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 
-from shared.domain import Scene
 from tests.contract.http.test_bad_input import refusal
 from tests.support.people.people_desk import ADA, BO, NAME, PeopleDesk, people_desk
-from tests.support.search.search_data import publish, random_units
 from tests.support.search.talking import talk
 from tests.support.search.transcribed import publish as publish_transcript
 from tests.support.search.transcribed import spoken
@@ -28,10 +26,7 @@ def people(
 ) -> Iterator[PeopleDesk]:
     """Every second is a scene. Ada's voice is S1 in a.mp4 and S2 in b.mp4; Bo's is S2 in a.mp4."""
     with people_desk(client, caches / request.node.name[:60], media) as desk:
-        for number, (name, seconds) in enumerate(LENGTHS.items()):
-            scenes = tuple(Scene(at, at + 1) for at in range(seconds))
-            vectors = random_units(seconds, 32, number)
-            publish(desk.cache, desk.hash_of(name), vectors, model="conse-lite0", scenes=scenes)
+        desk.publish_seconds(LENGTHS)
         long = ((0, 3.5, "And then: Rolling thunder", 5.5), (1, 8.0, "Rolling thunder?", 9.2))
         short = ((0, 0.0, "Where is it?", 1.0), (1, 2.2, "Rolling thunder.", 2.4))
         told = {

@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared.domain import Scene
 from tests.contract.http.test_bad_input import refusal
 from tests.support.people.people_desk import ADA, BO, CY, NAME, PeopleDesk, people_desk
-from tests.support.search.search_data import publish, random_units
 from tests.support.search.transcribed import publish as publish_transcript
 from tests.support.search.transcribed import spoken
 from tests.support.stack import Client
@@ -25,10 +23,7 @@ def people(
 ) -> Iterator[PeopleDesk]:
     """Every second is a scene. a.mp4 says two things, b.mp4 says one of them at its begin."""
     with people_desk(client, caches / request.node.name[:60], media) as desk:
-        for number, (name, seconds) in enumerate(LENGTHS.items()):
-            scenes = tuple(Scene(at, at + 1) for at in range(seconds))
-            vectors = random_units(seconds, 32, number)
-            publish(desk.cache, desk.hash_of(name), vectors, model="conse-lite0", scenes=scenes)
+        desk.publish_seconds(LENGTHS)
         said = (spoken(3.5, "And then: Rolling", 4.5), spoken(4.5, "thunder, they say.", 5.5))
         late = spoken(11.2, "Nothing else.", 11.9)
         publish_transcript(desk.cache, desk.hash_of("a.mp4"), (*said, late))

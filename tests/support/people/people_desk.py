@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from shared.cache.cache_dir import CacheDir
+from shared.domain import Scene
 from tests.support.media.by_path import hash_media
 from tests.support.people.people_data import Seen, make_collection
+from tests.support.search.search_data import publish, random_units
 from tests.support.stack import Client
 
 ADA, BO, CY, NOBODY = 1001, 2002, 3003, -1
@@ -36,6 +38,13 @@ class PeopleDesk:
 
     def hash_of(self, name: str) -> str:
         return hash_media(str(self.media[name]))
+
+    def publish_seconds(self, lengths: dict[str, int]) -> None:
+        """Pictures of files by name, as many seconds as given; every second is a scene."""
+        for number, (name, seconds) in enumerate(lengths.items()):
+            scenes = tuple(Scene(at, at + 1) for at in range(seconds))
+            vectors = random_units(seconds, 32, number)
+            publish(self.cache, self.hash_of(name), vectors, model="conse-lite0", scenes=scenes)
 
     def job(self, **more: Any) -> dict[str, Any]:
         """What GET /faces/clusters says about the Collection."""
