@@ -1,6 +1,6 @@
 /** Keyboard: each part of the page tells its keys, and `?` lists them. */
 import { signal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 export interface Key {
   keys: string[]; // as KeyboardEvent.key names them; "Shift+Delete", "Control+z" with a modifier
@@ -20,7 +20,8 @@ export const keyGroups = signal<KeyGroup[]>([]);
 export function useKeys(title: string, keys: Key[]): void {
   const latest = useRef(keys);
   latest.current = keys;
-  useEffect(() => {
+  // Before the browser paints: what can be seen can be used.
+  useLayoutEffect(() => {
     const group: KeyGroup = {
       title,
       get keys() {

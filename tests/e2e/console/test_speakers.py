@@ -137,6 +137,7 @@ def test_a_voice_is_played_and_taken_out_of_a_person(casting: Casting, editor: E
     page.get_by_role("region").get_by_role("button", name="Same person").first.click()
     casting.wait_for(UNNAMED, UNNAMED, UNNAMED)
     casting.people.get_by_role("link", name=re.compile("1 voice")).first.click()
+    expect(page.get_by_role("heading", name=UNNAMED, exact=True)).to_be_visible()
     page.keyboard.press("v")
     voices = page.get_by_role("list", name=f"Voices of {UNNAMED}")
     expect(voices.get_by_role("listitem")).to_have_count(1)
