@@ -16,6 +16,7 @@ from tests.support.media.speech import RATE
 from tests.support.media.voices import uttered
 from tests.support.skip_or_fail import fetched_or_skipped
 from workers.analysis.speakers.diarizing import Diarizer
+from workers.analysis.speakers.doubts import warnings_of
 
 _TEXT = (
     "Good morning, and welcome to the second day of our little journey along the river. "
@@ -75,12 +76,13 @@ def test_of_noise_that_is_taken_for_speech_there_are_few_speakers() -> None:
     assert len(speakers) <= 2
 
 
-def test_ten_sounds_at_once_are_few_speakers() -> None:
+def test_ten_sounds_at_once_are_few_speakers_and_that_is_warned_of() -> None:
     """As many as can be is no answer: what nobody could tell apart is hardly told apart."""
     pcm, words = talk().pcm, talk().words
     babble = np.sum([np.roll(pcm, n * 3 * RATE) for n in range(10)], axis=0)
     segment = Segment(start=0, end=len(pcm) / RATE, text="", words=words)
     diarizer = Diarizer([segment], voice_model())
     diarizer.hear(None, (babble / 4).astype(np.float32))
-    speakers, _ = diarizer.finish()
+    speakers, turns = diarizer.finish()
     assert 1 <= len(speakers) <= 4
+    assert list(warnings_of(turns, diarizer.noise))

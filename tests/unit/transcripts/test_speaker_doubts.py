@@ -11,22 +11,28 @@ TALK = (SpeakerTurn(0, 9, 0), SpeakerTurn(9, 12, 1, True), SpeakerTurn(12, 20, 0
 
 
 @pytest.mark.parametrize(
-    ("turns", "begin"),
+    ("turns", "noise", "begin"),
     [
-        ((), ""),
-        (TALK, ""),
-        ((SpeakerTurn(5, 5.4, 0, True),), "Somebody speaks for 0.4 s in all"),
+        ((), 0.9, ""),
+        (TALK, 0, ""),
+        (TALK, 0.3, ""),
+        (TALK, 0.4, "The sound hardly ever pauses"),
+        ((SpeakerTurn(5, 5.4, 0, True),), 0.4, "Somebody speaks for 0.4 s in all"),
         (
             (SpeakerTurn(0, 5, 0), SpeakerTurn(5, 10, 1, True)),
+            0,
             "Who speaks is doubtful in 50% of the speech",
         ),
         (
             tuple(SpeakerTurn(n * 5, n * 5 + 5, n) for n in range(20)),
+            0,
             "No more than 20 speakers are told apart",
         ),
     ],
 )
-def test_what_is_said_of_the_whole_file(turns: tuple[SpeakerTurn, ...], begin: str) -> None:
-    warnings = list(warnings_of(turns))
+def test_what_is_said_of_the_whole_file(
+    turns: tuple[SpeakerTurn, ...], noise: float, begin: str
+) -> None:
+    warnings = list(warnings_of(turns, noise))
     assert len(warnings) == bool(begin)
     assert all(warning.startswith(begin) for warning in warnings)

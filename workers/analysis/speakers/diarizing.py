@@ -46,6 +46,12 @@ class Diarizer:
         self._streams = {
             stream: _Stream(found, voices) for stream, found in self._words.items() if found
         }
+        self.heard = joined([])  # all windows, once all sound has come
+
+    @property
+    def noise(self) -> float:
+        """What part of the power never pauses, in the mean; 0 to 1, once all sound has come."""
+        return float(self.heard.noise.mean()) if len(self.heard) else 0.0
 
     def hear(self, stream: int | None, pcm: Pcm) -> None:
         """The next sound of a stream."""
@@ -58,7 +64,8 @@ class Diarizer:
         Streams are of one conversation: a voice that is heard in two is one speaker.
         """
         heard = {stream: found.finish() for stream, found in self._streams.items()}
-        rows = voices_in(joined(list(heard.values())), self._checkpoint)
+        self.heard = joined(list(heard.values()))
+        rows = voices_in(self.heard, self._checkpoint)
         parts = [(self._words[stream], found) for stream, found in heard.items()]
         rows = lasting(parts, rows, self._checkpoint)
         turns: list[SpeakerTurn] = []

@@ -7,29 +7,28 @@ pause are of one voice, mostly.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.analysis.speakers.directions import of_network, weighted
 from workers.analysis.speakers.linking import linked
 from workers.analysis.speakers.pieces import Listened, Rows
 
 # Of neighbours that do not overlap, how near they lie: over the median, for some are of two voices.
 _PERCENT = 60
-_USUAL, _LEAST_NEIGHBOURS = 0.72, 8  # where there are too few
-# Windows join in groups while they lie by no more than this farther apart.
-_MARGIN, _NEAREST, _FARTHEST = 0.08, 0.68, 0.5
-# Groups are of one voice from a ratio of the nearness between them to that within them, which is
-# higher the more of the power is noise. Of seven voices in 48 conversations, groups of two were
-# below 0.81 (clean), 0.87 (over music), 0.88 and 0.90 (noise 10 and 5 dB below speech), and groups
-# of one above 0.85, 0.86, 0.88 and 0.92.
-_NOISE, _SAME = (0.005, 0.02, 0.07, 0.2), (0.83, 0.87, 0.88, 0.9)
+_USUAL, _LEAST_NEIGHBOURS = 0.64, 8  # where there are too few
+_MARGIN = 0.14  # windows join in groups while they lie by no more than this farther apart
+# Groups are of one voice from this ratio of the nearness between them to that within them.
+_SAME = 0.77
 # What a few seconds give is a matter of what was said in them: groups that last for less than
-# `_LONG_S` are of one voice from less, by up to `_SHORT_BONUS` for one of `_LEAST_S`.
-_SHORT_BONUS, _LONG_S = 0.06, 8.0
-_LOOSE_WITHIN, _TIGHT_WITHIN = 0.08, 0.1  # from the file's usual nearness
+# `_LONG_S`, and in hours of speech less than `_LONG_SHARE` of it, for there are more odd moments,
+# are of one voice from less, by up to `_SHORT_BONUS` for one of `_LEAST_S`.
+_SHORT_BONUS, _LONG_S, _LONG_SHARE = 0.1, 8.0, 0.01
+_WITHIN = 0.1  # from the file's usual nearness, at most
 # Who speaks for less is not told from a slip. Nor are more voices told apart.
 _LEAST_S = 3.0
 MOST_VOICES, _MOST_IN_BLOCK = 20, 12
@@ -40,7 +39,7 @@ _BLOCK = 800  # windows that are compared with each other: about ten minutes of 
 class _VoiceGroup:
     """Windows that may be of one voice, by sums alone."""
 
-    total: NDArray[np.float64]  # of their rows
+    total: NDArray[np.float64]  # of their weighted rows
     count: int
     beside: float  # sum of cosines of windows that follow each other, which overlap
     pairs: int  # of these
@@ -61,7 +60,7 @@ class _VoiceGroup:
         if self.count < 4 or others <= 0:
             return usual
         mean = (float(self.total @ self.total) - self.count - 2 * self.beside) / others
-        return min(max(mean, usual - _LOOSE_WITHIN), usual + _TIGHT_WITHIN)
+        return min(max(mean, usual - _WITHIN), usual + _WITHIN)
 
 
 def nearness(heard: Listened) -> float:
@@ -77,18 +76,17 @@ def voices_in(heard: Listened, checkpoint: Callable[[], None] = lambda: None) ->
     """A unit row for each voice; none where nothing is heard."""
     if not len(heard):
         return heard.rows
+    heard = dataclasses.replace(heard, rows=weighted(heard.rows))
     usual = nearness(heard)
-    least = min(max(usual - _MARGIN, _FARTHEST), _NEAREST)
     groups: list[_VoiceGroup] = []
     for first in range(0, len(heard), _BLOCK):
         checkpoint()
-        block = _groups(heard, slice(first, first + _BLOCK), least)
+        block = _groups(heard, slice(first, first + _BLOCK), usual - _MARGIN)
         block.sort(key=lambda group: -group.seconds)
         groups += _lasting(block)[:_MOST_IN_BLOCK]
-    same = float(np.interp(heard.noise.mean(), _NOISE, _SAME))
-    groups = _merged(_lasting(groups), usual, same)
+    groups = _merged(_lasting(groups), usual)
     groups.sort(key=lambda group: -group.seconds)
-    return unit(np.stack([group.total for group in groups[:MOST_VOICES]]))
+    return unit(of_network(np.stack([group.total for group in groups[:MOST_VOICES]])))
 
 
 def unit(rows: NDArray[np.float64] | Rows) -> Rows:
@@ -123,19 +121,20 @@ def _lasting(groups: Sequence[_VoiceGroup]) -> list[_VoiceGroup]:
     return [group for group in groups if group.seconds >= min(_LEAST_S, longest)]
 
 
-def _merged(groups: Iterable[_VoiceGroup], usual: float, same: float) -> list[_VoiceGroup]:
+def _merged(groups: Iterable[_VoiceGroup], usual: float) -> list[_VoiceGroup]:
     """Groups until no two of them are of one voice; those that are surest of it join first."""
     left = list(groups)
+    long_s = max(_LONG_S, _LONG_SHARE * sum(group.seconds for group in left))
     while len(left) > 1:
         means = np.stack([group.total / group.count for group in left])
         within = np.sqrt([group.within(usual) for group in left])
         ratios = means @ means.T / np.outer(within, within)
         seconds = np.array([group.seconds for group in left])
         shorter = np.minimum(seconds[:, None], seconds)
-        ratios += np.interp(shorter, (_LEAST_S, _LONG_S), (_SHORT_BONUS, 0))
+        ratios += np.interp(shorter, (_LEAST_S, long_s), (_SHORT_BONUS, 0))
         np.fill_diagonal(ratios, -1)
         kept, gone = sorted(divmod(int(ratios.argmax()), len(left)))
-        if ratios[kept, gone] < same:
+        if ratios[kept, gone] < _SAME:
             break
         left[kept] += left.pop(gone)
     return left

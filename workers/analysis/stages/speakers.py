@@ -81,7 +81,7 @@ class SpeakerTelling:
             model=voice_model.KEY,
             speakers=found,
             turns=turns,
-            warnings=tuple(warnings_of(turns)),
+            warnings=tuple(warnings_of(turns, diarizer.noise)),
         )
 
     @traces.stage("publish")
