@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from shared.cache import speakers, transcripts
@@ -20,6 +21,7 @@ from tests.support.lite_models import lite_weights
 from tests.support.media.by_path import hash_media
 from tests.support.media.sounds import write_sounds
 from tests.support.stack import models_dir
+from tests.support.system.tiny_disk import tiny_disk
 
 VOICES = "resemblyzer"
 
@@ -74,6 +76,23 @@ def test_a_transcript_comes_with_who_speaks(desk: Desk) -> None:
     without = voice(desk, "without.wav", "bravo", "Alpha")
     analyze(desk, without, speakers=False)
     assert told(desk, without) is None, "the request says so"
+
+
+def test_who_speaks_is_the_same_whether_the_sound_is_kept_or_read_again(desk: Desk) -> None:
+    path = voice(desk, "voice.wav", *["Alpha", "bravo"] * 4)
+    with tiny_disk(desk.folder / "state", kib=64):
+        no_room = desk.worker_that_hears_tones(tells_speakers=True)
+        analyze(desk, path)
+        assert no_room.end() == 0
+    read_again = told(desk, path)
+    assert read_again is not None, desk.logs()
+    desk.worker_that_hears_tones(1, tells_speakers=True)
+    analyze(desk, path, force=True)
+    kept = told(desk, path)
+    assert kept is not None
+    assert kept.turns == read_again.turns
+    rows = [np.array(found.speakers[0].row) for found in (kept, read_again)]
+    assert rows[0] @ rows[1] > 0.9999
 
 
 def test_a_transcript_that_is_there_gets_its_speakers_and_then_stays(desk: Desk) -> None:

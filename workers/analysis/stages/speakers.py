@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from shared.cache import speakers
 from shared.cache.speakers import SpeakerTurns
@@ -20,6 +21,7 @@ from workers.analysis.speakers.doubts import warnings_of
 from workers.analysis.speakers.lasting_ids import with_lasting_ids
 from workers.context import Context
 from workers.media.budget import work_limit_s
+from workers.media.sound.kept_sound import KeptSound
 from workers.media.sound.sound_reader import open_sound
 from workers.models.load import load_voices
 from workers.models.protocols import SAMPLE_RATE, VoiceEmbedder
@@ -51,12 +53,16 @@ class SpeakerTelling:
 
     @traces.stage("tell speakers")
     def told(
-        self, file: AnalyzedFile, transcript: Transcript, report: Callable[[float], None]
+        self,
+        file: AnalyzedFile,
+        transcript: Transcript,
+        kept: KeptSound | None,
+        report: Callable[[float], None],
     ) -> SpeakerTurns | None:
         """Who speaks when; None where nobody does, or it is not wanted, or cannot be told here.
 
-        Reads the sound once more: the words have to be known before. `report` hears up to which
-        second it came. Raises as reading it does.
+        The words have to be known before, so the sound comes once more: what was `kept` of it,
+        else from the file. `report` hears up to which second it came. Raises as reading it does.
         """
         if not self.are_wanted or not transcript.segments:
             return None
@@ -67,11 +73,15 @@ class SpeakerTelling:
             return None
         context = self._context
         diarizer = Diarizer(transcript.segments, voices, context.checkpoint)
-        with (
-            open_sound(file.opened) as reader,
-            context.limited(work_limit_s(file.opened.status, reader.duration_seconds)),
-        ):
-            for block in reader.blocks(transcript.audio_streams, context.checkpoint):
+        with ExitStack() as held:
+            limit_s = work_limit_s(file.opened.status, transcript.duration_seconds)
+            held.enter_context(context.limited(limit_s))
+            if kept is not None and kept.is_whole:
+                sound = kept.blocks(context.checkpoint)
+            else:
+                reader = held.enter_context(open_sound(file.opened))
+                sound = reader.blocks(transcript.audio_streams, context.checkpoint)
+            for block in sound:
                 context.come_to(file.index, "the voices", block.start / SAMPLE_RATE)
                 report(block.start / SAMPLE_RATE)
                 diarizer.hear(block.stream, block.pcm)

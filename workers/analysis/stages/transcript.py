@@ -47,6 +47,7 @@ from workers.analysis.stages.speakers import SpeakerTelling
 from workers.context import Context
 from workers.media.budget import work_limit_s
 from workers.media.probing.probe import probe
+from workers.media.sound.kept_sound import KeptSound
 from workers.media.sound.sound_reader import SoundBlock, SoundReader, open_sound
 from workers.models.load import load_detector, load_voices
 from workers.models.protocols import SAMPLE_RATE, Transcriber, VoiceDetector, VoiceEmbedder
@@ -126,22 +127,24 @@ class TranscriptStage:
             self._complete(file, known)
             return
         self._context.come_to(file.index, "the sound", 0)
-        with (
-            open_sound(file.opened) as reader,
-            self._context.speech_model(self._spec.speech_model) as model,
-            self._second_model() as second,
-            self._context.limited(work_limit_s(file.opened.status, reader.duration_seconds)),
-        ):
-            how = partial(
-                transcribe,
-                transcriber=model,
-                new_detector=self._new_detector,
-                language=file.entry.language,
-                vocabulary=self._words_for(file),
-                second=second,
-            )
-            heard = self._hear(file, reader, how)
-        self._show(file, self._transcript_of(heard), tuple(reader.warnings))
+        with KeptSound(self._context.settings.state_dir) as kept:
+            with (
+                open_sound(file.opened) as reader,
+                self._context.speech_model(self._spec.speech_model) as model,
+                self._second_model() as second,
+                self._context.limited(work_limit_s(file.opened.status, reader.duration_seconds)),
+            ):
+                how = partial(
+                    transcribe,
+                    transcriber=model,
+                    new_detector=self._new_detector,
+                    language=file.entry.language,
+                    vocabulary=self._words_for(file),
+                    second=second,
+                )
+                heard = self._hear(file, reader, kept, how)
+            warnings = tuple(reader.warnings)
+            self._show(file, self._transcript_of(heard), warnings, sound=kept)
 
     def _complete(self, file: AnalyzedFile, known: Manifest) -> None:
         """A transcript is there: only what an earlier version did not make of it is made."""
@@ -163,6 +166,7 @@ class TranscriptStage:
         transcript: Transcript,
         warnings: tuple[str, ...],
         known: Manifest | None = None,
+        sound: KeptSound | None = None,
     ) -> None:
         """Publish a transcript and its rows, then who speaks; of a `known` one what is missing.
 
@@ -176,7 +180,7 @@ class TranscriptStage:
                 is_kept = True
         if known is None or self._speakers.are_missing(file, known):
             report = partial(self._say_telling, file, transcript, 0 if known else 1 - _TELLING)
-            found = self._speakers.told(file, transcript, report)
+            found = self._speakers.told(file, transcript, sound, report)
             if found is not None:
                 self._make(file, partial(self._speakers.publish, file, found, made_at))
                 is_kept = True
@@ -263,14 +267,17 @@ class TranscriptStage:
         return self._context.cache(spec.cache_dir, spec.cache_id, spec.roots)
 
     @traces.stage("transcribe")
-    def _hear(self, file: AnalyzedFile, reader: SoundReader, how: Callable[..., Heard]) -> Heard:
+    def _hear(
+        self, file: AnalyzedFile, reader: SoundReader, kept: KeptSound, how: Callable[..., Heard]
+    ) -> Heard:
         context = self._context
         get_current_span().set_attribute("rushes.path", file.entry.path)
         came = done = 0.0  # seconds that were read, and of which the words are known
 
         def blocks() -> Iterator[SoundBlock]:
             nonlocal came
-            for block in reader.blocks(self._streams, context.checkpoint):
+            sound = reader.blocks(self._streams, context.checkpoint)
+            for block in kept.passing(sound) if self._speakers.are_wanted else sound:
                 context.come_to(file.index, "the sound", came)
                 came = (block.start + len(block.pcm)) / SAMPLE_RATE
                 yield block

@@ -1,0 +1,89 @@
+"""Sound that is heard twice and decoded once: what was heard waits in a file without a name."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import numpy as np
+
+from workers.media.sound.sound_reader import SoundBlock
+
+log = logging.getLogger(__name__)
+
+_MOST_BYTES = 2**30  # of one stream more than nine hours
+_SCALE = 32767  # 16 bits a sample: as much as most recordings have
+
+
+class KeptSound:
+    """Keeps the blocks that pass, 115 MB an hour and stream, in a folder of this machine.
+
+    `is_whole` says whether all of them can be heard again: not before the last one has come, and
+    never where there is no room for them. The file goes with the process, whatever ends it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.is_whole = False
+        self._blocks: list[tuple[int | None, int, int]] = []  # stream, first sample, samples
+        self._folder = folder
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> KeptSound:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)
+        except OSError as error:
+            self._give_up(error)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._drop()
+
+    def passing(self, blocks: Iterable[SoundBlock]) -> Iterator[SoundBlock]:
+        """The blocks as they come."""
+        for block in blocks:
+            self._keep(block)
+            yield block
+        self.is_whole = self._file is not None
+
+    def blocks(self, checkpoint: Callable[[], None]) -> Iterator[SoundBlock]:
+        """All of them once more, rounded to 16 bits; only where `is_whole`."""
+        assert self._file is not None
+        self._file.seek(0)
+        for stream, start, count in self._blocks:
+            checkpoint()
+            pcm = np.frombuffer(self._file.read(2 * count), np.int16)
+            yield SoundBlock(stream, start, pcm.astype(np.float32) / np.float32(_SCALE))
+
+    def _keep(self, block: SoundBlock) -> None:
+        if self._file is None:
+            return
+        samples = np.rint(block.pcm * _SCALE).astype(np.int16).tobytes()
+        try:
+            is_kept = self._file.tell() < _MOST_BYTES and self._file.write(samples) == len(samples)
+        except OSError as error:
+            self._give_up(error)
+            return
+        if is_kept:
+            self._blocks.append((block.stream, block.start, len(block.pcm)))
+        else:
+            self._drop()
+
+    def _give_up(self, error: OSError) -> None:
+        log.info("Sound is decoded twice: %s has no room for it (%s).", self._folder, error)
+        self._drop()
+
+    def _drop(self) -> None:
+        self.is_whole = False
+        if self._file is not None:
+            self._file.close()
+            self._file = None
