@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 from pathlib import Path
 
 _FOLDER, _FILE = 0o700, 0o600
+_LEAST_FREE, _FREE_SHARE = 1 << 30, 20  # bytes, and a part: of the disk, for what matters more
 
 
 def private(path: str, flags: int) -> int:
@@ -26,6 +28,12 @@ def make_private(folder: Path) -> None:
     if folder.stat().st_mode & 0o077:
         with contextlib.suppress(PermissionError):  # of another user, or a share without modes
             folder.chmod(_FOLDER)
+
+
+def spare_bytes(folder: Path) -> int:
+    """What of its disk files may take that others can be made of; below 0 where it is too full."""
+    disk = shutil.disk_usage(folder)
+    return disk.free - max(_LEAST_FREE, disk.total // _FREE_SHARE)
 
 
 def publish(path: Path, content: bytes) -> None:

@@ -279,6 +279,8 @@ def _print(server: Remote, item: Item) -> None:
         return
     language = f" ({item['language']})" if item["language"] else ""
     server.out.line(f"{item['media_path']}{language}")
+    for warning in item.get("speaker_warnings") or ():
+        server.out.hint(f"{item['media_path']}: {warning}")
     for number, (start, text, _) in enumerate(item["segments"]):
         server.out.line(f"{timestamp(start)}  {_said_by(item, number)}{text}")
     if not item["segments"]:

@@ -7,7 +7,6 @@ import errno
 import hashlib
 import logging
 import os
-import shutil
 import threading
 import time
 from pathlib import Path
@@ -18,7 +17,6 @@ log = logging.getLogger(__name__)
 
 _SUFFIX = ".mp4"
 _KEPT_SHARE = 0.9  # of the limit: what is left after a cleaning, so that not each one cleans
-_LEAST_FREE, _FREE_SHARE = 1 << 30, 20  # bytes, and a part: of the disk, for what matters more
 _LEFT_OVER_S = 3600.0  # a temporary file that is older belongs to nobody
 
 
@@ -72,9 +70,9 @@ class KeptSegments:
         """Whether so many bytes may be kept, which then count; removes others for them."""
         with self._lock:
             is_full = self._held is None or self._held + size > self._limit
-            if is_full or _spare(self._folder) < size:
+            if is_full or private_files.spare_bytes(self._folder) < size:
                 self._held = self._cleaned(self._limit, size)
-                if _spare(self._folder) < size:
+                if private_files.spare_bytes(self._folder) < size:
                     return False
             self._held = (self._held or 0) + size
             return True
@@ -97,7 +95,7 @@ class KeptSegments:
                     elif time.time() - status.st_mtime > _LEFT_OVER_S:
                         os.unlink(entry.path)
         held = sum(size for _, size, _ in found)
-        most = max(0, min(limit, held + _spare(self._folder)) - size)
+        most = max(0, min(limit, held + private_files.spare_bytes(self._folder)) - size)
         goal = most * _KEPT_SHARE if held > most else most
         for _, size, path in sorted(found):
             if held <= goal:
@@ -106,9 +104,3 @@ class KeptSegments:
                 os.unlink(path)
             held -= size
         return held
-
-
-def _spare(folder: Path) -> int:
-    """Bytes that may be written to its disk; below 0 where it is too full."""
-    disk = shutil.disk_usage(folder)
-    return disk.free - max(_LEAST_FREE, disk.total // _FREE_SHARE)

@@ -57,6 +57,11 @@ export async function ask<T>(answer: Promise<Answer<T>>): Promise<T> {
   }
 }
 
+/** What the server says of an answer besides: what it leaves out, and why. */
+export function warningsOf(response: Response): string[] {
+  return JSON.parse(response.headers.get("x-rushes-warnings") ?? "[]") as string[];
+}
+
 function refusalOf(body: unknown, status: number): Refusal {
   const { error, message } = (body ?? {}) as { error?: string; message?: string };
   return new Refusal(status, error ?? words.errors.strange, message ?? words.errors.status(status));

@@ -84,10 +84,12 @@ def test_who_speaks_is_the_same_whether_the_sound_is_kept_or_read_again(desk: De
         no_room = desk.worker_that_hears_tones(tells_speakers=True)
         analyze(desk, path)
         assert no_room.end() == 0
+        assert "Sound is decoded twice" in no_room.text()
     read_again = told(desk, path)
     assert read_again is not None, desk.logs()
-    desk.worker_that_hears_tones(1, tells_speakers=True)
+    room = desk.worker_that_hears_tones(1, tells_speakers=True)
     analyze(desk, path, force=True)
+    assert "Sound is decoded twice" not in room.text()
     kept = told(desk, path)
     assert kept is not None
     assert kept.turns == read_again.turns

@@ -66,7 +66,11 @@ if __name__ == "__main__":
     for seed, (name, pcm) in enumerate(recorded_voices(asked.folder).items()):
         clean = monologue(name, pcm, seed)
         talks = [clean, *(clean.over(*over) for over in _OVER)]
-        voices.append(np.concatenate([heard_in(talk) for talk in talks]))
+        rows = np.concatenate([heard_in(talk) for talk in talks])
+        if len(rows):
+            voices.append(rows)
+        else:
+            print(f"{name} is left out: too little is said.")
     middle, found = directions(voices)
     np.savez_compressed(
         asked.file, middle=middle.astype(np.float32), directions=found.astype(np.float16)

@@ -50,7 +50,7 @@ class Diarizer:
 
     @property
     def noise(self) -> float:
-        """What part of the power never pauses, in the mean; 0 to 1, once all sound has come."""
+        """What part of the power is noise by `pieces.py`, in the mean of all windows; 0 to 1."""
         return float(self.heard.noise.mean()) if len(self.heard) else 0.0
 
     def hear(self, stream: int | None, pcm: Pcm) -> None:

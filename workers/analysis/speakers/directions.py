@@ -2,8 +2,9 @@
 
 The network's rows also move with what is said and with noise and music around it. Linear
 discriminant analysis of 251 readers, clean and over noise and music, found the 100 directions in
-which readers differ most for what one reader varies (`tests/quality/transcripts/fit_directions.py`
-makes the file anew). Fisher: The use of multiple measurements in taxonomic problems, 1936.
+which readers differ most, measured by how much one reader varies. The file is made anew by
+`tests/quality/transcripts/fit_directions.py`.
+Fisher: The use of multiple measurements in taxonomic problems, 1936.
 """
 
 from __future__ import annotations

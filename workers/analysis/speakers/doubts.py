@@ -9,8 +9,8 @@ from workers.analysis.speakers.voices import MOST_VOICES
 
 _LITTLE_S = 2.0  # of speech in all: too little to tell one voice from two
 _MUCH = 0.4  # of the speech may be somebody else's
-# Part of the power that never pauses: 0.40 to 0.47 of ten voices at once, at most 0.33 of voices
-# 3 dB over noise, 0.04 over music.
+# Part of the power that hardly pauses, weighted as in `pieces.py`: 0.40 to 0.47 of ten voices at
+# once, at most 0.33 of voices 3 dB over noise, 0.04 over music.
 _MOST_NOISE = 0.37
 
 
@@ -25,7 +25,7 @@ def warnings_of(turns: Sequence[SpeakerTurn], noise: float) -> Iterator[str]:
     elif noise > _MOST_NOISE:
         yield (
             "The sound hardly ever pauses: many speak at once, or noise is as loud as what is "
-            "said. Others than are told here may speak."
+            "said. More people may speak than are told apart here."
         )
     elif doubtful > _MUCH * spoken:
         yield (

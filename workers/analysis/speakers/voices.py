@@ -25,10 +25,10 @@ _MARGIN = 0.14  # windows join in groups while they lie by no more than this far
 # Groups are of one voice from this ratio of the nearness between them to that within them.
 _SAME = 0.77
 # What a few seconds give is a matter of what was said in them: groups that last for less than
-# `_LONG_S`, and in hours of speech less than `_LONG_SHARE` of it, for there are more odd moments,
-# are of one voice from less, by up to `_SHORT_BONUS` for one of `_LEAST_S`.
+# `_LONG_S` are of one voice from less, by up to `_SHORT_BONUS` for one of `_LEAST_S`. Of more than
+# a quarter of an hour so are groups of less than `_LONG_SHARE` of it: there are more odd moments.
 _SHORT_BONUS, _LONG_S, _LONG_SHARE = 0.1, 8.0, 0.01
-_WITHIN = 0.1  # from the file's usual nearness, at most
+_WITHIN, _LEAST_WITHIN = 0.1, 0.05  # from the file's usual nearness, at most; and of all
 # Who speaks for less is not told from a slip. Nor are more voices told apart.
 _LEAST_S = 3.0
 MOST_VOICES, _MOST_IN_BLOCK = 20, 12
@@ -57,10 +57,10 @@ class _VoiceGroup:
     def within(self, usual: float) -> float:
         """Mean cosine of its windows with others of it that they do not overlap."""
         others = self.count**2 - self.count - 2 * self.pairs
-        if self.count < 4 or others <= 0:
-            return usual
-        mean = (float(self.total @ self.total) - self.count - 2 * self.beside) / others
-        return min(max(mean, usual - _WITHIN), usual + _WITHIN)
+        mean = usual
+        if self.count >= 4 and others > 0:
+            mean = (float(self.total @ self.total) - self.count - 2 * self.beside) / others
+        return max(min(max(mean, usual - _WITHIN), usual + _WITHIN), _LEAST_WITHIN)
 
 
 def nearness(heard: Listened) -> float:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable
 
 from shared.cache import speakers
 from shared.cache.speakers import SpeakerTurns
@@ -22,7 +21,7 @@ from workers.analysis.speakers.lasting_ids import with_lasting_ids
 from workers.context import Context
 from workers.media.budget import work_limit_s
 from workers.media.sound.kept_sound import KeptSound
-from workers.media.sound.sound_reader import open_sound
+from workers.media.sound.sound_reader import SoundBlock, open_sound
 from workers.models.load import load_voices
 from workers.models.protocols import SAMPLE_RATE, VoiceEmbedder
 
@@ -71,28 +70,44 @@ class SpeakerTelling:
         except ModelError as error:  # the words are worth more than who says them
             log.warning("The speakers of this transcript are not told apart: %s", error.message)
             return None
-        context = self._context
-        diarizer = Diarizer(transcript.segments, voices, context.checkpoint)
-        with ExitStack() as held:
-            limit_s = work_limit_s(file.opened.status, transcript.duration_seconds)
-            held.enter_context(context.limited(limit_s))
-            if kept is not None and kept.is_whole:
-                sound = kept.blocks(context.checkpoint)
-            else:
-                reader = held.enter_context(open_sound(file.opened))
-                sound = reader.blocks(transcript.audio_streams, context.checkpoint)
-            for block in sound:
-                context.come_to(file.index, "the voices", block.start / SAMPLE_RATE)
-                report(block.start / SAMPLE_RATE)
-                diarizer.hear(block.stream, block.pcm)
+        limit_s = work_limit_s(file.opened.status, transcript.duration_seconds)
+        with self._context.limited(limit_s):
+            diarizer = self._heard(file, transcript, kept, voices, report)
             found, turns = diarizer.finish()
-        context.counts["speakers"] += len(found)
+        self._context.counts["speakers"] += len(found)
         return SpeakerTurns(
             model=voice_model.KEY,
             speakers=found,
             turns=turns,
             warnings=tuple(warnings_of(turns, diarizer.noise)),
         )
+
+    def _heard(
+        self,
+        file: AnalyzedFile,
+        transcript: Transcript,
+        kept: KeptSound | None,
+        voices: VoiceEmbedder,
+        report: Callable[[float], None],
+    ) -> Diarizer:
+        """One that has heard all of the sound: what was kept of it, else what is in the file."""
+        context = self._context
+
+        def hear(sound: Iterable[SoundBlock]) -> Diarizer:
+            diarizer = Diarizer(transcript.segments, voices, context.checkpoint)
+            for block in sound:
+                context.come_to(file.index, "the voices", block.start / SAMPLE_RATE)
+                report(block.start / SAMPLE_RATE)
+                diarizer.hear(block.stream, block.pcm)
+            return diarizer
+
+        if kept is not None and kept.is_whole:
+            try:
+                return hear(kept.blocks(context.checkpoint))
+            except OSError as error:
+                log.warning("Sound is decoded twice, as what was kept cannot be read: %s", error)
+        with open_sound(file.opened) as reader:
+            return hear(reader.blocks(transcript.audio_streams, context.checkpoint))
 
     @traces.stage("publish")
     def publish(self, file: AnalyzedFile, found: SpeakerTurns, transcript_made_at: float) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import TypeVar, cast
 
@@ -127,7 +127,7 @@ class TranscriptStage:
             self._complete(file, known)
             return
         self._context.come_to(file.index, "the sound", 0)
-        with KeptSound(self._context.settings.state_dir) as kept:
+        with self._kept() as kept:
             with (
                 open_sound(file.opened) as reader,
                 self._context.speech_model(self._spec.speech_model) as model,
@@ -142,9 +142,15 @@ class TranscriptStage:
                     vocabulary=self._words_for(file),
                     second=second,
                 )
-                heard = self._hear(file, reader, kept, how)
+                sound = reader.blocks(self._streams, self._context.checkpoint)
+                heard = self._hear(file, reader, kept.passing(sound) if kept else sound, how)
             warnings = tuple(reader.warnings)
             self._show(file, self._transcript_of(heard), warnings, sound=kept)
+
+    def _kept(self) -> AbstractContextManager[KeptSound | None]:
+        """A place for the sound, where who speaks is to be told by it."""
+        is_wanted = self._speakers.are_wanted
+        return KeptSound(self._context.settings.state_dir) if is_wanted else nullcontext()
 
     def _complete(self, file: AnalyzedFile, known: Manifest) -> None:
         """A transcript is there: only what an earlier version did not make of it is made."""
@@ -268,7 +274,11 @@ class TranscriptStage:
 
     @traces.stage("transcribe")
     def _hear(
-        self, file: AnalyzedFile, reader: SoundReader, kept: KeptSound, how: Callable[..., Heard]
+        self,
+        file: AnalyzedFile,
+        reader: SoundReader,
+        sound: Iterable[SoundBlock],
+        how: Callable[..., Heard],
     ) -> Heard:
         context = self._context
         get_current_span().set_attribute("rushes.path", file.entry.path)
@@ -276,8 +286,7 @@ class TranscriptStage:
 
         def blocks() -> Iterator[SoundBlock]:
             nonlocal came
-            sound = reader.blocks(self._streams, context.checkpoint)
-            for block in kept.passing(sound) if self._speakers.are_wanted else sound:
+            for block in sound:
                 context.come_to(file.index, "the sound", came)
                 came = (block.start + len(block.pcm)) / SAMPLE_RATE
                 yield block
@@ -301,12 +310,8 @@ class TranscriptStage:
         kind = WorkKind.of("footage", {ProgressType.AUDIO: self._spec.speech_model})
         took_s = context.cores.shared_s() - began
         context.progress.measured(kind, heard.duration_seconds, took_s)
-        context.counts.update(
-            {
-                "sound_seconds": round(heard.duration_seconds),
-                "speech_seconds": round(heard.speech_seconds),
-            }
-        )
+        context.counts["sound_seconds"] += round(heard.duration_seconds)
+        context.counts["speech_seconds"] += round(heard.speech_seconds)
         return heard
 
     def _transcript_of(self, heard: Heard) -> Transcript:

@@ -1,7 +1,7 @@
 /** Faces and voices that may be one person, as they are seen and heard together. Somebody decides, never the page. */
 import { signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { api, ask, type Schemas } from "../../api/client";
+import { api, ask, warningsOf, type Schemas } from "../../api/client";
 import { useLoad } from "../../parts/load";
 import { Failure } from "../../parts/notice";
 import { says } from "../../words/people";
@@ -28,11 +28,12 @@ function Found({ cast, voices }: { cast: Cast; voices: number }) {
   const title = useRef<HTMLHeadingElement>(null);
   const isAll = useSignal(false);
   // While it is asked anew, what was there stays, but for whom it has become untrue.
-  const before = useRef<Proposal[]>([]);
+  const before = useRef<Asked>({ proposals: [], warnings: [] });
   const load = (signal: AbortSignal) => proposalsOf(collection, signal);
   const found = useLoad(`${lastEdit}\n${voices}\n${cast.faces}`, load);
   before.current = found.data ?? before.current;
-  const open = before.current.filter((one) => {
+  const { proposals, warnings } = before.current;
+  const open = proposals.filter((one) => {
     const isThere = byId.value.has(one.face_cluster_id) && byId.value.has(one.voice_cluster_id);
     return isThere && !later.value.has(keyOf(collection, one));
   });
@@ -52,13 +53,18 @@ function Found({ cast, voices }: { cast: Cast; voices: number }) {
   }
 
   if (found.error != null) return <Failure error={found.error} again={found.again} />;
-  if (open.length === 0) return null;
+  if (open.length === 0 && warnings.length === 0) return null;
   return (
     <section class="proposed" aria-labelledby="proposed-title">
       <h2 id="proposed-title" ref={title} tabIndex={-1}>
         {says.proposals.title}
       </h2>
-      <p class="hint">{says.proposals.hint}</p>
+      {open.length > 0 && <p class="hint">{says.proposals.hint}</p>}
+      {warnings.map((one) => (
+        <p key={one} class="hint">
+          {one}
+        </p>
+      ))}
       <ul>
         {shown.map((one) => (
           <Item key={keyOf(collection, one)} cast={cast} proposal={one} onAnswer={answered} />
@@ -132,7 +138,14 @@ function Item({ cast, proposal, onAnswer }: ItemProps) {
 const keyOf = (collection: string, { face_cluster_id: face, voice_cluster_id: voice }: Proposal): string =>
   [dir.peek(), collection, face, voice].join("\n");
 
-async function proposalsOf(collection: string, signal: AbortSignal): Promise<Proposal[]> {
+interface Asked {
+  proposals: Proposal[];
+  warnings: string[]; // why some are missing
+}
+
+async function proposalsOf(collection: string, signal: AbortSignal): Promise<Asked> {
   const query = { cache_dir: dir.peek(), cluster_job_name: collection };
-  return (await ask(api.GET("/faces/proposals", { params: { query }, signal }))).proposals;
+  const answer = api.GET("/faces/proposals", { params: { query }, signal });
+  const { proposals } = await ask(answer);
+  return { proposals, warnings: warningsOf((await answer).response) };
 }

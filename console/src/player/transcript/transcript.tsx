@@ -53,11 +53,7 @@ function Content({ viewing }: { viewing: Viewing }) {
           ))}
         </select>
       )}
-      {data?.caption_warnings?.map((one) => (
-        <p key={one} class="hint">
-          {one}
-        </p>
-      ))}
+      <Hints lines={data?.caption_warnings} />
       {track ? <SegmentList key={shown} viewing={viewing} spoken={track} /> : <Heard viewing={viewing} spoken={data} />}
     </>
   );
@@ -73,6 +69,7 @@ function Heard({ viewing, spoken }: { viewing: Viewing; spoken: Transcription | 
   if (spoken.segments.length === 0) return <p class="hint">{says.nothingSaid}</p>;
   return (
     <>
+      <Hints lines={spoken.speaker_warnings} />
       <Everybody speakers={[...speakers.values()]} onAsk={ask} />
       <SegmentList viewing={viewing} spoken={spoken} speakers={speakers} onAsk={ask} />
       {speaker && (
@@ -88,6 +85,14 @@ function Heard({ viewing, spoken }: { viewing: Viewing; spoken: Transcription | 
       {isTold.value && <MessageBar />}
     </>
   );
+}
+
+function Hints({ lines }: { lines?: string[] | null }) {
+  return lines?.map((one) => (
+    <p key={one} class="hint">
+      {one}
+    </p>
+  ));
 }
 
 /** Names are asked for again when somebody has changed the people. */

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from api.media.playback import kept_segments
 from api.media.playback.kept_segments import KeptSegments
 from shared import private_files
 
@@ -67,7 +66,7 @@ def test_a_disk_that_is_nearly_full_is_left_to_what_matters_more(
         held = sum(path.stat().st_size for path in folder.iterdir())
         return SimpleNamespace(total=10 << 30, free=free - held)
 
-    monkeypatch.setattr(kept_segments.shutil, "disk_usage", disk)
+    monkeypatch.setattr(private_files.shutil, "disk_usage", disk)
     kept = KeptSegments(tmp_path, 8)
     for number in range(3):
         kept.keep(f"{number}", PIECE)

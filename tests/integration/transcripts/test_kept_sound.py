@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -47,16 +49,40 @@ def test_all_of_it_comes_again_rounded_to_16_bits(tmp_path: Path) -> None:
         np.testing.assert_allclose(first.pcm, second.pcm, atol=0.51 / 32767)
 
 
-@pytest.mark.parametrize("kib", [0, 64, 512])
-def test_where_there_is_no_room_it_passes_all_the_same(tmp_path: Path, kib: int) -> None:
-    with tiny_disk(tmp_path / "disk", kib=max(kib, 64)) as disk:
-        folder = disk if kib else disk / "file" / "below"
-        if not kib:
-            (disk / "file").touch()
-        sound = blocks()
-        with KeptSound(folder) as kept:
-            assert [*kept.passing(sound)] == sound
-            assert not kept.is_whole
+def passes_unkept(kept: KeptSound) -> bool:
+    sound = blocks()
+    with kept:
+        assert [*kept.passing(sound)] == sound
+        return not kept.is_whole
+
+
+def test_on_a_disk_that_is_nearly_full_it_passes_all_the_same(tmp_path: Path) -> None:
+    with tiny_disk(tmp_path / "disk") as disk:
+        assert passes_unkept(KeptSound(disk))
+
+
+def test_in_a_folder_that_cannot_be_made_it_passes_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert passes_unkept(KeptSound(tmp_path / "file" / "below"))
+
+
+def test_what_is_too_long_passes_all_the_same(tmp_path: Path) -> None:
+    assert passes_unkept(KeptSound(tmp_path, most_bytes=4 * 12 * RATE - 1))
+
+
+def test_what_was_cut_off_is_an_error_and_no_shorter_sound(tmp_path: Path) -> None:
+    with KeptSound(tmp_path) as kept:
+        assert [*kept.passing(blocks())]
+        [number] = (n for n in os.listdir("/proc/self/fd") if str(tmp_path) in link_of(n))
+        os.truncate(f"/proc/self/fd/{number}", 100_000)
+        with pytest.raises(OSError, match="shorter"):
+            [*kept.blocks(lambda: None)]
+
+
+def link_of(descriptor: str) -> str:
+    with suppress(OSError):  # that of the listing is gone
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    return ""
 
 
 def test_sound_that_was_not_heard_to_its_end_is_not_whole(tmp_path: Path) -> None:
