@@ -12,7 +12,7 @@ from tests.e2e.console.conftest import Library
 from tests.support.console.casting import UNNAMED, Casting
 from tests.support.console.editor import Editor
 from tests.support.console.looks import findings
-from tests.support.console.talk import SUBTITLE, TALK, talk_of_two
+from tests.support.console.talk import SUBTITLE, TALK, WARNING, talk_of_two
 
 
 @pytest.fixture
@@ -43,6 +43,7 @@ def test_a_speaker_is_named_by_keys_and_found_by_search(
     editor.open_file(cache_dir, library.shoot.kitchen)
     said = editor.player.get_by_role("listitem").filter(has_text="Was he alone?")
     expect(said).to_contain_text("S2 ?, doubtful")
+    expect(editor.player.get_by_text(WARNING)).to_be_visible()
     assert findings(page, crosswise=True) == []
     speaker(editor, "S1").focus()
     page.keyboard.press("Enter")

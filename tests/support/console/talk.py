@@ -16,6 +16,7 @@ from tests.support.search.talking import say
 from tests.support.search.transcribed import captioned, publish_captions
 
 TALK = "Talk"  # the collection
+WARNING = "The sound hardly ever pauses: many speak at once."
 SUBTITLE = "Haben Sie den Leuchtturm gesehen?"
 _FACES = (11, 12)  # ids of clusters
 _VOICES = (501, 502)
@@ -38,7 +39,7 @@ def talk_of_two(folder: Path, film: Path) -> Path:
     cache.remember_path(hash_str, str(film), found.st_size, found.st_mtime_ns)
     starts = [n * _TURN_S for n in range(len(_LINES))]
     said = [(n % 2, start, _LINES[n], start + _TURN_S) for n, start in enumerate(starts)]
-    manifest = say(cache, hash_str, *said, ids=(1, 2), doubtful=(_DOUBTFUL,))
+    manifest = say(cache, hash_str, *said, ids=(1, 2), doubtful=(_DOUBTFUL,), warnings=(WARNING,))
     publish_captions(cache, hash_str, captioned((0, SUBTITLE, 6), language="deu"))
     seen = [
         Seen(start + second, 2 + 4 * (n % 2), _FACES[n % 2])

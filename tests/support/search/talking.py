@@ -21,10 +21,12 @@ def say(
     *said: Said,
     ids: Sequence[int] = (),
     doubtful: Sequence[int] = (),
+    warnings: tuple[str, ...] = (),
 ) -> Manifest:
     """Transcribe a file and tell its speakers apart; the manifest of who speaks.
 
-    `ids`: of the voices of S1, S2 and so on; `doubtful`: numbers of what may be said by others.
+    `ids`: of the voices of S1, S2 and so on; `doubtful`: numbers of what may be said by others;
+    `warnings`: of the whole file.
     """
     segments: tuple[Segment, ...] = tuple(spoken(start, text, end) for _, start, text, end in said)
     publish(cache, hash_str, segments)
@@ -43,6 +45,7 @@ def say(
                 SpeakerTurn(start, end, who, n in doubtful)
                 for n, (who, start, _, end) in enumerate(said)
             ),
+            warnings=warnings,
         ),
     )
 
