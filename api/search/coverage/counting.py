@@ -34,6 +34,7 @@ _NOTHING_IN_IT = {
     ModelKind.VISUAL: "It is sound: there are no pictures to search.",
     ModelKind.SPEECH: "It is a still: nobody speaks in it.",
 }
+_SILENT = "It has no sound: nobody speaks in it."
 _NOT_ANALYZED = "It was not analyzed for this, and does not wait for it."
 _NOT_THERE = "It is not there, or cannot be read."
 _GONE = "No place opens where its content was seen."
@@ -72,13 +73,14 @@ def coverage_of(
     left_out = marks.all(scope.cache_dir) if asked is None else marks.of(scope.cache_dir, asked)
     # What was published since the request began counts: it is in line no more.
     view = scope.services.caches.follow(scope.cache())
-    known = _Known(view, kind, in_line, left_out)
-    files = _all(known) if scope.asked is None else _asked(scope, view)
-    tally = _Tally(scope, scope.services.index.facts.snapshot(view).files)
+    facts = scope.services.index.facts.snapshot(view).files
+    known = _Known(view, kind, in_line, left_out, facts)
+    captioned = _captioned(scope, view) if searches_captions else None
+    files = _all(known, captioned or set()) if scope.asked is None else _asked(scope, view)
+    tally = _Tally(scope, facts)
     if asks_who_speaks or kind is ModelKind.SPEECH:
         told = tally.counted(files, _told(view, active_key(scope.services, ModelKind.SPEECH)))
         tally.told = told if asks_who_speaks or told.files else None
-    captioned = _captioned(scope, view) if searches_captions else None
     if captioned is not None:
         tally.captions = tally.counted(files, captioned)
     for file in files:
@@ -109,8 +111,10 @@ class _Known:
         kind: ModelKind,
         in_line: Mapping[str, InLine],
         left_out: Mapping[str, LeftOutMark],
+        facts: Mapping[str, FileFacts],
     ) -> None:
         self.view, self.kind, self.left_out = view, kind, left_out
+        self._facts = facts
         self.models: dict[str, list[str]] = {}  # hash -> models
         for hash_str, model in _analyzed(view, kind):
             self.models.setdefault(hash_str, []).append(model)
@@ -126,6 +130,14 @@ class _Known:
 
     def models_of(self, file: _File) -> Sequence[str]:
         return self.models.get(file.hash_str or "", ())
+
+    def has_nothing(self, path: str, hash_str: str | None) -> str:
+        """Why there can be nothing to search in it, "" where there can."""
+        if media_type_of(path) is _WITHOUT[self.kind]:
+            return _NOTHING_IN_IT[self.kind]
+        facts = self._facts.get(hash_str or "")
+        is_silent = facts is not None and facts.sound is False
+        return _SILENT if is_silent and self.kind is ModelKind.SPEECH else ""
 
     def standing_of(self, file: _File) -> InLine | None:
         keys = (file.hash_str or "", file.path, *other_forms(file.path))
@@ -154,14 +166,17 @@ def _captioned(scope: Scope, view: CacheView) -> Set[str]:
     return view.captions.files().keys() - unread.keys()
 
 
-def _all(known: _Known) -> list[_File]:
-    """All contents that were seen, then what is in line and was never seen."""
+def _all(known: _Known, captioned: Set[str]) -> list[_File]:
+    """All contents that were seen, then what is in line and was never seen.
+
+    Of what has nothing to search only that whose captions are.
+    """
     paths = dict.fromkeys(known.models, "") | known.view.newest_paths()
     return [
         *(
             _File(path, hash_str)
             for hash_str, path in paths.items()
-            if media_type_of(path) is not _WITHOUT[known.kind]
+            if hash_str in captioned or not known.has_nothing(path, hash_str)
         ),
         *(_File(path, None) for path in known.unseen),
     ]
@@ -192,8 +207,8 @@ def _state(known: _Known, file: _File, models: Sequence[str]) -> tuple[CoverageS
         return standing.state, standing.reason
     if models:
         return "other_model", f"It was analyzed with {' and '.join(sorted(models))} only."
-    if media_type_of(file.path) is _WITHOUT[known.kind]:
-        return "unknown", _NOTHING_IN_IT[known.kind]
+    if nothing := known.has_nothing(file.path, file.hash_str):
+        return "unknown", nothing
     return "unknown", _NOT_ANALYZED if file.hash_str else _NOT_THERE
 
 

@@ -23,7 +23,8 @@ from tests.support.search.transcript_data import segments
 from tests.support.stack import Client, Stack
 from tests.support.watch.desk import WatchDesk, watch_desk
 
-HOUR = Probe(media_type=MediaType.VIDEO, duration_seconds=3600.0)
+HOUR = Probe(media_type=MediaType.VIDEO, duration_seconds=3600.0, has_audio=True)
+MUTE = Probe(media_type=MediaType.VIDEO, duration_seconds=3600.0)
 PARTS = ("searched", "waiting", "failed", "other_models", "unknown")
 
 
@@ -49,10 +50,10 @@ class Shoot:
         path.write_bytes(f"{self.root}{name}".encode())
         return path
 
-    def analyzed(self, name: str, model: str = "conse-lite0") -> Path:
+    def analyzed(self, name: str, model: str = "conse-lite0", probe: Probe = HOUR) -> Path:
         path = self.file(name)
         publish(self.cache, hash_media(path), random_units(3, 32, 1), model=model, path=path,
-                probe=HOUR)  # fmt: skip
+                probe=probe)  # fmt: skip
         return path
 
     def sent(self, *names: str, wants: ProgressType = ProgressType.VIDEO) -> str:
@@ -197,6 +198,17 @@ def test_transcripts_of_any_model_are_searched_and_what_waits_for_speech_waits(
         "searched": 1, "waiting": 1, "failed": 0, "other_models": 0, "unknown": 1,
     }  # fmt: skip
     assert found["model_key"] == "whisper-base"
+
+
+def test_films_without_sound_count_where_somebody_asks_for_them_alone(shoot: Shoot) -> None:
+    mute = shoot.analyzed("mute.mp4", probe=MUTE)
+    asked: dict[str, Any] = {"query": "thunder", "cache_dir": str(shoot.cache.root)}
+    asked["coverage"] = True
+    found = shoot.desk.client.ok("/search/transcript", **asked)["coverage"]
+    assert found["asked"] == {"files": 1, "hours": 1.0}, "that of first.mp4"
+    asked["media_paths"] = [str(mute)]
+    found = shoot.desk.client.ok("/search/transcript", **asked)["coverage"]
+    assert reasons(found) == {("unknown", "It has no sound: nobody speaks in it."): ["mute.mp4"]}
 
 
 def test_who_asks_for_nothing_is_told_that(shoot: Shoot) -> None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 from shared.cache.cache_dir import CacheDir
 from tests.support.media.by_path import hash_media
-from tests.support.search.talking import Said, talk
+from tests.support.search.talking import Said, say, talk
 from tests.support.search.transcribed import captioned, publish_captions, publish_for
 from tests.support.stack import KEY, Client
 
@@ -54,6 +54,16 @@ def test_who_speaks_is_shown_unless_nobody_wants_it(
     assert shown[1:] == ["00:00:00  Ada: Ready?", "00:00:01  S2: Yes, we are."]
     plain = rushes(client, cache, "transcripts", "show", path, "--no-speakers").stdout
     assert plain.splitlines()[1:] == ["00:00:00  Ready?", "00:00:01  Yes, we are."]
+
+
+def test_what_is_doubtful_of_all_who_speak_is_told_beside(
+    client: Client, interview: tuple[Path, CacheDir]
+) -> None:
+    path, cache = interview
+    say(cache, hash_media(path), *SAID, warnings=("It is too noisy.",))
+    shown = rushes(client, cache, "transcripts", "show", path)
+    assert f"{path}: It is too noisy." in shown.stderr
+    assert "noisy" not in shown.stdout
 
 
 def test_files_say_who_speaks_but_subtitles_and_text_only_where_that_is_wanted(
