@@ -172,7 +172,7 @@ def _enroll(
             cluster_ids=[str(id_) for id_ in ids],
             face_count=sum(snapshot.state.counts[id_] for id_ in ids),
         )
-        for snapshot in services.people.all(cache)
+        for snapshot in services.people.readable(cache)[0]
         if (ids := snapshot.state.ids_named(enrolment.name))
     ]
     faces = sum(one.face_count for one in found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -77,6 +78,11 @@ class _KeptCollection:
         return CollectionSnapshot(self._cache, self.collection, state)
 
 
+def left_out(collection: str) -> str:
+    """What to say of a Collection that cannot be read, where others can."""
+    return f'The collection "{collection}" cannot be read, so it is left out.'
+
+
 class People:
     """The Collections of all CacheDirs, for one process; safe for threads."""
 
@@ -103,11 +109,22 @@ class People:
         """Every collection of the folder, by name."""
         found = []
         for name in Collection.all_names(cache.root):
+            with contextlib.suppress(Missing):  # deleted just now
+                found.append(self.open(cache, name))
+        return found
+
+    def readable(self, cache: CacheDir) -> tuple[list[CollectionSnapshot], list[str]]:
+        """Every collection that can be read, by name; and the names of those that cannot."""
+        found, unread = [], []
+        for name in Collection.all_names(cache.root):
             try:
                 found.append(self.open(cache, name))
-            except Missing:  # deleted just now
+            except Missing:
                 continue
-        return found
+            except CacheError as error:
+                _log.warning("the collection %r is left out: %s", name, error)
+                unread.append(name)
+        return found, unread
 
     def roster(self, cache: CacheDir, within_s: float = float("inf")) -> FolderRoster:
         """Who is named or enrolled in a folder; reads only what has changed since.
@@ -122,12 +139,16 @@ class People:
         try:
             references = self.references(cache)
             version = references.version()
-            found = []
+            found, unread = [], []
             for name in Collection.all_names(cache.root):
                 if time.monotonic() > until:
                     raise Unavailable
-                found.append((name, self._digest(cache, name, version, self._names, named_in)))
-            return FolderRoster(str(cache.root), references.photos(), found)
+                try:
+                    found.append((name, self._digest(cache, name, version, self._names, named_in)))
+                except CacheError as error:
+                    _log.warning("who is named in the collection %r is not known: %s", name, error)
+                    unread.append(name)
+            return FolderRoster(str(cache.root), references.photos(), found, unread)
         finally:
             look.release()
 

@@ -12,6 +12,7 @@ from api.http.scope import Scope
 from api.people.answers import ClusterItem, ClusterJob, ClusterJobs, FaceItem, FacePage, Samples
 from api.people.bodies import MOST_SAMPLES, ClusterId, FacesBody, SamplesBody
 from api.people.meanwhile import last_edit_id
+from api.people.people import left_out
 from api.people.pictures import Pictured, pictured
 from api.people.screen_times import NOT_SEEN
 from api.people.snapshot import CollectionSnapshot
@@ -30,22 +31,25 @@ async def list_face_clusters(call: Call[None]) -> ClusterJobs:
     """The clusters of one collection, or of all in the folder."""
     cache_dir, name = call.required("cache_dir"), call.query.get("cluster_job_name")
     has_details, has_voices = call.is_asked("details"), call.is_asked("voices")
-    return await call.services.in_cache_dir(
+    jobs, unread = await call.services.in_cache_dir(
         cache_dir, _clusters, call.services, cache_dir, name, has_details, has_voices
     )
+    call.warnings.extend(map(left_out, unread))
+    return jobs
 
 
 def _clusters(
     services: Services, cache_dir: str, name: str | None, has_details: bool, has_voices: bool
-) -> ClusterJobs:
+) -> tuple[ClusterJobs, list[str]]:
     scope = Scope.of(services, cache_dir, None)
     cache = scope.cache()
-    found = [services.people.open(cache, name)] if name else services.people.all(cache)
+    people = services.people
+    found, unread = ([people.open(cache, name)], []) if name else people.readable(cache)
     jobs = [_job(snapshot, has_voices) for snapshot in found]
     if has_details:
         for job, snapshot in zip(jobs, found, strict=True):
             _add_details(job, snapshot, scope.view())
-    return ClusterJobs(cluster_jobs=jobs)
+    return ClusterJobs(cluster_jobs=jobs), unread
 
 
 def _job(snapshot: CollectionSnapshot, has_voices: bool) -> ClusterJob:

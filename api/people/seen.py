@@ -22,7 +22,7 @@ def people_seen(
 ) -> list[list[Sighting]]:
     """People in each stretch (hash_str, first second, the one it ends before), most faces first."""
     found: list[list[Sighting]] = [[] for _ in stretches]
-    for snapshot in people.all(cache) if stretches else ():
+    for snapshot in people.readable(cache)[0] if stretches else ():
         for seen, (hash_str, first, end) in zip(found, stretches, strict=True):
             for root in snapshot.seen_in(hash_str, first, end):
                 seen.append(Sighting(snapshot.name, root, snapshot.state.names.get(root)))

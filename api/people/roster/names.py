@@ -25,6 +25,7 @@ class FolderRoster(NamedTuple):
     folder: str
     enrolled: Mapping[str, tuple[str, int]]  # the name as written, its photos
     collections: Sequence[tuple[str, Mapping[str, NamedClusters]]]
+    unread: Sequence[str]  # names of the Collections that cannot be read
 
 
 def named_in(snapshot: CollectionSnapshot) -> Mapping[str, NamedClusters]:

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.bodies import LONGEST_PATH
 from api.http.endpoint import Call, Endpoint, Parameter
+from api.people.people import left_out
 from api.people.roster.answers import NamedIn, NamedPeople, NamedPerson
 from api.people.roster.names import FolderRoster, RosterEntry, everybody
 from api.services import Services
@@ -34,6 +35,7 @@ async def list_named_people(call: Call[None]) -> NamedPeople:
     services, cache_dir = call.services, call.query.get("cache_dir")
     if cache_dir:
         roster = await services.in_cache_dir(cache_dir, _roster, services, cache_dir)
+        call.warnings.extend(map(left_out, roster.unread))
         return _answer(services, [roster], cache_dir)
     newest = list(await run_in_threadpool(services.used_cache_dirs))
     looks = await run_in_threadpool(_looks, services, newest[:_LOOKED_AT])
@@ -48,6 +50,8 @@ async def list_named_people(call: Call[None]) -> NamedPeople:
                 f"{services.paths.back(look.folder)} does not answer in time: who is named there "
                 "is left out. Ask again shortly."
             )
+        for name in look.roster.unread if look.roster else ():
+            call.warnings.append(f"{services.paths.back(look.folder)}: {left_out(name)}")
     return _answer(services, [look.roster for look in looks if look.roster], None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 from pathlib import Path
 
@@ -177,3 +178,23 @@ def test_a_damaged_artefact_is_not_followed_out_of_its_folder(people: PeopleDesk
     for file in people.cache.media_dir(people.hash_of("a.mp4")).path.glob("faces.*.npz"):
         file.write_bytes(b"PK\x03\x04 no archive")
     assert [face["bbox"] is None for face in people.faces()] == [True] * 3 + [False] * 5
+
+
+def test_a_collection_that_cannot_be_read_is_left_out_of_what_is_told_of_all(
+    people: PeopleDesk,
+) -> None:
+    people.name(_1001="Ada")
+    other = make_collection(people.cache, "Damaged", {people.hash_of("a.mp4"): [Seen(1, ADA)]})
+    (other.folder / "edits").path.symlink_to("/etc")
+    where = {"cache_dir": str(people.cache.root)}
+    words = 'The collection "Damaged" cannot be read, so it is left out.'
+    listed = people.client.http.get("/faces/clusters", params=where)
+    assert [job["cluster_job_name"] for job in listed.json()["cluster_jobs"]] == [NAME]
+    assert json.loads(listed.headers["x-rushes-warnings"]) == [words]
+    named = people.client.http.get("/faces/people", params=where)
+    assert [person["name"] for person in named.json()["people"]] == ["Ada"]
+    assert json.loads(named.headers["x-rushes-warnings"]) == [words]
+    asked = people.client.http.get(
+        "/faces/clusters", params={**where, "cluster_job_name": "Damaged"}
+    )
+    assert asked.status_code == 400, "who asks for it alone is told"

@@ -153,7 +153,7 @@ def test_of_very_many_folders_those_used_last_are_looked_at(tmp_path: Path) -> N
     def roster(cache: CacheDir, within_s: float) -> FolderRoster:
         assert within_s < 10
         looked_at.append(str(cache.root))
-        return FolderRoster(str(cache.root), {}, [])
+        return FolderRoster(str(cache.root), {}, [], [])
 
     services = SimpleNamespace(
         used_cache_dirs=lambda: dict.fromkeys(folders),
