@@ -17,6 +17,7 @@ from shared.people import addition_log
 from shared.people.addition_log import AdditionLog
 from shared.people.collection import Collection
 from shared.people.edits import ClearNames, ClusterNaming, Names, Undo
+from tests.support.people.reopened import again
 from tests.support.waiting import wait_for
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -24,16 +25,6 @@ SPAWN = multiprocessing.get_context("spawn")
 
 def hashes(*numbers: int) -> list[str]:
     return [f"{number:016x}" for number in numbers]
-
-
-@pytest.fixture
-def collection(tmp_path: Path) -> Collection:
-    return Collection.open(RootedPath.alone(tmp_path), "Cast", create=True)
-
-
-def again(collection: Collection) -> Collection:
-    """As another process sees it."""
-    return Collection.open(collection.folder.parent.parent, collection.name, create=False)
 
 
 def _add_many(root: str, letter: str, gate: Any) -> None:

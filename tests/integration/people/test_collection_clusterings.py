@@ -17,18 +17,9 @@ from shared.people import clustering_files
 from shared.people.clustering import Clustering
 from shared.people.collection import Collection
 from tests.support.people.clusterings import clustering, same
+from tests.support.people.reopened import again
 
 SPAWN = multiprocessing.get_context("spawn")
-
-
-@pytest.fixture
-def collection(tmp_path: Path) -> Collection:
-    return Collection.open(RootedPath.alone(tmp_path), "Cast", create=True)
-
-
-def again(collection: Collection) -> Collection:
-    """As another process sees it."""
-    return Collection.open(collection.folder.parent.parent, collection.name, create=False)
 
 
 def test_a_clustering_reads_as_it_was_published(collection: Collection) -> None:

@@ -18,22 +18,13 @@ from shared.opening import RootedPath
 from shared.people.collection import Collection, Members
 from shared.people.edits import ClearNames
 from tests.support.people.clusterings import clustering, same
+from tests.support.people.reopened import again
 
 HASH = "00112233aabbccdd"
 
 
 def hashes(*numbers: int) -> list[str]:
     return [f"{number:016x}" for number in numbers]
-
-
-@pytest.fixture
-def collection(tmp_path: Path) -> Collection:
-    return Collection.open(RootedPath.alone(tmp_path), "Cast", create=True)
-
-
-def again(collection: Collection) -> Collection:
-    """As another process sees it."""
-    return Collection.open(collection.folder.parent.parent, collection.name, create=False)
 
 
 def test_a_collection_is_made_once_and_found_again(tmp_path: Path) -> None:

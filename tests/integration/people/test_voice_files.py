@@ -14,19 +14,10 @@ from shared.opening import RootedPath
 from shared.people.collection import Collection
 from shared.people.voices import VoiceGrouping
 from tests.support.people.clusterings import clustering, same
+from tests.support.people.reopened import again
 from tests.support.people.voice_groupings import voice_grouping
 
 SPAWN = multiprocessing.get_context("spawn")
-
-
-@pytest.fixture
-def collection(tmp_path: Path) -> Collection:
-    return Collection.open(RootedPath.alone(tmp_path), "Cast", create=True)
-
-
-def again(collection: Collection) -> Collection:
-    """As another process sees it."""
-    return Collection.open(collection.folder.parent.parent, collection.name, create=False)
 
 
 def test_a_grouping_reads_as_it_was_published(collection: Collection) -> None:
