@@ -17,6 +17,7 @@ from api.models.model_keys import active_key
 from api.people.answers import EnrolledPerson, PersonFound
 from api.people.bodies import MOST_PICTURES, EnrollBody
 from api.people.editing import checked_person
+from api.people.people import left_out
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ModelKind
@@ -67,9 +68,11 @@ async def enroll_person(call: Call[EnrollBody]) -> EnrolledPerson:
             call.warnings.append(f"Collections by {model} do not know {name}: {error.message}")
     call.audited["pictures"] = len(photos)
     enrolment = Enrolment(name, tuple(references))
-    return await services.in_cache_dir(
+    enrolled, unread = await services.in_cache_dir(
         body.cache_dir, _enroll, services, body.cache_dir, enrolment, models
     )
+    call.warnings.extend(map(left_out, unread))
+    return enrolled
 
 
 async def _photos(services: Services, body: EnrollBody) -> list[_Photo]:
@@ -160,23 +163,24 @@ def _only(faces: Sequence[FoundFace], field: str) -> FoundFace:
 
 def _enroll(
     services: Services, cache_dir: str, enrolment: Enrolment, models: list[str]
-) -> EnrolledPerson:
+) -> tuple[EnrolledPerson, list[str]]:
     ours = services.paths.cache(cache_dir)
     cache = CacheDir.open(ours, services.paths.cache_roots, create=True)
     references = services.people.references(cache)
     references.add(enrolment)
     per_model = len(references.of(enrolment.name, models[0]))
+    snapshots, unread = services.people.readable(cache)
     found = [
         PersonFound(
             cluster_job_name=snapshot.name,
             cluster_ids=[str(id_) for id_ in ids],
             face_count=sum(snapshot.state.counts[id_] for id_ in ids),
         )
-        for snapshot in services.people.readable(cache)[0]
+        for snapshot in snapshots
         if (ids := snapshot.state.ids_named(enrolment.name))
     ]
     faces = sum(one.face_count for one in found)
-    return EnrolledPerson(
+    enrolled = EnrolledPerson(
         message=f"{enrolment.name} is known by {counted(per_model, 'photo')}, and found in "
         f"{counted(faces, 'face')} so far.",
         name=enrolment.name,
@@ -184,6 +188,7 @@ def _enroll(
         models=models,
         collections=found,
     )
+    return enrolled, unread
 
 
 ENDPOINTS = (

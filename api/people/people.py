@@ -114,8 +114,12 @@ class People:
         return found
 
     def readable(self, cache: CacheDir) -> tuple[list[CollectionSnapshot], list[str]]:
-        """Every collection that can be read, by name; and the names of those that cannot."""
+        """Every collection that can be read, by name; and the names of those that cannot.
+
+        Raises CacheError where there are some and none can be read: the disk may be away.
+        """
         found, unread = [], []
+        failure: CacheError | None = None
         for name in Collection.all_names(cache.root):
             try:
                 found.append(self.open(cache, name))
@@ -124,6 +128,9 @@ class People:
             except CacheError as error:
                 _log.warning("the collection %r is left out: %s", name, error)
                 unread.append(name)
+                failure = error
+        if failure and not found:
+            raise failure
         return found, unread
 
     def roster(self, cache: CacheDir, within_s: float = float("inf")) -> FolderRoster:

@@ -214,7 +214,9 @@ ENDPOINTS = (
         "faces, and small, blurred or far turned ones, which join a person whom they clearly "
         "resemble and never make one. Ids and names are kept when the faces are grouped anew. An "
         "analysis with `face_media_paths` makes a collection and adds to it. Voices are in "
-        "clusters, too, each in one: of whom no face is known, in one of their own.",
+        "clusters, too, each in one: of whom no face is known, in one of their own. Where all "
+        "collections are asked for, one that cannot be read is left out, and X-Rushes-Warnings "
+        "says so.",
         query=(
             IN_CACHE_DIR,
             Parameter(

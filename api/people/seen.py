@@ -19,11 +19,15 @@ class Sighting(NamedTuple):
 
 def people_seen(
     people: People, cache: CacheDir, stretches: Sequence[tuple[str, int, int]]
-) -> list[list[Sighting]]:
-    """People in each stretch (hash_str, first second, the one it ends before), most faces first."""
+) -> tuple[list[list[Sighting]], list[str]]:
+    """People in each stretch (hash_str, first second, the one it ends before), most faces first.
+
+    With them the names of the collections that cannot be read.
+    """
     found: list[list[Sighting]] = [[] for _ in stretches]
-    for snapshot in people.readable(cache)[0] if stretches else ():
+    snapshots, unread = people.readable(cache) if stretches else ([], [])
+    for snapshot in snapshots:
         for seen, (hash_str, first, end) in zip(found, stretches, strict=True):
             for root in snapshot.seen_in(hash_str, first, end):
                 seen.append(Sighting(snapshot.name, root, snapshot.state.names.get(root)))
-    return found
+    return found, unread

@@ -13,6 +13,7 @@ import pybase64
 from api.cache.places import Place, opens_at
 from api.http.answers import MatchPlace
 from api.http.scope import Scope
+from api.people.people import left_out
 from api.people.seen import people_seen
 from api.search.answers import Match, Matches, MatchGroup, PersonSeen
 from api.search.filtering.choosing import Chosen
@@ -65,8 +66,9 @@ def find_matches(scope: Scope, wanted: Wanted) -> Matches:
     client_paths, standing = scope.client_paths(), wanted.standing
     page = _page(scope, wanted, client_paths)
     details: Sequence[_Details | None] = [None] * len(page.hits)
+    unread: list[str] = []
     if standing and wanted.details:
-        details = _details(scope, page.hits, standing, began)
+        details, unread = _details(scope, page.hits, standing, began)
     pictures = _pictures(scope, page.hits, wanted, began)
     ours = {client: path for path, client in (scope.asked or {}).items()}
     of_hits = [
@@ -81,7 +83,7 @@ def find_matches(scope: Scope, wanted: Wanted) -> Matches:
     notes = None
     if standing and wanted.details:
         silence = _silence(scope, client_paths, wanted)
-        notes = [*silence, *standing.notes(page.best, len(page.hits))]
+        notes = [*silence, *standing.notes(page.best, len(page.hits)), *map(left_out, unread)]
     answer = Matches(matches=[], notes=notes)
     if page.sizes is None:
         answer.matches = [match for of_hit in of_hits for match in of_hit][: wanted.max_results]
@@ -146,12 +148,13 @@ def _silence(scope: Scope, client_paths: dict[str, list[str]] | None, wanted: Wa
 
 def _details(
     scope: Scope, hits: Sequence[Hit], standing: Standing, began: float
-) -> Sequence[_Details]:
+) -> tuple[Sequence[_Details], list[str]]:
+    """With the names of collections that cannot be read."""
     judge, view = standing.judge, scope.view()
     places = scope.services.caches.places(view, [hit.hash_str for hit in hits], began)
     scenes = [(h.hash_str, h.scene.start, _scene_end(h)) for h in hits]
-    seen = people_seen(scope.services.people, view.cache, scenes)
-    return [
+    seen, unread = people_seen(scope.services.people, view.cache, scenes)
+    found = [
         _Details(
             None if judge is None else judge.probability(hit.base),
             None if judge is None else judge.strength(hit.base),
@@ -165,6 +168,7 @@ def _details(
         )
         for hit, people in zip(hits, seen, strict=True)
     ]
+    return found, unread
 
 
 def match_places(scope: Scope, places: Sequence[Place]) -> list[MatchPlace]:

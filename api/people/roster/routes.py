@@ -119,7 +119,7 @@ ENDPOINTS = (
         "case of the letters, with where the person is seen or heard. Over the cache folders that "
         f"the server knows and the key may read, the {_LOOKED_AT} used last; one that is away is "
         "left out, and one that does not answer within seconds as well, which X-Rushes-Warnings "
-        "says.",
+        "says, as of a collection that cannot be read.",
         query=(
             Parameter(
                 "cache_dir",

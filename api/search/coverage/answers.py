@@ -82,7 +82,8 @@ class Coverage(Struct, kw_only=True):
         CoveragePart,
         Meta(
             description="Everything in media_paths; without them all media that the cache folder "
-            "knows of or that is to go into it, each content once.",
+            "knows of or that is to go into it, each content once. Of pictures then no sound "
+            "files, of what is said no stills and no films without sound.",
             examples=[_PART],
         ),
     ]

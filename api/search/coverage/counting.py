@@ -169,14 +169,15 @@ def _captioned(scope: Scope, view: CacheView) -> Set[str]:
 def _all(known: _Known, captioned: Set[str]) -> list[_File]:
     """All contents that were seen, then what is in line and was never seen.
 
-    Of what has nothing to search only that whose captions are.
+    Of what has nothing to search only what is searched all the same, such as captions.
     """
+    searched = known.models.keys() | captioned
     paths = dict.fromkeys(known.models, "") | known.view.newest_paths()
     return [
         *(
             _File(path, hash_str)
             for hash_str, path in paths.items()
-            if hash_str in captioned or not known.has_nothing(path, hash_str)
+            if hash_str in searched or not known.has_nothing(path, hash_str)
         ),
         *(_File(path, None) for path in known.unseen),
     ]

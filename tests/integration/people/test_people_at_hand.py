@@ -19,10 +19,11 @@ from api.people.filtering import Person, frames_with
 from api.people.people import People
 from api.people.roster.names import FolderRoster
 from api.people.roster.routes import list_named_people
+from api.people.seen import people_seen
 from api.people.snapshot import CollectionSnapshot
 from api.people.voices.speaking import CollectionVoices, voices_in
 from shared.cache.cache_dir import CacheDir
-from shared.errors import BadInput, Missing, Unavailable
+from shared.errors import BadInput, CacheError, Missing, Unavailable
 from shared.opening import RootedPath
 from shared.people import clustering_files
 from shared.people.collection import Collection
@@ -210,6 +211,25 @@ def test_a_collection_that_cannot_be_read_names_no_speaker(
     assert found.of(f"{1:016x}") == {}
     assert found.warnings == ["The collection 'b' cannot be read: whom it names is not known here."]
     assert "leads outside" in caplog.text
+
+
+def test_who_is_seen_in_collections_that_can_be_read_is_told_unless_none_can(
+    cache: CacheDir,
+) -> None:
+    def damage(name: str) -> None:
+        edits = Collection.open(cache.root, name, create=False).folder / "edits"
+        edits.path.symlink_to("/etc")
+
+    make(cache, "a")
+    make(cache, "b")
+    stretches = [("0" * 16, 0, 10)]
+    damage("b")
+    [seen], unread = people_seen(People(), cache, stretches)
+    assert [one.collection for one in seen] == ["a"]
+    assert unread == ["b"]
+    damage("a")
+    with pytest.raises(CacheError, match="leads outside"):
+        people_seen(People(), cache, stretches)
 
 
 def test_a_file_that_joins_changes_nothing_of_who_is_who(

@@ -149,8 +149,8 @@ class TranscriptStage:
 
     def _kept(self) -> AbstractContextManager[KeptSound | None]:
         """A place for the sound, where who speaks is to be told by it."""
-        is_wanted = self._speakers.are_wanted
-        return KeptSound(self._context.settings.state_dir) if is_wanted else nullcontext()
+        folder = self._context.settings.state_dir / "sound"
+        return KeptSound(folder) if self._speakers.are_wanted else nullcontext()
 
     def _complete(self, file: AnalyzedFile, known: Manifest) -> None:
         """A transcript is there: only what an earlier version did not make of it is made."""

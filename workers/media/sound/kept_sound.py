@@ -7,7 +7,6 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 import numpy as np
@@ -43,12 +42,7 @@ class KeptSound:
             self._give_up(str(error))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._drop()
 
     def passing(self, blocks: Iterable[SoundBlock]) -> Iterator[SoundBlock]:
