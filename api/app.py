@@ -57,7 +57,6 @@ from api.search.calibration import routes as calibration_routes
 from api.services import Services
 from api.tasks import analyze_routes, retry_routes
 from api.tasks import routes as tasks
-from api.tasks.scene_renewal import SceneRenewal
 from api.tasks.sweeping import Sweeper
 from api.transcripts import routes as transcripts
 from api.watch import file_routes as watched_files
@@ -119,7 +118,7 @@ def create_app(settings: Settings) -> ASGIApp:
     services = Services.of(settings)
     realtime = Realtime(services)
     process_metrics = ProcessMetrics()
-    sweeper, renewal = Sweeper(services), SceneRenewal(services)
+    sweeper = Sweeper(services)
     sender = WebhookSender(settings, services.redis, services.webhooks, services.outbox)
 
     @contextlib.asynccontextmanager
@@ -127,7 +126,7 @@ def create_app(settings: Settings) -> ASGIApp:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         begun = services.query_client, services.exact_cuts, services.use_counter
         async with contextlib.AsyncExitStack() as at_end:
-            for each in (*begun, realtime, sweeper, renewal, sender):
+            for each in (*begun, realtime, sweeper, sender):
                 await at_end.enter_async_context(each)
             await anyio.to_thread.run_sync(services.previews.tidy)
             yield

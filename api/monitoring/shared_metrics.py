@@ -22,7 +22,7 @@ from shared.domain import Fault, ModelKind, ProgressType, TaskKind, TaskState
 from shared.errors import RedisAway
 from shared.ledger import totals
 from shared.ledger.jobs import queue_key
-from shared.ledger.records import SCENES, WaitCode
+from shared.ledger.records import WaitCode
 from shared.query.lanes import Lane, lane_key
 from shared.redis import heartbeats
 from shared.redis.clients import translated
@@ -30,7 +30,7 @@ from shared.redis.heartbeats import Heartbeat, WorkerKind, WorkerState
 from shared.watch.choices import FileGroup
 from shared.watch.live import WatchState
 
-QUEUES = ("analysis", SCENES, "recluster", "export")
+QUEUES = ("analysis", "recluster", "export")
 FOOTAGE = (ProgressType.VIDEO, ProgressType.AUDIO, ProgressType.FACES)
 OUTCOMES = ("done", "skipped", "failed")
 _FINAL = tuple(state for state in TaskState if state.is_final)

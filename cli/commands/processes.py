@@ -76,7 +76,7 @@ def redis_url(settings: Settings) -> str:
 def become(settings: Settings, *module: str) -> NoReturn:
     """Replace this process by `python -m module`, with the private Redis if one runs."""
     environment = dict(os.environ)
-    if module[0] != "workers.models":
+    if module[0] in ("api", "workers"):  # others work on files alone
         environment["RUSHES_REDIS_URL"] = redis_url(settings)
     sys.stdout.flush()
     # -P: a folder called "api" where the user happens to stand must not be taken for ours.

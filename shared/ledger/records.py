@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from shared.domain import AnalyzeSpec, FailedFile, Fault, ProgressType, TaskKind, TaskState
 
-SCENES = "scenes"  # queue of scenes found anew: earlier versions have no worker that takes from it
+SCENES = "scenes"  # queue in which an earlier version left scene re-detections; they end undone
 WRITER_DIGITS = 12  # of a Task's id in Lease.writer
 
 

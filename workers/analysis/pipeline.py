@@ -17,7 +17,6 @@ from shared.errors import ModelError
 from shared.media import MediaType
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.picture_pass import PicturePass, parts_of_pictures
-from workers.analysis.scene_renewal import renew_scenes
 from workers.analysis.stage import PictureStageFactory, SoundStageFactory
 from workers.context import Context
 
@@ -28,8 +27,11 @@ def analyze(
     """Do the Item. A file's stages publish in the order given."""
     spec = msgspec.json.decode(context.lease.spec, type=AnalyzeSpec)
     get_current_span().set_attribute("rushes.files", len(spec.files))
+    for index, hash_str in enumerate(spec.renewed):  # of an earlier version: ends undone
+        context.progress.file_ended(ProgressType.VIDEO, index, hash_str, skipped=True)
+    if spec.renewed:
+        return
     cache = context.cache(spec.cache_dir, spec.cache_id, spec.roots)
-    renew_scenes(context, cache, spec.renewed)
     files = [
         AnalyzedFile(context, cache, spec, index)
         for index in range(len(spec.files))

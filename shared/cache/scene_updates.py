@@ -1,4 +1,8 @@
-"""Scenes that are found anew for frames that stay: the manifest is replaced, no picture is."""
+"""Replaces the scenes of published frames, so that it can be undone for a day.
+
+Only the manifest is replaced; the stored frames stay. The earlier manifest is kept under the name
+of a deleted one, which readers ignore and which is collected after a day (cache_tidying.py).
+"""
 
 from __future__ import annotations
 
@@ -21,17 +25,19 @@ from shared.opening import OpenedFolder
 from shared.unusable_files import UnusableFile
 
 _PIECE = 1 << 20
+_MANIFEST = cache_files.manifest_name(Stage.FRAMES, "")
+_EARLIER = cache_files.deleted_name(_MANIFEST, "5ce7e50000000000")  # no deletion has this id
 
 
 class _Age(msgspec.Struct, frozen=True):
-    """A manifest read for what says whether its scenes are of today."""
+    """A manifest read only for the version of its scenes."""
 
     rows: int
     scenes_by: int = 0
 
 
 def is_due(cache: CacheDir, hash_str: str) -> bool:
-    """Whether the scenes of a MediaFile were found as they no longer are. A still has none."""
+    """Return True if an earlier version found the scenes of a MediaFile. A still has none."""
     path = cache_files.manifest_path(cache.root, hash_str, Stage.FRAMES, "")
     try:
         age = msgspec.json.decode(cache_files.read(path, limits.MANIFEST), type=_Age)
@@ -41,7 +47,7 @@ def is_due(cache: CacheDir, hash_str: str) -> bool:
 
 
 def is_of_media(cache: CacheDir, hash_str: str, manifest: Manifest) -> bool:
-    """Whether what is stored is of the file as it is now, not of what its content was before."""
+    """Return True if the stored frames show the present content of the file."""
     seen = catalogue.read_paths(cache.media_dir(hash_str))
     return all(manifest.made_at >= each.changed_at for each in seen)
 
@@ -51,20 +57,55 @@ def publish(
 ) -> None:
     """Replace the scenes of published frames, unless these were replaced or deleted meanwhile.
 
-    Other scenes come with another name of the same data, by which readers notice them. `token`:
-    as of `CacheDir.draft`. Raises CacheError.
+    `token`: as of `CacheDir.draft`. Raises CacheError.
     """
     new = msgspec.structs.replace(old, scenes=scenes, scenes_by=SCENES_BY)
+    if scenes != old.scenes:
+        with (
+            cache_files.clear_errors(cache.root),
+            cache_files.folder(cache.media_dir(hash_str)) as folder,
+        ):
+            cache_files.write_atomically(folder, _EARLIER, msgspec.json.encode(old), token)
+    _replace(cache, hash_str, old, new, token)
+
+
+def undo(cache: CacheDir, hash_str: str, token: str) -> bool:
+    """Publish the earlier scenes again; False if there are none of these frames.
+
+    Frames that were analyzed again since stay as they are. Raises CacheError.
+    """
+    earlier = cache_files.read_manifest(cache_files.data_path(cache.root, hash_str, _EARLIER))
+    current = cache.manifest(hash_str, Stage.FRAMES)
+    if earlier is None or current is None or current.file == earlier.file:
+        return False
+    restored = msgspec.structs.replace(earlier, file=current.file)
+    same = msgspec.structs.replace(restored, scenes=current.scenes, scenes_by=SCENES_BY)
+    if current != same:
+        return False
+    _replace(cache, hash_str, current, restored, token)
     with (
         cache_files.clear_errors(cache.root),
         cache_files.folder(cache.media_dir(hash_str)) as folder,
     ):
-        if scenes != old.scenes:
+        _remove(folder, _EARLIER)
+    return True
+
+
+def _replace(cache: CacheDir, hash_str: str, old: Manifest, new: Manifest, token: str) -> None:
+    """Publish a manifest in place of another one of the same data.
+
+    Other scenes come with another name of the data, by which readers notice them.
+    """
+    with (
+        cache_files.clear_errors(cache.root),
+        cache_files.folder(cache.media_dir(hash_str)) as folder,
+    ):
+        if new.scenes != old.scenes:
             new = msgspec.structs.replace(new, file=f"{Stage.FRAMES}.{secrets.token_hex(4)}.pack")
             _name_again(folder, old.file, new.file, token)
             folder.sync()
         if not _show(cache, folder, hash_str, old.file, new, token):
-            return  # what was named again is collected
+            return  # the new name of the data is collected
         if new.file != old.file and _file_of(cache, hash_str) == new.file:
             cache.catalogue.append([Artefact.of(hash_str, new)])
 
@@ -72,40 +113,43 @@ def publish(
 def _show(
     cache: CacheDir, folder: OpenedFolder, hash_str: str, old: str, new: Manifest, token: str
 ) -> bool:
-    """Put a manifest in the place of the one that names the file `old`; False: it is no more."""
-    name = cache_files.manifest_name(Stage.FRAMES, "")
+    """Rename a manifest over the one that names the file `old`; False if that is not published."""
     try:
-        with _new_file(folder, name, token) as file:
+        with _new_file(folder, _MANIFEST, token) as file:
             file.write(msgspec.json.encode(new))
             _sync(file)
             if _file_of(cache, hash_str) != old:
                 raise _Gone
     except _Gone:
         return False
-    if _was_deleted(folder, old):  # since it was looked at, a moment ago
-        folder.remove(name)
+    if _was_deleted(folder, old):  # since the check above
+        folder.remove(_MANIFEST)
         return False
     folder.sync()
     return True
 
 
 class _Gone(Exception):
-    """What was published is so no more."""
+    """The manifest to be replaced is no longer published."""
 
 
 def _file_of(cache: CacheDir, hash_str: str) -> str | None:
-    """Which data file is published."""
+    """Return the name of the published data file."""
     manifest = cache.manifest(hash_str, Stage.FRAMES)
     return manifest.file if manifest else None
 
 
 def _was_deleted(folder: OpenedFolder, file: str) -> bool:
     deleted = cache_files.manifests_in(folder, ArtefactFiles, cache_files.is_deleted_manifest)
-    return any(isinstance(found, ArtefactFiles) and found.file == file for _, found in deleted)
+    return any(
+        isinstance(found, ArtefactFiles) and found.file == file
+        for name, found in deleted
+        if name != _EARLIER
+    )
 
 
 def _name_again(folder: OpenedFolder, old: str, new: str, token: str) -> None:
-    """Give data a second name; a copy where that cannot be. Raises OSError."""
+    """Link data to a second name; copy it where links are impossible. Raises OSError."""
     try:
         # First: what no manifest names yet is collected where it is a day old. And readers may be
         # on their way to the old name, whose day begins now.
@@ -128,7 +172,7 @@ def _name_again(folder: OpenedFolder, old: str, new: str, token: str) -> None:
 
 @contextlib.contextmanager
 def _new_file(folder: OpenedFolder, name: str, token: str) -> Iterator[BinaryIO]:
-    """A file that gets its name at the end of the block; where that fails, it stays nowhere."""
+    """Yield a file that gets its name at the end of the block, or is removed if that fails."""
     temporary = cache_files.temporary_name(name, token)
     with contextlib.ExitStack() as unless_named:
         unless_named.callback(_remove, folder, temporary)
