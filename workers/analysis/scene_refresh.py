@@ -28,6 +28,9 @@ from shared.settings import Settings
 from workers.analysis.stages.scenes import SceneCutter
 
 _TOKEN = "scenes"
+# Log-odds: cuts with less evidence were false more often than not in quick pans between black bars
+# (tests/quality/media/test_scene_refresh.py).
+SURE = 1.0
 _USAGE = "usage: python -m workers.analysis.scene_refresh show|apply|undo [--json] CACHE [PATH...]"
 _SUMMARIES = {
     "show": "{files} files were examined; {changed} would gain cuts. Say --apply to add them.",
@@ -148,7 +151,7 @@ def _detect(cache: CacheDir, hash_str: str, manifest: Manifest) -> tuple[Scene, 
     with PackReader(cache.data_path(hash_str, manifest)) as pack:
         for second in pack.seconds.tolist():
             cutter.add(second, _frame(pack, second))
-    return cutter.finish()
+    return cutter.finish(SURE)
 
 
 def _frame(pack: PackReader, second: int) -> NDArray[np.uint8]:

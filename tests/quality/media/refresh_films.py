@@ -18,6 +18,7 @@ from tests.support.media.media import Encoding, write_video
 
 FPS = 5
 WIDTH, HEIGHT = 320, 180
+NARROW = 100  # pixels of a portrait frame
 _LENGTHS = (2.92, 3.64, 2.4, 3.2, 2.8)  # seconds of shots, in turn: cuts lie off the grid
 
 
@@ -35,11 +36,11 @@ def photos() -> list[Path]:
     return sorted(fetch_samples(SAMPLES).photos)
 
 
-def make_films(folder: Path, names: tuple[str, ...]) -> dict[str, RefreshFilm]:
-    return {name: _FILMS[name](folder / f"{name}.mp4") for name in names}
+def make_film(name: str, folder: Path) -> RefreshFilm:
+    return _FILMS[name](folder / f"{name}.mp4")
 
 
-def all_names() -> tuple[str, ...]:
+def film_names() -> tuple[str, ...]:
     return tuple(_FILMS)
 
 
@@ -65,6 +66,13 @@ def _shots(pictures: list[Picture]) -> tuple[list[Picture], list[int]]:
     return frames, cuts
 
 
+def _between_pillars(inner: Picture, pillars: Picture | int) -> Picture:
+    made = np.full((HEIGHT, WIDTH, 3), pillars, np.uint8)
+    left = (WIDTH - inner.shape[1]) // 2
+    made[:, left : left + inner.shape[1]] = inner
+    return made
+
+
 def _written(path: Path, frames: list[Picture], cuts: list[int]) -> RefreshFilm:
     write_video(path, frames, encoding=Encoding(fps=FPS, gop=10))
     return RefreshFilm(path, cuts)
@@ -75,14 +83,10 @@ def _pillars(level: int | None) -> Callable[[Path], RefreshFilm]:
 
     def make(path: Path) -> RefreshFilm:
         def framed(photo: Path) -> Picture:
-            if level is None:
-                wide = Image.fromarray(_crop(photo, (WIDTH, HEIGHT)))
-                made = np.asarray(wide.filter(ImageFilter.GaussianBlur(12))).copy()
-            else:
-                made = np.full((HEIGHT, WIDTH, 3), level, np.uint8)
-            inner = HEIGHT * 3 // 4 // 2 * 2
-            made[:, (WIDTH - inner) // 2 : (WIDTH + inner) // 2] = _crop(photo, (inner, HEIGHT))
-            return made
+            wide = Image.fromarray(_crop(photo, (WIDTH, HEIGHT)))
+            blurred = np.asarray(wide.filter(ImageFilter.GaussianBlur(12)))
+            portrait = _crop(photo, (HEIGHT * 3 // 4, HEIGHT))
+            return _between_pillars(portrait, blurred if level is None else level)
 
         return _written(path, *_shots([framed(photo) for photo in photos()]))
 
@@ -95,10 +99,8 @@ def _party(path: Path) -> RefreshFilm:
     frames: list[Picture] = []
     for photo, seconds in ((one, 8), (two, 6), (one, 6)):
         for step in range(seconds * FPS):
-            made = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
-            moving = _crop(photo, (100, HEIGHT), 1.4, 0.4 + 0.2 * np.sin(step / 9))
-            made[:, 110:210] = moving
-            frames.append(made)
+            moving = _crop(photo, (NARROW, HEIGHT), 1.4, 0.4 + 0.2 * np.sin(step / 9))
+            frames.append(_between_pillars(moving, 128))
     return _written(path, frames, [8, 14])
 
 
@@ -106,6 +108,17 @@ def _slideshow(path: Path) -> RefreshFilm:
     """Forty photos that fill the frame, two parts of each."""
     parts = [_crop(p, (WIDTH, HEIGHT), 1.8, x) for x in (0.0, 1.0) for p in photos()]
     return _written(path, *_shots(parts))
+
+
+def _pans(path: Path) -> RefreshFilm:
+    """Quick pans between black pillars, in which nothing stays for long."""
+    made: list[Picture] = []
+    shots = photos()[:8]
+    for photo in shots:
+        for step in range(5 * FPS):
+            moving = _crop(photo, (NARROW, HEIGHT), 1.3, abs(step % 20 - 10) / 10)
+            made.append(_between_pillars(moving, 0))
+    return _written(path, made, [5 * number for number in range(1, len(shots))])
 
 
 def _similar(path: Path) -> RefreshFilm:
@@ -200,7 +213,7 @@ def _animation(_: Path) -> RefreshFilm:
     """Four minutes of an animated film as it was cut."""
     first, last = 240, 490
     cuts = sorted({math.ceil(cut) for cut in TRUTH["film"]["cuts"] if first < cut < last - 1})
-    return RefreshFilm(footage()[FILM], cuts, first, last)
+    return RefreshFilm(footage()[FILM], [cut - first for cut in cuts], first, last)
 
 
 _FILMS: dict[str, Callable[[Path], RefreshFilm]] = {
@@ -211,6 +224,7 @@ _FILMS: dict[str, Callable[[Path], RefreshFilm]] = {
     "slideshow": _slideshow,
     "animation": _animation,
     "blurred pillars": _pillars(None),
+    "pans in pillars": _pans,
     "similar shots": _similar,
     "flashes": _flashes,
     "fades and dissolves": _fades,
