@@ -100,10 +100,6 @@ class Caches:
             view.refresh(thorough=thorough)
         return view
 
-    def views(self) -> list[CacheView]:
-        """All that are at hand, whoever may open them."""
-        return self._views.values()
-
     def reader(self, cache: CacheDir) -> Executor:
         """Threads for small reads in a folder that has been opened."""
         return self.folders.reader(str(cache.root))

@@ -39,8 +39,3 @@ class LruCache(Generic[K, V]):
         """The value of a key where there is one; it counts as no use."""
         with self._lock:
             return self._kept.get(key)
-
-    def values(self) -> list[V]:
-        """What is kept, the longest unused first."""
-        with self._lock:
-            return list(self._kept.values())

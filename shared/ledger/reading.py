@@ -95,11 +95,10 @@ class LedgerReader:
                 found = pipe.execute()
         return [None if raw is None else msgspec.json.decode(raw) for raw in found]
 
-    def holder(self, exclusive: str = "") -> str | None:
-        """The foreground Task that holds the lock, or the open one of that `NewTask.exclusive`."""
+    def holder(self) -> str | None:
+        """Return the foreground Task that holds the lock."""
         with translated():
-            key = f"exclusive:{exclusive}" if exclusive else "lock"
-            found: Any = self._redis.get(f"{self._prefix}{key}")
+            found: Any = self._redis.get(f"{self._prefix}lock")
         return found or None
 
     def parked(self) -> dict[str, list[WaitReason]]:
