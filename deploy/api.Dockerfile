@@ -38,7 +38,7 @@ ENV HOME=/tmp \
     RUSHES_MODELS_DIR=/var/lib/rushes/models
 LABEL org.opencontainers.image.title="Rushes API" \
     org.opencontainers.image.description="HTTP and Socket.IO API of Rushes, which makes footage searchable" \
-    org.opencontainers.image.licenses="MIT" \
+    org.opencontainers.image.licenses="MIT AND LGPL-3.0-or-later" \
     org.opencontainers.image.base.name="debian:trixie-slim"
 USER ${UID}:${GID}
 WORKDIR /tmp

@@ -56,7 +56,7 @@ ENV HOME=/tmp \
     RUSHES_MODELS_DIR=/var/lib/rushes/models
 LABEL org.opencontainers.image.title="Rushes worker" \
     org.opencontainers.image.description="Workers and watcher of Rushes, which makes footage searchable" \
-    org.opencontainers.image.licenses="MIT" \
+    org.opencontainers.image.licenses="MIT AND GPL-3.0-or-later AND LGPL-3.0-or-later" \
     org.opencontainers.image.base.name="debian:trixie-slim"
 USER ${UID}:${GID}
 WORKDIR /tmp

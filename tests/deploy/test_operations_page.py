@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,30 @@ def test_every_command_and_setting_exists(page: Path) -> None:
         parse(words)
     assert found or page != PAGE
     assert not unknown_names(page.read_text(encoding="utf-8"))
+
+
+def test_the_backup_holds_what_the_table_names_and_comes_back(tmp_path: Path) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    names = re.findall(r"^\| [^|]+ \| `STATE_DIR/([\w./*-]+\.jsonl?)`", text, re.M)
+    assert "webhooks.json" in names
+    state = tmp_path / "state"
+    for name in (*names, "audit-20261130.jsonl", "first-key"):
+        (state / name.replace("*", "1")).parent.mkdir(parents=True, exist_ok=True)
+        (state / name.replace("*", "1")).write_text(name)
+    blocks = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)).replace("\\\n", " ")
+    save, *_ = re.findall(r"^cd \S+ && (tar --create .*)$", blocks, re.M)
+    restore, *_ = re.findall(r"^(tar --extract .*)$", blocks, re.M)
+    in_compose, *_ = re.findall(r"sh -c 'cd \S+ && (tar --create [^']*)'", blocks)
+    for number, command in enumerate((save, f"{in_compose} >/mnt/backup/state.tar")):
+        target = tmp_path / f"restored {number}"
+        target.mkdir()
+        for line in (command, restore):
+            line = line.replace("/mnt/backup", str(tmp_path))
+            line = line.replace("/var/lib/rushes", f"'{target}'")
+            subprocess.run(line, shell=True, cwd=state, check=True)
+        found = {str(p.relative_to(target)) for p in target.rglob("*") if p.is_file()}
+        there = {str(p.relative_to(state)) for p in state.rglob("*") if p.is_file()}
+        assert found == there - {"first-key"}
 
 
 def test_every_file_unit_and_service_it_names_exists() -> None:

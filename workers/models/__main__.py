@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
         if arguments[:1] != ["pull"] or not names:
             print(_USAGE, file=sys.stderr)
             return 2
-        named = [spec for name in names for spec in _named(settings, name, report)]
+        named = [spec for name in names for spec in named_models(settings, name, report)]
         specs = list({spec.key: spec for spec in named}.values())  # each once
         _say_what_comes(settings, specs, report)
         for spec in specs:
@@ -59,8 +59,11 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _named(settings: Settings, name: str, report: Report) -> list[ModelSpec]:
-    """The models of a name: of the settings, of a set, or one by its key. Raises ModelError."""
+def named_models(settings: Settings, name: str, report: Report) -> list[ModelSpec]:
+    """Return the models of a name: of the settings, of a set, or one by its key.
+
+    Raises ModelError.
+    """
     if name != _CONFIGURED:
         return [find(settings, key) for key in _SETS.get(name, (name,))]
     wanted = models_of(settings)

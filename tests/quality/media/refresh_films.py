@@ -11,9 +11,11 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from cli.demo.samples import fetch_samples
+from shared.media import MediaType
 from tests.quality.media.cut_films import cut_film
 from tests.quality.media.scene_clips import FILM, SAMPLES, TRUTH, Picture, footage
 from tests.quality.media.scene_material import with_bars
+from tests.support.media.by_path import open_media
 from tests.support.media.media import Encoding, write_video
 
 FPS = 5
@@ -216,6 +218,16 @@ def _animation(_: Path) -> RefreshFilm:
     return RefreshFilm(footage()[FILM], [cut - first for cut in cuts], first, last)
 
 
+def _animation_in_bars(path: Path) -> RefreshFilm:
+    source = _animation(path)
+    with open_media(str(source.path), MediaType.VIDEO) as reader:
+        pictures = [
+            with_bars(frame.picture.rgb(WIDTH, HEIGHT), 2.39)
+            for frame in reader.grid(source.first, source.last)
+        ]
+    return _written(path, [p for p in pictures for _ in range(FPS)], source.cuts)
+
+
 _FILMS: dict[str, Callable[[Path], RefreshFilm]] = {
     "party in grey pillars": _party,
     "black pillars": _pillars(0),
@@ -223,6 +235,7 @@ _FILMS: dict[str, Callable[[Path], RefreshFilm]] = {
     "white pillars": _pillars(255),
     "slideshow": _slideshow,
     "animation": _animation,
+    "animation in bars": _animation_in_bars,
     "blurred pillars": _pillars(None),
     "pans in pillars": _pans,
     "similar shots": _similar,
