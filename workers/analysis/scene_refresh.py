@@ -10,8 +10,8 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
-import msgspec
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
@@ -33,37 +33,11 @@ _TOKEN = "scenes"
 SURE = 1.0
 _USAGE = "usage: python -m workers.analysis.scene_refresh show|apply|undo [--json] CACHE [PATH...]"
 _SUMMARIES = {
-    "show": "{files} files were examined; {changed} would gain cuts. Say --apply to add them.",
-    "apply": "{files} files were examined; {changed} gained cuts. For a day `rushes scenes undo` "
-    "takes them back.",
-    "undo": "{changed} files have their earlier scenes again.",
+    "show": "Files: {files:,} examined, {changed:,} would change. Say --apply to add the cuts.",
+    "apply": "Files: {files:,} examined, {changed:,} changed. `rushes scenes undo` takes the cuts "
+    "back for a day.",
+    "undo": "Files: {changed:,} have their earlier scenes again.",
 }
-
-
-class SceneChange(msgspec.Struct, kw_only=True):
-    """A file whose scenes change. Cuts are the seconds of the grid at which scenes begin."""
-
-    media_path: str
-    hash_str: str
-    added: list[int]
-    removed: list[int]
-
-
-class SceneFailure(msgspec.Struct, kw_only=True):
-    """A file whose scenes stay as they are because its stored data are damaged."""
-
-    media_path: str
-    hash_str: str
-    error: str
-
-
-class SceneReport(msgspec.Struct, kw_only=True):
-    """The result of a run; after `show` it is a forecast."""
-
-    dry_run: bool
-    files: int = 0
-    changed: list[SceneChange] = msgspec.field(default_factory=list)
-    failed: list[SceneFailure] = msgspec.field(default_factory=list)
 
 
 def add_cuts(old: Sequence[Scene], detected: Sequence[Scene]) -> tuple[Scene, ...]:
@@ -97,34 +71,33 @@ def refresh(cache: CacheDir, hash_str: str, *, dry_run: bool) -> tuple[Scene, ..
 
 def run(
     cache: CacheDir, action: str, wanted: Sequence[str], say: Callable[[str], None]
-) -> SceneReport:
-    """Examine the files that were seen at the wanted paths, or all. Raises CacheError."""
-    report = SceneReport(dry_run=action == "show")
+) -> dict[str, Any]:
+    """Examine the files that were seen at the wanted paths, or all; return the JSON document."""
+    report: dict[str, Any] = {"dry_run": action == "show", "files": 0, "changed": [], "failed": []}
     for hash_str in sorted(cache.catalogue.hashes()):
         is_candidate = action == "undo" or scene_updates.is_due(cache, hash_str)
         path = _seen_at(cache, hash_str, wanted) if is_candidate else None
         if path is None:
             continue
-        report.files += 1
+        file = {"media_path": path, "hash_str": hash_str}
+        report["files"] += 1
         before = _cuts(_scenes(cache, hash_str))
         try:
             if action == "undo":
                 scene_updates.undo(cache, hash_str, _TOKEN)
                 after = _cuts(_scenes(cache, hash_str))
             else:
-                after = _cuts(refresh(cache, hash_str, dry_run=report.dry_run))
+                after = _cuts(refresh(cache, hash_str, dry_run=report["dry_run"]))
         except CacheError as error:
-            failure = SceneFailure(media_path=path, hash_str=hash_str, error=error.message)
-            report.failed.append(failure)
+            report["failed"].append({**file, "error": error.message})
             say(f"{path}: {error.message}")
             continue
-        added, removed = sorted(after - before), sorted(before - after)
-        if added or removed:
-            change = SceneChange(media_path=path, hash_str=hash_str, added=added, removed=removed)
-            report.changed.append(change)
-            for sign, cuts in (("+", added), ("-", removed)):
-                if cuts:
-                    say(f"{path}: {sign} {', '.join(map(timestamp, cuts))}")
+        changes = {"added": sorted(after - before), "removed": sorted(before - after)}
+        if any(changes.values()):
+            report["changed"].append(file | changes)
+        for change, cuts in changes.items():
+            if cuts:
+                say(f"{path}: {change} {', '.join(map(timestamp, cuts))}")
     return report
 
 
@@ -174,22 +147,24 @@ def main(arguments: list[str]) -> int:
         case _:
             print(_USAGE, file=sys.stderr)
             return 2
+
+    def say(line: str) -> None:
+        if not as_json:
+            print(printable(line), flush=True)
+
     os.nice(10)  # searches and analyses come first
-    say = (lambda _: None) if as_json else (lambda line: print(printable(line), flush=True))
     try:
-        settings = Settings.from_env()
-        cache = CacheDir.open(folder, Roots.cache(settings), create=False)
+        cache = CacheDir.open(folder, Roots.cache(Settings.from_env()), create=False)
         with cache_files.clear_errors(cache.root):
             report = run(cache, action, wanted, say)
     except RushesError as error:
-        said = {"error": type(error).__name__, "message": error.message}
-        print(json.dumps(said) if as_json else f"rushes: {error.message}", file=sys.stderr)
+        failure = {"error": type(error).__name__, "message": error.message}
+        print(json.dumps(failure) if as_json else f"rushes: {error.message}", file=sys.stderr)
         return 2 if isinstance(error, SettingsError | BadInput) else 1
     if as_json:
-        print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
-    counts = {"files": f"{report.files:,}", "changed": f"{len(report.changed):,}"}
-    say(_SUMMARIES[action].format(**counts))
-    return 1 if report.failed else 0
+        print(json.dumps(report, indent=2))
+    say(_SUMMARIES[action].format(files=report["files"], changed=len(report["changed"])))
+    return 1 if report["failed"] else 0
 
 
 if __name__ == "__main__":

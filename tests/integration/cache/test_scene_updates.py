@@ -99,8 +99,8 @@ def test_a_refresh_shows_what_it_would_add_adds_it_and_is_undone(tmp_path: Path)
     assert json.loads(one.stdout)["changed"] == shown["changed"][:1]
     rest = rushes(tmp_path, "scenes", "refresh", "--apply", "--cache", str(cache.root))
     assert rest.stdout.splitlines() == [
-        f"{paths[2]}: + 00:00:03",
-        "2 files were examined; 1 gained cuts. For a day `rushes scenes undo` takes them back.",
+        f"{paths[2]}: added 00:00:03",
+        "Files: 2 examined, 1 changed. `rushes scenes undo` takes the cuts back for a day.",
     ]
     changed, same, third = (frames(cache, media_hash(n)) for n in (1, 2, 3))
     assert changed.scenes == same.scenes == TRUE
