@@ -27,7 +27,7 @@ _KEYS_EVERY_S = 2.0
 
 
 class ServicePhase(Enum):
-    """Which Tasks of ingestion are stopped. Scenes found anew are nobody's here."""
+    """Which Tasks of ingestion in the queue `analysis` are stopped."""
 
     STOPPED = auto()  # watching is not wanted: all of them
     ADOPTING = auto()  # those that no folder's thread follows: an earlier one may have left some
