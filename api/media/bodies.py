@@ -13,6 +13,7 @@ from api.http.bodies import (
     CacheDir,
     Keyed,
     ListedPath,
+    ListedTime,
     MediaPath,
     MediaPaths,
     Time,
@@ -46,7 +47,7 @@ class ThumbnailRequest(Struct, kw_only=True):
     """One frame."""
 
     media_path: ListedPath
-    time_seconds: Time
+    time_seconds: ListedTime
 
 
 class ThumbnailsBody(Keyed, kw_only=True):

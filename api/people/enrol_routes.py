@@ -179,10 +179,15 @@ def _enroll(
         for snapshot in snapshots
         if (ids := snapshot.state.ids_named(enrolment.name))
     ]
+    others = sorted({n for one in snapshots for n in one.state.other_names(enrolment.name)})
+    named = (
+        f" Clusters that look like the photos are named {', '.join(map(repr, others))}, and keep "
+        "that name: rename them with PUT /faces/clusters/names if it is wrong."
+    )
     faces = sum(one.face_count for one in found)
     enrolled = EnrolledPerson(
         message=f"{enrolment.name} is known by {counted(per_model, 'photo')}, and found in "
-        f"{counted(faces, 'face')} so far.",
+        f"{counted(faces, 'face')} so far.{named if others else ''}",
         name=enrolment.name,
         references=per_model,
         models=models,

@@ -100,6 +100,16 @@ class PeopleState:
         """All ids that stand for a cluster, its own first."""
         return self._replay.merged_into(root)
 
+    def other_names(self, enrolled: str) -> list[str]:
+        """Return what users call clusters that look like an enrolled person, if that differs."""
+        found, person_name = self._replay.ground.recognised, spoken(enrolled)
+        names = {
+            self.names.get(self._replay.root(id_), "")
+            for id_, (person, _) in found.clusters.items()
+            if spoken(found.known.names[person]) == person_name
+        }
+        return sorted(name for name in names if spoken(name) not in ("", person_name))
+
     def ids_named(self, name: str, *, heard: bool = False) -> list[int]:
         """Ids of all clusters with faces and this name, whatever the case of its letters.
 
