@@ -75,7 +75,7 @@ async def get_transcriptions(call: Call[TranscriptionsBody]) -> _Encoded:
     if source.without_speakers:
         count = counted(len(source.without_speakers), "transcript")
         call.warnings.append(
-            f"speakers: {count} of this answer without speaker labels. Analyze the speech of "
+            f"speakers: this answer has no speaker labels for {count}. Analyze the speech of "
             "these files again, with `speakers`."
         )
     return _Encoded(slots)

@@ -15,6 +15,7 @@ from api.watch.fields import locate
 from shared.errors import BadInput
 from shared.settings import Settings
 from shared.watch.choices import FileGroup
+from tests.contract.http.test_unknown_fields import warned
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Stack, running_stack
 from tests.support.watch.desk import WatchDesk, watch_desk
@@ -155,7 +156,13 @@ def test_a_bad_glob_is_named_with_the_way_out(desk: WatchDesk, glob: str, why: s
     "glob", ["[]]", "[!]]", "[[]", "[a-z]*", "]", "a]b", "[!]a]", "*", "a b", "a/*"]
 )
 def test_a_glob_that_looks_odd_and_is_right_is_accepted(desk: WatchDesk, glob: str) -> None:
-    assert desk.added("in", excluded_filename_globs=[glob])["excluded_filename_globs"] == [glob]
+    answer = desk.post("in", excluded_filename_globs=[glob])
+    assert answer.json()["excluded_filename_globs"] == [glob]
+    warning = (
+        f"excluded_filename_globs: {glob!r} matches nothing: patterns are compared with the name "
+        'of a file, which holds no "/". Remove the folder from the pattern.'
+    )
+    assert warned(answer) == ([warning] if "/" in glob else [])
 
 
 @pytest.mark.parametrize(

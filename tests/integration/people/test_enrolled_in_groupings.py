@@ -176,6 +176,8 @@ def test_people_named_by_hand_and_enrolled_ones_live_side_by_side(desk: Enrollin
     desk.add(2, shots(ADA, BO))
     desk.group()
     assert desk.state().names == {ada: "Ada by hand", bo: "Bo"}
+    assert desk.state().other_names("ada") == ["Ada by hand"]
+    assert desk.state().other_names("Bo") == []
 
 
 def test_a_man_who_is_seen_from_the_side_alone_is_a_person(desk: EnrollingDesk) -> None:
