@@ -5,18 +5,14 @@ from __future__ import annotations
 import re
 
 _WORDS = (
-    (r"take them from /faces/clusters/faces", "`rushes people show` lists them"),
-    (r"take them from /faces/clusters/voices", "`rushes people voices` lists them"),
-    (r"GET /faces/clusters\?details=true names the newest", "`rushes people edits` lists them"),
+    (r"take them from /faces/clusters/(faces|voices)", "`rushes people show` lists them"),
     (r"GET /faces/edits", "`rushes people edits`"),
     (r"GET /faces/people", "`rushes people known`"),
     (r"PUT /faces/clusters/names", "`rushes people name`"),
     (r"GET /analysis-data/deletions", "`rushes data deletions`"),
     (r"GET /watch-folders", "`rushes watch list`"),
     (r"POST /watch-folders/service/start", "`rushes watch start`"),
-    (r"POST /watch-folders/\{id\}/retry", "`rushes watch retry`"),
     (r"POST /analyze", "`rushes analyze`"),
-    (r"GET /tasks/\{task_id\}/exports", "`rushes export result`"),
     (r"make it, or send create_dir: true", "make it first"),
     (r"with `speakers`", "with --speakers"),
     (r"is no (face|voice)_id", r"is no id of a \1"),

@@ -94,15 +94,6 @@ Time = Annotated[
     ],
     Meta(description="Seconds, or HH:MM:SS[.mmm].", examples=[12.5]),
 ]
-# In a list one that can be no time of a file, such as -1, is its item's own error.
-ListedTime = Annotated[
-    Annotated[float, Meta(le=LONGEST_TIME_S, extra_json_schema={"minimum": 0})]
-    | Annotated[str, Meta(max_length=LONGEST_WORD, extra_json_schema={"pattern": TIME_PATTERN})]
-    | None,
-    Meta(description="Seconds, or HH:MM:SS[.mmm].", examples=[12.5]),
-]
-
-
 class Keyed(Struct, kw_only=True):
     """What every body may carry."""
 

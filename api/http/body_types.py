@@ -58,22 +58,18 @@ def _decoded(kind: Any) -> Any:
 def _empty_allowed(kind: Any) -> Any:
     """A type whose text may be empty as well; entries of its lists are as they were."""
     origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated and inner[0] is str:
+        if not any(m.min_length or m.pattern for m in kind.__metadata__):
+            return kind
+        patterns = [m.pattern and f"^$|{m.pattern}" for m in kind.__metadata__]
+        metas = map(lambda m, p: Meta(max_length=m.max_length, pattern=p), inner[1:], patterns)
+        return Annotated[(str, *metas)]
     if origin is Annotated:
-        metas = kind.__metadata__
-        if inner[0] is str:
-            metas = tuple(Meta(max_length=m.max_length, pattern=_or_empty(m)) for m in metas)
-            is_bounded = any(m.min_length or m.pattern for m in kind.__metadata__)
-            return Annotated[(str, *metas)] if is_bounded else kind
-        return Annotated[(_empty_allowed(inner[0]), *metas)]
+        return Annotated[(_empty_allowed(inner[0]), *inner[1:])]
     if origin in (Union, UnionType):
         return Union[tuple(map(_empty_allowed, inner))]  # noqa: UP007 (made here)
-    if origin is Literal and all(isinstance(choice, str) for choice in inner):
-        return Literal[(*inner, "")]
-    return kind
-
-
-def _or_empty(meta: Meta) -> str | None:
-    return meta.pattern and f"^$|{meta.pattern}"
+    is_choice = origin is Literal and isinstance(inner[0], str)
+    return Literal[(*inner, "")] if is_choice else kind
 
 
 def _default(field: FieldInfo) -> Any:

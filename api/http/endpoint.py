@@ -217,7 +217,7 @@ async def _serve(
         services.within(key.roots) if key else services,
         body,
         request.path_params,
-        _given_parameters(endpoint, request),
+        _given(endpoint, request.query_params.items()),
         request.is_disconnected,
         key,
         _sender(request, key) if key else NOBODY,
@@ -274,11 +274,10 @@ def _check_lengths(endpoint: Endpoint, request: Request) -> None:
             raise BadInput(too_long(name, limit))
 
 
-def _given_parameters(endpoint: Endpoint, request: Request) -> dict[str, str]:
+def _given(endpoint: Endpoint, query: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The query without empty optional parameters: those equal leaving them out."""
     required = {parameter.name for parameter in endpoint.query if parameter.required}
-    given = request.query_params.items()
-    return {name: text for name, text in given if text or name in required}
+    return {name: text for name, text in query if text or name in required}
 
 
 async def _allowed_body(

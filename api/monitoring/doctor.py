@@ -12,7 +12,6 @@ import socket
 import sys
 import time
 import urllib.parse
-from typing import Literal
 
 import msgspec
 
@@ -30,18 +29,11 @@ _LOGIN = re.compile(r"(?<=://)[^/@\s]*@")
 _COMMAND = ("-m", "cli.doctor_for_api")
 
 
-class _SaidFinding(msgspec.Struct):
-    """A finding as the command line writes it."""
-
-    level: Literal["ok", "warning", "problem"]
-    subject: str
-    message: str
-    cure: str = ""
-
-
 class _SaidReport(msgspec.Struct):
+    """The document of the command line."""
+
     ok: bool
-    findings: list[_SaidFinding]
+    findings: list[DoctorFinding]
 
 
 class Doctor:
@@ -104,11 +96,10 @@ async def _ask(secrets: list[str]) -> DoctorReport:
         checked_at=round(now, 3),
         host=socket.gethostname(),
         findings=[
-            DoctorFinding(
-                subject=one.subject,
-                level=one.level,
+            msgspec.structs.replace(
+                one,
                 message=_hidden(one.message, secrets),
-                cure=_hidden(one.cure, secrets) or None,
+                cure=_hidden(one.cure or "", secrets) or None,
             )
             for one in said.findings
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from typing import cast
@@ -27,7 +28,15 @@ from api.tasks.callers import caller, scopes_to_stop
 from api.tasks.progress import no_worker, waiting_hint
 from shared.cache.cache_dir import CacheDir
 from shared.domain import AnalyzeSpec, FileSpec, ModelKind, ProgressType, TaskKind
-from shared.errors import BadInput, Busy, CacheError, FolderHangs, Missing, RushesError
+from shared.errors import (
+    BadInput,
+    Busy,
+    FolderHangs,
+    Missing,
+    NoCacheFolder,
+    NotAllowed,
+    RushesError,
+)
 from shared.ledger.analyze_items import Asked, analyze_items, works
 from shared.ledger.records import NewTask, OnBusy, Sender, StopResult
 from shared.models import voice_model
@@ -69,7 +78,9 @@ def _missed_speakers(services: Services, body: AnalyzeBody) -> list[str]:
 def submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
     """Accept an analysis: everything that can be wrong is said before. Blocks."""
     cache_dir, files = _checked(services, body)
-    _check_cache_dir(services, cache_dir)
+    roots = services.paths.cache_roots
+    with contextlib.suppress(NoCacheFolder, NotAllowed, FolderHangs):  # a worker's matter
+        services.folders.call(cache_dir, lambda: CacheDir.open(cache_dir, roots, create=False))
     given = checked_vocabulary(body.vocabulary)
     collection = checked_name(body.cluster_job_name) if body.cluster_job_name else ""
     common = AnalyzeSpec(
@@ -100,18 +111,6 @@ def submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
     counted = f"{len(files)} file" + ("" if len(files) == 1 else "s")
     message = f"Analysis of {counted} accepted.{turn}{hint}"
     return Accepted(message=message, task_id=task.task_id)
-
-
-def _check_cache_dir(services: Services, cache_dir: str) -> None:
-    """Raise CacheError for what is no folder. One that is missing or hangs is a worker's matter."""
-    roots = services.paths.cache_roots
-    try:
-        services.folders.call(cache_dir, lambda: CacheDir.open(cache_dir, roots, create=False))
-    except CacheError as error:
-        if isinstance(error.__cause__, NotADirectoryError):
-            raise
-    except RushesError:
-        pass
 
 
 def _take_back(services: Services, cache_dir: str, files: Sequence[FileSpec]) -> None:

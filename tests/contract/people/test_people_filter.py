@@ -164,7 +164,8 @@ def test_an_item_without_its_keys_is_400(people: PeopleDesk) -> None:
 
     assert why(ada, {"cluster_job_name": NAME}).startswith("people_filter[1]")
     assert why({**ada, "person_name": None}).startswith("people_filter[0]")
-    assert why({**ada, "person_name": ""}).startswith("people_filter[0].person_name")
+    nobody = {**ada, "cluster_id": "", "person_name": ""}
+    assert why(nobody) == "people_filter[0] needs person_name or cluster_id."
     assert why({**ada, "cluster_job_name": ""}).startswith("people_filter[0].cluster_job_name")
     assert why({"person_name": "Ada"}).startswith("people_filter[0].cluster_job_name")
     assert why({**ada, "cluster_id": 1.5}).startswith("people_filter[0].cluster_id")
