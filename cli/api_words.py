@@ -18,7 +18,7 @@ _WORDS = (
     (r"is no (face|voice)_id", r"is no id of a \1"),
     (r'send model_type: "(\w+)"', r"name it with --type \1"),
     # Of what was typed, which the sentence names.
-    (r"^(\w*paths|assignments|merges|moves|pictures|transcription_jobs)\[\d+\](\.\w+)?: ", ""),
+    (r"^(\w*paths|assignments|merges|moves|transcription_jobs)\[\d+\](\.\w+)?: ", ""),
 )
 
 

@@ -94,6 +94,8 @@ Time = Annotated[
     ],
     Meta(description="Seconds, or HH:MM:SS[.mmm].", examples=[12.5]),
 ]
+
+
 class Keyed(Struct, kw_only=True):
     """What every body may carry."""
 

@@ -23,7 +23,8 @@ def known_model(services: Services, kind: ModelKind, key: str, field: str) -> Mo
     try:
         return model_catalogue.resolve(services.settings, kind, key)
     except ModelError as error:
-        raise BadInput(f"{field}: {error.message}{_kind_hint(services, kind, key, field)}") from None
+        hint = _kind_hint(services, kind, key, field)
+        raise BadInput(f"{field}: {error.message}{hint}") from None
 
 
 def _kind_hint(services: Services, asked: ModelKind, key: str, field: str) -> str:

@@ -42,7 +42,7 @@ class CommandOutput:
         return self.as_json
 
     def show(self, what: RenderableType) -> None:
-        """Print a table or another renderable of rich, without the spaces at the ends of its lines."""
+        """Print a table or another renderable of rich, without spaces at the ends of lines."""
         with self.console.capture() as shown:
             self.console.print(what)
         self.console.file.write(re.sub(" +$", "", shown.get(), flags=re.MULTILINE))

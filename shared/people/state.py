@@ -100,16 +100,6 @@ class PeopleState:
         """All ids that stand for a cluster, its own first."""
         return self._replay.merged_into(root)
 
-    def other_names(self, enrolled: str) -> list[str]:
-        """Return what users call clusters that look like an enrolled person, if that differs."""
-        found, person_name = self._replay.ground.recognised, spoken(enrolled)
-        names = {
-            self.names.get(self._replay.root(id_), "")
-            for id_, (person, _) in found.clusters.items()
-            if spoken(found.known.names[person]) == person_name
-        }
-        return sorted(name for name in names if spoken(name) not in ("", person_name))
-
     def ids_named(self, name: str, *, heard: bool = False) -> list[int]:
         """Ids of all clusters with faces and this name, whatever the case of its letters.
 
@@ -260,6 +250,17 @@ def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain])
 
 def _pinned(pins: NDArray[np.int32], labels: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.where(pins != NOT_PINNED, pins, labels)
+
+
+def other_names(state: PeopleState, enrolled: str) -> list[str]:
+    """Return what users call clusters that look like an enrolled person, where that differs."""
+    found, person_name = state._replay.ground.recognised, spoken(enrolled)
+    names = {
+        state.names.get(state._replay.root(id_), "")
+        for id_, (person, _) in found.clusters.items()
+        if spoken(found.known.names[person]) == person_name
+    }
+    return sorted(name for name in names if spoken(name) not in ("", person_name))
 
 
 def _counts(roots: NDArray[np.int32]) -> dict[int, int]:

@@ -23,7 +23,7 @@ _REFUSALS = {
     "OOM ": "its memory is full. Raise its maxmemory",
     "MISCONF": "it cannot write to its disk (MISCONF). Make room there",
     "READONLY": "it is a replica that cannot be written. Name its master in RUSHES_REDIS_URL",
-    "NOPERM": "its user has no permission (NOPERM). Allow the user of RUSHES_REDIS_URL all commands",
+    "NOPERM": "the user of RUSHES_REDIS_URL may not run it (NOPERM). Allow that user all commands",
 }
 _REFUSAL = "the server's log has the reason. `rushes doctor` checks Redis"
 
@@ -78,6 +78,6 @@ def translated() -> Iterator[None]:
     except (ConnectionError, TimeoutError, OSError) as error:
         raise RedisAway(f"Redis does not answer ({error}). Nothing was accepted.") from error
     except RedisError as error:
-        log.warning("Redis refused a command: %s", error)
+        log.info("Redis refused a command: %s", error)
         why = next((why for code, why in _REFUSALS.items() if code in str(error)), _REFUSAL)
         raise RedisAway(f"Redis refused a command: {why}. Nothing was accepted.") from error

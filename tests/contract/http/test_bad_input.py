@@ -12,7 +12,6 @@ import pytest
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client, running_stack
 
-
 _AT_ONE = {"time_seconds": 1}
 
 

@@ -113,9 +113,11 @@ def test_the_filter_follows_merges_moves_and_undo_at_once(people: PeopleDesk) ->
     ],
 )
 def test_who_is_unknown_is_on_no_frame(people: PeopleDesk, unknown: dict[str, Any]) -> None:
-    assert found(people, cluster(ADA)) and told == []
+    assert found(people, cluster(ADA))
+    assert told == []
     assert found(people, unknown) == found(people, cluster(ADA), unknown) == set()
-    assert len(told) == 1 and "collection" in told[0]
+    assert len(told) == 1
+    assert "collection" in told[0]
     assert found(people, cluster(BO), unknown, people_filter_mode="or") == OF_BO
 
 

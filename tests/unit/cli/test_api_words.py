@@ -1,4 +1,4 @@
-"""What the command line prints of the API's answers: its own words, no padding, readable lengths."""
+"""What the command line prints of the API's answers: in its own words, without padding."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def test_lines_of_a_table_end_where_their_text_ends(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.split("\n")[1:] == ["hash  9ae0daaf81f5b2c3", ""]
 
 
-@pytest.mark.parametrize(("hours", "words"), [(0.01, "0.3 of 0.6 minutes"), (3, "1.5 of 3.0 hours")])
+@pytest.mark.parametrize(
+    ("hours", "words"), [(0.01, "0.3 of 0.6 minutes"), (3, "1.5 of 3.0 hours")]
+)
 def test_how_much_was_searched_is_told_in_a_unit_that_shows_it(hours: float, words: str) -> None:
     known = {
         "asked": {"files": 2, "hours": hours},

@@ -1,4 +1,4 @@
-"""`""` for an optional text equals leaving it out, of each endpoint, but where empty says something."""
+"""`""` for an optional text equals leaving it out, but where empty says something."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ def test_texts_within_lists_are_optional_as_well_and_entries_of_lists_are_not() 
 
 def test_a_hundred_thousand_jobs_are_still_decoded_quickly() -> None:
     job = b'{"path": "/footage/day1/A001.mov", "language": ""}'
-    body = bytearray(b'{"cache_dir": "/c", "transcription_jobs": [%b]}' % b",".join([job] * 100_000))
+    body = bytearray(
+        b'{"cache_dir": "/c", "transcription_jobs": [%b]}' % b",".join([job] * 100_000)
+    )
     decoder = BodyDecoder(AnalyzeBody)
     began = time.thread_time()
     jobs = decoder.body(body).transcription_jobs

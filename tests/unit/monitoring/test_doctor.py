@@ -66,7 +66,7 @@ def test_while_a_run_takes_long_the_last_result_is_returned_with_its_age(
 ) -> None:
     held = tmp_path / "held"
     program = (
-        f"import os, time; p = {str(held)!r}; r = '{{\"ok\": true, \"findings\": []}}'\n"
+        f'import os, time; p = {str(held)!r}; r = \'{{"ok": true, "findings": []}}\'\n'
         "while os.path.exists(p): time.sleep(0.01)\nprint(r)"
     )
     monkeypatch.setattr(doctor, "_COMMAND", ("-c", program))

@@ -23,6 +23,7 @@ _SCRIPT = "Error running script (call to f_9a84): @user_script:3: "
 def test_a_refused_command_is_told_in_a_sentence(
     caplog: pytest.LogCaptureFixture, words: str, told: str
 ) -> None:
+    caplog.set_level("INFO")
     with pytest.raises(RedisAway) as raised, translated():
         raise ResponseError(words)
     message = raised.value.message
