@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from cli.api_words import in_words_of_commands
 from shared.errors import BadInput, RushesError
 
 FINAL = ("completed", "cancelled", "failed")
@@ -96,7 +97,7 @@ class ApiClient:
                 for warning in json.loads(answer.headers.get("X-Rushes-Warnings", "[]")):
                     if warning not in self.told:
                         self.told.add(warning)
-                        self.tell(warning)
+                        self.tell(in_words_of_commands(warning))
                 return answer
             refusal = _refusal(answer)
             is_in_vain = refusal.label == _NO_WORKER and time.monotonic() > no_worker_deadline
@@ -222,7 +223,7 @@ def _document(answer: httpx.Response) -> Any:
 def _refusal(answer: httpx.Response) -> Refused:
     try:
         body = answer.json()
-        message = str(body["message"])
+        message = in_words_of_commands(str(body["message"]))
         if answer.status_code == 401:
             message += ": name a licence key with --key, or set RUSHES_KEY."
         elif answer.status_code == 403 and "license" in str(body["error"]):

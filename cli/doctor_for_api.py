@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import signal
-import sys
 
-from cli.main import run
+from cli.checks.everything import look_at_everything
 from shared.process import parent_pipe
 
 
@@ -17,5 +18,6 @@ def _end_our_session() -> None:
 
 if __name__ == "__main__":
     parent_pipe.watch(_end_our_session)
-    sys.argv = ["rushes", "doctor", "--json"]
-    run()
+    findings = look_at_everything(os.environ)
+    is_ok = all(finding.level != "problem" for finding in findings)
+    print(json.dumps({"ok": is_ok, "findings": [dataclasses.asdict(one) for one in findings]}))

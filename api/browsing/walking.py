@@ -76,8 +76,15 @@ class FolderWalk:
         self._roots = media_roots(services)
         self._is_recursive = is_recursive
         self._asked: dict[str, str] = {}  # our path -> how the request calls it
+        self._refused: list[str] = []
         for n, path in enumerate(client_paths):
-            self._asked.setdefault(services.paths.media(path, f"paths[{n}]"), f"paths[{n}]")
+            ours, refused = services.paths.listed(path, f"paths[{n}]")
+            if refused:
+                self._refused.append(refused)
+            else:
+                self._asked.setdefault(ours, f"paths[{n}]")
+        if not self._asked:
+            raise BadInput(self._refused[0])
         self._entered: set[tuple[int, int]] = set()
         self._has_found = False  # any file
         self._until = time.monotonic() + WALKS_FOR_S
@@ -88,9 +95,12 @@ class FolderWalk:
     ) -> Walked:
         """The first files behind a path in our form; None: from the start.
 
-        Raises BadInput or NotAllowed for what was asked for and is not there, ClientDisconnect.
+        Raises BadInput where the one path of the request is not there, NotAllowed and
+        ClientDisconnect. Of several paths, a warning names what is not there.
         """
         found = Walked()
+        for refused in self._refused:
+            found.warn(refused)
         self._after = _place(after) if after else []
         steps: list[Step] = await run_in_threadpool(self._tops)
         folders = 0
@@ -139,9 +149,9 @@ class FolderWalk:
         try:
             return self._listed(path, seen), seen
         except OSError as error:
-            if path in self._asked:
+            if path in self._asked and len(self._asked) == 1:
                 raise BadInput(self._why(path, error)) from None
-            seen.warn(f"{self._shown(path)} cannot be read: {error.strerror}.")
+            seen.warn(self._why(path, error))
         return [], seen
 
     def _listed(self, path: str, seen: Walked) -> list[Step]:
@@ -229,10 +239,10 @@ class FolderWalk:
         return place > self._after or (is_folder and place == self._after[: len(place)])
 
     def _why(self, path: str, error: OSError) -> str:
-        field, shown = self._asked[path], self._shown(path)
-        if isinstance(error, FileNotFoundError):
-            return f"{field}: there is neither a folder nor a file {shown} on the server."
-        return f"{field}: {shown} cannot be read: {error.strerror}."
+        shown, field = self._shown(path), f"{self._asked[path]}: " if path in self._asked else ""
+        if field and isinstance(error, FileNotFoundError):
+            return f"{field}there is neither a folder nor a file {shown} on the server."
+        return f"{field}{shown} cannot be read: {error.strerror}."
 
     def _shown(self, path: str) -> str:
         return self._services.paths.back(path, self.like)

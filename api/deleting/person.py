@@ -120,8 +120,8 @@ def named(
             found.append(FoundPerson(snapshot, roots))
     if not found and not references.of(name):
         raise Missing(
-            f"name: nobody in this cache folder is called {name[:80]!r}; GET /faces/clusters lists "
-            "all people."
+            f"name: nobody in this cache folder is called {name[:80]!r}; GET /faces/people lists "
+            "everybody who has a name."
         )
     return found
 

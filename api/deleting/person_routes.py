@@ -207,8 +207,8 @@ ENDPOINTS = (
         errors={
             BadInput: "Name the person by name alone, or by cluster_job_name and cluster_id "
             "together.",
-            Missing: "name: nobody in this cache folder is called 'Adda'; GET /faces/clusters "
-            "lists all people.",
+            Missing: "name: nobody in this cache folder is called 'Adda'; GET /faces/people "
+            "lists everybody who has a name.",
             Busy: "Task 8f14e45fceea167a5a36dedd4bea2543 groups these faces anew; wait for its "
             "end or cancel it, then delete.",
         },

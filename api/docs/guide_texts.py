@@ -16,7 +16,8 @@ with requests of the console's own page alone.
 
 **Bodies.** JSON, whatever the Content-Type says. An absent or empty body equals `{}`. Unknown \
 keys are ignored, and named in the header `X-Rushes-Warnings` (a JSON array of sentences); `null` \
-for an optional key equals leaving it out.
+for an optional key equals leaving it out, and so does `""` for an optional text that does not say \
+what empty means. Empty optional parameters of a URL equal leaving them out, too.
 
 **Errors.** Always `{"error": <short label>, "message": <what to do>}`. Checks run in this order: \
 route, key, body. A 503 says in `Retry-After` how many seconds to wait. Batch answers keep the \

@@ -90,11 +90,15 @@ def _schemas(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 
 def _null_allowed(schemas: dict[str, Any]) -> dict[str, Any]:
-    """Allow null for optional keys: in a request it equals leaving them out."""
+    """Allow null and "" for optional keys: in a request they equal leaving them out."""
     for schema in schemas.values():
         properties = schema.get("properties", {})
         for name, field in properties.items():
             if name not in schema.get("required", ()):
+                for part in (field, *field.get("anyOf", ())):
+                    part.pop("minLength", None)
+                    if "pattern" in part:
+                        part["pattern"] = f"^$|{part['pattern']}"
                 properties[name] = allow_null(field)
                 if field.get("default") is not None:
                     properties[name].setdefault("example", field["default"])

@@ -1,7 +1,8 @@
 """Request bodies. These types both validate requests and make the OpenAPI document.
 
-Defaults, limits, descriptions and examples stand here and nowhere else. A null is dropped before
-validation, so `T | None` only tells readers of the document that leaving a key out has a meaning.
+Defaults, limits, descriptions and examples stand here and nowhere else. Null for an optional key
+equals leaving it out, and so does "" where its text may not be empty (api.http.body_types), so
+`T | None` only tells readers of the document that leaving a key out has a meaning.
 A list of choices has a `title`: its name in the document, and so that of one type in each client.
 """
 

@@ -33,6 +33,7 @@ Body = TypeVar("Body")
 Found = TypeVar("Found")
 PREFIX = "/api/v1"
 _LONGEST_CLIENT = 100
+_YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _LARGE_BODY = 1 << 18  # about 10 ms of decoding
 _PIECE = 500  # things of an answer, such as matches with their pictures: 5 ms of encoding
 
@@ -70,8 +71,11 @@ class Call(Generic[Body]):
         return self.query[name]
 
     def is_asked(self, name: str) -> bool:
-        """Whether a flag of the query is set; whatever else it says means no."""
-        return self.query.get(name, "").lower() in ("true", "1", "yes")
+        """Return True if a flag of the query is set. Raises BadInput for neither yes nor no."""
+        text = self.query.get(name, "false")
+        if text.lower() not in (*_YES, *_NO):
+            raise BadInput(f"{name} must be true or false, not {text[:40]!r}.")
+        return text.lower() in _YES
 
     def whole_number(self, name: str, most: int) -> int | None:
         """A query parameter from 1 to `most`; None: left out. Raises BadInput, naming it."""
@@ -213,7 +217,7 @@ async def _serve(
         services.within(key.roots) if key else services,
         body,
         request.path_params,
-        request.query_params,
+        _given(endpoint, request.query_params.items()),
         request.is_disconnected,
         key,
         _sender(request, key) if key else NOBODY,
@@ -268,6 +272,12 @@ def _check_lengths(endpoint: Endpoint, request: Request) -> None:
     for name, (value, limit) in given.items():
         if len(value) > limit:
             raise BadInput(too_long(name, limit))
+
+
+def _given(endpoint: Endpoint, query: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The query without empty optional parameters: those equal leaving them out."""
+    required = {parameter.name for parameter in endpoint.query if parameter.required}
+    return {name: text for name, text in query if text or name in required}
 
 
 async def _allowed_body(

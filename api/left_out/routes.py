@@ -31,9 +31,13 @@ async def leave_out(call: Call[LeaveOutBody]) -> LeaveOutAnswer:
 
 def _leave_out(call: Call[LeaveOutBody], cache_dir: str) -> LeaveOutAnswer:
     services, body = call.services, call.body
-    paths = [
-        services.paths.media(path, f"media_paths[{n}]") for n, path in enumerate(body.media_paths)
+    listed = [
+        services.paths.listed(path, f"media_paths[{n}]") for n, path in enumerate(body.media_paths)
     ]
+    paths = [path for path, refused in listed if not refused]
+    call.warnings.extend(refused for _, refused in listed if refused)
+    if not paths:
+        raise BadInput(call.warnings[0])
     if body.left_out:
         # It has an id from now on, by which the marks are found however it is called.
         CacheDir.open(cache_dir, services.paths.cache_roots, create=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from api.http.bodies import (
+    LONGEST_TIME_S,
     LONGEST_WORD,
     MOST_ITEMS,
     AbsolutePath,
@@ -17,6 +18,7 @@ from api.http.bodies import (
     MediaPaths,
     Time,
 )
+from api.http.times import TIME_PATTERN
 
 
 class MetadataBody(Keyed, kw_only=True):
@@ -46,7 +48,13 @@ class ThumbnailRequest(Struct, kw_only=True):
     """One frame."""
 
     media_path: ListedPath
-    time_seconds: Time
+    # One that can be no time of a file, such as -1, is its item's own error.
+    time_seconds: Annotated[
+        Annotated[float, Meta(le=LONGEST_TIME_S, extra_json_schema={"minimum": 0})]
+        | Annotated[str, Meta(max_length=LONGEST_WORD, extra_json_schema={"pattern": TIME_PATTERN})]
+        | None,
+        Meta(description="Seconds, or HH:MM:SS[.mmm].", examples=[12.5]),
+    ]
 
 
 class ThumbnailsBody(Keyed, kw_only=True):

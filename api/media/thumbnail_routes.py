@@ -17,7 +17,7 @@ from api.media.stored_pictures import StoredGrid, in_stored_grid
 from api.services import Services
 from shared.cache.frame_packs import THUMBNAIL_SIDE
 from shared.clock_times import timestamp
-from shared.errors import BadInput, NotAllowed, UnusablePath
+from shared.errors import BadInput, NotAllowed
 from shared.rights import KeyScope
 
 MOST_PAIRS = 3600  # of one scene request
@@ -73,10 +73,13 @@ def _checked(
     slots = [Thumbnail(thumbnail=None) for _ in body.requests]
     by_path: dict[str, list[tuple[int, float]]] = {}
     for n, request in enumerate(body.requests):
-        seconds = seconds_of(request.time_seconds, f"requests[{n}].time_seconds")
+        field = f"requests[{n}].time_seconds"
         try:
+            if request.time_seconds is None:
+                raise BadInput(f"{field} is required.")
+            seconds = seconds_of(request.time_seconds, field)
             path = services.paths.media(request.media_path, f"requests[{n}].media_path")
-        except (NotAllowed, UnusablePath) as error:
+        except (NotAllowed, BadInput) as error:
             slots[n].error = error.message
         else:
             by_path.setdefault(path, []).append((n, seconds))

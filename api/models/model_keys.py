@@ -23,15 +23,17 @@ def known_model(services: Services, kind: ModelKind, key: str, field: str) -> Mo
     try:
         return model_catalogue.resolve(services.settings, kind, key)
     except ModelError as error:
-        raise BadInput(f"{field}: {error.message}{_kind_hint(services, kind, key)}") from None
+        hint = _kind_hint(services, kind, key, field)
+        raise BadInput(f"{field}: {error.message}{hint}") from None
 
 
-def _kind_hint(services: Services, asked: ModelKind, key: str) -> str:
+def _kind_hint(services: Services, asked: ModelKind, key: str, field: str) -> str:
     """What is said of a key that belongs to a model of another kind."""
     spec = model_catalogue.catalogue(services.settings).get(key)
     if spec is None or spec.kind is asked:
         return ""
-    return f" {key} is a model of the kind {spec.kind.value!r}, not {asked.value!r}."
+    cure = f': send model_type: "{spec.kind.value}"' if field == "model_key" else ""
+    return f" {key} is a model of the kind {spec.kind.value!r}, not {asked.value!r}{cure}."
 
 
 def wanted_key(services: Services, kind: ModelKind, key: str | None, field: str) -> str:

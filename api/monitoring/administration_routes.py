@@ -132,13 +132,15 @@ ENDPOINTS = (
         tag="Health",
         summary="What `rushes doctor` says",
         description="On the machine, or in the container, of the API process that answers, with "
-        "its settings; other machines have a `rushes doctor` of their own. It takes some seconds, "
-        "up to 100 where a disk hangs, and is kept for ten. Where it cannot run, that is the one "
-        "finding.",
+        "its settings; other machines have a `rushes doctor` of their own. A result is kept for "
+        "10 s. A new one takes up to 2 s on an idle machine, and up to 100 where a disk hangs. After "
+        "2 s the last result is returned, with its age in `age_seconds`, while the checks go on. "
+        "Only the first call of all, and `fresh`, wait for their end. Where it cannot run, that is "
+        "the one finding.",
         query=(
             Parameter(
                 "fresh",
-                "`true`: look now, and answer nothing that was found before.",
+                "`true`: run the checks now, and wait for their end.",
                 {"type": "boolean", "default": False},
                 False,
             ),
@@ -147,6 +149,7 @@ ENDPOINTS = (
         answer_example={
             "ok": True,
             "checked_at": 1764028800.0,
+            "age_seconds": 1.4,
             "host": "edit3",
             "findings": [
                 {

@@ -38,6 +38,9 @@ class DoctorReport(Struct, kw_only=True):
     checked_at: Annotated[
         float, Meta(description="When it was looked, Unix seconds.", examples=[1764028800.0])
     ]
+    age_seconds: Annotated[
+        float, Meta(description="Seconds since `checked_at`.", examples=[1.4])
+    ] = 0.0
     host: Annotated[
         str, Meta(description="The machine, or container, that this is about.", examples=["edit3"])
     ]

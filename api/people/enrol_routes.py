@@ -33,6 +33,7 @@ from shared.errors import (
 from shared.media import MediaType, media_type_of
 from shared.people.collection import Collection
 from shared.people.enrolment import Enrolment, Reference
+from shared.people.state import other_names
 from shared.query.lanes import Lane
 from shared.query.messages import FacesQuestion, FindFaces, FindPictureFaces, FoundFace
 from shared.rights import KeyScope
@@ -179,10 +180,15 @@ def _enroll(
         for snapshot in snapshots
         if (ids := snapshot.state.ids_named(enrolment.name))
     ]
+    others = sorted({n for one in snapshots for n in other_names(one.state, enrolment.name)})
+    named = (
+        f" Clusters that look like the photos are named {', '.join(map(repr, others))}, and keep "
+        "that name: rename them with PUT /faces/clusters/names if it is wrong."
+    )
     faces = sum(one.face_count for one in found)
     enrolled = EnrolledPerson(
         message=f"{enrolment.name} is known by {counted(per_model, 'photo')}, and found in "
-        f"{counted(faces, 'face')} so far.",
+        f"{counted(faces, 'face')} so far.{named if others else ''}",
         name=enrolment.name,
         references=per_model,
         models=models,

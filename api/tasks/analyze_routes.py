@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from typing import cast
@@ -25,8 +26,17 @@ from api.tasks.answers import Accepted, CancelAnswer
 from api.tasks.bodies import AnalyzeBody, CancelBody
 from api.tasks.callers import caller, scopes_to_stop
 from api.tasks.progress import no_worker, waiting_hint
+from shared.cache.cache_dir import CacheDir
 from shared.domain import AnalyzeSpec, FileSpec, ModelKind, ProgressType, TaskKind
-from shared.errors import BadInput, Busy, FolderHangs, Missing, RushesError
+from shared.errors import (
+    BadInput,
+    Busy,
+    FolderHangs,
+    Missing,
+    NoCacheFolder,
+    NotAllowed,
+    RushesError,
+)
 from shared.ledger.analyze_items import Asked, analyze_items, works
 from shared.ledger.records import NewTask, OnBusy, Sender, StopResult
 from shared.models import voice_model
@@ -68,6 +78,9 @@ def _missed_speakers(services: Services, body: AnalyzeBody) -> list[str]:
 def submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
     """Accept an analysis: everything that can be wrong is said before. Blocks."""
     cache_dir, files = _checked(services, body)
+    roots = services.paths.cache_roots
+    with contextlib.suppress(NoCacheFolder, NotAllowed, FolderHangs):  # a worker's matter
+        services.folders.call(cache_dir, lambda: CacheDir.open(cache_dir, roots, create=False))
     given = checked_vocabulary(body.vocabulary)
     collection = checked_name(body.cluster_job_name) if body.cluster_job_name else ""
     common = AnalyzeSpec(

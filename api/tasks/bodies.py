@@ -26,6 +26,7 @@ class TranscriptionJob(Struct, kw_only=True):
         Annotated[
             str,
             Meta(
+                min_length=1,
                 max_length=LONGEST_WORD,
                 description='English name such as "english", an ISO code such as "en" or "eng", '
                 'a tag such as "en-US", or "auto". Null and "auto": detect. The same path twice '

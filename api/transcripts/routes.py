@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import msgspec
 
+from api.http.answers import counted
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
 from api.http.slots import own_slot
@@ -62,6 +63,7 @@ class _TranscriptSource:
     body: TranscriptionsBody
     voices: FolderVoices | None  # None: nobody asks who speaks
     room: RoomInAnswer
+    without_speakers: set[str] = field(default_factory=set)  # transcripts, by `hash_str`
 
 
 async def get_transcriptions(call: Call[TranscriptionsBody]) -> _Encoded:
@@ -69,7 +71,14 @@ async def get_transcriptions(call: Call[TranscriptionsBody]) -> _Encoded:
     cache_dir, run = call.services.paths.cache(call.body.cache_dir), call.services.folders.run
     source, asked = await run(cache_dir, _found, call.services, call.body)
     call.warnings.extend(source.voices.warnings if source.voices else ())
-    return _Encoded(await map_concurrently(lambda slot: run(cache_dir, _slot, source, slot), asked))
+    slots = await map_concurrently(lambda slot: run(cache_dir, _slot, source, slot), asked)
+    if source.without_speakers:
+        count = counted(len(source.without_speakers), "transcript")
+        call.warnings.append(
+            f"speakers: this answer has no speaker labels for {count}. Analyze the speech of "
+            "these files again, with `speakers`."
+        )
+    return _Encoded(slots)
 
 
 def _found(
@@ -143,6 +152,8 @@ def _fill(answer: Transcription, source: _TranscriptSource, hash_str: str) -> No
     if source.voices is not None and isinstance(found, Transcript):
         people = source.voices.of(hash_str)
         found = _by_speaker(answer, source.cache, hash_str, manifest, found, people)
+        if answer.speakers is None and found.segments:
+            source.without_speakers.add(hash_str)
     answer.language = language_name(found.language) if found.language else None
     answer.language_probability = found.language_probability
     answer.model_key = manifest.model

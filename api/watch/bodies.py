@@ -37,6 +37,7 @@ AnalyzeSpeech = Annotated[
 Language = Annotated[
     str,
     Meta(
+        min_length=1,
         max_length=LONGEST_WORD,
         description='Of the speech: an English name such as "english", an ISO code, a tag, or '
         '"auto". Null and "auto": detect.',

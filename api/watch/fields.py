@@ -166,6 +166,16 @@ def _globs(given: Sequence[str]) -> tuple[str, ...]:
     return tuple(given)
 
 
+def vain_globs(globs: Sequence[str] | None) -> list[str]:
+    """Return a warning for each exclusion that can match no file."""
+    return [
+        f"excluded_filename_globs: {glob!r} matches nothing: patterns are compared with the name "
+        'of a file, which holds no "/". Remove the folder from the pattern.'
+        for glob in globs or ()
+        if "/" in glob
+    ]
+
+
 def _has_open_bracket(glob: str) -> bool:
     """Whether a "[" lacks its "]"; to fnmatch, one right after "[" or "[!" belongs to the set."""
     at = glob.find("[")

@@ -22,7 +22,7 @@ from api.watch.answers import (
 )
 from api.watch.bodies import NothingBody, WatchFolderBody, WatchFolderChanges
 from api.watch.checks import check_folder, check_overlap
-from api.watch.fields import locate, requested_fields
+from api.watch.fields import locate, requested_fields, vain_globs
 from shared.domain import TaskKind
 from shared.errors import AlreadyWatched, BadInput, Missing, NotAllowed, RushesError
 from shared.models.languages import language_name
@@ -50,6 +50,7 @@ async def list_watch_folders(call: Call[None]) -> WatchFolderList:
 async def add_watch_folder(call: Call[WatchFolderBody]) -> WatchFolderAnswer:
     """201 with the folder, once it is known to be one and watched by nobody else."""
     path = call.services.paths.media(call.body.path, "path")
+    call.warnings.extend(vain_globs(call.body.excluded_filename_globs))
     return await call.services.folders.run(path, _add, call.services, call.body)
 
 
@@ -67,6 +68,7 @@ def _add(services: Services, body: WatchFolderBody) -> WatchFolderAnswer:
 async def change_watch_folder(call: Call[WatchFolderChanges]) -> WatchFolderAnswer:
     """The folder with the given fields changed."""
     services, body = call.services, call.body
+    call.warnings.extend(vain_globs(body.excluded_filename_globs))
     if body.path is None:
         return await run_in_threadpool(_change, services, call.path[_ID], body)
     path = services.paths.media(body.path, "path")

@@ -57,9 +57,11 @@ def _lines(coverage: dict[str, Any]) -> Iterator[str]:
         if part in coverage and coverage[part]["files"]
     ]
     rest = f": {', '.join(parts)}" if parts else ""
+    unit, factor = ("hours", 1) if asked["hours"] >= 1 else ("minutes", 60)
+    hours, all_hours = (factor * known["hours"] for known in (searched, asked))
     yield (
-        f"Searched {searched['files']:,} of {asked['files']:,} files, {searched['hours']:,.1f} of "
-        f"{asked['hours']:,.1f} hours that are known, with {coverage['model_key']}{rest}."
+        f"Searched {searched['files']:,} of {asked['files']:,} files, {hours:,.1f} of "
+        f"{all_hours:,.1f} {unit} that are known, with {coverage['model_key']}{rest}."
     )
     if "speakers" in coverage:
         yield f"Speakers were told apart in {coverage['speakers']['files']:,} of these files."

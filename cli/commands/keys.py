@@ -58,7 +58,9 @@ def create_key(
     )
     out = CommandOutput(as_json)
     record = _keys().find(key)
-    if record is None or not out.document({"key": key, **msgspec.to_builtins(record)}):
+    if record is None or not out.document(
+        {"key": key, "license_key": key, **msgspec.to_builtins(record)}
+    ):
         out.line(key)
 
 

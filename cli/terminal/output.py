@@ -42,8 +42,10 @@ class CommandOutput:
         return self.as_json
 
     def show(self, what: RenderableType) -> None:
-        """Print a table or another renderable of rich."""
-        self.console.print(what)
+        """Print a table or another renderable of rich, without spaces at the ends of lines."""
+        with self.console.capture() as shown:
+            self.console.print(what)
+        self.console.file.write(re.sub(" +$", "", shown.get(), flags=re.MULTILINE))
 
     def line(self, text: str) -> None:
         """Print one line of a result: never wrapped, never taken for markup."""

@@ -252,6 +252,17 @@ def _pinned(pins: NDArray[np.int32], labels: NDArray[np.int32]) -> NDArray[np.in
     return np.where(pins != NOT_PINNED, pins, labels)
 
 
+def other_names(state: PeopleState, enrolled: str) -> list[str]:
+    """Return what users call clusters that look like an enrolled person, where that differs."""
+    found, person_name = state._replay.ground.recognised, spoken(enrolled)
+    names = {
+        state.names.get(state._replay.root(id_), "")
+        for id_, (person, _) in found.clusters.items()
+        if spoken(found.known.names[person]) == person_name
+    }
+    return sorted(name for name in names if spoken(name) not in ("", person_name))
+
+
 def _counts(roots: NDArray[np.int32]) -> dict[int, int]:
     """How often each cluster is there, without NO_CLUSTER."""
     ids, counts = np.unique(roots, return_counts=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 
 import redis
@@ -13,8 +14,18 @@ from redis.retry import Retry
 
 from shared.errors import RedisAway
 
+log = logging.getLogger(__name__)
+
 SOCKET_TIMEOUT_S = 1.5  # Redis away must be a 503 within 2 s
 _MAX_CONNECTIONS = 256
+# By the code in the error, which Redis may wrap into that of a script.
+_REFUSALS = {
+    "OOM ": "its memory is full. Raise its maxmemory",
+    "MISCONF": "it cannot write to its disk (MISCONF). Make room there",
+    "READONLY": "it is a replica that cannot be written. Name its master in RUSHES_REDIS_URL",
+    "NOPERM": "the user of RUSHES_REDIS_URL may not run it (NOPERM). Allow that user all commands",
+}
+_REFUSAL = "the server's log has the reason. `rushes doctor` checks Redis"
 
 
 def key_prefix(instance: str) -> str:
@@ -67,4 +78,6 @@ def translated() -> Iterator[None]:
     except (ConnectionError, TimeoutError, OSError) as error:
         raise RedisAway(f"Redis does not answer ({error}). Nothing was accepted.") from error
     except RedisError as error:
-        raise RedisAway(f"Redis refused a command: {error}") from error
+        log.info("Redis refused a command: %s", error)
+        why = next((why for code, why in _REFUSALS.items() if code in str(error)), _REFUSAL)
+        raise RedisAway(f"Redis refused a command: {why}. Nothing was accepted.") from error

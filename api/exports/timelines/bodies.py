@@ -133,7 +133,7 @@ class TimelineBody(Keyed, kw_only=True):
     ] = "Rushes Export"
     fps: (
         Annotated[
-            float | Annotated[str, Meta(max_length=LONGEST_WORD)],
+            float | Annotated[str, Meta(min_length=1, max_length=LONGEST_WORD)],
             Meta(
                 description="Frame rate of the timeline, such as 25, 29.97 or 24000/1001. Left "
                 "out: the commonest among the clips (25 for sound and stills alone).",

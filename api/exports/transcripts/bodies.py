@@ -181,7 +181,7 @@ class ExportTranscriptBody(Keyed, kw_only=True):
     ] = True
     fps: (
         Annotated[
-            float | Annotated[str, Meta(max_length=LONGEST_WORD)],
+            float | Annotated[str, Meta(min_length=1, max_length=LONGEST_WORD)],
             Meta(
                 description="Frame rate, such as 25, 29.97 or 24000/1001. With it, csv and json "
                 "gain timecodes, and txt, docx and pdf show them instead of milliseconds.",

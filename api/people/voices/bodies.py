@@ -29,6 +29,7 @@ class VoicesBody(OfCollection, kw_only=True):
         Annotated[
             str,
             Meta(
+                min_length=1,
                 max_length=LONGEST_WORD,
                 description="`next` of the page before this one. Null or left out: the first page.",
                 examples=["9ae0daaf81f5b2c3-voice-1f2e3d4c"],

@@ -33,6 +33,7 @@ class Chosen:
         """By checked filters. Blocks. `warnings` takes what could not be looked at."""
         files = resolving.files_left(scope, body.filters) if body.filters else None
         seen, unknown = _seen(scope, body)
+        warnings.extend(unknown)
         heard: FrameFilter | None = None
         if files != set():
             heard, unheard_of = _heard(scope, body, files, warnings)
@@ -65,7 +66,7 @@ def _seen(scope: Scope, body: SearchFields) -> tuple[FrameFilter | None, list[st
     ]
     cache, people = scope.view().cache, scope.services.people
     seen = frames_with(people, cache, persons, body.people_filter_mode)
-    return seen, unknown_people(people, cache, persons) if body.details else []
+    return seen, unknown_people(people, cache, persons)
 
 
 def _heard(

@@ -208,6 +208,11 @@ def test_files_below_folders_are_told_in_order_from_any_place(client: Client, fo
     flat = below(client, folder, recursive=False)["files"]
     assert flat == [every[2], every[4]]
     assert below(client, folder / "d.mov")["files"] == [every[4]]
+    some = below(client, folder / "gone", folder / "c")
+    assert (some["files"], some["is_partial"]) == ([every[3]], True)
+    assert some["warnings"] == [
+        f"paths[0]: there is neither a folder nor a file {folder}/gone on the server."
+    ]
 
 
 def test_a_folder_of_very_many_files_is_answered_soon(

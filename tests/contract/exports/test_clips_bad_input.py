@@ -51,7 +51,6 @@ def refusal(desk: ClipsDesk, *clips: Any, **more: Any) -> str:
         ({"handle_seconds": -1}, "handle_seconds: expected a number >= 0"),
         ({"handle_seconds": "1"}, "handle_seconds: expected a number, not a string."),
         ({"handle_seconds": 1e9}, "handle_seconds: expected a number <= 3600"),
-        ({"naming": ""}, "naming must not be empty."),
         ({"naming": "{stem}_{take}"}, "naming: there is no {take}; use {stem}, {in_tc}, {out_tc}"),
         ({"naming": "{stem}_{"}, "naming holds a single brace"),
         ({"naming": "{stem!r}"}, "naming: there is no {stem!r}"),

@@ -266,7 +266,6 @@ GOOD = {"media_path": "/media/a.mov", "start_time": 1, "end_time": 2}
         ({"fps": True}, "fps: expected a number or a string"),
         ({"fps": 25, "start_timecode": "1:2"}, "start_timecode must be HH:MM:SS:FF"),
         ({"fps": 25, "start_timecode": "01:00:00;00"}, "start_timecode: drop-frame"),
-        ({"start_timecode": ""}, "start_timecode must not be empty."),
         ({"format": "aaf"}, 'format must be one of "xmeml", "fcpxml", "otio", "edl", not'),
         ({"layout": "bin"}, 'layout must be one of "sequence", "subclips", "both", not'),
         ({"layout": "both", "format": "edl"}, 'layout "both" exists for the format xmeml only'),
@@ -276,9 +275,7 @@ GOOD = {"media_path": "/media/a.mov", "start_time": 1, "end_time": 2}
         ({"path_map": [{"from": "/a", "to": "b"}]}, "path_map[0].to must be an absolute folder"),
         ({"width": 0}, "width: expected"),
         ({"height": 1.5}, "height: expected a whole number"),
-        ({"sequence_name": ""}, "sequence_name must not be empty."),
         ({"strict": "yes"}, "strict: expected true or false"),
-        ({"output_path": ""}, "output_path must not be empty."),
         ({"output_path": "a.xml"}, "output_path must be an absolute path"),
     ],
 )

@@ -12,6 +12,8 @@ import pytest
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client, running_stack
 
+_AT_ONE = {"time_seconds": 1}
+
 
 def refusal(client: Client, path: str, **body: Any) -> str:
     """The message of a 400."""
@@ -126,11 +128,46 @@ def test_max_results_below_one_is_400(client: Client, base: dict[str, Any], path
 def test_a_negative_or_odd_time_is_400(client: Client, base: dict[str, Any], wrong: Any) -> None:
     body = {**base, "time_seconds": wrong}
     assert refusal(client, "/search/frame", **body).startswith("time_seconds")
-    requests = [base["requests"][0], {**base["requests"][0], "time_seconds": wrong}]
-    body = {**base, "requests": requests}
-    assert refusal(client, "/thumbnails", **body).startswith("requests[1].time_seconds")
     body = {**base, "end_time": wrong}
     assert refusal(client, "/thumbnails/scene", **body).startswith("end_time")
+
+
+@pytest.mark.parametrize("wrong", [-0.01, None, "-00:00:01", "soon", ""])
+def test_a_thumbnail_of_no_time_is_null_in_its_slot(
+    client: Client, base: dict[str, Any], wrong: Any
+) -> None:
+    requests = [{**base["requests"][0], "time_seconds": wrong}, {"media_path": "", **_AT_ONE}]
+    first, second = client.ok("/thumbnails", **{**base, "requests": requests})["thumbnails"]
+    assert first["thumbnail"] is second["thumbnail"] is None
+    assert first["error"].startswith("requests[0].time_seconds")
+    assert second["error"].startswith("requests[1].media_path")
+
+
+@pytest.mark.parametrize("path", ["file", "file/below"])
+def test_an_analysis_into_a_file_is_refused_and_stops_nobody(
+    client: Client, base: dict[str, Any], caches: Path, path: str
+) -> None:
+    (caches / "file").touch()
+    good = client.ok("/analyze", **base)["task_id"]
+    said = refusal(client, "/analyze", **{**base, "cache_dir": str(caches / path)})
+    assert said == f"The cache folder {caches / path} is not a folder; choose another cache_dir."
+    assert client.task(good)["status"] == "queued"
+    client.ok("/analyze", **{**base, "cache_dir": str(caches / "not there yet")})
+
+
+def test_an_empty_optional_parameter_equals_leaving_it_out(
+    client: Client, base: dict[str, Any]
+) -> None:
+    for path, name in (("/tasks", "state"), ("/tasks", "limit"), ("/faces/clusters", "details")):
+        query = {"cache_dir": base["cache_dir"]} if "faces" in path else {}
+        plain = client.http.get(path, params=query)
+        assert client.http.get(path, params={**query, name: ""}).text == plain.text
+        assert client.http.get(path, params={**query, name: "x"}).status_code == 400
+    assert client.get("/faces/clusters?cache_dir=").json()["message"] == (
+        "cache_dir must not be empty."
+    )
+    people = client.get("/faces/clusters?cluster_job_name=&cache_dir=" + base["cache_dir"])
+    assert people.json() == {"cluster_jobs": []}
 
 
 def test_a_scene_that_ends_before_it_starts_is_400(client: Client, base: dict[str, Any]) -> None:

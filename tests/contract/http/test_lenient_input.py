@@ -81,7 +81,8 @@ def test_two_identical_files_of_one_search_both_come_back(
 
 def test_a_model_of_another_kind_is_told_its_kind(client: Client) -> None:
     said = refusal(client, "/models/load", model_key="whisper-base")
-    assert said.endswith("whisper-base is a model of the kind 'speech', not 'visual'.")
+    kinds = "whisper-base is a model of the kind 'speech', not 'visual'"
+    assert said.endswith(f'{kinds}: send model_type: "speech".')
 
 
 def test_what_cannot_run_here_says_why(client: Client) -> None:

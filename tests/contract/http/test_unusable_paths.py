@@ -45,6 +45,12 @@ def test_it_is_told_beside_those_that_can_be_used(
     assert client.ok("/analyze/cancel", task_id=task_id)
     requests = [{"media_path": each, "time_seconds": 1} for each in (there, path)]
     assert client.ok("/thumbnails", cache_dir=cache, requests=requests)["thumbnails"][1]["error"]
+    walked = client.ok("/media/files", paths=[str(media), path])
+    assert reason.replace("media_paths", "paths") in walked["warnings"]
+    estimate = client.ok("/analyze/estimate", cache_dir=cache, paths=[str(media), path])
+    assert reason.replace("media_paths", "paths") in estimate["warnings"]
+    left_out = client.post("/analysis-data/left-out", **both, left_out=True)
+    assert (left_out.json()["changed"], warned(left_out)) == (1, [reason])
 
 
 def test_an_analysis_of_nothing_else_is_refused_and_stops_nobody(

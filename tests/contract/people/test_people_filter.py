@@ -11,12 +11,14 @@ import pytest
 
 from shared.domain import Scene
 from tests.contract.http.test_bad_input import refusal
+from tests.contract.http.test_unknown_fields import warned
 from tests.support.people.people_data import Seen, make_collection
 from tests.support.people.people_desk import ADA, BO, CY, NAME, NOBODY, PeopleDesk, people_desk
 from tests.support.search.search_data import publish, random_units
 from tests.support.stack import Client
 
 MODEL = "conse-lite0"
+told: list[str] = []  # the warnings of the last search
 LENGTHS = {"a.mp4": 12, "b.mp4": 6}
 
 
@@ -39,7 +41,10 @@ def found(people: PeopleDesk, *persons: dict[str, Any], **more: Any) -> set[tupl
         "people_filter": [{"cluster_job_name": NAME, **person} for person in persons],
         **more,
     }
-    matches = people.client.ok("/search/frame", **body)["matches"]
+    answer = people.client.post("/search/frame", **body)
+    assert answer.status_code == 200, answer.text
+    told[:] = warned(answer)
+    matches = answer.json()["matches"]
     return {(Path(m["video_path"]).name[-5:], int(m["frame_idx"])) for m in matches}
 
 
@@ -108,7 +113,11 @@ def test_the_filter_follows_merges_moves_and_undo_at_once(people: PeopleDesk) ->
     ],
 )
 def test_who_is_unknown_is_on_no_frame(people: PeopleDesk, unknown: dict[str, Any]) -> None:
+    assert found(people, cluster(ADA))
+    assert told == []
     assert found(people, unknown) == found(people, cluster(ADA), unknown) == set()
+    assert len(told) == 1
+    assert "collection" in told[0]
     assert found(people, cluster(BO), unknown, people_filter_mode="or") == OF_BO
 
 
@@ -157,7 +166,8 @@ def test_an_item_without_its_keys_is_400(people: PeopleDesk) -> None:
 
     assert why(ada, {"cluster_job_name": NAME}).startswith("people_filter[1]")
     assert why({**ada, "person_name": None}).startswith("people_filter[0]")
-    assert why({**ada, "person_name": ""}).startswith("people_filter[0].person_name")
+    nobody = {**ada, "cluster_id": "", "person_name": ""}
+    assert why(nobody) == "people_filter[0] needs person_name or cluster_id."
     assert why({**ada, "cluster_job_name": ""}).startswith("people_filter[0].cluster_job_name")
     assert why({"person_name": "Ada"}).startswith("people_filter[0].cluster_job_name")
     assert why({**ada, "cluster_id": 1.5}).startswith("people_filter[0].cluster_id")

@@ -195,7 +195,6 @@ def refused(client: Client, places: dict[str, Any], filters: dict[str, Any]) -> 
         ({"folder": "relative"}, "filters.folder"),
         ({"seconds": {"min": -1}}, "filters.seconds.min"),
         ({"sound": "yes"}, "filters.sound"),
-        ({"codec": ""}, "filters.codec"),
     ],
 )
 def test_what_excludes_itself_or_is_wrong_is_refused_with_the_cure(

@@ -130,5 +130,5 @@ def test_files_whose_speakers_nobody_told_apart_are_counted(people: PeopleDesk) 
 
 def test_what_nobody_can_be_called_is_refused(people: PeopleDesk) -> None:
     body = {"cache_dir": str(people.cache.root), "query": "a car"}
-    for speaker in ("  ", "", "a\x00b", "x" * 1001, 5, ["Ada"]):
+    for speaker in ("  ", "a\x00b", "x" * 1001, 5, ["Ada"]):
         assert refusal(people.client, "/search/text", **body, speaker=speaker).startswith("speaker")

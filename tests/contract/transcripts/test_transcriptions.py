@@ -15,6 +15,7 @@ from shared.cache.transcripts import Doubt, Segment, TranscriptWarning, Word
 from shared.domain import ModelKind
 from shared.redis import heartbeats
 from shared.redis.clients import connect
+from tests.contract.http.test_unknown_fields import warned
 from tests.support.private_redis import PrivateRedis
 from tests.support.search.talking import talk
 from tests.support.search.transcribed import publish_for, publish_speakers, spoken
@@ -316,6 +317,12 @@ def test_who_speaks_comes_when_asked_for_and_breaks_segments(
     before = asked(client, cache, path, words=True)
     (plain,) = asked(client, cache, path, speakers=True)
     assert plain == {key: value for key, value in before[0].items() if key != "words"}
+    body = {"cache_dir": str(cache.root), "media_paths": [str(path)]}
+    assert warned(client.post("/transcriptions", **body)) == []
+    assert warned(client.post("/transcriptions", **body, speakers=True)) == [
+        "speakers: this answer has no speaker labels for 1 transcript. Analyze the speech of "
+        "these files again, with `speakers`."
+    ]
     told = SpeakerTurns(
         model="resemblyzer",
         speakers=(Speaker(0.9, ()), Speaker(2.9, ())),
@@ -324,6 +331,7 @@ def test_who_speaks_comes_when_asked_for_and_breaks_segments(
     )
     publish_speakers(cache, hash_str, told)
     assert asked(client, cache, path, words=True) == before, "who does not ask sees no change"
+    assert warned(client.post("/transcriptions", **body, speakers=True)) == []
     (found,) = asked(client, cache, path, speakers=True, words=True)
     assert found["segments"] == [[0, "Ready?", 0.9], [1, "Yes, we are", 4]]
     assert found["speakers"] == ["S1", "S2"]

@@ -241,7 +241,7 @@ def test_a_search_that_finds_nothing_says_why_and_ends_with_1(analyzed, command,
 
 def test_a_search_says_how_much_of_the_footage_it_knows(analyzed, command) -> None:
     found = command.run("search", "an espresso", "--coverage", "--max", "1")
-    told = r"Searched (\d+) of \d+ files, .* hours that are known, with conse-lite0"
+    told = r"Searched (\d+) of \d+ files, .* (hours|minutes) that are known, with conse-lite0"
     assert re.search(told, found.stderr)
     said = command.json("search", "--said", "village", "--coverage")["coverage"]
     assert said["asked"]["files"] >= said["searched"]["files"] > 0

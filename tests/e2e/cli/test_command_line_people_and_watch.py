@@ -190,6 +190,8 @@ def test_a_person_and_results_are_deleted_once_somebody_says_so(
     assert who.run("data", "leave-out", film).stdout == "1 file left out.\n"
     assert who.run("data", "leave-out", film, "--take-back").stdout == "1 file taken again.\n"
     assert "There is no task" in who.refused("tasks", "retry", "0" * 32, film)
+    unknown = who.refused("people", "move", "zz", "--to", "new")
+    assert unknown == "'zz' is no id of a face; `rushes people show` lists them."
 
 
 def test_a_recluster_is_followed_to_its_end(who: Command, people: PeopleDesk) -> None:
@@ -372,6 +374,7 @@ def test_keys_are_made_listed_and_revoked_where_redis_is(
     show = str(tmp_path / "show")
     rights = ("--scope", "export", "--scope", "search", "--root", show, "--expires", "90d")
     made = command.json("keys", "create", "--label", "a [new] panel", *rights, **home)
+    assert made["license_key"] == made["key"]
     editor = server.client(key=made["key"])
     assert editor.get("/tasks").status_code == 200
     (record,) = command.json("keys", "list", **home)["keys"]

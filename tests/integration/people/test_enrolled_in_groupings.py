@@ -13,7 +13,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import FaceMark
 from shared.people.clustering import NO_CLUSTER
 from shared.people.enrolment import Enrolment, Reference, References
-from shared.people.state import PeopleState, taken_out
+from shared.people.state import PeopleState, other_names, taken_out
 from tests.support.people.grouping_desk import (
     ADA,
     BO,
@@ -176,6 +176,8 @@ def test_people_named_by_hand_and_enrolled_ones_live_side_by_side(desk: Enrollin
     desk.add(2, shots(ADA, BO))
     desk.group()
     assert desk.state().names == {ada: "Ada by hand", bo: "Bo"}
+    assert other_names(desk.state(), "ada") == ["Ada by hand"]
+    assert other_names(desk.state(), "Bo") == []
 
 
 def test_a_man_who_is_seen_from_the_side_alone_is_a_person(desk: EnrollingDesk) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +59,35 @@ def test_secrets_are_taken_out_wherever_they_stand(monkeypatch: pytest.MonkeyPat
     [finding] = report(monkeypatch, said).findings
     assert finding.message == "redis://…@there and … and unix://…@/a"
     assert finding.cure == "not …"
+
+
+def test_while_a_run_takes_long_the_last_result_is_returned_with_its_age(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    held = tmp_path / "held"
+    program = (
+        f'import os, time; p = {str(held)!r}; r = \'{{"ok": true, "findings": []}}\'\n'
+        "while os.path.exists(p): time.sleep(0.01)\nprint(r)"
+    )
+    monkeypatch.setattr(doctor, "_COMMAND", ("-c", program))
+    monkeypatch.setattr(doctor, "_FRESH_S", -1.0)  # each call wants a new result
+
+    async def ask() -> None:
+        asked = Doctor()
+        first = await asked.report(_SECRETS)  # there is none before it: it waits
+        held.touch()
+        began = time.monotonic()
+        second = await asked.report(_SECRETS)
+        assert time.monotonic() - began < 5
+        assert second.checked_at == first.checked_at
+        assert second.age_seconds >= round(doctor._ANSWERS_WITHIN_S, 1)
+        awaited = asyncio.create_task(asked.report(_SECRETS, fresh=True))
+        third = await asked.report(_SECRETS)
+        assert third.checked_at == first.checked_at
+        assert not awaited.done(), "fresh waits for a run of its own"
+        held.unlink()
+        fresh = await awaited
+        assert fresh.checked_at > first.checked_at
+        assert fresh.age_seconds < third.age_seconds
+
+    asyncio.run(ask())
