@@ -133,10 +133,10 @@ ENDPOINTS = (
         summary="What `rushes doctor` says",
         description="On the machine, or in the container, of the API process that answers, with "
         "its settings; other machines have a `rushes doctor` of their own. A result is kept for "
-        "10 s. A new one takes up to 2 s on an idle machine, and up to 100 where a disk hangs. After "
-        "2 s the last result is returned, with its age in `age_seconds`, while the checks go on. "
-        "Only the first call of all, and `fresh`, wait for their end. Where it cannot run, that is "
-        "the one finding.",
+        "10 s. A new one takes up to 2 s on an idle machine, and up to 100 where a disk hangs: "
+        "after 2 s the last result is returned, with its age in `age_seconds`, while the checks go "
+        "on. Only the first call of all, and `fresh`, wait for their end. Where it cannot run, "
+        "that is the one finding.",
         query=(
             Parameter(
                 "fresh",
