@@ -17,8 +17,8 @@ from tests.support.stack import KEY, Stack
 _STRANGER = """<!doctype html><title>waiting</title><script>
 const tries = {
   read: () => fetch(HOME + '/api/v1/tasks', { credentials: 'include' }),
-  write: () => fetch(HOME + '/api/v1/console/links', { method: 'POST', credentials: 'include' }),
-  marked: () => fetch(HOME + '/api/v1/console/links',
+  write: () => fetch(HOME + '/api/v1/analyze/cancel', { method: 'POST', credentials: 'include' }),
+  marked: () => fetch(HOME + '/api/v1/analyze/cancel',
     { method: 'POST', credentials: 'include', headers: { 'X-Rushes-Console': '1' } }),
   blind: () => fetch(HOME + '/api/v1/console/session',
     { method: 'DELETE', mode: 'no-cors', credentials: 'include' }),
