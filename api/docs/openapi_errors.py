@@ -186,6 +186,6 @@ def _response(status: int, kinds: Kinds) -> dict[str, Any]:
         },
         "headers": WARNINGS,
     }
-    if status == 503:
+    if status == 503 or errors.Busy in kinds:
         response["headers"] = WARNINGS | {"Retry-After": _RETRY_AFTER}
     return response

@@ -151,7 +151,7 @@ async def on_rushes_error(request: Request, error: Exception) -> Response:
     if status == 500:
         log.error("%s", error.message, exc_info=error)
     headers = warnings_headers(request.scope)
-    if status == 503:
+    if status == 503 or isinstance(error, errors.Busy):
         headers["Retry-After"] = str(getattr(error, "retry_after_s", 2))
     kind = DrainingResponse if is_unread(request.scope) else Response
     return kind(msgspec.json.encode(body), status, headers, media_type="application/json")
