@@ -76,7 +76,8 @@ def test_a_socket_with_a_strangers_name_is_refused(api: Client, shared_stack: St
 def test_a_request_with_two_hosts_is_refused(
     api: Client, shared_stack: Stack, url: str, hosts: list[str], is_refused: bool
 ) -> None:
-    lines = "".join(f"{name}: {host}\r\n" for name, host in zip(("Host", "hOST"), hosts))
+    names = ("Host", "hOST")[: len(hosts)]
+    lines = "".join(f"{name}: {host}\r\n" for name, host in zip(names, hosts, strict=True))
     asked = f"GET {url}/api/v1/health HTTP/1.1\r\n{lines}Connection: close\r\n\r\n"
     with raw_socket(shared_stack, asked.encode()) as connection:
         answer = until_closed(connection)
