@@ -31,7 +31,8 @@ _next_look: dict[RootedPath, float] = {}  # of this process: when to look at the
 def collect_when_due(root: RootedPath, is_over: IsOver) -> threading.Thread | None:
     """Start `collect` in a thread unless some machine did within a day, by the share's clock.
 
-    At the first look of a process within an hour: the one before it may have died. Never fails: what cannot be tidied now is tidied another day.
+    At the first look of a process within an hour, for the one before it may have died. Never fails:
+    what cannot be tidied now is tidied another day.
     """
     now = time.monotonic()
     if now < _next_look.get(root, 0.0):
