@@ -104,6 +104,16 @@ def test_nobody_is_signed_in_by_a_page_of_a_stranger(api: Client) -> None:
         assert victim.sign_in(link=link).status_code == 200, "which they have not used up"
 
 
+def test_a_link_to_which_a_stranger_leads_replaces_no_session(
+    api: Client, browser: Browser
+) -> None:
+    other = api.post("/keys", label="Stranger").json()["license_key"]
+    made = api.http.post("/console/links", headers={"X-License-Key": other})
+    link = made.json()["url"].partition("=")[2]
+    assert browser.sign_in(link=link).status_code == 409
+    assert browser.ask("GET", "/console/session").json()["label"] == "key 1"
+
+
 def by_websocket(url: str, headers: Headers) -> str:
     """What a socket with these headers is told when it asks for what needs a key."""
     watcher = Watcher(url, headers=headers)
