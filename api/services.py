@@ -39,7 +39,7 @@ from shared.redis.clients import connect
 from shared.redis.console_links import ConsoleLinks
 from shared.redis.console_sessions import ConsoleSessions
 from shared.redis.key_uses import KeyUses
-from shared.redis.licence_keys import Keys
+from shared.redis.licence_keys import KeyRecord, Keys
 from shared.settings import Settings
 from shared.watch.files import WatchedFiles
 from shared.watch.folders import WatchFolder, WatchFolders
@@ -90,6 +90,8 @@ class Services:
     watch_live: LiveStatus
     watch_retries: RetryRequests
     hashes: HashCache = field(default_factory=HashCache)
+    # By id: when each was read (monotonic), and its record or None; see auth.key_of_address.
+    keys_of_addresses: dict[str, tuple[float, KeyRecord | None]] = field(default_factory=dict)
     doctor: Doctor = field(default_factory=Doctor)
     document_turns: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(_DOCUMENTS_AT_ONCE)

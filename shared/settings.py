@@ -100,8 +100,8 @@ class Settings:
     allowed_hosts: tuple[str, ...] = _setting(
         (),
         "Comma-separated names by which requests may call this server, `*.example.com` for all "
-        "below one, `*` for any. Addresses, names without a dot, private ones (such as "
-        "`nas.local`) and the machine's own need no listing.",
+        "below one, `*` for any. Addresses, `localhost` and the machine's own host name, also "
+        "with `.local`, need no listing.",
     )
     public_url: str | None = _setting(
         None,

@@ -16,7 +16,7 @@ from api.cache.view import CacheView
 from api.folders import Folders
 from api.quick_map import quick_map
 from shared.cache import cache_files
-from shared.cache.cache_dir import CacheDir, was_written_to, without_id
+from shared.cache.cache_dir import CacheDir, place_digest, was_written_to, without_id
 from shared.cache.cache_files import SeenPath
 from shared.errors import MediaError, NoCacheFolder, NotAllowed
 from shared.media import HashCache, open_media_file
@@ -89,9 +89,7 @@ class Caches:
 
     def follow(self, cache: CacheDir, *, thorough: bool = False) -> CacheView:
         """Follow the catalogue of a folder that is open; see `open`. Raises CacheError."""
-        # A copy of a folder has its id too, so the place counts.
-        place = hashlib.sha256(os.fsencode(os.path.realpath(str(cache.root)))).hexdigest()[:12]
-        key = f"{cache.id}-{place}"
+        key = f"{cache.id}-{place_digest(cache.root)[:12]}"
         if of_key := self._cache_roots.of_key:  # links in it may lead out of what that one may read
             named = hashlib.sha256(os.fsencode("\0".join(map(str, of_key)))).hexdigest()[:12]
             key = f"{key}-{named}"

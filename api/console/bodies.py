@@ -10,7 +10,7 @@ from api.http.bodies import LONGEST_WORD, Keyed
 
 
 class SignIn(Keyed):
-    """What a session is to stand for: one of the two."""
+    """What a session is to stand for: a key or a link."""
 
     license_key: (
         Annotated[
@@ -34,6 +34,11 @@ class SignIn(Keyed):
         ]
         | None
     ) = None
+
+    replace: Annotated[
+        bool,
+        Meta(description="The link may end a session of this browser that has another key."),
+    ] = False
 
 
 class NewLink(Keyed):

@@ -10,7 +10,7 @@ from api.console.answers import ConsoleLink, ConsoleSession, SessionOver
 from api.console.bodies import NewLink, SignIn
 from api.http.auth import authorise, key_by_id
 from api.http.endpoint import Call, Endpoint, Reply
-from api.http.errors import KeyExpired, KeyMissing, KeyRefused, NotFromConsole
+from api.http.errors import KeyExpired, KeyMissing, KeyRefused, NotFromConsole, SignedInAlready
 from api.own_pages import BrowserSession, is_marked
 from api.services import Services
 from shared.errors import BadInput, Missing, RedisAway
@@ -33,11 +33,11 @@ async def create_console_session(call: Call[SignIn]) -> Reply:
     pages = call.services.own_pages
     if not pages.have_sent(call.headers, "POST") or not is_marked(call.headers):
         raise NotFromConsole(_STRANGER)
+    before = pages.session(call.headers, "POST")
     if given:
         key = await authorise(call.services, given)
     else:
-        key = await run_in_threadpool(_key_of_link, call.services, call.body.link or "")
-    before = pages.session(call.headers, "POST")
+        key = await run_in_threadpool(_key_of_link, call.services, call.body, before)
     token = await run_in_threadpool(_begin, call.services, key, before)
     call.services.use_counter.note(key.id)
     return _signed_in(call, key, token)
@@ -49,11 +49,18 @@ def _begin(services: Services, key: KeyRecord, before: BrowserSession | None) ->
     return services.console_sessions.begin(key.id)
 
 
-def _key_of_link(services: Services, link: str) -> KeyRecord:
-    found = key_by_id(services, services.console_links.take(link))
-    if found is None:
+def _key_of_link(services: Services, body: SignIn, before: BrowserSession | None) -> KeyRecord:
+    """Use a link up. Raises Missing, and SignedInAlready, which leaves link and session alone."""
+    links, link = services.console_links, body.link or ""
+    key = key_by_id(services, links.key_id(link))
+    if key and before and not body.replace:
+        key_id = services.console_sessions.key_id(before.token, is_use=False)
+        other = key_by_id(services, key_id)
+        if other and other.id != key.id:
+            raise SignedInAlready(f"Sign in as {key.label}? You are signed in as {other.label}.")
+    if key is None or links.take(link) is None:
         raise Missing(_LINK_OVER)
-    return found
+    return key
 
 
 async def console_session(call: Call[None]) -> Reply:
@@ -74,6 +81,9 @@ async def end_console_session(call: Call[None]) -> Reply:
 
 async def create_console_link(call: Call[NewLink]) -> Reply:
     """Make a link that signs a browser in with the key of this request."""
+    session = _session(call, "POST")
+    if session and session.may_be_used:  # what signs in from it would outlive it
+        raise KeyMissing
     scheme = "https" if call.headers.get("x-forwarded-proto") == "https" else "http"
     here = f"{scheme}://{call.headers.get('host', '')}"  # as the caller itself calls us
     address = call.services.settings.public_url or here
@@ -81,7 +91,7 @@ async def create_console_link(call: Call[NewLink]) -> Reply:
     return Reply(200, ConsoleLink(*made), _PRIVATE)
 
 
-def _session(call: Call[None], method: str) -> BrowserSession | None:
+def _session(call: Call[None] | Call[NewLink], method: str) -> BrowserSession | None:
     """The session that a call was allowed by; None where it has a key."""
     if call.headers.get("x-license-key", "").strip():
         return None
@@ -135,7 +145,8 @@ ENDPOINTS = (
         summary="Sign in to the console",
         description="For the console's own page alone, which sends `X-Rushes-Console: 1`. The "
         "answer sets a cookie that lasts for a week from its last use on, and that scripts cannot "
-        "read. It counts only with requests of that page.",
+        "read. It counts only with requests of that page. A link of another key than that of the "
+        "browser's session is refused (409) and stays unused, unless `replace` is true.",
         body=SignIn,
         answer=ConsoleSession,
         errors={
@@ -144,6 +155,7 @@ ENDPOINTS = (
             KeyExpired: "This licence key expired on 2026-12-31: ask for a new one.",
             NotFromConsole: _STRANGER,
             Missing: _LINK_OVER,
+            SignedInAlready: "Sign in as Edit 4? You are signed in as Edit 3.",
             RedisAway: RedisAway().message,
         },
         example={"link": _LINK},
@@ -177,7 +189,7 @@ ENDPOINTS = (
         tag="Console",
         summary="Make a link that signs in",
         description="Whoever opens it first, within 15 minutes, is signed in with the key of this "
-        "request. `rushes console` prints one.",
+        "request; a session makes no links. `rushes console` prints one.",
         body=NewLink,
         answer=ConsoleLink,
         example={},

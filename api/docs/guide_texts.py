@@ -20,8 +20,9 @@ for an optional key equals leaving it out, and so does `""` for an optional text
 what empty means. Empty optional parameters of a URL equal leaving them out, too.
 
 **Errors.** Always `{"error": <short label>, "message": <what to do>}`. Checks run in this order: \
-route, key, body. A 503 says in `Retry-After` how many seconds to wait. Batch answers keep the \
-request's order; a bad item is reported in its own slot and the call stays 200.
+route, key, body. A 503, and a 409 of a busy server, says in `Retry-After` how many seconds to \
+wait. Batch answers keep the request's order; a bad item is reported in its own slot and the call \
+stays 200.
 
 **Times.** A time in a request is a number of seconds, `MM:SS` or `HH:MM:SS[.mmm]`. Answers give \
 numbers as `*_seconds` and `HH:MM:SS` as `timestamp`.

@@ -19,6 +19,7 @@ from api.http.errors import (
     NotFromConsole,
     ScopeMissing,
     SessionEnded,
+    SignedInAlready,
     TooLarge,
     TooSlow,
 )
@@ -45,6 +46,7 @@ _MEANINGS: dict[type[errors.RushesError], str] = {
     errors.NothingUsable: "None of the files can be used; the message says why.",
     errors.Busy: "Another task holds what this one needs.",
     errors.AlreadyWatched: "The same files are watched already.",
+    SignedInAlready: "The browser has a session of another key than the link.",
     errors.EditedMeanwhile: "Somebody else changed the same people; the message says what.",
     TooLarge: "The body is larger than RUSHES_MAX_BODY_MB, or holds too many values.",
     TooSlow: "The body did not arrive in time.",
@@ -184,6 +186,6 @@ def _response(status: int, kinds: Kinds) -> dict[str, Any]:
         },
         "headers": WARNINGS,
     }
-    if status == 503:
+    if status == 503 or errors.Busy in kinds:
         response["headers"] = WARNINGS | {"Retry-After": _RETRY_AFTER}
     return response

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 
 from starlette.concurrency import run_in_threadpool
@@ -48,12 +49,19 @@ def key_by_id(services: Services, key_id: str | None) -> KeyRecord | None:
     return None
 
 
-def key_of_address(services: Services, key_id: str) -> KeyRecord:
-    """The key with which a signed address was given. Raises Missing where it ended meanwhile."""
-    found = key_by_id(services, key_id)
-    if found is None:
-        raise Missing("The licence key of this address was revoked or has expired.")
-    return found
+def key_of_address(services: Services, key_id: str, kept_s: float = 0.0) -> KeyRecord:
+    """Return the key with which a signed address was given. Raises Missing where it has ended.
+
+    `kept_s`: for so many seconds a record that was read counts, though it may be revoked by now.
+    """
+    now = time.monotonic()
+    read_at, key = services.keys_of_addresses.get(key_id, (-math.inf, None))
+    if now - read_at >= kept_s:
+        key = services.keys.by_id(key_id)
+        services.keys_of_addresses[key_id] = now, key
+    with contextlib.suppress(KeyRefused, KeyExpired):
+        return _valid(key)
+    raise Missing("The licence key of this address was revoked or has expired.")
 
 
 def _key_of(services: Services, session: BrowserSession) -> KeyRecord:

@@ -42,11 +42,19 @@ class LimitedConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head_came()
         self._unparsed = 0
+        self._note_host_of_url()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._unparsed = 0
         super().on_body(body)
+
+    def _note_host_of_url(self) -> None:
+        """Add the host of a URL in absolute form to the headers, unless they name it already."""
+        scheme, _, rest = self.url.partition(b"://")
+        host = rest.partition(b"/")[0].lower()
+        if scheme.isalpha() and host not in (v.lower() for n, v in self.headers if n == b"host"):
+            self.headers.append((b"host", host))
 
     def _expect_head(self) -> None:
         is_serving = self.cycle is not None and not self.cycle.response_complete

@@ -36,6 +36,10 @@ class NotFromConsole(errors.RushesError):
     """Send the header X-Rushes-Console: 1 with what changes something in a session."""
 
 
+class SignedInAlready(errors.RushesError):
+    """This browser is signed in with another key."""
+
+
 class KeyRefused(errors.RushesError):
     """The public API requires a Jumper Pro license"""
 
@@ -74,6 +78,7 @@ TABLE: dict[type[errors.RushesError], tuple[int, str]] = {
     errors.MediaMissing: (404, "File not found"),
     TooSlow: (408, "Request timeout"),
     errors.Busy: (409, "Task already running"),
+    SignedInAlready: (409, "Signed in already"),
     errors.AlreadyWatched: (409, "Already watched"),
     errors.EditedMeanwhile: (409, "Changed meanwhile"),
     errors.MediaChanging: (409, "File is changing"),
@@ -146,7 +151,7 @@ async def on_rushes_error(request: Request, error: Exception) -> Response:
     if status == 500:
         log.error("%s", error.message, exc_info=error)
     headers = warnings_headers(request.scope)
-    if status == 503:
+    if status == 503 or isinstance(error, errors.Busy):
         headers["Retry-After"] = str(getattr(error, "retry_after_s", 2))
     kind = DrainingResponse if is_unread(request.scope) else Response
     return kind(msgspec.json.encode(body), status, headers, media_type="application/json")

@@ -1,7 +1,8 @@
 """Which names of this server a request may use, as pure ASGI middleware around HTTP and Socket.IO.
 
 A web page can make a name of its own lead here (DNS rebinding): to the browser our answers are then
-the page's. So a name that anybody can register must be listed in RUSHES_ALLOWED_HOSTS.
+the page's. Names of the public network can be registered, those of a local one can be claimed by
+any machine in it (mDNS, DHCP). So all but the machine's own must be listed in RUSHES_ALLOWED_HOSTS.
 This holds on loopback too: such a name may lead to 127.0.0.1 as well.
 """
 
@@ -23,25 +24,24 @@ from api.http.unread_body import DrainingResponse, is_unread
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
-# Nobody can register a name below these, nor one without a dot.
-_PRIVATE = (".localhost", ".local", ".internal", ".home.arpa", ".lan", ".test", ".svc")
+_LOOPBACK = ("localhost", "*.localhost")  # browsers ask no network for these
 _MOST_LOGGED = 100
 
 
 class Hosts:
-    """By RUSHES_ALLOWED_HOSTS and RUSHES_PUBLIC_URL, besides addresses and private names."""
+    """The names of RUSHES_ALLOWED_HOSTS, RUSHES_PUBLIC_URL and this machine, and all addresses."""
 
     def __init__(self, settings: Settings) -> None:
         public = urlsplit(settings.public_url or "").hostname or ""
-        own = (settings.host, socket.gethostname(), public)
-        self._listed = tuple(name.lower() for name in (*settings.allowed_hosts, *own))
+        machine = socket.gethostname()
+        short = machine.partition(".")[0]
+        own = (settings.host, public, machine, short, f"{short}.local")
+        self._names = [name.lower() for name in (*_LOOPBACK, *own, *settings.allowed_hosts) if name]
 
     def allow(self, name: str) -> bool:
-        """Whether a request may call us so; `name`: without the port, "" where there is none."""
+        """Return True if a request may call us so; `name`: without the port."""
         name = name.lower().removesuffix(".")
-        if "." not in name or name.endswith(_PRIVATE) or _is_address(name):
-            return True
-        return any(fnmatch.fnmatchcase(name, listed) for listed in self._listed)
+        return _is_address(name) or any(fnmatch.fnmatchcase(name, own) for own in self._names)
 
 
 class HostCheck:
@@ -56,12 +56,17 @@ class HostCheck:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        name = _without_port(Headers(scope=scope).get("host", ""))
-        if self._hosts.allow(name):
+        hosts = Headers(scope=scope).getlist("host")
+        name = _without_port(hosts[0]) if hosts else ""
+        if len(hosts) > 1:
+            message = "The request names its host more than once. Send one Host header."
+        elif not name or self._hosts.allow(name):  # without a name it is from no browser
             await self._app(scope, receive, send)
             return
-        message = f"This server is not called {name[:100]}: list that name in RUSHES_ALLOWED_HOSTS."
-        self._log(name[:100])
+        else:
+            name = name[:100]
+            message = f"This server is not called {name}: list that name in RUSHES_ALLOWED_HOSTS."
+            self._log(name)
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": "Host refused"})
             return

@@ -43,6 +43,7 @@ class Wanted:
     chosen: Chosen
     images: bool | Literal["url"]
     roots: tuple[str, ...] | None  # of the licence key
+    key_id: str  # of it
     instead: Callable[[str], None] | None  # told why a fast search was exact; None: it is to be
     standing: Standing | None  # None: nobody asks what matches are worth
     details: bool
@@ -184,7 +185,7 @@ def _pictures(
     if wanted.images == "url":
         signer = services.addresses.signer()
         place = services.settings.public_path + pictures_path
-        signed = (_signed(str(cache.root), hit, wanted.roots) for hit in hits)
+        signed = (_signed(str(cache.root), hit, wanted) for hit in hits)
         return [("", f"{place}/{token_of(signer, frame)}") for frame in signed]
     if not wanted.images:
         return [("", None)] * len(hits)
@@ -193,9 +194,9 @@ def _pictures(
     return [(_encoded(jpeg or b""), None) for jpeg in previews]
 
 
-def _signed(cache_dir: str, hit: Hit, roots: tuple[str, ...] | None) -> SignedFrame:
-    start, end = hit.scene.start, _scene_end(hit)
-    return SignedFrame(cache_dir, hit.hash_str, hit.second, start, end, roots)
+def _signed(cache_dir: str, hit: Hit, wanted: Wanted) -> SignedFrame:
+    start, end, second = hit.scene.start, _scene_end(hit), hit.second
+    return SignedFrame(cache_dir, hit.hash_str, second, start, end, wanted.roots, wanted.key_id)
 
 
 def _scene_end(hit: Hit) -> int:

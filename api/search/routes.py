@@ -140,6 +140,7 @@ async def _matches(
         chosen,
         body.images,
         call.key.roots if call.key else None,
+        call.sender.owner,
         None if mode == "exact" or asks_in_vain else reasons.setdefault,
         await _standing(call, scope, model, vectors, familiarity),
         body.details,

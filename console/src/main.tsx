@@ -7,6 +7,7 @@ import { followSession } from "./api/live";
 import { begin, hasEnded, linkInAddress, session } from "./api/session";
 import { Pages } from "./pages";
 import { Failure } from "./parts/notice";
+import { ReplaceSession } from "./shell/replace_session";
 import { Shell } from "./shell/shell";
 import { SignIn } from "./shell/sign_in";
 import { words } from "./words";
@@ -43,6 +44,7 @@ function App() {
           </Guarded>
         </Shell>
       )}
+      {session.value && <ReplaceSession />}
       {!session.value && <SignIn refused={hasEnded.value ? undefined : refused} />}
     </>
   );

@@ -288,8 +288,16 @@ class Draft:
 
 def without_id(root: RootedPath) -> CacheDir:
     """A folder that nothing was written to yet, or that is not even there: it is empty."""
-    digest = hashlib.sha256(os.fsencode(os.path.realpath(str(root)))).hexdigest()
-    return CacheDir(root, f"{_NO_ID}{digest[:24]}")
+    return CacheDir(root, f"{_NO_ID}{place_digest(root)[:24]}")
+
+
+def place_digest(root: RootedPath) -> str:
+    """Return a digest of where a folder lies. Raises CacheError where a link is swapped meanwhile.
+
+    Copies of a CacheDir have one id, so the place tells them apart.
+    """
+    with cache_files.clear_errors(root):
+        return hashlib.sha256(os.fsencode(os.path.realpath(str(root)))).hexdigest()
 
 
 def was_written_to(cache: CacheDir) -> bool:
@@ -340,17 +348,18 @@ def _create_identity(root: OpenedFolder) -> _CacheDirIdentity:
     """Write rushes.json once: of two processes that try, both go on with the first one's id."""
     ours = _CacheDirIdentity(_FORMAT, secrets.token_hex(12))
     temporary = cache_files.temporary_name(IDENTITY, "new")
-    with os.fdopen(root.create(temporary), "wb") as file:
-        file.write(msgspec.json.encode(ours))
-        cache_files.sync(file.fileno())
     try:
-        root.link(temporary, IDENTITY)
-    except FileExistsError:
-        return _identity(root) or ours
-    except OSError:  # a share without hard links
-        if IDENTITY not in root.names():
-            root.rename(temporary, IDENTITY)
-        return _identity(root) or ours
+        with os.fdopen(root.create(temporary), "wb") as file:
+            file.write(msgspec.json.encode(ours))
+            cache_files.sync(file.fileno())
+        try:
+            root.link(temporary, IDENTITY)
+        except FileExistsError:
+            return _identity(root) or ours
+        except OSError:  # a share without hard links
+            if IDENTITY not in root.names():
+                root.rename(temporary, IDENTITY)
+            return _identity(root) or ours
     finally:
         with contextlib.suppress(FileNotFoundError):
             root.remove(temporary)

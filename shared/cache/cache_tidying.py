@@ -31,14 +31,16 @@ _next_look: dict[RootedPath, float] = {}  # of this process: when to look at the
 def collect_when_due(root: RootedPath, is_over: IsOver) -> threading.Thread | None:
     """Start `collect` in a thread unless some machine did within a day, by the share's clock.
 
-    Never fails: what cannot be tidied now is tidied another day.
+    At the first look of a process within an hour, for the one before it may have died. Never fails:
+    what cannot be tidied now is tidied another day.
     """
     now = time.monotonic()
     if now < _next_look.get(root, 0.0):
         return None
+    kept_s = KEPT_S if root in _next_look else _LOOK_EVERY_S
     _next_look[root] = now + _LOOK_EVERY_S
     try:
-        if not _is_due(root / "catalog"):
+        if not _is_due(root / "catalog", kept_s):
             return None
     except (OSError, CacheError) as error:
         _log.warning("could not tidy %s up: %s", root, error)
@@ -49,12 +51,12 @@ def collect_when_due(root: RootedPath, is_over: IsOver) -> threading.Thread | No
     return thread
 
 
-def _is_due(catalog: RootedPath) -> bool:
-    """Whether a day has passed since the marker was touched; if so, touches it."""
+def _is_due(catalog: RootedPath, after_s: float) -> bool:
+    """Return True if so much time has passed since the marker was touched; if so, touch it."""
     with cache_files.folder(catalog, create=True) as folder:
         now = cache_files.share_clock(folder)
         with contextlib.suppress(FileNotFoundError):
-            if now - folder.status(_MARKER).st_mtime < KEPT_S:
+            if now - folder.status(_MARKER).st_mtime < after_s:
                 return False
         cache_files.write_atomically(folder, _MARKER, b"", "marker")
     return True

@@ -32,6 +32,12 @@ class ConsoleLinks:
             self._redis.set(self._name(token), key_id, ex=TTL_S)
         return f"{address}/#link={token}", round(time.time()) + TTL_S
 
+    def key_id(self, token: str) -> str | None:
+        """Return the id of the key that a link stands for, as `take`, and leave the link unused."""
+        with translated():
+            key_id: Any = self._redis.get(self._name(token))
+        return key_id or None
+
     def take(self, token: str) -> str | None:
         """The id of the key that a link stands for; None for one used, late or made up."""
         with translated():

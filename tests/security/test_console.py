@@ -60,7 +60,7 @@ def foreign(own: str) -> list[Headers]:
 def test_a_cookie_counts_with_no_page_but_ours(api: Client, browser: Browser) -> None:
     asked: list[tuple[str, str]] = [
         ("GET", "/tasks"), ("GET", "/console/session"), ("DELETE", "/console/session"),
-        ("POST", "/analyze/cancel"), ("POST", "/console/links"),
+        ("POST", "/analyze/cancel"),
     ]  # fmt: skip
     for headers in foreign(api.url):
         for method, path in asked:
@@ -102,6 +102,16 @@ def test_nobody_is_signed_in_by_a_page_of_a_stranger(api: Client) -> None:
                 assert "set-cookie" not in answer.headers
             assert [status for status, _ in said] == [403], "all alike, right or wrong"
         assert victim.sign_in(link=link).status_code == 200, "which they have not used up"
+
+
+def test_a_link_to_which_a_stranger_leads_replaces_no_session(
+    api: Client, browser: Browser
+) -> None:
+    other = api.post("/keys", label="Stranger").json()["license_key"]
+    made = api.http.post("/console/links", headers={"X-License-Key": other})
+    link = made.json()["url"].partition("=")[2]
+    assert browser.sign_in(link=link).status_code == 409
+    assert browser.ask("GET", "/console/session").json()["label"] == "key 1"
 
 
 def by_websocket(url: str, headers: Headers) -> str:
@@ -231,11 +241,12 @@ def test_no_path_leads_out_of_the_files_of_the_console(
 def test_no_key_and_no_token_is_written_anywhere(
     api: Client, browser: Browser, shared_stack: Stack
 ) -> None:
-    made = browser.ask("POST", "/console/links").json()["url"]
+    made = api.post("/console/links").json()["url"]
     link = made.partition("=")[2]
     with Browser(api.url) as other:
         other.sign_in(license_key="canary-key")
         other.sign_in(link=link)
+        assert browser.sign_in(link=link).status_code == 404
         secrets = (KEY, "canary-key", browser.session, other.session, link)
     log = shared_stack.processes["api-0"].text()
     audit = (shared_stack.folder / "state" / "audit.jsonl").read_text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import socket
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from api.http.cors import Origins
 from api.http.hosts import Hosts
 from shared.settings import Settings
-from tests.support.attacked import head, raw_socket
+from tests.support.attacked import head, raw_socket, until_closed
 from tests.support.socketio_client import Watcher
 from tests.support.stack import KEY, Client, Stack
 from tests.support.waiting import wait_for
@@ -20,28 +21,36 @@ from tests.support.waiting import wait_for
 
 @pytest.fixture(scope="module")
 def api(shared_stack: Stack) -> Client:
-    """An API process that has a public name."""
-    return shared_stack.start_api(RUSHES_ALLOWED_HOSTS="rushes.example.com, *.studio.example")
+    """An API process that has public names and one of the local network."""
+    return shared_stack.start_api(RUSHES_ALLOWED_HOSTS="rushes.example.com, *.studio.example,nas")
 
 
 def test_a_name_that_a_stranger_made_lead_here_is_refused(api: Client) -> None:
-    for name in ("evil.example", "rushes.example.com.evil.example", "127.0.0.1.nip.io", "a.b:6699"):
+    for name in (
+        "evil.example", "rushes.example.com.evil.example", "127.0.0.1.nip.io", "a.b:6699",
+        "evil", "evil:6699", "evil.local", "evil.lan", "x.internal", "x.home.arpa", "x.svc", "x.",
+        "localhost.evil", ".",
+    ):  # fmt: skip
         for path in ("/api/v1/health", "/api/v1/tasks", "/socket.io/?EIO=4&transport=polling"):
             answer = httpx.get(f"{api.url}{path}", headers={"Host": name, "X-License-Key": KEY})
             assert answer.status_code == 400, (name, path)
-            assert "RUSHES_ALLOWED_HOSTS" in answer.json()["message"]
+            said = f"This server is not called {name.partition(':')[0]}: list that name in RUSHES"
+            assert said in answer.json()["message"]
+    short = socket.gethostname().partition(".")[0]
     for name in (
-        "localhost:6699", "127.0.0.1", "127.1", "[::1]:6699", "192.168.1.5:6699", "api:6699",
-        "NAS.local",
-        "rushes-api.rushes.svc.cluster.local", "rushes-api.rushes.svc", "Rushes.Example.com",
-        "b.studio.example:443", "x.",
+        "localhost:6699", "127.0.0.1", "127.1", "[::1]:6699", "192.168.1.5:6699", "nas:6699",
+        "NAS.", socket.gethostname(), short.upper(), f"{short}.local:6699", "a.localhost",
+        "Rushes.Example.com", "b.studio.example:443",
     ):  # fmt: skip
         answer = httpx.get(f"{api.url}/api/v1/health", headers={"Host": name})
         assert answer.status_code == 200, name
 
 
 def test_a_socket_with_a_strangers_name_is_refused(api: Client, shared_stack: Stack) -> None:
-    for name, status in (("evil.example", b"403"), ("localhost", b"101")):
+    for name, status in (
+        ("evil.example", b"403"), ("evil.local", b"403"), ("localhost", b"101"),
+        ("localhost\r\nHost: evil.example", b"403"),
+    ):  # fmt: skip
         asked = (
             f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {name}\r\n"
             "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -49,6 +58,31 @@ def test_a_socket_with_a_strangers_name_is_refused(api: Client, shared_stack: St
         )
         with raw_socket(shared_stack, asked.encode()) as connection:
             assert connection.recv(1 << 16)[9:12] == status
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "is_refused"),
+    [
+        ("", ["localhost", "evil.example"], True),
+        ("", ["evil.example", "localhost"], True),
+        ("", ["localhost", "localhost"], True),
+        ("http://evil.example", ["localhost"], True),
+        ("http://evil.example", [], True),
+        ("HTTP://localhost:80", ["localhost"], True),
+        ("http://LOCALHOST", ["localhost"], False),
+        ("http://localhost", [], False),
+    ],
+)
+def test_a_request_with_two_hosts_is_refused(
+    api: Client, shared_stack: Stack, url: str, hosts: list[str], is_refused: bool
+) -> None:
+    names = ("Host", "hOST")[: len(hosts)]
+    lines = "".join(f"{name}: {host}\r\n" for name, host in zip(names, hosts, strict=True))
+    asked = f"GET {url}/api/v1/health HTTP/1.1\r\n{lines}Connection: close\r\n\r\n"
+    with raw_socket(shared_stack, asked.encode()) as connection:
+        answer = until_closed(connection)
+    assert answer[9:12] == (b"400" if is_refused else b"200"), answer
+    assert (b"Send one Host header" in answer) == (is_refused and bool(hosts))
 
 
 def test_the_log_names_a_refused_host_once(api: Client, shared_stack: Stack) -> None:
@@ -60,10 +94,14 @@ def test_the_log_names_a_refused_host_once(api: Client, shared_stack: Stack) -> 
         assert "RUSHES_ALLOWED_HOSTS" in line
 
 
-def test_any_name_may_be_allowed() -> None:
+def test_any_name_may_be_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not Hosts(Settings()).allow("rushes.example.com")
     assert Hosts(Settings(allowed_hosts=("*",))).allow("rushes.example.com")
     assert Hosts(Settings(host="farm.example.com")).allow("farm.example.com")
+    monkeypatch.setattr(socket, "gethostname", lambda: "Nas.Studio.example")
+    own = [name for name in ("nas", "nas.local", "nas.studio.example", "nas.lan", "studio.example")
+           if Hosts(Settings()).allow(name)]  # fmt: skip
+    assert own == ["nas", "nas.local", "nas.studio.example"]
     public = Settings(public_url="https://studio.example/rushes")
     assert Hosts(public).allow("studio.example")
     assert not Hosts(public).allow("rushes.studio.example")
@@ -73,10 +111,10 @@ def test_any_name_may_be_allowed() -> None:
 
 def test_nobody_is_sent_to_a_host_that_a_stranger_named(api: Client) -> None:
     for path in ("/api/v1/tasks/", "/api/v1/health/", "/api/v1/docs/", "/metrics/"):
-        answer = httpx.get(f"{api.url}{path}", headers={"Host": "evil"})
+        answer = httpx.get(f"{api.url}{path}", headers={"Host": "nas"})
         assert answer.status_code == 404, path
         assert "location" not in answer.headers
-    assert "location" not in httpx.get(api.url, headers={"Host": "evil"}).headers
+    assert "location" not in httpx.get(api.url, headers={"Host": "nas"}).headers
 
 
 @pytest.mark.parametrize("name", ["connect", "disconnect"])

@@ -80,8 +80,8 @@ async def get_playback(call: Call[PlaybackBody]) -> Playback:
         probe = known
     found = _facts(body.media_path, probe)
     found.online, found.hash_str = status is not None, hash_str
-    file = (path, status.st_size, status.st_mtime_ns, call.sender.owner) if status else None
-    await run_in_threadpool(_add_addresses, services, found, probe, file, stored)
+    file = (path, status.st_size, status.st_mtime_ns) if status else None
+    await run_in_threadpool(_add_addresses, call, found, probe, file, stored)
     return found
 
 
@@ -117,13 +117,14 @@ def _facts(media_path: str, probe: Probe) -> Playback:
 
 
 def _add_addresses(
-    services: Services,
+    call: Call[PlaybackBody],
     found: Playback,
     probe: Probe,
-    file: tuple[str, int, int, str] | None,
+    file: tuple[str, int, int] | None,
     stored: _Stored | None,
 ) -> None:
     """Fill in what can be fetched. Asks Redis for the secret. `file`: as in SignedFile."""
+    services, owner = call.services, call.sender.owner
     signer = services.addresses.signer()
 
     def url(place: str, signed: Signed) -> str:
@@ -131,21 +132,23 @@ def _add_addresses(
 
     if file:
         full = browser_type(probe)
-        served = SignedOriginal(*file, full.partition(";")[0])
+        served = SignedOriginal(*file, owner, full.partition(";")[0])
         found.original = OriginalStream(url=url(ORIGINALS, served), type=full)
     if file and found.kind != "still" and found.duration_seconds:
         has_picture, has_sound = found.kind == "video", probe.audio_codec is not None
         seconds = round(found.duration_seconds, 3)
         codecs = [_PICTURES] * has_picture + [_SOUND] * has_sound
         found.preview = PreviewStream(
-            url=url(PREVIEWS, SignedPreview(*file, seconds, has_picture, has_sound)),
+            url=url(PREVIEWS, SignedPreview(*file, owner, seconds, has_picture, has_sound)),
             type=f'{found.kind}/mp4; codecs="{", ".join(codecs)}"',
             segment_seconds=SEGMENT_S,
             segments=math.ceil(seconds / SEGMENT_S),
         )
     if stored is not None and stored.hash_str == found.hash_str:
         roots = services.paths.key_roots
-        frames = SignedFrame(str(stored.cache.root), stored.hash_str, 0, 0, stored.seconds, roots)
+        frames = SignedFrame(
+            str(stored.cache.root), stored.hash_str, 0, 0, stored.seconds, roots, owner
+        )
         found.frames_url = url(FRAMES, frames)
 
 

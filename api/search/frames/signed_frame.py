@@ -8,7 +8,8 @@ from api.signed_addresses import Signed
 class SignedFrame(Signed, frozen=True):
     """Stored frames of a file, [`first_second`, `end_second`), of which `second` is shown first.
 
-    `roots`: those of the licence key that found it; None: all.
+    `roots`: those of the licence key that asked for it; None: all. `key_id`: of that key; empty in
+    addresses that an earlier version signed.
     """
 
     cache_dir: str
@@ -17,3 +18,4 @@ class SignedFrame(Signed, frozen=True):
     first_second: int
     end_second: int
     roots: tuple[str, ...] | None
+    key_id: str = ""

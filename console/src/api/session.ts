@@ -10,6 +10,8 @@ export type Scope = "search" | "analyze" | "people" | "watch" | "export" | "mode
 export const session = signal<Session | null | undefined>(undefined);
 /** Whether a session that was there has ended: what was typed stays behind the sign-in. */
 export const hasEnded = signal(false);
+/** A link that would replace the session, and the question that the server asks first. */
+export const pendingLink = signal<{ link: string; question: string } | null>(null);
 
 export function may(scope: Scope): boolean {
   return session.value?.scopes.includes(scope) ?? false;
@@ -46,6 +48,9 @@ export async function begin(): Promise<void> {
   try {
     await signIn({ link });
   } catch (error) {
+    if (error instanceof Refusal && error.status === 409) {
+      pendingLink.value = { link, question: error.message };
+    }
     await look(); // a link that was used before does not matter to who is signed in
     if (!session.peek()) throw error;
   }
@@ -80,7 +85,7 @@ function lookAgain(): void {
 }
 
 /** Throws Refusal where the key or the link is not accepted. */
-export async function signIn(by: { license_key: string } | { link: string }): Promise<void> {
+export async function signIn(by: Schemas["SignIn"]): Promise<void> {
   take(await ask(api.POST("/console/sessions", { body: by })));
   localStorage.setItem(CHANGED, String(Date.now()));
 }

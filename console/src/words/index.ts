@@ -222,6 +222,7 @@ export const words = {
     required: "Type the licence key.",
     who: (label: string) => `Signed in with the key “${label}”`,
     leave: "Sign out",
+    replace: "Change keys?",
     lacks: (scope: string) =>
       `Your key lacks the scope “${scope}”. Ask an administrator for a key that has it.`,
   },

@@ -40,6 +40,11 @@ def made(client: Client, **rights: Any) -> str:
     return str(client.post("/keys", **rights).json()["license_key"])
 
 
+def link_of(client: Client, key: str) -> str:
+    answer = client.http.post(LINK, headers={"X-License-Key": key})
+    return str(answer.json()["url"].partition("=")[2])
+
+
 def test_a_key_signs_in_and_the_session_has_its_rights(
     client: Client, browser: Browser, media: Path
 ) -> None:
@@ -132,6 +137,41 @@ def test_a_link_signs_in_once_with_the_key_that_asked_for_it(
         )
 
 
+def test_a_link_of_another_key_replaces_no_session_unless_it_is_confirmed(
+    client: Client, browser: Browser
+) -> None:
+    ann, ben = made(client, label="Ann"), made(client, label="Ben")
+    browser.sign_in(license_key=ann)
+    link, own = (link_of(client, key) for key in (ben, ann))
+    for more in ({}, {"replace": False}, {"replace": None}):
+        refused = browser.sign_in(link=link, **more)
+        assert (refused.status_code, refused.json()["error"]) == (409, "Signed in already")
+        assert refused.json()["message"] == "Sign in as Ben? You are signed in as Ann."
+        assert "set-cookie" not in refused.headers
+    before = browser.cookie
+    assert browser.ask("GET", "/console/session").json()["label"] == "Ann"
+    assert browser.sign_in(link=own).json()["label"] == "Ann", "of the same key nobody is asked"
+    assert browser.sign_in(link=link, replace=True).json()["label"] == "Ben", "it is unused still"
+    assert browser.ask("GET", "/tasks", Cookie=before).status_code == 401
+    assert browser.sign_in(link=link, replace=True).status_code == 404
+    assert browser.sign_in(link="made-up").status_code == 404
+
+
+def test_a_link_asks_nothing_where_the_session_is_over(client: Client, browser: Browser) -> None:
+    guest = client.post("/keys", label="Guest").json()
+    browser.sign_in(license_key=guest["license_key"])
+    assert client.http.delete(f"/keys/{guest['key']['id']}").status_code == 200
+    assert browser.sign_in(link=link_of(client, KEY)).json()["label"] == "key 1"
+
+
+def test_a_session_makes_no_links_which_would_outlive_it(client: Client, browser: Browser) -> None:
+    browser.sign_in(license_key=KEY)
+    refused = browser.ask("POST", LINK, {})
+    assert (refused.status_code, refused.json()["error"]) == (401, "Authentication required")
+    assert browser.ask("POST", LINK, {}, X_License_Key=KEY).status_code == 200
+    assert browser.ask("GET", "/console/session").status_code == 200
+
+
 def test_a_link_ends_after_a_while_and_with_its_key(
     client: Client, browser: Browser, api_redis: PrivateRedis
 ) -> None:
@@ -190,10 +230,9 @@ def test_what_a_session_does_is_that_of_its_key(
     client: Client, browser: Browser, api_stack
 ) -> None:
     browser.sign_in(license_key=made(client, label="Deeds of a session"))
-    browser.ask("POST", LINK, {})
+    browser.ask("POST", "/analyze/cancel", {})
     log = (api_stack.folder / "state" / "audit.jsonl").read_text().splitlines()
-    [line] = [line for line in log if "Deeds of a session" in line and "console_link" in line]
-    assert "#link" not in line
+    assert [line for line in log if "Deeds of a session" in line and "cancel" in line]
     assert browser.session not in "".join(log)
 
 

@@ -254,7 +254,7 @@ def test_a_client_that_hangs_up_stops_its_task_and_no_other(
     body = json.dumps(desk.body())
     with socket.create_connection(("127.0.0.1", api_stack.ports[0]), timeout=5) as raw:
         raw.sendall(
-            f"POST /api/v1{PATH} HTTP/1.1\r\nHost: x\r\nX-License-Key: {KEY}\r\n"
+            f"POST /api/v1{PATH} HTTP/1.1\r\nHost: localhost\r\nX-License-Key: {KEY}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
         )
         task_id = wait_for(lambda: [t for t in desk.tasks() if t != others], 10, "its task")[0]

@@ -176,7 +176,7 @@ def test_a_body_over_the_limit_is_413_also_when_it_does_not_say_its_size(client:
 
 def test_a_huge_body_is_refused_before_it_is_sent(client: Client, api_stack: Stack) -> None:
     with socket.create_connection(("127.0.0.1", api_stack.ports[0]), timeout=5) as raw:
-        head = f"POST /api/v1/analyze HTTP/1.1\r\nHost: x\r\nX-License-Key: {KEY}\r\n"
+        head = f"POST /api/v1/analyze HTTP/1.1\r\nHost: localhost\r\nX-License-Key: {KEY}\r\n"
         raw.sendall(head.encode() + b"Content-Length: 99999999999\r\n\r\n{")
         answer = raw.recv(65536)
     assert answer.startswith(b"HTTP/1.1 413 ")

@@ -110,7 +110,7 @@ def test_a_busy_server_answers_409_queues_or_refuses_as_asked(
     lease = claim(ledger, running, 0, "worker", "nonce")
     assert lease
     refused = client.post("/analyze", **body(caches, media, "b.mp4"), on_busy="refuse")
-    assert refused.status_code == 409
+    assert (refused.status_code, refused.headers["Retry-After"]) == (409, "2")
     assert ledger.renew(lease) == "ok"
     queued = client.ok("/analyze", **body(caches, media, "b.mp4"), on_busy="queue")
     assert "It waits for its turn." in queued["message"]

@@ -17,8 +17,8 @@ from tests.support.stack import KEY, Stack
 _STRANGER = """<!doctype html><title>waiting</title><script>
 const tries = {
   read: () => fetch(HOME + '/api/v1/tasks', { credentials: 'include' }),
-  write: () => fetch(HOME + '/api/v1/console/links', { method: 'POST', credentials: 'include' }),
-  marked: () => fetch(HOME + '/api/v1/console/links',
+  write: () => fetch(HOME + '/api/v1/analyze/cancel', { method: 'POST', credentials: 'include' }),
+  marked: () => fetch(HOME + '/api/v1/analyze/cancel',
     { method: 'POST', credentials: 'include', headers: { 'X-Rushes-Console': '1' } }),
   blind: () => fetch(HOME + '/api/v1/console/session',
     { method: 'DELETE', mode: 'no-cors', credentials: 'include' }),
@@ -111,6 +111,32 @@ def test_a_link_that_is_pasted_into_an_open_window_signs_it_in(
     somebody.open("#" + link.partition("#")[2])  # it is used, which matters to nobody
     expect(somebody.box).to_be_visible()
     assert "link=" not in opened.page.url
+
+
+def test_a_link_of_another_key_asks_before_it_replaces_the_session(
+    opened: Window, library: Library
+) -> None:
+    ann, ben = (
+        library.client.post("/keys", label=name).json()["license_key"] for name in ("Ann", "Ben")
+    )
+    somebody = Editor(opened.page, library.client.url)
+    somebody.sign_in(ann)
+    asked = library.client.http.post("/console/links", headers={"X-License-Key": ben})
+    link = asked.json()["url"]
+    for address in (link, link + "&"):  # the second by a change of what is behind the `#` alone
+        if address == link:
+            opened.page.goto("about:blank")
+        opened.page.goto(address)
+        dialog = opened.page.get_by_role("dialog", name="Change keys?")
+        expect(dialog).to_contain_text("Sign in as Ben? You are signed in as Ann.")
+        assert "link=" not in opened.page.url
+        dialog.get_by_role("button", name="Cancel").click()
+        expect(dialog).to_be_hidden()
+        expect(opened.page.get_by_title("Signed in with the key “Ann”")).to_be_visible()
+    opened.page.goto(link)
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(opened.page.get_by_title("Signed in with the key “Ben”")).to_be_visible()
+    expect(dialog).to_be_hidden()
 
 
 def test_a_wrong_key_is_a_sentence_and_the_right_one_follows(

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,28 @@ def test_the_folder_is_tidied_once_a_day_by_whoever_comes_first(
     assert again is not None
     again.join(30)
     assert data_of(cache) == b"new"
+
+
+def test_a_worker_that_starts_soon_removes_what_a_dead_one_left(
+    cache: CacheDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_tidying, "_LOOK_EVERY_S", 0.0)
+    publish(cache, b"x")
+    first = cache.collect_when_due(nobody_knows)
+    assert first is not None
+    first.join(30)
+    left = cache.media_dir(HASH).path / ".visual.0a1b2c3d4e5f-4-1.0a0b0c0d.tmp"
+    left.touch()
+    monkeypatch.setattr(cache_tidying, "_LOOK_EVERY_S", 3600.0)
+    monkeypatch.setattr(cache_tidying, "_next_look", {})  # as in a process that has just started
+    assert cache.collect_when_due(lambda _writer: True) is None, "somebody did within an hour"
+    hour_ago = time.time() - 3700
+    os.utime(cache.root.path / "catalog" / "collected", (hour_ago, hour_ago))
+    monkeypatch.setattr(cache_tidying, "_next_look", {})
+    tidying = cache.collect_when_due(lambda _writer: True)
+    assert tidying is not None
+    tidying.join(30)
+    assert not left.exists()
 
 
 def test_what_lost_its_data_does_not_count_as_published(cache: CacheDir) -> None:

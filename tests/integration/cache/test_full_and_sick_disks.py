@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import errno
+import os
 import resource
 import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from api.cache.caches import Caches
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import CacheError
+from shared.settings import Settings
 from tests.integration.cache.publishing import HASH, MODEL, SPAWN, data_of, publish
 from tests.support.system.tiny_disk import tiny_disk
 
@@ -74,6 +78,39 @@ def test_a_full_disk_is_a_clear_error_and_takes_files_again_once_there_is_room(
     assert data_of(cache) == b"small"
     publish(cache, b"more")
     assert data_of(cache) == b"more"
+
+
+def test_a_new_cache_folder_leaves_nothing_behind_on_a_full_disk(mounted: Path) -> None:
+    filler = mounted / "filler"
+    with pytest.raises(OSError, match="No space left"):
+        filler.write_bytes(b"x" * (2 << 20))
+    for _ in range(2):
+        with pytest.raises(CacheError, match="is full"):
+            CacheDir.open(mounted / "cache", create=True)
+    assert list((mounted / "cache").iterdir()) == []
+    filler.unlink()
+    assert publish(CacheDir.open(mounted / "cache", create=True), b"more")
+
+
+def test_a_link_that_is_swapped_while_it_is_followed_is_a_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    CacheDir.open(tmp_path / "cache", create=True)
+    (tmp_path / "link").symlink_to("cache")
+    caches = Caches(Settings(cache_roots=(str(tmp_path),)))
+    opened = caches.cache(str(tmp_path / "link"))
+    read = os.readlink
+
+    def swapped(path: str, **how: Any) -> str:
+        """The link is a folder by the time that it is read."""
+        if path == str(tmp_path / "link"):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+        return read(path, **how)
+
+    monkeypatch.setattr(os, "readlink", swapped)
+    with pytest.raises(CacheError, match="cannot be used: Invalid argument"):
+        caches.follow(opened)
+    caches.close()
 
 
 def test_a_read_only_folder_is_a_clear_error(mounted: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.support.media.media import make_still
 from tests.support.private_redis import private_redis
 from tests.support.search.search_data import media_hash, publish, random_units
 from tests.support.stack import Client, Stack, running_stack
+from tests.support.waiting import wait_for
 
 HASH = media_hash(1)
 ROWS = 5
@@ -144,6 +146,28 @@ def test_an_address_that_was_changed_or_has_expired_shows_nothing(
         token = token_of(SignedAddresses(redis, "default").signer(), frame)
     late = fetched(stack, f"/rushes/api/v1/frames/{token}")
     assert (late.status_code, "expired" in late.json()["message"]) == (404, True)
+
+
+def test_an_address_ends_with_the_key_that_asked_for_it(stack: Stack, client: Client) -> None:
+    revoked = client.post("/keys", label="Guest").json()
+    expiring = client.post("/keys", expires_at=time.time() + 2).json()
+    urls = []
+    for made in (revoked, expiring):
+        (match,) = matches(stack, stack.client(key=made["license_key"]), images="url")
+        urls.append(match["image_url"])
+    assert fetched(stack, urls[1]).status_code == 200
+    assert client.http.delete(f"/keys/{revoked['key']['id']}").status_code == 200
+    for url in urls:
+        wait_for(lambda url=url: fetched(stack, url).status_code == 404, 5, "the end of the key")
+        assert "was revoked or has expired" in fetched(stack, url).json()["message"]
+
+
+def test_an_address_of_an_earlier_version_works_until_it_expires(stack: Stack) -> None:
+    signed = [str(stack.folder / "cache"), HASH, 1, 0, ROWS, None]
+    with connect(stack.redis_url) as redis:
+        signer = SignedAddresses(redis, "default").signer()
+    token = signer.dumps([int(time.time()) + 60, signed], salt="SignedFrame")
+    assert fetched(stack, f"/rushes/api/v1/frames/{token}").status_code == 200
 
 
 def test_an_address_leads_nowhere_that_its_key_could_not_go(stack: Stack, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ class Browser:
         own = {"Origin": self.url, **MARK} | {n.replace("_", "-"): v for n, v in headers.items()}
         return self.http.request(method, f"/api/v1{path}", json=body, headers=own)
 
-    def sign_in(self, **how: str) -> httpx.Response:
+    def sign_in(self, **how: str | bool) -> httpx.Response:
         """With `license_key` or `link`."""
         return self.ask("POST", "/console/sessions", how)
 

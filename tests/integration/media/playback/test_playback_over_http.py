@@ -256,10 +256,17 @@ def test_a_file_that_kills_or_hangs_its_maker_costs_its_segment_alone(
 
 def test_addresses_end_with_their_key(stack: Stack, client: Client, tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mp4", 1, size=SIZE)
+    publish(
+        CacheDir.open(tmp_path / "cache", create=True),
+        hash_media(clip),
+        random_units(1, 384, 1),
+        path=clip,
+    )
     made = client.post("/keys", label="Guest").json()
-    found = played(stack.client(key=made["license_key"]), clip)
-    urls = (found["original"]["url"], found["preview"]["url"] + "/0")
-    assert [fetched(stack, url).status_code for url in urls] == [200, 200]
+    guest = stack.client(key=made["license_key"])
+    found = played(guest, clip, cache_dir=str(tmp_path / "cache"))
+    urls = (found["original"]["url"], found["preview"]["url"] + "/0", found["frames_url"])
+    assert [fetched(stack, url).status_code for url in urls[:2]] == [200, 200]
     assert client.http.delete(f"/keys/{made['key']['id']}").status_code == 200
     for url in urls:
         ended = fetched(stack, url)
