@@ -48,7 +48,19 @@ async def analyze(call: Call[AnalyzeBody]) -> Accepted:
     accepted = await run_in_threadpool(submit, call.services, call.body, call.sender)
     logs.task_id_var.set(accepted.task_id)
     call.warnings.extend(missed)
+    call.warnings.extend(_missed_faces(call.body))
     return accepted
+
+
+def _missed_faces(body: AnalyzeBody) -> list[str]:
+    """Return the warning that no faces are analyzed for the collection that is named."""
+    only_speech = body.transcription_jobs and not body.visual_media_paths
+    if not body.cluster_job_name or body.face_media_paths or only_speech:
+        return []
+    receives = "receives voices only" if body.transcription_jobs else "had no effect"
+    return [
+        f"cluster_job_name {receives}: face_media_paths names no file, so no faces are analyzed."
+    ]
 
 
 def _missed_speakers(services: Services, body: AnalyzeBody) -> list[str]:

@@ -63,6 +63,7 @@ def task_answer(paths: ClientPaths, record: TaskRecord, reason: WaitReason | Non
     """What `/tasks` answers; `reason` is why the task waits."""
     values = {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)}
     values["failed_files"] = in_clients_form(paths, record.failed_files)
+    values["not_applicable"] = list(record.not_applicable)
     like = record.media_path or next((file.media_path for file in record.failed_files), None)
     for name in ("message", "error"):
         values[name] = values[name] and paths.in_words(values[name], like)
@@ -106,6 +107,24 @@ def event(paths: ClientPaths, record: TaskRecord, reason: WaitReason | None) -> 
     """Payload of the Socket.IO event `progress`."""
     answer = msgspec.to_builtins(task_answer(paths, record, reason))
     return {name: answer[name] for name in TaskProgress.__struct_fields__}
+
+
+def type_ends(record: TaskRecord, payload: dict[str, object]) -> dict[str, dict[str, object]]:
+    """Return, for each type all of whose files have ended, the last event of that type.
+
+    It stands beside the newest state, which may be of another type: no end of a Task.
+    """
+    status = TaskState.STOPPING if record.status is TaskState.CANCELLED else TaskState.RUNNING
+    no_end = {"failed_files": [], "not_applicable": [], "error": None, "superseded_by": None}
+    state = {**payload, "status": status, **no_end} if record.status.is_final else payload
+    return {
+        kind: {
+            **state,
+            **{"type": kind, "progress": 100.0, "current": total, "total": total},
+            "message": f"{total} of {total} files done.",
+        }
+        for kind, total in record.finished_types
+    }
 
 
 def without_names(payload: dict[str, object]) -> dict[str, object]:

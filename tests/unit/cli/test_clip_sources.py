@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cli.arguments.clip_sources import STILL_S, Picked, clips_of
+from cli.arguments.clip_sources import Picked, clips_of
 from shared.errors import BadInput
 
 
