@@ -24,7 +24,7 @@ _LOST = (
 # A state of a Task of which nothing was ever read.
 _UNKNOWN: dict[str, Any] = {
     **{"type": "video", "progress": 0.0, "overall_progress": 0.0, "current": 0, "total": 0},
-    **{"media_path": None, "failed_files": [], "not_applicable": [], "superseded_by": None},
+    **{"media_path": None, "failed_files": [], "superseded_by": None},
     **{"waiting_for": None, "place": None, "owner": None, "client": None},
 }
 
@@ -174,7 +174,7 @@ class Delivery:
                 waits_anew = is_same and not event.is_final and sent.waits != event.waits
                 if (sent.age < _age(event) or waits_anew) and socket_id in room.sent:
                     sent.age, sent.waits = _age(event), event.waits
-                    sent.ended_types.update({event.payload.get("type")} & event.type_ends.keys())
+                    sent.ended_types |= event.type_ends.keys() & {event.payload.get("type")}
                     await self._send(socket_id, event.payload)
 
 

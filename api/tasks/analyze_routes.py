@@ -57,10 +57,8 @@ def _missed_faces(body: AnalyzeBody) -> list[str]:
     only_speech = body.transcription_jobs and not body.visual_media_paths
     if not body.cluster_job_name or body.face_media_paths or only_speech:
         return []
-    receives = "receives voices only" if body.transcription_jobs else "had no effect"
-    return [
-        f"cluster_job_name {receives}: face_media_paths names no file, so no faces are analyzed."
-    ]
+    does = "receives voices only" if body.transcription_jobs else "had no effect"
+    return [f"cluster_job_name {does}: face_media_paths names no file, so no faces are analyzed."]
 
 
 def _missed_speakers(services: Services, body: AnalyzeBody) -> list[str]:

@@ -146,14 +146,18 @@ class TaskProgress(Struct, kw_only=True):
     ] = None
 
 
-    not_applicable: Annotated[
-        list[NotApplicable],
-        Meta(
-            description="Files that have nothing of what was asked for, such as speech in a file "
-            "without an audio track, once the task has ended. They have not failed.",
-            examples=[[{"media_path": "/footage/b.mov", "reason": "It has no audio track."}]],
-        ),
-    ] = []
+    not_applicable: (
+        Annotated[
+            list[NotApplicable],
+            Meta(
+                description="Files that have nothing of what was asked for, such as speech in a "
+                "file without an audio track, once the task has ended. They have not failed. "
+                "Absent where there are none.",
+                examples=[[{"media_path": "/footage/b.mov", "reason": "It has no audio track."}]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class TaskAnswer(TaskProgress, kw_only=True):
@@ -175,7 +179,6 @@ class TaskAnswer(TaskProgress, kw_only=True):
                             "worker": "analysis-1",
                             "error": None,
                             "fault": None,
-                            "not_applicable": None,
                         }
                     ]
                 ],

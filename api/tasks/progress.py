@@ -63,7 +63,7 @@ def task_answer(paths: ClientPaths, record: TaskRecord, reason: WaitReason | Non
     """What `/tasks` answers; `reason` is why the task waits."""
     values = {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)}
     values["failed_files"] = in_clients_form(paths, record.failed_files)
-    values["not_applicable"] = list(record.not_applicable)
+    values["not_applicable"] = list(record.not_applicable) or msgspec.UNSET
     like = record.media_path or next((file.media_path for file in record.failed_files), None)
     for name in ("message", "error"):
         values[name] = values[name] and paths.in_words(values[name], like)
@@ -106,7 +106,7 @@ def _done(record: TaskRecord) -> str:
 def event(paths: ClientPaths, record: TaskRecord, reason: WaitReason | None) -> dict[str, object]:
     """Payload of the Socket.IO event `progress`."""
     answer = msgspec.to_builtins(task_answer(paths, record, reason))
-    return {name: answer[name] for name in TaskProgress.__struct_fields__}
+    return {name: answer[name] for name in TaskProgress.__struct_fields__ if name in answer}
 
 
 def type_ends(record: TaskRecord, payload: dict[str, object]) -> dict[str, dict[str, object]]:
@@ -114,9 +114,12 @@ def type_ends(record: TaskRecord, payload: dict[str, object]) -> dict[str, dict[
 
     It stands beside the newest state, which may be of another type: no end of a Task.
     """
-    status = TaskState.STOPPING if record.status is TaskState.CANCELLED else TaskState.RUNNING
-    no_end = {"failed_files": [], "not_applicable": [], "error": None, "superseded_by": None}
-    state = {**payload, "status": status, **no_end} if record.status.is_final else payload
+    state: dict[str, object] = {**payload, "failed_files": []}
+    state.pop("not_applicable", None)
+    if record.status.is_final:
+        is_stopped = record.status is TaskState.CANCELLED
+        state["status"] = TaskState.STOPPING if is_stopped else TaskState.RUNNING
+        state["error"] = state["superseded_by"] = None
     return {
         kind: {
             **state,

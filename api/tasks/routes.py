@@ -80,7 +80,6 @@ _TASK = {
     "message": "Analyzing pictures",
     "eta_seconds": 73.0,
     "failed_files": [],
-    "not_applicable": [],
     "error": None,
     "superseded_by": None,
     "waiting_for": None,

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import msgspec
 import redis
+from msgspec import UNSET
 
 from shared.domain import FailedFile, Fault, NotApplicable, ProgressType, TaskKind, TaskState
 from shared.errors import Missing
@@ -257,7 +258,7 @@ def _file_record(
     is_over = len(ended) == len(entries) or state not in ("leased", "queued")
     errors = [_failure(entry) for entry in ended if entry[1]]
     failed = [error for error in errors if error[2] is not Fault.NOTHING]
-    absent = next((reason for _, reason, fault in errors if fault is Fault.NOTHING), None)
+    absent = next((reason for _, reason, fault in errors if fault is Fault.NOTHING), UNSET)
     if failed and is_over:
         who, error, fault = failed[0]
         return FileRecord(file.media_path, FileState.FAILED, who, error, fault, absent)

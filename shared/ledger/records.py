@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from shared.domain import (
     AnalyzeSpec,
@@ -194,11 +194,14 @@ class FileRecord(msgspec.Struct, frozen=True):
             examples=["missing"],
         ),
     ] = None
-    not_applicable: Annotated[
-        str | None,
-        Meta(
-            description="Why a part of what was asked for does not apply to it, which is no "
-            "failure; null: all of it does.",
-            examples=["It has no audio track."],
-        ),
-    ] = None
+    not_applicable: (
+        Annotated[
+            str,
+            Meta(
+                description="Why a part of what was asked for does not apply to it, which is no "
+                "failure. Absent where all of it does.",
+                examples=["It has no audio track."],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET

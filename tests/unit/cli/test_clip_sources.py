@@ -10,6 +10,7 @@ import pytest
 
 from cli.arguments.clip_sources import Picked, clips_of
 from shared.errors import BadInput
+from shared.exports.clips import STILL_S
 
 
 def match(path: str, found: int, start: int, end: int) -> dict[str, Any]:

@@ -102,8 +102,8 @@ class FolderTasks:
     def _judge(self, path: str, record: FileRecord, task: TaskRecord) -> None:
         if record.state is FileState.DONE:
             if not self._has_changed(path):
-                file, absent = self.state.table.files[path], record.not_applicable or ""
-                self.state.finish(path, file, task.task_id, absent)
+                file = self.state.table.files[path]
+                self.state.finish(path, file, task.task_id, record.not_applicable or "")
         elif record.state is FileState.FAILED:
             self._failed(path, record)
         else:
