@@ -145,7 +145,6 @@ class TaskProgress(Struct, kw_only=True):
         ),
     ] = None
 
-
     not_applicable: (
         Annotated[
             list[NotApplicable],

@@ -264,9 +264,7 @@ def _file_record(
         return FileRecord(file.media_path, FileState.FAILED, who, error, fault, absent)
     if len(ended) == len(entries):
         who = ended[-1][0] if ended else worker
-        return FileRecord(
-            file.media_path, FileState.DONE, who or None, None, not_applicable=absent
-        )
+        return FileRecord(file.media_path, FileState.DONE, who or None, None, not_applicable=absent)
     return FileRecord(
         file.media_path,
         _OF_ITEM.get(state, FileState.QUEUED),

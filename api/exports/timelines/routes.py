@@ -120,9 +120,10 @@ ENDPOINTS = (
         "FCPXML, OTIO or an EDL. Cuts are rounded once to frames of the timeline, without gaps; "
         "files are named as the request names them, then by `path_map`. A file that is missing, "
         "unreadable or outside the allowed roots, and a range that its file does not have, are "
-        "left out with a warning, or refused with `strict`; 422 where nothing is left. With `cache_dir` a file that is away (a disk that is not connected) is laid out "
-        "as it was known when it was analyzed there, with the warning `offline_media`. An EDL "
-        "takes files of one frame rate only.",
+        "left out with a warning, or refused with `strict`; 422 where nothing is left. With "
+        "`cache_dir` a file that is away (a disk that is not connected) is laid out as it was "
+        "known when it was analyzed there, with the warning `offline_media`. An EDL takes files "
+        "of one frame rate only.",
         body=TimelineBody,
         answer=ExportedTimeline,
         errors={

@@ -161,7 +161,7 @@ def test_without_a_worker_it_is_503_and_nothing_is_accepted(desk: ClipsDesk) -> 
 
 def test_what_is_wrong_is_said_before_that_nobody_is_there(desk: ClipsDesk) -> None:
     desk.redis.flushall()
-    assert refusal(desk, desk.clip(end=0)).startswith("clips[0].end_time")
+    assert refusal(desk, desk.clip(end="soon")).startswith("clips[0].end_time")
 
 
 def test_exports_of_an_unknown_task_or_of_another_kind_are_404(

@@ -117,7 +117,8 @@ def test_what_a_speaker_says_is_found_as_soon_as_speakers_are_told_apart(
         return [(start, end, text) for start, text, end in one["segments"]]
 
     assert [match[:3] for match in found()] == transcribed(), "as who does not ask who speaks"
-    assert found(mode="fuzzy", max_results=1) == found() and len(found()) == 1
+    assert found(mode="fuzzy", max_results=1) == found()
+    assert len(found()) == 1
     assert found(speaker="s2") == [second]
     assert [first[:3], second[:3]] == transcribed(speakers=True)
     assert found(speaker="S3") == []
