@@ -179,11 +179,8 @@ class Delivery:
 
 
 def _unsent_ends(sent: _Sent, event: Event) -> dict[str, dict[str, Any]]:
-    """Return the ends of other types that a socket has missed.
-
-    Who joins after the end of the Task is sent that end alone.
-    """
-    if event.is_final and sent.age in (_NEVER, _age(event)):
+    """Return the ends of other types that a socket has missed."""
+    if event.is_final and sent.age in (_NEVER, _age(event)):  # it is sent the Task's end alone
         return {}
     known = {*sent.ended_types, event.payload.get("type")}
     return {kind: end for kind, end in event.type_ends.items() if kind not in known}

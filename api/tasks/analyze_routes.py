@@ -232,7 +232,8 @@ ENDPOINTS = (
         summary="Analyze files",
         description="Starts a background task. One request with many files is much cheaper than "
         "many requests. What is done with the same model is skipped; a bad file fails alone and "
-        "ends in `failed_files`. A path in several lists is one file, whose pictures, speech and "
+        "ends in `failed_files`; speech of a file without an audio track is `not_applicable`. A "
+        "path in several lists is one file, whose pictures, speech and "
         'faces each have their own progress (`type` "video", "audio" and "faces"); pictures and '
         "faces come out of one decoding. Faces are grouped while the task runs, and all "
         "of them before it completes. One analysis runs at a time: see `on_busy`.",

@@ -110,10 +110,7 @@ def event(paths: ClientPaths, record: TaskRecord, reason: WaitReason | None) -> 
 
 
 def type_ends(record: TaskRecord, payload: dict[str, object]) -> dict[str, dict[str, object]]:
-    """Return, for each type all of whose files have ended, the last event of that type.
-
-    It stands beside the newest state, which may be of another type: no end of a Task.
-    """
+    """Return the last event of each type all of whose files have ended; none ends the Task."""
     state: dict[str, object] = {**payload, "failed_files": []}
     state.pop("not_applicable", None)
     if record.status.is_final:

@@ -139,10 +139,7 @@ class MediaReader:
         self._warn_of_end(last, last_seen)
 
     def shown_at(self, seconds: float) -> Picture:
-        """Return the frame on screen at `seconds`; up to the next whole second after its end.
-
-        Raises BadInput where that is outside the file.
-        """
+        """Return the frame on screen at `seconds`. Raises BadInput for a time outside the file."""
         if self._still is not None:
             _check_time(seconds, 0.0)
             return self._still

@@ -35,6 +35,8 @@ def test_a_failed_file_tells_what_it_is_a_fault_of(world: World, fault: Fault) -
 
 def test_what_does_not_apply_to_a_file_is_no_failure(world: World) -> None:
     task_id = world.submitted(1, 1, wants=(VIDEO, AUDIO))
+    hook = json.dumps({"events": ["file.failed", "task.ended"]})
+    world.redis.hset(f"rushes:{INSTANCE}:webhooks", "hook", hook)
     reason = "It has no audio track."
     for n in range(2):
         lease = world.claimed(task_id, n)
@@ -50,6 +52,10 @@ def test_what_does_not_apply_to_a_file_is_no_failure(world: World) -> None:
         FileRecord("/m/1-0", FileState.FAILED, "w1", "Broken.", Fault.FILE, reason),
     ]
     assert world.redis.hget(f"rushes:{INSTANCE}:item:{task_id}:1", "state") == "failed"
+    sent = world.redis.zrange(f"rushes:{INSTANCE}:outbox:hook", 0, -1)
+    failed, ended = sorted(map(json.loads, sent), key=lambda message: message["type"])
+    assert failed["data"]["media_path"] == "/m/1-0"
+    assert (ended["data"]["failed_files"], ended["data"]["not_applicable"]) == (1, 2)
 
 
 def test_what_was_not_applicable_and_is_found_by_a_retry_is_done(world: World) -> None:

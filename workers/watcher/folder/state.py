@@ -89,10 +89,7 @@ class FolderState:
         self.table.delay(path, replace(_pending(file, reason), next_try_at=at))
 
     def finish(self, path: str, file: WatchedFile, task_id: str, absent: str = "") -> None:
-        """All that is wanted of it is made; `task_id` "": it was there already.
-
-        `absent`: why a part of it does not apply to the file.
-        """
+        """All of it is made, or does not apply (`absent`); `task_id` "": it was there already."""
         self._release(path)
         done = replace(
             _pending(file, absent),
