@@ -313,7 +313,7 @@ def test_what_is_said_is_shown_found_and_exported(analyzed, command, footage, tm
     every = command.json("transcripts", "export", footage, "--format", "txt", *to)
     silent = {"media_path": str(footage / "cat [bold].mp4"), "reason": "It has no audio track."}
     assert silent in every["not_applicable"]
-    assert every["not_transcribed"] == []
+    assert silent["media_path"] not in every["not_transcribed"]
 
 
 def test_wrong_keys_and_wrong_addresses_are_told_in_a_sentence(command, stack) -> None:
