@@ -74,7 +74,7 @@ class Fault(StrEnum):
 
     FILE = "file"
     UNSUPPORTED = "unsupported"  # a format that no decoder here knows
-    NOTHING = "nothing"  # what was looked for is not in it: no sound track
+    NOTHING = "nothing"  # no failure: what was asked for is not in it, as it has no audio track
     CHANGING = "changing"  # it was still being written
     MISSING = "missing"
     CACHE = "cache"
@@ -140,6 +140,15 @@ class FailedFile(msgspec.Struct, frozen=True):
         str, Meta(description="In the client's form.", examples=["/footage/day1/A002.mov"])
     ]
     error: Annotated[str, Meta(description="Why.", examples=["The file does not exist."])]
+
+
+class NotApplicable(msgspec.Struct, frozen=True):
+    """A file that has nothing of what was asked for, which is no failure."""
+
+    media_path: Annotated[
+        str, Meta(description="In the client's form.", examples=["/footage/day1/A003.mov"])
+    ]
+    reason: Annotated[str, Meta(description="Why.", examples=["It has no audio track."])]
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):

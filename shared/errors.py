@@ -139,7 +139,7 @@ class MediaUnsupported(MediaUnreadable):
 
 
 class MediaSilent(MediaUnreadable):
-    """It has no sound track."""
+    """It has no audio track."""
 
 
 class MediaChanging(MediaError):

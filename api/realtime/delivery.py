@@ -16,6 +16,7 @@ from shared.errors import BadInput, RedisAway
 log = logging.getLogger(__name__)
 MOST_OPEN = 1_000  # Tasks that one socket watches and that have not ended
 EVERY_S = 0.25  # at most four events a second per Task; of some rooms fewer
+_NEVER = False, -1  # the age of what a socket was sent that was sent nothing
 _LOST = (
     "Redis has lost this task, so nothing more will be heard of it. What was finished stays; "
     "start the analysis again for the rest."
@@ -36,6 +37,8 @@ class Event:
     is_final: bool
     payload: dict[str, Any]
     waits: object = None  # why and at which place in line: sent again when it is another
+    # The last event of each type all of whose files have ended: a newer state is of another type.
+    type_ends: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
 
 Read = Callable[[str], Awaitable[Event | None]]
@@ -44,10 +47,18 @@ IsThere = Callable[[str], bool]  # whether a socket is still connected
 
 
 @dataclass(slots=True)
+class _Sent:
+    """What a socket was sent last: see `_age`, and Event.waits."""
+
+    age: tuple[bool, int] = _NEVER
+    waits: object = None
+    ended_types: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
 class _Room:
     task_id: str
-    # What each socket was sent last: see `_age`, and Event.waits.
-    sent: dict[str, tuple[tuple[bool, int], object]] = field(default_factory=dict)
+    sent: dict[str, _Sent] = field(default_factory=dict)
     last: Event | None = None
     next_at: float = 0.0
     pending: asyncio.Task[None] | None = None
@@ -103,7 +114,7 @@ class Delivery:
                     f"A socket may watch {MOST_OPEN:,} open tasks: leave some of them first."
                 )
             room = self._rooms.setdefault(task_id, _Room(task_id))
-            room.sent[socket_id] = (False, -1), None
+            room.sent[socket_id] = _Sent()
             joined.add(task_id)
 
     def leave(self, socket_id: str, task_id: str) -> bool:
@@ -150,13 +161,29 @@ class Delivery:
             room.next_at = asyncio.get_running_loop().time() + pause_s
             event = await self._read(room.task_id) or _end_of_lost(room)
             room.last = event
-            age = _age(event)
-            for socket_id, (sent, waits) in list(room.sent.items()):
-                waits_anew = sent == age and not event.is_final and waits != event.waits
-                is_news = sent < age or waits_anew
-                if is_news and socket_id in room.sent:
-                    room.sent[socket_id] = age, event.waits
+            for socket_id, sent in list(room.sent.items()):
+                ends = _unsent_ends(sent, event)
+                for kind, end in ends.items():
+                    sent.ended_types.add(kind)
+                    if socket_id in room.sent:
+                        await self._send(socket_id, end)
+                if ends and not event.is_final and sent.age != _NEVER:
+                    self.note_change(room.task_id)  # the state itself has the next turn
+                    continue
+                is_same = sent.age == _age(event)
+                waits_anew = is_same and not event.is_final and sent.waits != event.waits
+                if (sent.age < _age(event) or waits_anew) and socket_id in room.sent:
+                    sent.age, sent.waits = _age(event), event.waits
+                    sent.ended_types |= event.type_ends.keys() & {event.payload.get("type")}
                     await self._send(socket_id, event.payload)
+
+
+def _unsent_ends(sent: _Sent, event: Event) -> dict[str, dict[str, Any]]:
+    """Return the ends of other types that a socket has missed."""
+    if event.is_final and sent.age in (_NEVER, _age(event)):  # it is sent the Task's end alone
+        return {}
+    known = {*sent.ended_types, event.payload.get("type")}
+    return {kind: end for kind, end in event.type_ends.items() if kind not in known}
 
 
 def _age(event: Event) -> tuple[bool, int]:

@@ -122,8 +122,8 @@ class Realtime:
         self._keys.pop(socket_id, None)
         self._delivery.forget(socket_id)
 
-    async def _join(self, socket_id: str, data: Any = None) -> dict[str, str]:
-        """The acknowledgement: what was joined, or the error."""
+    async def _join(self, socket_id: str, data: Any = None, *_more: object) -> dict[str, str]:
+        """Return the acknowledgement: what was joined, or the error."""
         try:
             task_id = _task_id_of(data)
             if task_id in _ROOMS:
@@ -147,7 +147,7 @@ class Realtime:
             )
         await authorise(self._services, self._keys[socket_id], _ROOMS[room])
 
-    async def _leave(self, socket_id: str, data: Any = None) -> dict[str, str]:
+    async def _leave(self, socket_id: str, data: Any = None, *_more: object) -> dict[str, str]:
         try:
             task_id = _task_id_of(data)
         except RushesError as error:
@@ -240,7 +240,8 @@ def _event(services: Services, task_id: str) -> Event | None:
         return None
     reason = progress.reason_of(services, record)
     payload = progress.event(services.paths, record, reason)
-    return Event(record.seq, record.status.is_final, payload, (reason, record.place))
+    ends = progress.type_ends(record, payload)
+    return Event(record.seq, record.status.is_final, payload, (reason, record.place), ends)
 
 
 def _task_id_of(data: Any) -> str:

@@ -58,7 +58,17 @@ async def analyze(call: Call[AnalyzeBody]) -> Accepted:
     accepted = await run_in_threadpool(submit, call.services, call.body, call.sender)
     logs.task_id_var.set(accepted.task_id)
     call.warnings.extend(missed)
+    call.warnings.extend(_missed_faces(call.body))
     return accepted
+
+
+def _missed_faces(body: AnalyzeBody) -> list[str]:
+    """Return the warning that no faces are analyzed for the collection that is named."""
+    only_speech = body.transcription_jobs and not body.visual_media_paths
+    if not body.cluster_job_name or body.face_media_paths or only_speech:
+        return []
+    does = "receives voices only" if body.transcription_jobs else "had no effect"
+    return [f"cluster_job_name {does}: face_media_paths names no file, so no faces are analyzed."]
 
 
 def _missed_speakers(services: Services, body: AnalyzeBody) -> list[str]:
@@ -235,7 +245,8 @@ ENDPOINTS = (
         summary="Analyze files",
         description="Starts a background task. One request with many files is much cheaper than "
         "many requests. What is done with the same model is skipped; a bad file fails alone and "
-        "ends in `failed_files`. A path in several lists is one file, whose pictures, speech and "
+        "ends in `failed_files`; speech of a file without an audio track is `not_applicable`. A "
+        "path in several lists is one file, whose pictures, speech and "
         'faces each have their own progress (`type` "video", "audio" and "faces"); pictures and '
         "faces come out of one decoding. Faces are grouped while the task runs, and all "
         "of them before it completes. One analysis runs at a time: see `on_busy`.",

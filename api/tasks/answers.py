@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from api.http.answers import Message
-from shared.domain import FailedFile, ProgressType, TaskKind, TaskState
+from shared.domain import FailedFile, NotApplicable, ProgressType, TaskKind, TaskState
 from shared.ledger.records import FileRecord, WaitCode
 
 TaskId = Annotated[
@@ -88,7 +88,7 @@ class TaskProgress(Struct, kw_only=True):
         Annotated[
             str,
             Meta(
-                description="The file it is at; of a recluster the collection.",
+                description="The file it is at; null: none, as of a recluster.",
                 examples=["/footage/day1/A005.mov"],
             ),
         ]
@@ -144,6 +144,19 @@ class TaskProgress(Struct, kw_only=True):
             examples=[{"address": "10.0.0.17", "name": "rushes-cli/1.0"}],
         ),
     ] = None
+
+    not_applicable: (
+        Annotated[
+            list[NotApplicable],
+            Meta(
+                description="Files that have nothing of what was asked for, such as speech in a "
+                "file without an audio track, once the task has ended. They have not failed. "
+                "Absent where there are none.",
+                examples=[[{"media_path": "/footage/b.mov", "reason": "It has no audio track."}]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class TaskAnswer(TaskProgress, kw_only=True):

@@ -63,6 +63,7 @@ def task_answer(paths: ClientPaths, record: TaskRecord, reason: WaitReason | Non
     """What `/tasks` answers; `reason` is why the task waits."""
     values = {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)}
     values["failed_files"] = in_clients_form(paths, record.failed_files)
+    values["not_applicable"] = list(record.not_applicable) or msgspec.UNSET
     like = record.media_path or next((file.media_path for file in record.failed_files), None)
     for name in ("message", "error"):
         values[name] = values[name] and paths.in_words(values[name], like)
@@ -105,7 +106,25 @@ def _done(record: TaskRecord) -> str:
 def event(paths: ClientPaths, record: TaskRecord, reason: WaitReason | None) -> dict[str, object]:
     """Payload of the Socket.IO event `progress`."""
     answer = msgspec.to_builtins(task_answer(paths, record, reason))
-    return {name: answer[name] for name in TaskProgress.__struct_fields__}
+    return {name: answer[name] for name in TaskProgress.__struct_fields__ if name in answer}
+
+
+def type_ends(record: TaskRecord, payload: dict[str, object]) -> dict[str, dict[str, object]]:
+    """Return the last event of each type all of whose files have ended; none ends the Task."""
+    state: dict[str, object] = {**payload, "failed_files": []}
+    state.pop("not_applicable", None)
+    if record.status.is_final:
+        is_stopped = record.status is TaskState.CANCELLED
+        state["status"] = TaskState.STOPPING if is_stopped else TaskState.RUNNING
+        state["error"] = state["superseded_by"] = None
+    return {
+        kind: {
+            **state,
+            **{"type": kind, "progress": 100.0, "current": total, "total": total},
+            "message": f"{total} of {total} files done.",
+        }
+        for kind, total in record.finished_types
+    }
 
 
 def without_names(payload: dict[str, object]) -> dict[str, object]:

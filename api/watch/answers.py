@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from api.http.answers import Count, HashStr, Message
 from api.watch.bodies import HOURS, HowPolled, Sequences
+from shared.domain import NotApplicable
 from shared.watch.choices import FileGroup
 from shared.watch.folders import Schedule
 from shared.watch.live import WatchState
@@ -175,6 +176,27 @@ class FolderStats(Struct, kw_only=True):
             ],
         ),
     ]
+    files_not_applicable: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                description="Of the processed: without a part of what is wanted. Absent: none.",
+                examples=[2],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    not_applicable: (
+        Annotated[
+            list[NotApplicable],
+            Meta(
+                description="The first 100 of these, by path.",
+                examples=[[{"media_path": "/footage/b.mov", "reason": "It has no audio track."}]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class WatchStatus(Struct, kw_only=True):
@@ -242,8 +264,8 @@ class WatchedFileItem(Struct, kw_only=True):
         Annotated[
             str,
             Meta(
-                description="Why it failed, is left out, or is not worked on yet; null: nothing "
-                "hinders.",
+                description="Why it failed, is left out, or is not worked on yet; of a processed "
+                "one: why a part of what is wanted does not apply. Null: nothing hinders.",
                 examples=["The file is cut off."],
             ),
         ]

@@ -10,11 +10,14 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
+from msgspec import UNSET
+
 from api.http.client_paths import in_clients_words
 from api.services import Services
 from api.watch.answers import FolderStats, WatchFailure, WatchStatus
-from shared.domain import TaskKind
+from shared.domain import NotApplicable, TaskKind
 from shared.watch.choices import FileGroup
+from shared.watch.files import NOT_APPLICABLE
 from shared.watch.folders import WatchFolder
 from shared.watch.live import NO_WATCHER, STOPPED, WatchLive, WatchState
 
@@ -142,6 +145,7 @@ def _stats(
 ) -> FolderStats:
     live = readings.live.folders.get(folder.id) if readings.live else None
     folder_state, reason = _state_of(readings, folder)
+    lacking = services.watched_files.page(folder.id, NOT_APPLICABLE, limit=_FAILURES)
     return FolderStats(
         state=folder_state,
         reason=in_clients_words(reason, names_of(folder)) or None,
@@ -154,6 +158,13 @@ def _stats(
         last_scan_at=last_scan_at,
         is_polling=live.is_polling if live else None,
         failures=_failures(services, folder) if counts[FileGroup.FAILED] else [],
+        files_not_applicable=lacking.total or UNSET,
+        not_applicable=[
+            NotApplicable(services.paths.back(path, like=folder.client_path), file.reason)
+            for path, file in lacking.files
+            if file.group is FileGroup.PROCESSED  # an earlier watcher keeps no such list
+        ]
+        or UNSET,
     )
 
 

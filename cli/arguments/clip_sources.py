@@ -14,8 +14,8 @@ import typer
 
 from cli.arguments.media_arguments import server_path
 from shared.errors import BadInput
+from shared.exports.clips import STILL_S
 
-STILL_S = 5.0  # how long a found still is held
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 Clip = dict[str, Any]  # media_path, start_time, end_time and whatever else the API knows

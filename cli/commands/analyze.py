@@ -225,7 +225,7 @@ def _with_sound(server: Remote, found: MediaFiles) -> list[str]:
     silent = {
         item["media_path"]
         for items in track(
-            _probed(server, videos),
+            probe_media(server, videos),
             "looking for sound",
             total=-(-len(videos) // _PROBED_AT_ONCE),
             console=server.out.aside,
@@ -238,7 +238,8 @@ def _with_sound(server: Remote, found: MediaFiles) -> list[str]:
     return [path for path in found.of(MediaType.VIDEO, MediaType.AUDIO) if path not in silent]
 
 
-def _probed(server: Remote, paths: list[str]) -> Iterator[list[dict[str, Any]]]:
+def probe_media(server: Remote, paths: list[str]) -> Iterator[list[dict[str, Any]]]:
+    """Yield what the server reads of files, some at a time."""
     for at in range(0, len(paths), _PROBED_AT_ONCE):
         body = {"media_paths": paths[at : at + _PROBED_AT_ONCE]}
         yield server.api.post("/media/metadata", body, timeout_s=_PROBE_S)["media"]

@@ -65,6 +65,8 @@ def finish(remote: Remote, event: Event) -> None:
         for file in failed:
             if file["error"] != end:  # what stopped everything is said once
                 remote.out.line(f"failed: {file['media_path']}: {file['error']}")
+        for file in event.get("not_applicable") or ():
+            remote.out.line(f"note: {file['media_path']}: {file['reason']}")
         remote.out.line(end)
     if event["status"] != "completed" or failed:
         raise typer.Exit(1)

@@ -11,6 +11,7 @@ ClipMode = Literal["auto", "copy", "encode"]
 ClipCodec = Literal["h264", "hevc", "prores", "dnxhr"]
 ClipAudio = Literal["all", "first", "none"]
 OnExists = Literal["number", "skip", "error"]
+STILL_S = 5.0  # how long a still is held whose range is empty, as that of a match is
 
 
 class ClipSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,8 +9,9 @@ from typing import Any, get_args
 
 import msgspec
 import redis
+from msgspec import UNSET
 
-from shared.domain import FailedFile, Fault, ProgressType, TaskKind, TaskState
+from shared.domain import FailedFile, Fault, NotApplicable, ProgressType, TaskKind, TaskState
 from shared.errors import Missing
 from shared.ledger.records import (
     NOBODY,
@@ -166,7 +167,7 @@ def _task_record(task_id: str, found: Any) -> TaskRecord | None:
     type_ = ProgressType(fields.get("type") or next(iter(units), _OF_KIND[kind]))
     overall = _share(fields, units)
     failed = dict.fromkeys(FailedFile(*msgspec.json.decode(entry)) for entry in found[1])
-    parked, place, holder, holders_sender = found[2:]
+    parked, place, holder, holders_sender, absent = found[2:]
     total = units.get(type_, 0)
     return TaskRecord(
         task_id=task_id,
@@ -177,7 +178,8 @@ def _task_record(task_id: str, found: Any) -> TaskRecord | None:
         overall_progress=_percent(overall, status),
         current=min(int(fields.get(f"ticked:{type_}", 0)), total),
         total=total,
-        media_path=fields.get("media_path") or None,
+        # Workers of earlier versions note the collection of a recluster.
+        media_path=(kind is not TaskKind.RECLUSTER and fields.get("media_path")) or None,
         message=fields["message"],
         eta_seconds=_eta(fields, status, overall),
         failed_files=tuple(failed),
@@ -190,6 +192,10 @@ def _task_record(task_id: str, found: Any) -> TaskRecord | None:
         waiting_for=_waiting_for(fields, parked, holder, holders_sender),
         place=int(place) if place and status is TaskState.QUEUED else None,
         put_first_by=fields.get("put_first_by", ""),
+        not_applicable=tuple(NotApplicable(*msgspec.json.decode(entry)) for entry in absent),
+        finished_types=tuple(
+            (kind, n) for kind, n in units.items() if 0 < n <= int(fields.get(f"ticked:{kind}", 0))
+        ),
     )
 
 
@@ -249,14 +255,15 @@ def _file_record(
     """A file that has ended in all types has failed if it failed in any, else it is done."""
     ended = [msgspec.json.decode(entry) for entry in entries if entry]
     is_over = len(ended) == len(entries) or state not in ("leased", "queued")
-    failed = [_failure(entry) for entry in ended if entry[1]]
+    errors = [_failure(entry) for entry in ended if entry[1]]
+    failed = [error for error in errors if error[2] is not Fault.NOTHING]
+    absent = next((reason for _, reason, fault in errors if fault is Fault.NOTHING), UNSET)
     if failed and is_over:
-        # That nothing was to be found in it tells least.
-        who, error, fault = min(failed, key=lambda failure: failure[2] is Fault.NOTHING)
-        return FileRecord(file.media_path, FileState.FAILED, who, error, fault)
+        who, error, fault = failed[0]
+        return FileRecord(file.media_path, FileState.FAILED, who, error, fault, absent)
     if len(ended) == len(entries):
         who = ended[-1][0] if ended else worker
-        return FileRecord(file.media_path, FileState.DONE, who or None, None)
+        return FileRecord(file.media_path, FileState.DONE, who or None, None, not_applicable=absent)
     return FileRecord(
         file.media_path,
         _OF_ITEM.get(state, FileState.QUEUED),

@@ -8,9 +8,17 @@ from enum import StrEnum
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from shared.domain import AnalyzeSpec, FailedFile, Fault, ProgressType, TaskKind, TaskState
+from shared.domain import (
+    AnalyzeSpec,
+    FailedFile,
+    Fault,
+    NotApplicable,
+    ProgressType,
+    TaskKind,
+    TaskState,
+)
 
 SCENES = "scenes"  # queue in which an earlier version left scene re-detections; they end undone
 WRITER_DIGITS = 12  # of a Task's id in Lease.writer
@@ -152,6 +160,8 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
     waiting_for: WaitReason | None  # of a Task that is queued, where the ledger knows it
     place: int | None  # in line for the lock: 1 is next
     put_first_by: str = ""  # what people call who put it first, where that was not its owner
+    not_applicable: tuple[NotApplicable, ...] = ()  # as `failed_files`
+    finished_types: tuple[tuple[ProgressType, int], ...] = ()  # all files ended: type, total
 
 
 class FileState(StrEnum):
@@ -178,9 +188,20 @@ class FileRecord(msgspec.Struct, frozen=True):
     fault: Annotated[
         Fault | None,
         Meta(
-            description="What that is a fault of: the file itself (file, unsupported, nothing), "
+            description="What that is a fault of: the file itself (file, unsupported), "
             "its being written or gone (changing, missing), or something around it, which "
             "another try may find mended (cache, model, worker, internal).",
             examples=["missing"],
         ),
     ] = None
+    not_applicable: (
+        Annotated[
+            str,
+            Meta(
+                description="Why a part of what was asked for does not apply to it, which is no "
+                "failure. Absent where all of it does.",
+                examples=["It has no audio track."],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET

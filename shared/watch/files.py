@@ -18,6 +18,7 @@ from shared.redis.clients import key_prefix, translated
 from shared.watch.choices import FileGroup
 from shared.watch.lease import LEASE, script
 
+NOT_APPLICABLE = "not-applicable"  # processed files without a part of what is wanted
 _AT_ONCE = 500  # records in one script: more would hold up everybody else's calls
 
 
@@ -28,7 +29,9 @@ class WatchedFile(msgspec.Struct, array_like=True, omit_defaults=True, gc=False)
     size: int
     mtime_ns: int
     hash_str: str = ""  # "" as long as it is not known
-    reason: str = ""  # why it failed, is skipped, or is not worked on yet
+    # Why it failed, is skipped, or is not worked on yet; of a processed one: why a part of what is
+    # wanted does not apply to it.
+    reason: str = ""
     tries: int = 0  # that failed by a fault of the file itself
     next_try_at: float = 0.0  # Unix seconds
     task_id: str = ""  # the Task that has it, or analysed it; "" for what cost no analysis
@@ -79,15 +82,18 @@ class WatchedFiles:
     def write(self, token: str, folder_id: str, files: Mapping[str, WatchedFile | None]) -> bool:
         """Note files, None: forget it. False: `token` is not the active watcher's; stand down."""
         keys = [f"{self._prefix}{LEASE}", self._files(folder_id), *self._groups(folder_id)]
+        keys.append(self._group(folder_id, NOT_APPLICABLE))
         places = {group: place for place, group in enumerate(FileGroup, start=3)}
         waiting = iter(files.items())
         while portion := list(islice(waiting, _AT_ONCE)):
             words: list[str | bytes | int] = [token]
             for path, file in portion:
                 if file is None:
-                    words += [path, 0, ""]
+                    words += [path, 0, "", ""]
                 else:
-                    words += [path, places[file.group], msgspec.json.encode(file)]
+                    is_lacking = file.group is FileGroup.PROCESSED and file.reason
+                    words += [path, places[file.group], "1" if is_lacking else ""]
+                    words.append(msgspec.json.encode(file))
             with translated():
                 if not self._write(keys=keys, args=words):
                     return False
@@ -122,9 +128,9 @@ class WatchedFiles:
         }
 
     def page(
-        self, folder_id: str, group: FileGroup, *, after: str | None = None, limit: int = 100
+        self, folder_id: str, group: str, *, after: str | None = None, limit: int = 100
     ) -> Page:
-        """Files of a group whose path comes after `after`, at most `limit`."""
+        """Return files of a group, or of NOT_APPLICABLE, from after `after` on, at most `limit`."""
         key = self._group(folder_id, group)
         start = "-" if after is None else f"({after}"
         with translated():
@@ -165,13 +171,14 @@ class WatchedFiles:
         if not self.note(token, folder_id, FolderFacts()):
             return False
         with translated():  # the facts last: by them it is known that there may be files
-            self._redis.unlink(self._files(folder_id), *self._groups(folder_id))
+            lacking = self._group(folder_id, NOT_APPLICABLE)
+            self._redis.unlink(self._files(folder_id), lacking, *self._groups(folder_id))
             return bool(self._note(keys=keys, args=[token, folder_id, ""]))
 
     def _files(self, folder_id: str) -> str:
         return f"{self._prefix}watch:files:{folder_id}"
 
-    def _group(self, folder_id: str, group: FileGroup) -> str:
+    def _group(self, folder_id: str, group: str) -> str:
         return f"{self._prefix}watch:{group}:{folder_id}"
 
     def _groups(self, folder_id: str) -> list[str]:

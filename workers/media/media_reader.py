@@ -139,14 +139,16 @@ class MediaReader:
         self._warn_of_end(last, last_seen)
 
     def shown_at(self, seconds: float) -> Picture:
-        """The picture that is on screen at `seconds`; BadInput when that is outside the file."""
+        """Return the frame on screen at `seconds`. Raises BadInput for a time outside the file."""
         if self._still is not None:
             _check_time(seconds, 0.0)
             return self._still
         source = self._ready(lambda: None)
         estimated = self.probe.container in ("mpeg", "mpegts")  # by their last time stamps
-        slack = _SHORTFALL_S if estimated else 0.0
-        _check_time(seconds, self.probe.duration_seconds, slack)
+        duration = self.probe.duration_seconds
+        _check_time(seconds, duration, _SHORTFALL_S if estimated else 0.0)
+        if duration is not None and not estimated:
+            seconds = min(seconds, duration)
         with reading_errors():
             frame = self._shown(source, seconds)
         if frame is None:
@@ -299,5 +301,6 @@ def grab_frame(file: OpenedFile, media_type: MediaType, seconds: float) -> Pictu
 def _check_time(seconds: float, duration: float | None, slack: float = 0.0) -> None:
     if not math.isfinite(seconds) or seconds < 0:
         raise BadInput("The time must be a number of seconds that is not negative.")
-    if duration is not None and seconds > duration + slack:
+    # The end of the last scene is a whole second: it shows the last picture.
+    if duration is not None and seconds > max(duration + slack, math.ceil(duration)):
         raise BadInput(f"The time {seconds:g} s is beyond the end of the file ({duration:g} s).")

@@ -37,7 +37,7 @@ def recluster(context: Context) -> None:
     if spec.clear_names:
         with cache_files.clear_errors(cache.root), turn(collection.folder, EDITS, EDITS_WAIT_S):
             collection.append(ClearNames())
-    context.progress.file_ended(ProgressType.RECLUSTER, 0, spec.collection)
+    context.progress.file_ended(ProgressType.RECLUSTER, 0, "")
 
 
 def _grouped(
@@ -52,9 +52,7 @@ def _grouped(
     def step(share: float, message: str) -> None:
         context.checkpoint()
         done = start + share * (1 - start)
-        context.progress.report(
-            ProgressType.RECLUSTER, min(done, 0.99), spec.collection, f"{message}."
-        )
+        context.progress.report(ProgressType.RECLUSTER, min(done, 0.99), "", f"{message}.")
 
     def choose(loaded: LoadedFaces) -> tuple[float, int]:
         nonlocal start

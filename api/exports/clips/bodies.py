@@ -63,7 +63,7 @@ ClipTime = Annotated[
 
 
 class ClipBody(Struct, kw_only=True):
-    """One clip: a part of a media file, [start_time, end_time)."""
+    """One clip: a part of a media file, [start_time, end_time). An empty one fails alone."""
 
     media_path: ListedPath
     start_time: ClipTime

@@ -7,7 +7,7 @@ import posixpath
 import msgspec
 
 from api.exports.clips.bodies import ClipBody, ExportClipsBody
-from api.exports.clips.times import check_order, clip_time
+from api.exports.clips.times import clip_time
 from api.http.client_paths import in_clients_words
 from api.services import Services
 from api.tasks.acceptance import enqueue, note_accepted
@@ -71,9 +71,6 @@ def _specs(services: Services, body: ExportClipsBody) -> list[ClipSpec]:
 
 
 def _spec(services: Services, clip: ClipBody, n: int, common: ClipSpec) -> ClipSpec:
-    start = clip_time(clip.start_time, f"clips[{n}].start_time")
-    end = clip_time(clip.end_time, f"clips[{n}].end_time")
-    check_order(start, end, f"clips[{n}]")
     path, refused = services.paths.listed(clip.media_path, f"clips[{n}].media_path")
     return msgspec.structs.replace(
         common,
@@ -81,8 +78,8 @@ def _spec(services: Services, clip: ClipBody, n: int, common: ClipSpec) -> ClipS
         media_path=path,
         client_path=clip.media_path,
         refused=refused,
-        start=start,
-        end=end,
+        start=clip_time(clip.start_time, f"clips[{n}].start_time"),
+        end=clip_time(clip.end_time, f"clips[{n}].end_time"),
         name=clip.name,
     )
 

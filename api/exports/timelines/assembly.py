@@ -17,11 +17,20 @@ from api.exports.timelines.request import TimelineRequest
 from api.exports.timelines.sources import TimelineSource, source_of
 from api.http.client_paths import ClientPaths
 from shared.domain import Probe
-from shared.errors import MediaError, MediaMissing, NotAllowed, RushesError
+from shared.errors import (
+    BadInput,
+    MediaError,
+    MediaMissing,
+    NotAllowed,
+    NothingUsable,
+    RushesError,
+)
 from shared.exports.writing import write_output
 from shared.timecode import Timecode, rate_words
 
 _NAME = "Rushes Export"
+_EXCLUDED = (Code.MISSING_MEDIA, Code.UNREADABLE_MEDIA, Code.NOT_ALLOWED, Code.BAD_RANGE)
+_MOST_REASONS = 10
 
 _USUAL = PictureFormat(1920, 1080)
 
@@ -55,8 +64,14 @@ def exported_timeline(
     away = [index for index, path in files.paths.items() if path in files.offline]
     remarks += [_offline(index, body) for index in away]
     timeline, said = _timeline(asked, used)
+    remarks += said
+    excluded = [remark for remark in _in_order(remarks) if remark.code in _EXCLUDED]
+    if excluded and body.strict:
+        raise BadInput(excluded[0].message)
+    if not timeline.clips:
+        raise NothingUsable(" ".join(remark.message for remark in excluded[:_MOST_REASONS]))
     written = write_timeline(timeline, body.format, body.layout, body.pathurl_style)
-    remarks += [*said, *written.remarks]
+    remarks += written.remarks
     is_xml = body.format in ("xmeml", "fcpxml")
     rate = timeline.rate
     return ExportedTimeline(

@@ -62,7 +62,7 @@ class TimelineMarkerBody(Struct, kw_only=True):
 
 
 class TimelineClipBody(Struct, kw_only=True):
-    """A range of a file. A still lasts from start_time to end_time."""
+    """A range of a file. A still lasts from start_time to end_time; where both are one, 5 s."""
 
     media_path: ListedPath
     start_time: SourceTime
@@ -214,8 +214,8 @@ class TimelineBody(Keyed, kw_only=True):
     strict: Annotated[
         bool,
         Meta(
-            description="Refuse the request when a file is missing or away, instead of leaving it "
-            "out or laying it out as it was."
+            description="Refuse the request when a file is missing or away, or has no such range, "
+            "instead of leaving it out or laying it out as it was."
         ),
     ] = False
     cache_dir: (

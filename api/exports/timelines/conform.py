@@ -13,6 +13,7 @@ from api.exports.timelines.model import Clip, Code, Marker, Media, Remark, round
 from api.exports.timelines.sources import TimelineSource, clean_name
 from api.http.times import clock_seconds
 from shared.errors import BadInput
+from shared.exports.clips import STILL_S
 from shared.timecode import FASTEST, Timecode, label_parts, rate_words
 
 _LATEST = 999 * 3600 + 3600
@@ -73,23 +74,21 @@ def commonest_rate(medias: Iterable[Media]) -> Fraction:
     return min(nearest_rate(rates.most_common(1)[0][0]), Fraction(FASTEST))
 
 
-def check_order(asked: AskedClip) -> None:
-    """Raises BadInput for a range that is empty, where that can be said without the media."""
-    if isinstance(asked.start, Fraction) and isinstance(asked.end, Fraction):
-        _check_range(asked, asked.start, asked.end)
-
-
 def conform(
     asked: Sequence[tuple[AskedClip, TimelineSource]], rate: Fraction
 ) -> tuple[tuple[Clip, ...], list[Remark]]:
-    """Clips one after the other. Raises BadInput, naming the field."""
+    """Return clips one after the other; one whose media has no such range is a remark alone."""
     clips: list[Clip] = []
     remarks: list[Remark] = []
     for one, source in asked:
         start = clips[-1].end if clips else 0
-        clip, said = _conformed(one, source, rate, start)
-        clips.append(clip)
-        remarks += said
+        try:
+            clip, said = _conformed(one, source, rate, start)
+        except BadInput as error:
+            remarks.append(Remark(one.index, Code.BAD_RANGE, error.message))
+        else:
+            clips.append(clip)
+            remarks += said
     return tuple(_as_long_as_used(clips)), remarks
 
 
@@ -150,14 +149,12 @@ def _range(
     field = f"clips[{asked.index}]"
     begin = _not_before(asked.start, media, f"{field}.start_time")
     end = _not_before(asked.end, media, f"{field}.end_time")
-    _check_range(asked, begin, end)
+    if media.is_still and begin == end:
+        end += Fraction(STILL_S)
+    _check_range(begin, end, media, field)
     if media.is_still:
         return Fraction(0), end - begin + 2 * asked.handle, []
     whole = media.seconds
-    if whole is not None and begin >= whole:
-        raise BadInput(
-            f"{field}.start_time is {_clock(begin)}, but {media.name} ends at {_clock(whole)}."
-        )
     remarks = []
     if whole is not None and end > whole:
         if rounded(end * rate) > rounded(whole * rate):
@@ -283,12 +280,13 @@ def _seconds(time: SourceTime, media: Media, field: str) -> Fraction:
     return Timecode.starting_at(media.rate, time, field).first_frame / media.rate
 
 
-def _check_range(asked: AskedClip, begin: Fraction, end: Fraction) -> None:
+def _check_range(begin: Fraction, end: Fraction, media: Media, field: str) -> None:
     if end <= begin:
-        raise BadInput(
-            f"clips[{asked.index}].end_time must be after start_time: "
-            f"{_clock(end)} is not after {_clock(begin)}."
-        )
+        order = f"{_clock(end)} is not after {_clock(begin)}"
+        raise BadInput(f"{field}.end_time must be after start_time: {order}.")
+    if media.seconds is not None and begin >= media.seconds:
+        name, end_of = media.name, _clock(media.seconds)
+        raise BadInput(f"{field}.start_time is {_clock(begin)}, but {name} ends at {end_of}.")
 
 
 def _clock(seconds: Fraction) -> str:

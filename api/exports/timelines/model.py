@@ -20,6 +20,7 @@ class Code(StrEnum):
     OFFLINE_MEDIA = "offline_media"  # laid out as it was known before
     UNREADABLE_MEDIA = "unreadable_media"
     NOT_ALLOWED = "not_allowed"
+    BAD_RANGE = "bad_range"  # the media has no such range: the clip is excluded
     CLAMPED_OUT = "clamped_out"
     CLAMPED_HANDLE = "clamped_handle"
     NAME_CLEANED = "name_cleaned"

@@ -11,7 +11,6 @@ from api.exports.timelines.bodies import TimelineBody, TimelineClipBody
 from api.exports.timelines.conform import (
     AskedClip,
     AskedMarker,
-    check_order,
     exact_seconds,
     source_time,
 )
@@ -43,8 +42,6 @@ def checked_request(paths: ClientPaths, body: TimelineBody) -> TimelineRequest:
     if body.layout != "sequence" and body.format != "xmeml":
         raise BadInput(f'layout "{body.layout}" exists for the format xmeml only.')
     clips = tuple(_asked_clip(index, clip) for index, clip in enumerate(body.clips))
-    for clip in clips:
-        check_order(clip)
     return TimelineRequest(
         body=body,
         clips=clips,

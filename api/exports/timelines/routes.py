@@ -119,15 +119,16 @@ ENDPOINTS = (
         description="Lays ranges of files one after the other: xmeml (Premiere Pro, Resolve), "
         "FCPXML, OTIO or an EDL. Cuts are rounded once to frames of the timeline, without gaps; "
         "files are named as the request names them, then by `path_map`. A file that is missing, "
-        "unreadable or outside the allowed roots is left out with a warning, or refused with "
-        "`strict`. With `cache_dir` a file that is away (a disk that is not connected) is laid out "
-        "as it was known when it was analyzed there, with the warning `offline_media`. An EDL "
-        "takes files of one frame rate only.",
+        "unreadable or outside the allowed roots, and a range that its file does not have, are "
+        "left out with a warning, or refused with `strict`; 422 where nothing is left. With "
+        "`cache_dir` a file that is away (a disk that is not connected) is laid out as it was "
+        "known when it was analyzed there, with the warning `offline_media`. An EDL takes files "
+        "of one frame rate only.",
         body=TimelineBody,
         answer=ExportedTimeline,
         errors={
             NothingUsable: "clips[0].media_path: /footage/day1/A001.mov: The file does not exist.",
-            BadInput: "clips[0].end_time must be after start_time: 12.5 is not after 21.1.",
+            BadInput: "clips[0].start_time must be a number of seconds from 0 to 3600000, not -1.",
             NoWorker: "No worker that can answer this is running. Start one with `rushes worker "
             "query`.",
         },

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import TypeVar
+
+import msgspec
 
 from api.cache.view import CacheView
 from api.search.loader import Loader
@@ -20,11 +23,11 @@ from api.search.transcripts.log import (
 )
 from api.search.transcripts.meanings import encoded
 from api.search.transcripts.order import FilesInOrder
-from api.search.transcripts.text import SearchText, pack
+from api.search.transcripts.text import SearchText, TranscriptLine, pack
 from shared.cache import cache_files, sentence_rows, speakers, transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.cache.spoken_by import by_speaker
-from shared.cache.transcripts import SpokenText, Transcript
+from shared.cache.transcripts import Segment, SpokenText, Transcript
 from shared.domain import Manifest, Stage
 from shared.errors import CacheError
 from shared.opening import RootedPath
@@ -68,9 +71,9 @@ class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, Tra
 
     def _held(self, snapshot: TranscriptSnapshot) -> Mapping[Key, str]:
         # Rows that could not be read are tried again, as what is unusable is. So is what was read
-        # by a version that knew no meaning, or no voices.
+        # by a version that knew no meaning, or no whole segments.
         return {
-            key: found.file if found.meaning and _has_voices(found) else ""
+            key: found.file if found.meaning and _has_segments(found) else ""
             for key, found in snapshot.transcripts.items()
         }
 
@@ -83,7 +86,7 @@ class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, Tra
     def _add(self, writer: TranscriptWriter, key: Key, content: _ReadTranscript) -> str | None:
         text, rows = content.text, content.rows
         known = self._log.snapshot().transcripts.get(key)
-        if known is None or known.file != content.file or not _has_voices(known):
+        if known is None or known.file != content.file or not _has_segments(known):
             writer.add(key, content.file, content.made_at, text)
         if content.unread:
             return f"It is found by its words alone: {content.unread}"
@@ -99,9 +102,9 @@ class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, Tra
         return _manifest_path(self._view.cache, key)
 
 
-def _has_voices(found: IndexedTranscript) -> bool:
-    """Whether a transcript was read with the ids of its voices, or has none."""
-    return bool(found.voices or not found.speakers or _BESIDE not in found.file)
+def _has_segments(found: IndexedTranscript) -> bool:
+    """Return True if a transcript was read with its whole segments, or nobody's part is apart."""
+    return found.has_segments or not found.speakers or _BESIDE not in found.file
 
 
 def _read(cache: CacheDir, key: Key, wait_s: float) -> _ReadTranscript | None:
@@ -161,7 +164,18 @@ def _text(
         parts = by_speaker(whole.segments, [])
     text = pack([part.segment for part in parts])
     numbers = tuple(parts[number].number for number in text.numbers)
-    return whole, replace(text, numbers=numbers, voices=voices), _source(manifest.file, told.file)
+    sizes = Counter(part.number for part in parts)
+    lines = tuple(
+        _part_of(line, whole.segments[number]) if sizes[number] > 1 else line
+        for line, number in zip(text.lines, numbers, strict=True)
+    )
+    text = replace(text, lines=lines, numbers=numbers, voices=voices)
+    return whole, text, _source(manifest.file, told.file)
+
+
+def _part_of(line: TranscriptLine, segment: Segment) -> TranscriptLine:
+    whole = segment.start, segment.end, segment.text.strip()
+    return msgspec.structs.replace(line, segment=whole)
 
 
 def _source(file: str, told: str) -> str:

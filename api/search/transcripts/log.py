@@ -46,9 +46,10 @@ class _Told(msgspec.Struct, frozen=True, array_like=True, tag="told"):
 
 
 class _Transcript(_Told, frozen=True, array_like=True, tag="told"):
-    """With the ids of those who speak, where they were told apart."""
+    """With the ids of those who speak, where they were told apart; lines know their segments."""
 
     voices: tuple[int, ...] = ()
+    has_segments: bool = False  # False: read by an earlier version
 
 
 class _Meaning(msgspec.Struct, frozen=True, array_like=True, tag="meant"):
@@ -140,6 +141,7 @@ class IndexedTranscript:
     record: _Record
     meaning: MeaningRecord | None = None
     voices: tuple[int, ...] = ()  # ids of S1, S2 and so on, 0: it has none
+    has_segments: bool = False  # lines that are parts of a segment know it
 
     @property
     def voice_of(self) -> Mapping[str, int]:
@@ -193,7 +195,8 @@ class TranscriptWriter(LogWriter[Key]):
             body_crc=zlib.crc32(body),
         )
         if text.voices:
-            head = _Transcript(**msgspec.structs.asdict(head), voices=text.voices)
+            fields = msgspec.structs.asdict(head)
+            head = _Transcript(**fields, voices=text.voices, has_segments=True)
         self._add(_framed(head, body))
 
     def add_meaning(self, key: Key, file: str, language: str, rows: int, codes: bytes) -> None:
@@ -301,4 +304,5 @@ def _indexed(
         entry.body_crc,
         record,
         voices=entry.voices,
+        has_segments=entry.has_segments,
     )

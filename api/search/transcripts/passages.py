@@ -41,9 +41,19 @@ class _Passage(NamedTuple):
     speakers: Set[str | None]  # labels of all of them
 
     @classmethod
-    def of(cls, first: int, said: Sequence[TranscriptLine]) -> _Passage:
-        speakers = {line.speaker for line in said}
-        return cls(first, said[0].start, said[-1].end, joined(said), speakers)
+    def of(cls, lines: Sequence[TranscriptLine], first: int, last: int, whole: bool) -> _Passage:
+        """Return the passage of these lines; `whole`: with all of their segments."""
+        while whole and first and _is_one(lines[first - 1], lines[first]):
+            first -= 1
+        while whole and last + 1 < len(lines) and _is_one(lines[last], lines[last + 1]):
+            last += 1
+        said = lines[first : last + 1]
+        spans = [(line.start, line.end, line.text) for line in said]
+        if whole:
+            pairs = zip(said, spans, strict=True)
+            spans = list(dict.fromkeys(line.segment or span for line, span in pairs))
+        text = joined([text for _, _, text in spans])
+        return cls(first, spans[0][0], spans[-1][1], text, {line.speaker for line in said})
 
 
 class FoundPassage(NamedTuple):
@@ -103,16 +113,20 @@ def _by_meaning(
 ) -> Iterator[FoundPassage]:
     """Segments by their likeness, read so many at a time. Raises LogDamaged."""
     of_speaker = like if speaker is None else _said_by(like, speaker)
+    known: set[tuple[Key, int]] = set()
     while some := list(itertools.islice(of_speaker, at_once)):
-        lines: dict[tuple[Key, int], TranscriptLine] = {}
+        passages: dict[tuple[Key, int], _Passage] = {}
         for transcript, of_it in itertools.groupby(
             sorted(some, key=lambda one: one[0].key), key=lambda one: one[0]
         ):
-            all_lines = transcript.lines()  # much more than is wanted of it
-            lines |= {(transcript.key, row): all_lines[row] for _, row, _ in of_it}
+            lines = transcript.lines()  # much more than is wanted of it
+            for _, row, _ in of_it:
+                passages[transcript.key, row] = _Passage.of(lines, row, row, speaker is None)
         for transcript, row, cosine in some:
-            passage = _Passage.of(row, [lines[transcript.key, row]])
-            yield FoundPassage(transcript, passage, "semantic", cosine)
+            passage = passages[transcript.key, row]
+            if (transcript.key, passage.first) not in known:  # of each segment once
+                known.add((transcript.key, passage.first))
+                yield FoundPassage(transcript, passage, "semantic", cosine)
 
 
 def _said_by(like: Iterator[Likeness], speaker: SpeakerChoice) -> Iterator[Likeness]:
@@ -133,10 +147,13 @@ def _by_words(
     for some in _batches(files):
         for transcript in _candidates(some, query, mode):
             spans = _spans(transcript, query, mode)
-            # By stream, then by time: the first ones in time may come last.
+            # By stream, then by time: the first ones in time may come last. And several may be
+            # parts of one segment.
             most = min(left, query.per_file or left)
-            chosen = list(spans if transcript.has_streams else itertools.islice(spans, most))
-            for passage in _passages(transcript, chosen)[:most] if chosen else ():
+            is_all = transcript.has_streams or transcript.has_segments
+            chosen = list(spans if is_all else itertools.islice(spans, most))
+            whole = query.speaker is None
+            for passage in _passages(transcript, chosen, whole)[:most] if chosen else ():
                 yield FoundPassage(transcript, passage, "fuzzy" if mode == "fuzzy" else "literal")
                 left -= 1
             if not left:
@@ -182,12 +199,23 @@ def _is_of(labels: Set[str], transcript: IndexedTranscript, first: int, last: in
     return bool(said_by) and said_by <= labels
 
 
-def _passages(transcript: IndexedTranscript, spans: list[finding.Span]) -> list[_Passage]:
+def _passages(
+    transcript: IndexedTranscript, spans: list[finding.Span], whole: bool
+) -> list[_Passage]:
     lines = transcript.lines()
-    passages = [_Passage.of(first, lines[first : last + 1]) for first, last in spans]
+    found: dict[int, _Passage] = {}
+    for first, last in spans:
+        passage = _Passage.of(lines, first, last, whole)
+        found.setdefault(passage.first, passage)
+    passages = list(found.values())
     if transcript.has_streams:
         passages.sort(key=lambda passage: passage.start)
     return passages
+
+
+def _is_one(before: TranscriptLine, line: TranscriptLine) -> bool:
+    """Return True if two neighbouring lines are parts of one segment."""
+    return line.segment is not None and before.segment == line.segment
 
 
 def stretches_of(

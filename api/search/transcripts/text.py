@@ -19,13 +19,15 @@ STREAM_BORDER = b"\n"
 class TranscriptLine(msgspec.Struct, frozen=True, array_like=True):
     """A segment as answers show it; seconds on the container's clock.
 
-    `speaker`: of captions, of which nobody is known to speak, their kind.
+    `speaker`: of captions, of which nobody is known to speak, their kind. `segment`: start, end and
+    text of all of the segment, where this is one speaker's part of it.
     """
 
     start: float
     end: float
     text: str
     speaker: str | None
+    segment: tuple[float, float, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,9 @@ def _stream_and_time(numbered: tuple[int, SpokenSegment | Segment]) -> tuple[int
     return -1 if segment.stream is None else segment.stream, segment.start
 
 
-def joined(lines: Sequence[TranscriptLine]) -> str:
-    """The texts of neighbouring lines as one."""
-    text = lines[0].text
-    for line in lines[1:]:
-        text += glue(text, line.text) + line.text
+def joined(texts: Sequence[str]) -> str:
+    """Return the texts of neighbouring lines as one."""
+    text = texts[0]
+    for more in texts[1:]:
+        text += glue(text, more) + more
     return text

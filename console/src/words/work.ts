@@ -119,6 +119,8 @@ export const work = {
     more: (count: number) => `and ${several(count, "more file")}`,
   },
 
+  notApplicable: (count: number) => `Not applicable: ${several(count, "file")} without an audio track`,
+
   failed: {
     summary: (count: number) => `${several(count, "file")} failed`,
     group: (reason: string, count: number) => `${reason} (${several(count, "file")})`,

@@ -1,10 +1,19 @@
 -- The newest state of a Task in one step: {fields and values, failures once it is final, why it is
--- parked as JSON or "", its place in line or "", who holds the lock, his Task's sender}. ARGV: 3 task.
+-- parked as JSON or "", its place in line or "", who holds the lock, his Task's sender, what was not
+-- applicable to files once it is final}. ARGV: 3 task.
 local t = ARGV[3]
 local fields = redis.call('HGETALL', task_key(t))
 if #fields == 0 then return false end
-local failures = {}
-if is_over(t) then failures = redis.call('HVALS', failures_key(t)) end
+local failures, not_applicable = {}, {}
+if is_over(t) then
+  not_applicable = redis.call('HVALS', not_applicable_key(t))
+  local noted = redis.call('HGETALL', failures_key(t))
+  for at = 1, #noted, 2 do -- an earlier version notes as failed what is not applicable
+    local ended = redis.call('HGET', ended_files_key(t), noted[at]) or ''
+    local list = string.find(ended, '"nothing"]', 1, true) and not_applicable or failures
+    list[#list + 1] = noted[at + 1]
+  end
+end
 
 local function since(owner) return tonumber(redis.call('ZSCORE', P .. 'owners', owner)) end
 
@@ -30,4 +39,4 @@ end
 
 local holder = redis.call('GET', P .. 'lock')
 return { fields, failures, redis.call('HGET', P .. 'parked', t) or '', place(), holder or '',
-  holder and get(holder, 'sender') or '' }
+  holder and get(holder, 'sender') or '', not_applicable }

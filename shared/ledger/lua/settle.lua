@@ -10,10 +10,18 @@ if not is_mine(t, n, token) then return { 0 } end
 redis.call('HSET', k, 'settled', token)
 if outcome == 'done' and ARGV[9] ~= '' then redis.call('HSET', k, 'result', ARGV[9]) end
 
+-- What does not apply to a file counts as neither good nor bad.
 local function all_files_failed()
-  local units = 0
-  for _, file in ipairs(cjson.decode(redis.call('HGET', k, 'files'))) do units = units + #file[2] end
-  return units > 0 and tonumber(redis.call('HGET', k, 'bad') or '0') >= units
+  local item, units = redis.call('HMGET', k, 'files', 'bad'), 0
+  local bad = tonumber(item[2] or '0')
+  if bad == 0 then return false end
+  for index, file in ipairs(cjson.decode(item[1])) do
+    for _, kind in ipairs(file[2]) do
+      local field = n .. ':' .. int(index - 1) .. ':' .. kind
+      units = units + 1 - redis.call('HEXISTS', not_applicable_key(t), field)
+    end
+  end
+  return bad >= units
 end
 
 if outcome == 'failed' then

@@ -162,10 +162,13 @@ def test_the_worker_is_told_what_was_asked(desk: ClipsDesk) -> None:
         ("00:00:00", "00:00:00.040"),
         ("23:59:59:24", "00:00:00:00"),  # over midnight
         (5, "00:00:01:00"),  # what that is depends on the source
+        (0, 0),  # as of a match that is a still
+        ("00:00:02", 1.5),
+        ("10:00:05:12", "10:00:05:11"),
         (None, None),
     ],
 )
-def test_times_that_may_be_right_are_left_to_the_worker(
+def test_times_are_left_to_the_worker_which_fails_one_clip_alone(
     desk: ClipsDesk, start: Any, end: Any
 ) -> None:
     clip = desk.clip() if start is None else desk.clip(start=start, end=end)

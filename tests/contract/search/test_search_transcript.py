@@ -110,8 +110,17 @@ def test_what_a_speaker_says_is_found_as_soon_as_speakers_are_told_apart(
     told = SpeakerTurns(model="resemblyzer", speakers=(Speaker(3, ()), Speaker(3, ())), turns=turns)
     made = publish_speakers(cache, hash_str, told)
     first, second = (1, 4, "Roll the thunder?", "S1"), (4, 7, "Thunder is rolling.", "S2")
-    assert found() == [first, second]
+
+    def transcribed(**more: Any) -> list[tuple[float, float, str]]:
+        asked = {"cache_dir": str(cache.root), "media_paths": [str(path)], **more}
+        [one] = client.ok("/transcriptions", **asked)["transcriptions"]
+        return [(start, end, text) for start, text, end in one["segments"]]
+
+    assert [match[:3] for match in found()] == transcribed(), "as who does not ask who speaks"
+    assert found(mode="fuzzy", max_results=1) == found()
+    assert len(found()) == 1
     assert found(speaker="s2") == [second]
+    assert [first[:3], second[:3]] == transcribed(speakers=True)
     assert found(speaker="S3") == []
     assert found(query="thunder? thunder") == [
         (1, 7, "Roll the thunder? Thunder is rolling.", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.domain import AnalyzeSpec, ProgressType
+from shared.domain import AnalyzeSpec, Fault, ProgressType
 from shared.ledger.ledger import Ledger
 from shared.media import MediaType
 from shared.redis.clients import connect
 from tests.support.played_worker import claim
 from tests.support.private_redis import PrivateRedis
+from tests.support.socketio_client import Watcher
 from tests.support.stack import Client
 
 
@@ -148,6 +150,53 @@ def test_a_task_that_has_begun_says_why_it_waits_without_a_stray_space(
     ledger.progress(lease, type=ProgressType.VIDEO, fraction=0.1, media_path=str(media / "a.mp4"))
     message = client.task(task_id)["message"]
     assert message.startswith("0 of 1 files done. No analysis worker is running")
+
+
+def test_a_collection_without_files_for_faces_gets_a_warning(
+    client: Client, caches: Path, media: Path
+) -> None:
+    asked = {**body(caches, media, "a.mp4"), "cluster_job_name": "Day 1"}
+    answer = client.post("/analyze", **asked)
+    [warning] = json.loads(answer.headers["X-Rushes-Warnings"])
+    assert warning == (
+        "cluster_job_name had no effect: face_media_paths names no file, so no faces are analyzed."
+    )
+    speech = [{"path": str(media / "a.mp4")}]
+    answer = client.post("/analyze", **asked, transcription_jobs=speech)
+    assert "receives voices only" in answer.headers["X-Rushes-Warnings"]
+    for more in ({"face_media_paths": asked["visual_media_paths"]}, {"cluster_job_name": None}):
+        assert "X-Rushes-Warnings" not in client.post("/analyze", **{**asked, **more}).headers
+    client.ok("/analyze/cancel")
+
+
+def test_a_silent_file_is_not_applicable_and_has_not_failed(
+    client: Client, ledger: Ledger, media: Path, caches: Path
+) -> None:
+    asked = body(caches, media, "a.mp4")
+    path = str(media / "a.mp4")
+    task_id = client.ok("/analyze", **asked, transcription_jobs=[{"path": path}])["task_id"]
+    lease = claim(ledger, task_id, 0, "worker-0", "nonce")
+    assert lease
+    named = {"index": 0, "media_path": path}
+    ledger.file_ended(lease, type=ProgressType.VIDEO, **named)
+    reason = "It has no audio track."
+    ledger.file_ended(lease, type=ProgressType.AUDIO, **named, error=reason, fault=Fault.NOTHING)
+    assert "not_applicable" not in client.task(task_id)
+    ledger.settle(lease, "done")
+    listed = {"media_path": path, "reason": reason}
+    record = client.task(task_id, files=True)
+    assert (record["status"], record["message"]) == ("completed", "Completed.")
+    assert (record["failed_files"], record["not_applicable"]) == ([], [listed])
+    [file] = record["files"]
+    assert (file["state"], file["error"], file["not_applicable"]) == ("done", None, reason)
+    tasks = {state: client.get(f"/tasks?state={state}").json() for state in ("ended", "failed")}
+    assert task_id not in str(tasks["failed"])
+    [one] = [task for task in tasks["ended"]["tasks"] if task["task_id"] == task_id]
+    assert one["not_applicable"] == [listed]
+    assert client.post(f"/tasks/{task_id}/retry").status_code == 400
+    with Watcher(client.url) as watcher:
+        watcher.join(task_id)
+        assert watcher.until_final(task_id, 5)[-1]["not_applicable"] == [listed]
 
 
 def test_a_task_tells_its_state_and_what_became_of_each_file(

@@ -378,6 +378,6 @@ def test_messages_and_progress_count_files_and_say_what_they_are_about(
         watcher.join(task_id)
         event = wait_for(lambda: watcher.of(task_id), 5, "the replayed state")[0]
     assert (event["type"], event["progress"]) == ("audio", task["progress"])
-    ledger.file_ended(lease, type=AUDIO, index=0, media_path=path, error="It has no sound track.")
+    ledger.file_ended(lease, type=AUDIO, index=0, media_path=path, error="It is damaged.")
     assert client.task(task_id)["current"] == 1
     client.ok("/analyze/cancel")

@@ -146,6 +146,20 @@ def test_the_first_hundred_failures_are_shown_with_reason_and_tries(desk: WatchD
     ]
 
 
+def test_processed_files_without_an_audio_track_have_a_list_of_their_own(desk: WatchDesk) -> None:
+    folder = desk.added("in")
+    silent, changed = (f"{folder['path']}/{name}.mov" for name in ("a", "b"))
+    reason = "It has no audio track."
+    desk.watcher_knows(folder["id"], silent, changed, group=FileGroup.PROCESSED, reason=reason)
+    desk.watcher_knows(folder["id"], changed, group=FileGroup.PENDING)
+    stats = only_folder(desk.status())
+    assert (stats["files_processed"], stats["files_failed"], stats["failures"]) == (1, 0, [])
+    assert stats["files_not_applicable"] == 1
+    assert stats["not_applicable"] == [{"media_path": silent, "reason": reason}]
+    listed = desk.client.get(f"/watch-folders/{folder['id']}/files?state=processed").json()
+    assert [(file["path"], file["reason"]) for file in listed["files"]] == [(silent, reason)]
+
+
 def test_a_disabled_folder_winds_down_and_is_stopped(desk: WatchDesk) -> None:
     folder = desk.added("in", enabled=False)
     desk.service("start")

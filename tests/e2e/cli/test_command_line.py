@@ -331,6 +331,10 @@ def test_what_is_said_is_shown_found_and_exported(analyzed, command, footage, tm
     command.run("transcripts", "export", interview, "--format", "docx", *to)
     assert (tmp_path / "subtitles" / "interview.docx").read_bytes()[:2] == b"PK"
     assert len(list(srt.parent.iterdir())) == 2
+    every = command.json("transcripts", "export", footage, "--format", "txt", *to)
+    silent = {"media_path": str(footage / "cat [bold].mp4"), "reason": "It has no audio track."}
+    assert silent in every["not_applicable"]
+    assert silent["media_path"] not in every["not_transcribed"]
 
 
 def test_wrong_keys_and_wrong_addresses_are_told_in_a_sentence(command, stack) -> None:

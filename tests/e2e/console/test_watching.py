@@ -82,6 +82,8 @@ def test_a_folder_is_watched_and_a_file_is_followed_to_a_hit_then_it_is_paused(
     shutil.copy(cat, incoming)
     for desk in (seen, other):
         expect(desk.watched(incoming)).to_contain_text("1 done")
+        silent = "Not applicable: 1 file without an audio track"
+        expect(desk.watched(incoming)).to_contain_text(silent)
     seen.button("1 done", within=seen.watched(incoming)).click()
     expect(seen.page.get_by_role("list", name="Files: done")).to_contain_text("Cat.mp4")
     assert findings(seen.page) == []

@@ -109,8 +109,9 @@ def test_the_task_ends_with_a_reason_for_each_file_that_has_no_speech_to_give(
     assert percents == sorted(percents)
     assert percents[-1] == 100
     failed = {entry["media_path"]: entry["error"] for entry in last["failed_files"]}
-    assert set(failed) == {str(shoot[name]) for name in ("mute", "still", "missing")}
-    assert "no sound" in failed[str(shoot["mute"])]
+    assert set(failed) == {str(shoot[name]) for name in ("still", "missing")}
+    mute = {"media_path": str(shoot["mute"]), "reason": "It has no audio track."}
+    assert last["not_applicable"] == [mute]
     assert "still picture" in failed[str(shoot["still"])]
     assert "does not exist" in failed[str(shoot["missing"])]
 

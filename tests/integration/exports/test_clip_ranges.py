@@ -104,6 +104,13 @@ def test_times_that_make_no_range_are_refused(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_still_without_a_length_fails_with_the_cure(tmp_path: Path) -> None:
+    still = make_still(tmp_path / "a.png")
+    with pytest.raises(ClipFailed, match="give an end_time that is after start_time") as failed:
+        export(still, 0, 0, tmp_path)
+    assert failed.value.code is ClipCode.BAD_RANGE
+
+
 def test_times_may_be_timecodes_of_the_source(source: Path, tmp_path: Path) -> None:
     clip, made = export(source, "10:00:01:05", "10:00:02:00", tmp_path)
     assert look(clip).numbers == list(range(30, 50))

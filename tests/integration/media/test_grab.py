@@ -75,6 +75,15 @@ def test_a_time_outside_the_file_is_refused(seconds: float, tmp_path: Path) -> N
         grab_frame(str(clip), MediaType.VIDEO, seconds)
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_the_whole_second_after_the_end_shows_the_last_picture(name: str, tmp_path: Path) -> None:
+    """The end of the last scene is one."""
+    clip = make_clip(tmp_path / name, 2.48, size=SIZE, encoding=H264)
+    assert [number_at(clip, t) for t in (2.44, 2.48, 3)] == [61, 61, 61]
+    with pytest.raises(BadInput):
+        number_at(clip, 3.01)
+
+
 def test_a_time_beyond_a_file_that_states_no_length_is_refused(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.h264", 2, size=SIZE, encoding=also(H264, container="h264"))
     with pytest.raises(BadInput):

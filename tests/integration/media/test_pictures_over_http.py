@@ -82,6 +82,21 @@ def test_a_frame_search_needs_no_analysis_but_a_time_within_the_file(
     assert (status, message.split(":")[0]) == (400, "media_path")
 
 
+def test_the_end_of_the_last_scene_is_a_time_of_the_file(client: Client, tmp_path: Path) -> None:
+    """It is a whole second, which may lie after the end of the file."""
+    clip = make_clip(tmp_path / "short.mp4", shots=[(SHOTS[0], 1.4), (SHOTS[1], 1.08)])
+    cache = CacheDir.open(tmp_path / "cache", create=True)
+    publish(cache, media_hash(3), np.ones((3, 2)), path=clip)
+    body = {"cache_dir": str(tmp_path / "cache"), "media_path": str(clip)}
+    client.ok("/search/frame", **body, time_seconds="00:00:03")
+    assert client.post("/search/frame", **body, time_seconds=3.2).status_code == 400
+    for cache_dir in (body["cache_dir"], str(tmp_path / "none yet")):
+        requests = [{"media_path": str(clip), "time_seconds": time} for time in (3, 3.2)]
+        slots = client.ok("/thumbnails", cache_dir=cache_dir, requests=requests)["thumbnails"]
+        assert seen(slots[0]["thumbnail"]) == "blue"
+        assert slots[1]["thumbnail"] is None
+
+
 def test_thumbnails_of_a_file_that_is_not_analysed_come_from_the_file(
     client: Client, stack: Stack
 ) -> None:

@@ -305,7 +305,7 @@ def test_the_length_of_a_live_recording_is_guessed_as_it_is_read(tmp_path: Path)
 
 def test_a_file_without_sound_says_so(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "silent film.mp4", 1)
-    with pytest.raises(MediaUnreadable, match=r"^It has no sound track\.$"), open_sound(str(clip)):
+    with pytest.raises(MediaUnreadable, match=r"^It has no audio track\.$"), open_sound(str(clip)):
         pass
     with pytest.raises(MediaMissing), open_sound(str(tmp_path / "absent.wav")):
         pass

@@ -36,9 +36,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory, _shared_redis: PrivateRedis)
 class Work:
     """A Task of one Item with FILES files; the test is its worker."""
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, *wants: ProgressType) -> None:
         self.ledger = Ledger(connect(redis_url), "default")
-        item = NewItem(b"{}", tuple(ItemFile(f"/{n}.mp4") for n in range(FILES)))
+        self.wants = wants or (ProgressType.VIDEO,)
+        files = tuple(ItemFile(f"/{n}.mp4", self.wants) for n in range(FILES))
+        item = NewItem(b"{}", files)
         task = NewTask(kind=TaskKind.ANALYZE, items=[item])
         self.ledger.submit(task)
         self.task_id = task.task_id
@@ -56,10 +58,11 @@ class Work:
         )
 
     def finish(self) -> None:
-        for index in range(FILES):
-            self.ledger.file_ended(
-                self.lease, type=ProgressType.VIDEO, index=index, media_path=f"/{index}.mp4"
-            )
+        for kind in self.wants:
+            for index in range(FILES):
+                self.ledger.file_ended(
+                    self.lease, type=kind, index=index, media_path=f"/{index}.mp4"
+                )
         self.ledger.settle(self.lease, "done")
 
 
@@ -92,6 +95,43 @@ def test_a_client_sees_the_first_state_progress_and_the_end(
         "media_path", "message", "eta_seconds", "failed_files", "error", "superseded_by",
         "waiting_for", "place", "owner", "client",
     }  # fmt: skip
+
+
+def test_the_last_event_of_each_type_comes_before_the_end(stack: Stack, redis_url: str) -> None:
+    kinds = (ProgressType.VIDEO, ProgressType.FACES, ProgressType.AUDIO)
+    work = Work(redis_url, *kinds)
+    with Watcher(stack.client().url) as watcher:
+        watcher.join(work.task_id)
+        work.advance(2)
+        wait_for(lambda: watcher.of(work.task_id)[-1]["progress"] == 25, 5, "25 % of the first")
+        work.finish()  # within a quarter of a second, which is one event
+        events = watcher.until_final(work.task_id, 5)
+    only_forward(events)
+    for kind in kinds:
+        last = [event for event in events if event["type"] == kind][-1]
+        assert (last["progress"], last["current"], last["total"]) == (100, FILES, FILES)
+        assert last["failed_files"] == []
+
+
+def test_a_type_that_ends_while_others_run_is_told_in_its_turn(
+    stack: Stack, redis_url: str
+) -> None:
+    work = Work(redis_url, ProgressType.VIDEO, ProgressType.AUDIO)
+    with Watcher(stack.client().url) as watcher, Watcher(stack.client().url) as late:
+        watcher.join(work.task_id)
+        for index in range(FILES):
+            named = {"index": index, "media_path": f"/{index}.mp4"}
+            work.ledger.file_ended(work.lease, type=ProgressType.VIDEO, **named)
+        named = {"fraction": 1.0, "media_path": "/0.mp4"}
+        work.ledger.progress(work.lease, type=ProgressType.AUDIO, **named)
+        wait_for(lambda: watcher.of(work.task_id)[-1]["type"] == "audio", 5, "the newest state")
+        late.join(work.task_id)
+        wait_for(lambda: late.of(work.task_id)[-1]["type"] == "audio", 5, "the newest state")
+        for events in (watcher.of(work.task_id)[1:], late.of(work.task_id)):
+            seen = [(e["type"], e["progress"], e["status"]) for e in events]
+            assert seen == [("video", 100, "running"), ("audio", 12.5, "running")]
+        work.finish()
+        assert len(watcher.until_final(work.task_id, 5)) == 4
 
 
 def test_clients_of_both_processes_hear_it_at_most_about_four_times_a_second(
@@ -144,6 +184,16 @@ def test_who_leaves_hears_no_more(stack: Stack, redis_url: str) -> None:
 def test_an_unknown_task_is_acknowledged_with_an_error(stack: Stack, wrong: object) -> None:
     with Watcher(stack.client().url) as watcher:
         assert set(watcher.join(wrong)) == {"error", "message"}
+
+
+def test_more_arguments_of_a_join_are_ignored(stack: Stack, redis_url: str) -> None:
+    work = Work(redis_url)
+    with Watcher(stack.client().url) as watcher:
+        for more in ({}, "x", 5):
+            assert watcher.join((work.task_id, more))["task_id"] == work.task_id
+        assert watcher.call("leave", (work.task_id, {}))["message"] == "Left."
+        assert set(watcher.join(("0" * 32, {}))) == {"error", "message"}
+    work.finish()
 
 
 def test_another_sockets_room_cannot_be_joined(stack: Stack) -> None:

@@ -163,6 +163,9 @@ def test_silent_clips_are_no_failures_where_speech_is_wanted(served: IngestStack
     served.start_watching()
     served.watcher()
     served.wait_processed(folder, "silent.mp4")
+    assert served.processed(folder)["silent.mp4"].reason == "It has no audio track."
+    [task] = served.ledger.recent()
+    assert (task.message, task.failed_files) == ("Completed.", ())
 
 
 def test_a_foreground_analysis_comes_first_and_ingestion_goes_on_by_itself(

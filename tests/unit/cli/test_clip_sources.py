@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from cli.arguments.clip_sources import STILL_S, Picked, clips_of
+from cli.arguments.clip_sources import Picked, clips_of
 from shared.errors import BadInput
+from shared.exports.clips import STILL_S
 
 
 def match(path: str, found: int, start: int, end: int) -> dict[str, Any]:

@@ -24,9 +24,11 @@ from tests.support.exports.timeline_data import (
 
 
 def refusal(*clips: Any) -> str:
-    with pytest.raises(BadInput) as error:
-        timeline(*clips)
-    return error.value.message
+    """What is said of the one clip whose media has no such range."""
+    made, remarks = timeline(*clips)
+    assert len(made.clips) == len(clips) - 1
+    [remark] = [each for each in remarks if each.code is Code.BAD_RANGE]
+    return remark.message
 
 
 def test_checklist_09_an_empty_range_and_one_beyond_the_media_are_refused() -> None:
@@ -37,6 +39,12 @@ def test_checklist_09_an_empty_range_and_one_beyond_the_media_are_refused() -> N
     assert refusal(asked(film(), 10, 12)) == (
         "clips[0].start_time is 10.000 s, but a.mov ends at 10.000 s."
     )
+
+
+def test_a_still_with_an_empty_range_is_held_for_five_seconds() -> None:
+    made, remarks = timeline(asked(still(), 0, 0), asked(still(), 7, 7))
+    assert [clip.length for clip in made.clips] == [125, 125]
+    assert remarks == []
 
 
 def test_checklist_09_an_end_beyond_the_media_is_the_end_of_it_with_a_warning() -> None:
@@ -165,9 +173,9 @@ def test_ticks_lie_on_a_picture_of_the_source() -> None:
 def test_a_timecode_before_the_media_is_refused_and_named(start: str, end: str, field: str) -> None:
     """It is not taken for the next day's, which would be cut off at the end of the media."""
     source = film(start_timecode="01:00:00:00")
-    said = rf"clips\[0\]\.{field}: 00:59:00:00 lies before a\.mov, which begins at 01:00:00:00"
-    with pytest.raises(BadInput, match=said):
-        timeline(asked(source, start, end))
+    assert refusal(asked(source, start, end)) == (
+        f"clips[0].{field}: 00:59:00:00 lies before a.mov, which begins at 01:00:00:00."
+    )
     mark = AskedMarker("00:59:59:00", "early")
     made, said_too = timeline(asked(source, 1, 2, markers=[mark]))
     assert made.clips[0].markers == ()

@@ -34,7 +34,10 @@ def plan_still(spec: ClipSpec, file: OpenedFile) -> Planned:
         )
     start, end = plain_seconds(spec.start, "start_time"), plain_seconds(spec.end, "end_time")
     if end <= start:
-        raise ClipFailed(ClipCode.BAD_RANGE, "end_time must be after start_time.")
+        raise ClipFailed(
+            ClipCode.BAD_RANGE,
+            "A still has no length of its own: give an end_time that is after start_time.",
+        )
     if end - start > _LONGEST_S:
         raise ClipFailed(ClipCode.BAD_RANGE, "A still is held for a day at the most.")
     frames = max(1, round((end - start) * RATE))

@@ -88,11 +88,11 @@ class FolderState:
         at = time.time() + pause_s
         self.table.delay(path, replace(_pending(file, reason), next_try_at=at))
 
-    def finish(self, path: str, file: WatchedFile, task_id: str) -> None:
-        """All that is wanted of it is made; `task_id` "": it was there already."""
+    def finish(self, path: str, file: WatchedFile, task_id: str, absent: str = "") -> None:
+        """All of it is made, or does not apply (`absent`); `task_id` "": it was there already."""
         self._release(path)
         done = replace(
-            _pending(file, ""),
+            _pending(file, absent),
             group=FileGroup.PROCESSED,
             task_id=task_id,
             made=self.signature(path),

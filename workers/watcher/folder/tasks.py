@@ -102,13 +102,14 @@ class FolderTasks:
     def _judge(self, path: str, record: FileRecord, task: TaskRecord) -> None:
         if record.state is FileState.DONE:
             if not self._has_changed(path):
-                self.state.finish(path, self.state.table.files[path], task.task_id)
+                file = self.state.table.files[path]
+                self.state.finish(path, file, task.task_id, record.not_applicable or "")
         elif record.state is FileState.FAILED:
-            self._failed(path, record, task.task_id)
+            self._failed(path, record)
         else:
             self._cancelled(path, task)
 
-    def _failed(self, path: str, record: FileRecord, task_id: str) -> None:
+    def _failed(self, path: str, record: FileRecord) -> None:
         state = self.state
         file = state.table.files[path]
         fault, reason = record.fault or Fault.FILE, record.error or "It failed."
@@ -126,8 +127,6 @@ class FolderTasks:
             state.trip_breaker(why, one_file_first=False)
         elif fault is Fault.CHANGING:
             state.settle(path, FileStat(file.size, file.mtime_ns), reason)
-        elif fault is Fault.NOTHING:  # a silent clip, of which speech was wanted, too
-            state.finish(path, file, task_id)
         else:
             state.fail(path, file, fault, reason)
 

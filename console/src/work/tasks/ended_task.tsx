@@ -27,10 +27,11 @@ export function EndedTask({ task }: { task: Task }) {
 }
 
 function Outcome({ task }: { task: Task }) {
-  const { finished_at, created_at, cache_dir, total, current } = task;
+  const { finished_at, created_at, cache_dir, total, current, not_applicable } = task;
   const parts = [
     finished_at != null && says.endedAt(finished_at, created_at),
     total > 0 && `${says.files}: ${says.filesOf(current, total)}`,
+    not_applicable && work.notApplicable(not_applicable.length),
     cache_dir,
   ];
   return <p class="hint">{parts.filter(Boolean).join(" · ")}</p>;

@@ -53,11 +53,11 @@ function Files({ task }: { task: Task }) {
     <>
       <h3>{says.files(files.length)}</h3>
       <ul class="task-files" aria-label={work.tasks.files} tabIndex={0}>
-        {files.slice(0, SHOWN).map(({ media_path, state, worker, error }) => (
+        {files.slice(0, SHOWN).map(({ media_path, state, worker, error, not_applicable }) => (
           <li key={media_path} class={state}>
             <span>{media_path}</span>
             <span class="hint">
-              {[says.state[state], worker && says.by(worker), error].filter(Boolean).join(" · ")}
+              {[says.state[state], worker && says.by(worker), error, not_applicable].filter(Boolean).join(" · ")}
             </span>
           </li>
         ))}

@@ -61,10 +61,11 @@ function whatOf(folder: WatchFolder): string[] {
   ];
 }
 
-function lookedOf({ last_scan_at, is_polling }: Stats): string[] {
+function lookedOf({ last_scan_at, is_polling, files_not_applicable }: Stats): string[] {
   return [
     ...(last_scan_at == null ? [] : [says.scanned(last_scan_at)]),
     ...(is_polling ? [says.polling] : []),
+    ...(files_not_applicable ? [work.notApplicable(files_not_applicable)] : []),
   ];
 }
 

@@ -22,6 +22,7 @@ local function item_key(t, n) return P .. 'item:' .. t .. ':' .. n end
 local function queued_key(t) return P .. 'queued:' .. t end
 local function ended_files_key(t) return P .. 'ticks:' .. t end
 local function failures_key(t) return P .. 'failures:' .. t end
+local function not_applicable_key(t) return P .. 'not-applicable:' .. t end
 local function parked_key(t) return P .. 'parked:' .. t end
 local function exclusive_key(name) return P .. 'exclusive:' .. name end
 

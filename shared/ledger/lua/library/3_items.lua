@@ -23,27 +23,38 @@ local function count_failed(t, n, index, kind, by)
   redis.call('HINCRBY', task_key(t), 'failed_files', by)
 end
 
--- A file has ended in one type. A later success of a retry replaces a failure, nothing counts twice.
+-- What an end is worth: a failure, a file that has nothing of what was asked for, a success.
+local function worth(failure, fault)
+  if failure == '' then return 2 end
+  return fault == 'nothing' and 1 or 0
+end
+
+-- A file has ended in one type. A later, better end of a retry replaces it, nothing counts twice.
 -- `skipped`: what was wanted of it had been done before.
 local function file_ended(t, n, index, kind, path, failure, worker, fault, skipped)
   if redis.call('HEXISTS', item_key(t, n), 'units:' .. kind) == 0 then return false end
   local field = n .. ':' .. index .. ':' .. kind
   local entry = redis.call('HGET', ended_files_key(t), field)
-  local before = entry and cjson.decode(entry)
-  if before and (failure ~= '' or before[2] == '') then return false end
+  local before, ends = entry and cjson.decode(entry), worth(failure, fault)
+  if before and ends <= worth(before[2], before[3]) then return false end
   redis.call('HSET', ended_files_key(t), field, cjson.encode({ worker, failure, failure ~= '' and fault or '' }))
-  count('files:' .. kind .. ':' .. (failure ~= '' and 'failed' or skipped and 'skipped' or 'done'))
-  if failure ~= '' then
+  local outcome = ends == 0 and 'failed' or (ends == 1 or skipped) and 'skipped' or 'done'
+  count('files:' .. kind .. ':' .. outcome)
+  if redis.call('HEXISTS', failures_key(t), field) == 1 then
+    redis.call('HINCRBY', item_key(t, n), 'bad', -1)
+    count_failed(t, n, index, kind, -1)
+    redis.call('HDEL', failures_key(t), field)
+  end
+  redis.call('HDEL', not_applicable_key(t), field)
+  if ends == 0 then
     count('file_errors:' .. fault)
     redis.call('HINCRBY', item_key(t, n), 'bad', 1)
     count_failed(t, n, index, kind, 1)
     redis.call('HSET', failures_key(t), field, cjson.encode({ path, failure }))
     notify('file.failed', 'file.failed:' .. t .. ':' .. field,
       { task_id = t, media_path = path, type = kind, error = failure })
-  elseif before then
-    redis.call('HINCRBY', item_key(t, n), 'bad', -1)
-    count_failed(t, n, index, kind, -1)
-    redis.call('HDEL', failures_key(t), field)
+  elseif ends == 1 then
+    redis.call('HSET', not_applicable_key(t), field, cjson.encode({ path, failure }))
   end
   if not before then
     redis.call('HINCRBY', task_key(t), 'ticked:' .. kind, 1)
@@ -79,7 +90,8 @@ local function expire_items(t, items)
 end
 
 local function expire(t, items)
-  local keys = { task_key(t), queued_key(t), parked_key(t), ended_files_key(t), failures_key(t) }
+  local keys = { task_key(t), queued_key(t), parked_key(t), ended_files_key(t), failures_key(t),
+    not_applicable_key(t) }
   for _, k in ipairs(keys) do
     redis.call('EXPIRE', k, DAY_S)
   end
@@ -147,6 +159,7 @@ local function finish(t)
     task_id = t, kind = get(t, 'kind'), status = state, message = get(t, 'message'),
     media_path = get(t, 'media_path') or '', owner = owner_label(t),
     failed_files = redis.call('HLEN', failures_key(t)),
+    not_applicable = redis.call('HLEN', not_applicable_key(t)),
   })
   return pass_lock_on()
 end
