@@ -75,6 +75,7 @@ TABLE: dict[type[errors.RushesError], tuple[int, str]] = {
     TooSlow: (408, "Request timeout"),
     errors.Busy: (409, "Task already running"),
     errors.AlreadyWatched: (409, "Already watched"),
+    errors.AlreadySubscribed: (409, "Already subscribed"),
     errors.EditedMeanwhile: (409, "Changed meanwhile"),
     errors.MediaChanging: (409, "File is changing"),
     TooLarge: (413, "Request too large"),

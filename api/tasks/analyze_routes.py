@@ -10,7 +10,7 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 
 from api.http.client_paths import ClientPaths
-from api.http.endpoint import Call, Endpoint
+from api.http.endpoint import Call, Endpoint, RootsRule
 from api.http.errors import ScopeMissing
 from api.models.model_keys import (
     check_allowed,
@@ -23,10 +23,10 @@ from api.services import Services
 from api.tasks.acceptance import enqueue, note_accepted
 from api.tasks.answers import Accepted, CancelAnswer
 from api.tasks.bodies import AnalyzeBody, CancelBody
-from api.tasks.callers import caller, scopes_to_stop
+from api.tasks.callers import caller, check_in_roots, check_rootless, scopes_to_stop
 from api.tasks.progress import no_worker, waiting_hint
 from shared.domain import AnalyzeSpec, FileSpec, ModelKind, ProgressType, TaskKind
-from shared.errors import BadInput, Busy, FolderHangs, Missing, RushesError
+from shared.errors import BadInput, Busy, FolderHangs, Missing, NotAllowed, RushesError
 from shared.ledger.analyze_items import Asked, analyze_items, works
 from shared.ledger.records import NewTask, OnBusy, Sender, StopResult
 from shared.models import voice_model
@@ -43,6 +43,7 @@ async def analyze(call: Call[AnalyzeBody]) -> Accepted:
     """202 with the task; see contract: only a request that would be accepted stops another."""
     if call.body.on_busy == "replace-any":
         call.check(KeyScope.ADMIN)
+        check_rootless(call.services.paths, 'on_busy "replace-any"')
     # Before it is accepted: what is accepted must not be answered with an error.
     missed = await run_in_threadpool(_missed_speakers, call.services, call.body)
     accepted = await run_in_threadpool(submit, call.services, call.body, call.sender)
@@ -207,6 +208,8 @@ def _stop(call: Call[CancelBody]) -> StopResult:
     scopes = scopes_to_stop(call, record) if record else ()
     for scope in scopes:
         call.check(scope)
+    if record:
+        check_in_roots(call, record)
     is_anothers = bool(scopes)
     return ledger.stop(task_id, sender.owner, caller(call) if is_anothers else "")
 
@@ -254,6 +257,7 @@ ENDPOINTS = (
         "POST",
         "/analyze/cancel",
         cancel_task,
+        roots=RootsRule.WITHIN,
         is_audited=True,
         tag="Analysis",
         summary="Stop a task",
@@ -263,6 +267,8 @@ ENDPOINTS = (
         answer=CancelAnswer,
         errors={
             Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543.",
+            NotAllowed: "Task 8f14e45fceea167a5a36dedd4bea2543 works on files outside the folders "
+            "of this licence key.",
             ScopeMissing: "This licence key lacks the scope 'admin'; it has analyze.",
         },
         example={"task_id": "8f14e45fceea167a5a36dedd4bea2543"},

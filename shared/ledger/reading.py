@@ -191,6 +191,7 @@ def _task_record(task_id: str, found: Any) -> TaskRecord | None:
         waiting_for=_waiting_for(fields, parked, holder, holders_sender),
         place=int(place) if place and status is TaskState.QUEUED else None,
         put_first_by=fields.get("put_first_by", ""),
+        folders=tuple(msgspec.json.decode(fields.get("folders", "[]"))),
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import redis
@@ -19,17 +20,51 @@ from shared.private_files import private, publish
 from shared.redis.clients import key_prefix, translated
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
+# KEYS: the hash. ARGV: a field, its JSON as it was read, its new JSON.
+_REPLACE = """
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+end
+"""
+
+
+def decode_entry(name: str, raw: str, kind: type[T], what: str) -> T | None:
+    """Return the entry; None, with a warning, for one that something else has damaged."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except UNDECODABLE as error:
+        _warn_of_damage(name, what, str(error))
+        return None
+
+
+def decode_entries(entries: Mapping[str, str], kind: type[T], what: str) -> dict[str, T]:
+    """Return the entries that are not damaged."""
+    decoded = {name: decode_entry(name, raw, kind, what) for name, raw in entries.items()}
+    return {name: entry for name, entry in decoded.items() if entry is not None}
+
+
+@functools.lru_cache(1000)  # lists are read every second
+def _warn_of_damage(name: str, what: str, error: str) -> None:
+    logger.warning("Skipped entry %r of the %s, which is damaged: %s", name, what, error)
 
 
 class KeptHash:
     """A hash, field -> JSON. Redis answers; the file is read only when Redis has come up empty.
 
     `client` must decode responses. `name` is that of the hash and of the field in the file;
-    `what` names the entries to people, e.g. "licence keys".
+    `what` names the entries to people, e.g. "licence keys". `renew` brings an entry of an earlier
+    version into today's form; it returns what it does not know as it is.
     """
 
     def __init__(
-        self, client: redis.Redis, instance: str, name: str, path: Path, what: str
+        self,
+        client: redis.Redis,
+        instance: str,
+        name: str,
+        path: Path,
+        what: str,
+        renew: Callable[[str], str] = str,
     ) -> None:
         self._redis = client
         self._field = name
@@ -38,6 +73,7 @@ class KeptHash:
         self._known = f"{self._name}:known"
         self._path = path
         self._what = what
+        self._renew = renew
 
     def get(self, field: str) -> str | None:
         """JSON of one field, None where there is none."""
@@ -81,6 +117,25 @@ class KeptHash:
                     pipe.hdel(self._name, *removed)
                 pipe.execute()
 
+    def renew_all(self, renew: Callable[[str], str]) -> None:
+        """Bring all entries of an earlier version into today's form, in the file as well.
+
+        Harmless while other processes do the same or change entries: one that has been changed or
+        removed since it was read stays as it is.
+        """
+        with self._locked():
+            self._restore()
+            with translated():
+                fields: Any = self._redis.hgetall(self._name)
+            renewed = {name: renew(raw) for name, raw in fields.items()}
+            kept = self._read() if self._path.exists() else {}
+            if any(renew(raw) != raw for raw in kept.values()):
+                self._publish(renewed)
+            replace = self._redis.register_script(_REPLACE)
+            for name in (name for name in fields if renewed[name] != fields[name]):
+                with translated():
+                    replace(keys=[self._name], args=[name, fields[name], renewed[name]])
+
     def restore(self) -> bool:
         """Bring the fields back from the file when Redis has come up empty; whether it did."""
         with translated():
@@ -93,7 +148,7 @@ class KeptHash:
         with translated():
             if self._redis.exists(self._name, self._known) or not self._path.exists():
                 return False
-        fields = self._read()
+        fields = {name: self._renew(raw) for name, raw in self._read().items()}
         if not fields:
             return False
         with translated(), self._redis.pipeline() as pipe:
@@ -128,10 +183,7 @@ class KeptHash:
             ) from error
 
     def _write(self, fields: dict[str, str]) -> None:
-        content = {
-            "version": 1,
-            self._field: {name: msgspec.Raw(fields[name].encode()) for name in fields},
-        }
+        content = {"version": 1, self._field: decode_entries(fields, msgspec.Raw, self._what)}
         publish(self._path, msgspec.json.format(msgspec.json.encode(content), indent=2))
 
     @contextlib.contextmanager

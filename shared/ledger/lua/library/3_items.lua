@@ -39,7 +39,7 @@ local function file_ended(t, n, index, kind, path, failure, worker, fault, skipp
     count_failed(t, n, index, kind, 1)
     redis.call('HSET', failures_key(t), field, cjson.encode({ path, failure }))
     notify('file.failed', 'file.failed:' .. t .. ':' .. field,
-      { task_id = t, media_path = path, type = kind, error = failure })
+      { task_id = t, media_path = path, type = kind, error = failure }, get(t, 'folders'))
   elseif before then
     redis.call('HINCRBY', item_key(t, n), 'bad', -1)
     count_failed(t, n, index, kind, -1)
@@ -147,7 +147,7 @@ local function finish(t)
     task_id = t, kind = get(t, 'kind'), status = state, message = get(t, 'message'),
     media_path = get(t, 'media_path') or '', owner = owner_label(t),
     failed_files = redis.call('HLEN', failures_key(t)),
-  })
+  }, get(t, 'folders'))
   return pass_lock_on()
 end
 
