@@ -12,6 +12,13 @@ from shared.printable import COMMANDS, printable
 from shared.settings import Settings
 
 
+class KeyTier(StrEnum):
+    """What a key is good for at all: the API refuses basic ones."""
+
+    PRO = "pro"
+    BASIC = "basic"
+
+
 class KeyScope(StrEnum):
     """A part of the API that a key may be kept out of."""
 

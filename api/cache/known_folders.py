@@ -14,7 +14,6 @@ from shared.redis.kept_hash import KeptHash, decode_entries
 _log = logging.getLogger(__name__)
 _NOTE_EVERY_S = 3600.0  # each folder: it costs a write
 _MOST = 1000
-_WHAT = "known cache folders"
 
 
 class KnownFolders:
@@ -25,12 +24,12 @@ class KnownFolders:
 
     def __init__(self, client: redis.Redis, instance: str, state_dir: Path) -> None:
         path = state_dir / "cache-folders.json"
-        self._kept = KeptHash(client, instance, "cache_folders", path, _WHAT)
+        self._kept = KeptHash(client, instance, "cache_folders", path, "known cache folders")
         self._noted: dict[str, float] = {}  # by this process
 
     def all(self) -> dict[str, float]:
         """When each was used last, to the hour, in Unix seconds. Raises RushesError."""
-        return decode_entries(self._kept.all(), float, _WHAT)
+        return self._kept.entries(float)
 
     def note(self, folder: str) -> None:
         """Remember that a folder is used; if that fails, whoever uses it need not know."""
@@ -41,7 +40,7 @@ class KnownFolders:
         try:
             with self._kept.changing() as fields:
                 fields[folder] = f"{now:.3f}"
-                times = decode_entries(fields, float, _WHAT)
+                times = decode_entries(fields, float)
                 for oldest in sorted(times, key=times.__getitem__)[:-_MOST]:
                     del fields[oldest]
         except RushesError as error:

@@ -229,9 +229,7 @@ async def _serve(
     endpoint: Endpoint, intake: _Intake, services: Services, request: Request
 ) -> Response:
     body, key = await _allowed_body(endpoint, intake, services, request)
-    if key and key.roots is not None and endpoint.roots is RootsRule.REFUSED:
-        raise NotAllowed(REFUSED)
-    _check_lengths(endpoint, request)
+    _check(endpoint, request, key)
     if key:
         services.use_counter.note(key.id)
     call = Call(
@@ -284,8 +282,10 @@ def _in_pieces(items: list[Any]) -> msgspec.Raw:
     return msgspec.Raw(b"[%b]" % b",".join(msgspec.json.encode(piece)[1:-1] for piece in pieces))
 
 
-def _check_lengths(endpoint: Endpoint, request: Request) -> None:
-    """Refuse parameters of the URL that are too long."""
+def _check(endpoint: Endpoint, request: Request, key: KeyRecord | None) -> None:
+    """Refuse keys whose roots do not go with it, and parameters of the URL that are too long."""
+    if key and key.roots is not None and endpoint.roots is RootsRule.REFUSED:
+        raise NotAllowed(REFUSED)
     given = {name: (value, LONGEST_WORD) for name, value in request.path_params.items()}
     for one in endpoint.query:
         limit = one.schema.get("maxLength", LONGEST_WORD)

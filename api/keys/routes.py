@@ -17,6 +17,7 @@ from shared.redis.key_uses import KeyUse
 from shared.redis.licence_keys import KeyRecord
 from shared.rights import (
     KeyScope,
+    KeyTier,
     checked_expiry,
     checked_label,
     checked_roots,
@@ -103,7 +104,7 @@ def _answer(record: KeyRecord, use: KeyUse) -> KeyAnswer:
     return KeyAnswer(
         id=record.id,
         label=record.label,
-        tier=record.tier,
+        tier=KeyTier(record.tier),
         scopes=[scope for scope in KeyScope if record.has(scope)],
         roots=list(record.roots) if record.roots is not None else None,
         created_at=record.created_at or None,

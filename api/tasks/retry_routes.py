@@ -52,8 +52,6 @@ def _retry(call: Call[RetryTaskBody], task_id: str) -> Accepted:
         raise BadInput(f"No file of task {task_id} has failed: there is nothing to try again.")
     if call.body.paths is not None:
         failed = _named(services, failed, call.body.paths)
-    for _, file in failed:
-        services.paths.listed(file.client_path, "paths")  # must lie in the folders of this key
     retries = Retries(services.redis, services.settings.instance)
     with retries.one_at_a_time(task_id):
         return _submit_once(call, task_id, failed, retries)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -13,17 +12,13 @@ import typer
 
 from cli.commands.processes import redis_url
 from cli.terminal.output import CommandOutput, JsonOption
+from shared.rights import KeyTier
 from shared.settings import Settings
 
 if TYPE_CHECKING:
     from shared.redis.licence_keys import Keys
 
 app = typer.Typer(no_args_is_help=True, help="Licence keys that clients send.")
-
-
-class KeyTier(StrEnum):
-    PRO = "pro"
-    BASIC = "basic"
 
 
 @app.command("create")

@@ -29,24 +29,18 @@ end
 """
 
 
-def decode_entry(name: str, raw: str, kind: type[T], what: str) -> T | None:
-    """Return the entry; None, with a warning, for one that something else has damaged."""
-    try:
-        return msgspec.json.decode(raw, type=kind)
-    except UNDECODABLE as error:
-        _warn_of_damage(name, what, str(error))
-        return None
+_warn_once = functools.lru_cache(1000)(logger.warning)  # lists are read every second
 
 
-def decode_entries(entries: Mapping[str, str], kind: type[T], what: str) -> dict[str, T]:
-    """Return the entries that are not damaged."""
-    decoded = {name: decode_entry(name, raw, kind, what) for name, raw in entries.items()}
-    return {name: entry for name, entry in decoded.items() if entry is not None}
-
-
-@functools.lru_cache(1000)  # lists are read every second
-def _warn_of_damage(name: str, what: str, error: str) -> None:
-    logger.warning("Skipped entry %r of the %s, which is damaged: %s", name, what, error)
+def decode_entries(entries: Mapping[str, str], kind: type[T]) -> dict[str, T]:
+    """Return the entries, without those that something else has damaged, which are logged."""
+    decoded = {}
+    for name, raw in entries.items():
+        try:
+            decoded[name] = msgspec.json.decode(raw, type=kind)
+        except UNDECODABLE as error:
+            _warn_once("Skipped the damaged %s %r: %s", kind.__name__, name, str(error))
+    return decoded
 
 
 class KeptHash:
@@ -84,6 +78,15 @@ class KeptHash:
                 found = self._redis.hget(self._name, field)
         return found or None
 
+    def entry(self, field: str, kind: type[T]) -> T | None:
+        """One field, decoded; None where there is none, or a damaged one."""
+        raw = self.get(field)
+        return decode_entries({field: raw}, kind).get(field) if raw else None
+
+    def entries(self, kind: type[T]) -> dict[str, T]:
+        """All fields that are not damaged, decoded."""
+        return decode_entries(self.all(), kind)
+
     def all(self) -> dict[str, str]:
         """All fields with their JSON."""
         self.restore()
@@ -118,10 +121,9 @@ class KeptHash:
                 pipe.execute()
 
     def renew_all(self, renew: Callable[[str], str]) -> None:
-        """Bring all entries of an earlier version into today's form, in the file as well.
+        """Bring entries of an earlier version into today's form, in the file as well.
 
-        Harmless while other processes do the same or change entries: one that has been changed or
-        removed since it was read stays as it is.
+        One that another process changes or removes meanwhile stays as that left it.
         """
         with self._locked():
             self._restore()
@@ -183,7 +185,7 @@ class KeptHash:
             ) from error
 
     def _write(self, fields: dict[str, str]) -> None:
-        content = {"version": 1, self._field: decode_entries(fields, msgspec.Raw, self._what)}
+        content = {"version": 1, self._field: decode_entries(fields, msgspec.Raw)}
         publish(self._path, msgspec.json.format(msgspec.json.encode(content), indent=2))
 
     @contextlib.contextmanager

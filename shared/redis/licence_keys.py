@@ -15,12 +15,11 @@ import redis
 
 from shared.errors import BadInput, Missing
 from shared.msgspec_decoding import UNDECODABLE
-from shared.redis.kept_hash import KeptHash, decode_entries, decode_entry
+from shared.redis.kept_hash import KeptHash, decode_entries
 from shared.rights import KeyScope
 
 Tier = Literal["pro", "basic"]
 _ID_LENGTH = 12
-_WHAT = "licence keys"
 _NUMBERED = re.compile(r"key (\d{1,9})")
 _LIMITS = ("scopes", "roots", "expires_at")
 
@@ -66,7 +65,9 @@ class Keys:
         state_dir: Path,
         always_pro: tuple[str, ...] = (),
     ) -> None:
-        self._kept = KeptHash(client, instance, "keys", state_dir / "keys.json", _WHAT, renew)
+        self._kept = KeptHash(
+            client, instance, "keys", state_dir / "keys.json", "licence keys", renew
+        )
         self._always_pro = {
             digest: KeyRecord(
                 id=digest[:_ID_LENGTH], tier="pro", label=f"key {number}", created_at=0.0
@@ -79,8 +80,7 @@ class Keys:
         digest = _hash(key)
         if digest in self._always_pro:
             return self._always_pro[digest]
-        raw = self._kept.get(digest)
-        record = decode_entry(digest, raw, KeyRecord, _WHAT) if raw else None
+        record = self._kept.entry(digest, KeyRecord)
         if record is None or record.label:
             return record
         return next((key for key in self.list() if key.id == digest[:_ID_LENGTH]), None)
@@ -108,7 +108,7 @@ class Keys:
             record = KeyRecord(
                 id=digest[:_ID_LENGTH],
                 tier=tier,
-                label=label or self._free_label(decode_entries(keys, KeyRecord, _WHAT).values()),
+                label=label or self._free_label(decode_entries(keys, KeyRecord).values()),
                 created_at=round(time.time(), 3),
                 scopes=scopes,
                 roots=roots,
@@ -119,7 +119,7 @@ class Keys:
 
     def list(self) -> list[KeyRecord]:
         """Records of all licence keys: those from the settings, then the oldest first."""
-        records = decode_entries(self._kept.all(), KeyRecord, _WHAT).values()
+        records = self._kept.entries(KeyRecord).values()
         kept = sorted(records, key=lambda key: key.created_at)
         # Those of earlier versions may have no label: they are called by their number.
         first = len(self._always_pro) + 1
@@ -140,7 +140,7 @@ class Keys:
         if any(record.id == key_id for record in self._always_pro.values()):
             raise BadInput(f"The key {key_id} stands in RUSHES_LICENSE_KEYS: take it out there.")
         with self._kept.changing() as keys:
-            for digest, record in decode_entries(keys, KeyRecord, _WHAT).items():
+            for digest, record in decode_entries(keys, KeyRecord).items():
                 if record.id == key_id:
                     del keys[digest]
                     return record

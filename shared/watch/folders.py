@@ -14,11 +14,10 @@ from msgspec import Meta
 
 from shared.errors import Missing
 from shared.redis.clients import key_prefix, translated
-from shared.redis.kept_hash import KeptHash, decode_entries, decode_entry
+from shared.redis.kept_hash import KeptHash, decode_entries
 from shared.watch.choices import ImageSequences, Polling
 
 SETTLE_S = 5.0
-_WHAT = "watch folders"
 _WANTED = "service"
 _FOLDER = "folder:"
 _TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
@@ -78,7 +77,7 @@ class WatchFolders:
         self._redis = client
         self._version = f"{key_prefix(instance)}watch:version"
         path = state_dir / "watch-folders.json"
-        self._kept = KeptHash(client, instance, "watch_folders", path, _WHAT)
+        self._kept = KeptHash(client, instance, "watch_folders", path, "watch folders")
 
     def all(self) -> list[WatchFolder]:
         """All folders, oldest first."""
@@ -143,12 +142,11 @@ class FolderChanges:
 
 def _folders(fields: dict[str, str]) -> list[WatchFolder]:
     raws = {name: raw for name, raw in fields.items() if name.startswith(_FOLDER)}
-    folders = decode_entries(raws, WatchFolder, _WHAT).values()
+    folders = decode_entries(raws, WatchFolder).values()
     return sorted(folders, key=lambda folder: (folder.created_at, folder.id))
 
 
 def _of(folder_id: str, raw: str | None) -> WatchFolder:
-    folder = decode_entry(folder_id, raw, WatchFolder, _WHAT) if raw else None
-    if folder is None:
-        raise Missing(f"There is no watch folder {folder_id}.")
-    return folder
+    for folder in decode_entries({folder_id: raw} if raw else {}, WatchFolder).values():
+        return folder
+    raise Missing(f"There is no watch folder {folder_id}.")

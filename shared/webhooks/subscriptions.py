@@ -13,11 +13,10 @@ import msgspec
 import redis
 
 from shared.errors import AlreadySubscribed, BadInput, Missing
-from shared.redis.kept_hash import KeptHash, decode_entries, decode_entry
+from shared.redis.kept_hash import KeptHash, decode_entries
 from shared.webhooks.events import WebhookEvent
 
 MOST = 100
-_WHAT = "webhooks"
 
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +36,7 @@ class Webhooks:
 
     def __init__(self, client: redis.Redis, instance: str, state_dir: Path) -> None:
         path = state_dir / "webhooks.json"
-        self._kept = KeptHash(client, instance, "webhooks", path, _WHAT)
+        self._kept = KeptHash(client, instance, "webhooks", path, "webhooks")
 
     def add(
         self,
@@ -60,7 +59,7 @@ class Webhooks:
         with self._kept.changing() as hooks:
             if len(hooks) >= MOST:
                 raise BadInput(f"There are {MOST} webhooks already; remove one first.")
-            for other in decode_entries(hooks, Webhook, _WHAT).values():
+            for other in decode_entries(hooks, Webhook).values():
                 same = (url, secret, set(events), roots)
                 if (other.url, other.secret, set(other.events), other.roots) == same:
                     raise AlreadySubscribed(
@@ -71,13 +70,12 @@ class Webhooks:
 
     def list(self) -> list[Webhook]:
         """All webhooks, oldest first."""
-        hooks = decode_entries(self._kept.all(), Webhook, _WHAT).values()
+        hooks = self._kept.entries(Webhook).values()
         return sorted(hooks, key=lambda hook: hook.created_at)
 
     def get(self, hook_id: str) -> Webhook:
         """A webhook by its id. Raises Missing."""
-        raw = self._kept.get(hook_id)
-        hook = decode_entry(hook_id, raw, Webhook, _WHAT) if raw else None
+        hook = self._kept.entry(hook_id, Webhook)
         if hook is None:
             raise Missing(f"There is no webhook {hook_id}.")
         return hook
@@ -86,11 +84,11 @@ class Webhooks:
         """Give webhooks of an earlier version the roots of their keys. `roots_of`: by owner."""
 
         def bind(raw: str) -> str:
-            hook = decode_entry("", raw, Webhook, _WHAT)
-            if hook is None or hook.roots is not None or hook.owner not in roots_of:
-                return raw
-            hook = msgspec.structs.replace(hook, roots=roots_of[hook.owner])
-            return msgspec.json.encode(hook).decode()
+            for hook in decode_entries({"": raw}, Webhook).values():
+                if hook.roots is None and hook.owner in roots_of:
+                    hook = msgspec.structs.replace(hook, roots=roots_of[hook.owner])
+                    return msgspec.json.encode(hook).decode()
+            return raw
 
         self._kept.renew_all(bind)
 

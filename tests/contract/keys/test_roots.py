@@ -15,9 +15,10 @@ import pytest
 
 from api.app import ENDPOINTS
 from api.http.endpoint import Endpoint, RootsRule
-from shared.domain import AnalyzeSpec, FileSpec, MediaType, TaskKind
+from shared.domain import AnalyzeSpec, FileSpec, TaskKind
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import NewItem, NewTask, Sender
+from shared.media import MediaType
 from shared.redis.clients import connect
 from shared.rights import KeyScope
 from shared.watch.live import FolderLive, LiveStatus, WatchLive, WatchState
@@ -160,7 +161,7 @@ def test_a_task_outside_the_roots_shows_how_far_it_is_and_nothing_else(shows: Sh
     shown = listed[shows.task_id]
     for name in ("kind", "type", "status", "progress", "total", "created_at", "place"):
         assert shown[name] == whole[name]
-    hidden = {"media_path": None, "failed_files": [], "owner": None, "client": None}
+    hidden: dict[str, Any] = {"media_path": None, "failed_files": [], "owner": None, "client": None}
     assert {name: shown[name] for name in hidden} == hidden
     assert shown["message"] == f"0 of 1 done. Its files lie {OUTSIDE}."
     assert shows.guest.task(shows.task_id, files=True)["files"] == []
