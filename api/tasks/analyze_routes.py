@@ -89,6 +89,8 @@ def submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
     task = NewTask(kind=TaskKind.ANALYZE, items=analyze_items(files, common), sender=sender)
     hint = waiting_hint(services, like=body.cache_dir)
     on_busy = body.on_busy or cast("OnBusy", services.settings.on_busy)
+    if on_busy == "replace-any" and services.paths.key_roots is not None:
+        on_busy = "replace"  # it may stop nothing outside its roots
     if services.ledger.submit(task, on_busy):
         enqueue(services, task)
         turn = ""
