@@ -10,6 +10,7 @@ RushesError
 ├── Busy                     another task holds what this one needs    (409)
 ├── EditedMeanwhile          others changed the same people meanwhile (409)
 ├── AlreadyWatched           a folder that is watched already          (409)
+├── AlreadySubscribed        a webhook that exists already             (409)
 ├── NotLeader                a watcher that is not the active one any more
 ├── TriedBefore              an Item that is done alone, if at all
 ├── Unavailable              retry shortly                             (503)
@@ -85,6 +86,10 @@ class TriedBefore(RushesError):
 
 class AlreadyWatched(RushesError):
     """This folder is watched already."""
+
+
+class AlreadySubscribed(RushesError):
+    """This webhook is subscribed already."""
 
 
 class Unavailable(RushesError):

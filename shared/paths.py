@@ -91,6 +91,23 @@ def lies_in_one(path: str, folders: Iterable[str]) -> bool:
     return any(_inside(path, folder) for folder in folders)
 
 
+def covering_folders(folders: Iterable[str], most: int) -> tuple[str, ...]:
+    """Return at most `most` folders in which all of these lie; the deepest give way to parents."""
+    covering = {folder.rstrip("/") or "/" for folder in folders}
+    while True:
+        covering = {folder for folder in covering if covering.isdisjoint(_parents(folder))}
+        if len(covering) <= most:
+            return tuple(sorted(covering))
+        deepest = max(folder.count("/") for folder in covering)
+        covering = {posixpath.dirname(f) if f.count("/") == deepest else f for f in covering}
+
+
+def _parents(folder: str) -> Iterator[str]:
+    while (parent := posixpath.dirname(folder)) != folder:
+        folder = parent
+        yield folder
+
+
 def _is_in_one(real: str, folders: Iterable[Path]) -> bool:
     return any(_inside(real, place) for place in _places(folders))
 

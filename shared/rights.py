@@ -12,6 +12,13 @@ from shared.printable import COMMANDS, printable
 from shared.settings import Settings
 
 
+class KeyTier(StrEnum):
+    """What a key is good for at all: the API refuses basic ones."""
+
+    PRO = "pro"
+    BASIC = "basic"
+
+
 class KeyScope(StrEnum):
     """A part of the API that a key may be kept out of."""
 
@@ -25,6 +32,7 @@ class KeyScope(StrEnum):
 
 
 LONGEST_LABEL = 200  # characters
+LONGEST_LIFE_S = 20 * 365.25 * 86_400  # of a key that expires
 
 
 def checked_label(label: str) -> str:
@@ -68,9 +76,19 @@ def checked_roots(paths: Iterable[str], settings: Settings) -> tuple[str, ...]:
 
 
 def checked_expiry(expires_at: float) -> float:
-    """Seconds since 1970. Raises BadInput for a time that is over."""
-    if expires_at <= time.time():
+    """Seconds since 1970. Raises BadInput for a time that is over, or more than 20 years ahead."""
+    now = time.time()
+    if expires_at <= now:
         raise BadInput("expires_at is in the past: name a time that is to come, or leave it out.")
+    if expires_at > now + LONGEST_LIFE_S:
+        if abs(expires_at / 1000 - now) <= LONGEST_LIFE_S:
+            raise BadInput(
+                f"expires_at is in seconds; {expires_at:.0f} looks like milliseconds. Send "
+                f"{expires_at / 1000:.0f}."
+            )
+        raise BadInput(
+            "expires_at is more than 20 years ahead: name an earlier time, or leave it out."
+        )
     return expires_at
 
 

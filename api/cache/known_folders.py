@@ -9,7 +9,7 @@ from pathlib import Path
 import redis
 
 from shared.errors import RushesError
-from shared.redis.kept_hash import KeptHash
+from shared.redis.kept_hash import KeptHash, decode_entries
 
 _log = logging.getLogger(__name__)
 _NOTE_EVERY_S = 3600.0  # each folder: it costs a write
@@ -29,7 +29,7 @@ class KnownFolders:
 
     def all(self) -> dict[str, float]:
         """When each was used last, to the hour, in Unix seconds. Raises RushesError."""
-        return {folder: float(used_at) for folder, used_at in self._kept.all().items()}
+        return self._kept.entries(float)
 
     def note(self, folder: str) -> None:
         """Remember that a folder is used; if that fails, whoever uses it need not know."""
@@ -40,7 +40,8 @@ class KnownFolders:
         try:
             with self._kept.changing() as fields:
                 fields[folder] = f"{now:.3f}"
-                for oldest in sorted(fields, key=lambda name: float(fields[name]))[:-_MOST]:
+                times = decode_entries(fields, float)
+                for oldest in sorted(times, key=times.__getitem__)[:-_MOST]:
                     del fields[oldest]
         except RushesError as error:
             _log.warning("The list of cache folders lacks %s: %s", folder, error.message)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from api.docs.json_schema import REF
-from api.http.endpoint import Endpoint
+from api.http.endpoint import REFUSED, Endpoint, RootsRule
 from api.http.errors import (
     TABLE,
     BodiesFull,
@@ -47,6 +47,7 @@ _MEANINGS: dict[type[errors.RushesError], str] = {
     errors.Busy: "Another task holds what this one needs.",
     errors.AlreadyWatched: "The same files are watched already.",
     SignedInAlready: "The browser has a session of another key than the link.",
+    errors.AlreadySubscribed: "A webhook sends the same messages already.",
     errors.EditedMeanwhile: "Somebody else changed the same people; the message says what.",
     TooLarge: "The body is larger than RUSHES_MAX_BODY_MB, or holds too many values.",
     TooSlow: "The body did not arrive in time.",
@@ -118,6 +119,8 @@ def possible(endpoint: Endpoint) -> dict[type[errors.RushesError], str]:
         found |= {
             ScopeMissing: f"This licence key lacks the scope '{endpoint.scope}'; it has none."
         }
+    if endpoint.roots is RootsRule.REFUSED:
+        found |= {errors.NotAllowed: REFUSED}
     fields = {parameter.name for parameter in endpoint.query}
     fields |= set(endpoint.body.__struct_fields__ if endpoint.body else ())
     if "cache_dir" in fields:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from api.http.endpoint import PREFIX, Endpoint
 from shared.rights import KeyScope
@@ -17,6 +17,23 @@ RUSHES_LICENSE_KEYS have all of them. What a key lacks is a 403 that names it.
 This page is made from the endpoints by `python -m api.docs.write_openapi docs/api/openapi.json`.
 
 """
+_ROOTS = [
+    "",
+    "## Roots",
+    "",
+    "A key with roots may use less than its scopes allow. See [rights](../rights.md#keys).",
+    "",
+    "| Key with roots | |",
+    "| --- | --- |",
+    "| paths | every path of the request must lie in its roots |",
+    "| target | the task, key, webhook or watch folder of the request must lie in its roots |",
+    "| filtered | it reads or receives only what lies in its roots |",
+    "| no | 403: the operation concerns the whole server |",
+    "| yes | the operation concerns no folders |",
+    "",
+    "| Operation | key without roots | key with roots |",
+    "| --- | --- | --- |",
+]
 _MEANINGS = {
     KeyScope.SEARCH: "search, and everything that is only looked at: pictures, originals, "
     "transcripts, people",
@@ -29,13 +46,17 @@ _MEANINGS = {
 }
 
 
-def page(endpoints: Iterable[Endpoint]) -> str:
+def page(endpoints: Sequence[Endpoint]) -> str:
     """The page, as Markdown."""
     lines = ["| Scope | What for |", "| --- | --- |"]
     lines += [f"| `{scope}` | {_MEANINGS[scope]} |" for scope in KeyScope]
     lines += ["", f"| Operation | {' | '.join(KeyScope)} |", f"| --- |{' --- |' * len(KeyScope)}"]
     for endpoint in endpoints:
         lines.append(f"| `{endpoint.method} {endpoint.path}` | {' | '.join(_marks(endpoint))} |")
+    lines += _ROOTS
+    for endpoint in endpoints:
+        marks = ("yes", endpoint.roots_rule) if endpoint.needs_key else ("no key", "no key")
+        lines.append(f"| `{endpoint.method} {endpoint.path}` | {' | '.join(marks)} |")
     return _INTRODUCTION + "\n".join(lines) + "\n"
 
 

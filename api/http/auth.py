@@ -78,7 +78,7 @@ def _valid(found: KeyRecord | None) -> KeyRecord:
     if found is None or found.tier != "pro":
         raise KeyRefused
     if found.expires_at is not None and time.time() >= found.expires_at:
-        day = time.strftime("%Y-%m-%d", time.gmtime(found.expires_at))
+        day = time.strftime("%Y-%m-%d", time.gmtime(max(found.expires_at, 0)))
         raise KeyExpired(f"This licence key expired on {day}: ask for a new one.")
     return found
 

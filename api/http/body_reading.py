@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
+from enum import EnumType
 from types import NoneType
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
@@ -223,8 +225,8 @@ def _explain(message: str, body: type[msgspec.Struct], keeps_nulls: bool) -> str
     if "matching regex" in what:
         return f"{field} must be a number of seconds, MM:SS or HH:MM:SS."
     if "enum value" in what:
-        choices = ", ".join(f'"{one}"' for one in _choices(get_type_hints(body).get(field)))
-        choices = choices or "the values in the reference"  # of a field within others
+        names = re.sub(r"\[[^]]*]", "", field).split(".")
+        choices = ", ".join(map('"{}"'.format, _choices(functools.reduce(_type_of, names, body))))
         return f"{field} must be one of {choices}, not {what.rpartition(' ')[2]}."
     for word, plain in _TYPE_WORDS.items():
         what = what.replace(word, plain)
@@ -240,11 +242,21 @@ def _too_many(field: str, limit: str) -> str:
     return f"{field} may hold at most {int(limit):,} entries; send fewer, or several requests."
 
 
+def _type_of(kind: object, field: str) -> Any:
+    """Return the type of a field of a struct, or of the structs in a list; None: unknown."""
+    if get_args(kind):
+        return next(filter(None, (_type_of(part, field) for part in get_args(kind))), None)
+    is_struct = isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    return get_type_hints(kind).get(field) if is_struct else None
+
+
 def _choices(kind: Any) -> list[Any]:
-    """The values of a Literal that may be left out."""
+    """Return the values of an enum or a Literal, which may be optional or in a list."""
+    if isinstance(kind, EnumType):
+        return list(kind)
     found = []
     for part in get_args(kind):
-        found += _choices(part) if get_args(part) else [part]
+        found += _choices(part) or [part]
     return [choice for choice in found if choice not in (NoneType, msgspec.UnsetType)]
 
 

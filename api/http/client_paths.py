@@ -56,6 +56,10 @@ class ClientPaths:
         """Whether paths in our form lie in the roots of the licence key, if that has roots."""
         return self.key_roots is None or all(lies_in_one(path, self.key_roots) for path in ours)
 
+    def covers(self, roots: tuple[str, ...] | None) -> bool:
+        """Return True if a key with these roots reaches no further than the licence key."""
+        return self.key_roots is None or (roots is not None and self.is_of_key(*roots))
+
     def listed(self, path: str, field: str) -> tuple[str, str]:
         """Our form of a media path in a list, and "" or why it can be used by none.
 

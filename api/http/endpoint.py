@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
@@ -23,7 +24,7 @@ from api.http.unknown_fields import unknown_in_query
 from api.http.warnings import warn, warnings_headers
 from api.own_pages import BrowserSession
 from api.services import Services
-from shared.errors import BadInput, RushesError, Unavailable
+from shared.errors import BadInput, NotAllowed, RushesError, Unavailable
 from shared.ledger.records import NOBODY, Sender
 from shared.printable import printable
 from shared.redis.licence_keys import KeyRecord
@@ -32,6 +33,7 @@ from shared.rights import KeyScope
 Body = TypeVar("Body")
 Found = TypeVar("Found")
 PREFIX = "/api/v1"
+REFUSED = "This operation concerns the whole server: it needs a licence key without roots."
 _LONGEST_CLIENT = 100
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _LARGE_BODY = 1 << 18  # about 10 ms of decoding
@@ -117,6 +119,16 @@ class Parameter:
     required: bool = False
 
 
+class RootsRule(StrEnum):
+    """How the roots of a licence key bind an operation, in the words of the generated table."""
+
+    CHECKED = "paths"
+    WITHIN = "target"
+    FILTERED = "filtered"
+    REFUSED = "no"
+    NONE = "yes"
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """A method on a path below /api/v1, with all that the OpenAPI document says about it."""
@@ -145,11 +157,22 @@ class Endpoint:
     needs_key: bool = True
     scope: KeyScope | None = None  # that the key must have; None: any key will do
     is_audited: bool = False  # it changes or takes something: the audit log says who
+    roots: RootsRule | None = None  # None: as the names of its parameters say
 
     @property
     def operation_id(self) -> str:
         """What generated clients call it: the handler's own name."""
         return self.handler.__name__
+
+    @property
+    def roots_rule(self) -> RootsRule:
+        """How the roots of a licence key bind it."""
+        fields = msgspec.structs.fields(self.body) if self.body else ()
+        names = {field.name for field in fields} | {each.name for each in self.query}
+        if self.roots or "{" in self.path:
+            return self.roots or RootsRule.WITHIN
+        is_about_paths = any(part in name for name in names for part in ("path", "_dir", "roots"))
+        return RootsRule.CHECKED if is_about_paths else RootsRule.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +233,7 @@ async def _serve(
     endpoint: Endpoint, intake: _Intake, services: Services, request: Request
 ) -> Response:
     body, key = await _allowed_body(endpoint, intake, services, request)
-    _check_lengths(endpoint, request)
+    _check(endpoint, request, key)
     if key:
         services.use_counter.note(key.id)
     call = Call(
@@ -263,8 +286,10 @@ def _in_pieces(items: list[Any]) -> msgspec.Raw:
     return msgspec.Raw(b"[%b]" % b",".join(msgspec.json.encode(piece)[1:-1] for piece in pieces))
 
 
-def _check_lengths(endpoint: Endpoint, request: Request) -> None:
-    """Refuse parameters of the URL that are too long."""
+def _check(endpoint: Endpoint, request: Request, key: KeyRecord | None) -> None:
+    """Refuse keys whose roots do not go with it, and parameters of the URL that are too long."""
+    if key and key.roots is not None and endpoint.roots is RootsRule.REFUSED:
+        raise NotAllowed(REFUSED)
     given = {name: (value, LONGEST_WORD) for name, value in request.path_params.items()}
     for one in endpoint.query:
         limit = one.schema.get("maxLength", LONGEST_WORD)

@@ -80,6 +80,7 @@ TABLE: dict[type[errors.RushesError], tuple[int, str]] = {
     errors.Busy: (409, "Task already running"),
     SignedInAlready: (409, "Signed in already"),
     errors.AlreadyWatched: (409, "Already watched"),
+    errors.AlreadySubscribed: (409, "Already subscribed"),
     errors.EditedMeanwhile: (409, "Changed meanwhile"),
     errors.MediaChanging: (409, "File is changing"),
     TooLarge: (413, "Request too large"),

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from api.http.answers import Count, Message
-from shared.rights import KeyScope
+from shared.rights import KeyScope, KeyTier
 
 _Moment = Annotated[float, Meta(description="Unix seconds.", examples=[1764028800.0])]
 
@@ -17,6 +17,7 @@ class KeyAnswer(Struct, kw_only=True):
 
     id: Annotated[str, Meta(description="Start of its hash.", examples=["9f86d081884c"])]
     label: Annotated[str, Meta(description="What people call it.", examples=["Edit 3"])]
+    tier: KeyTier
     scopes: Annotated[list[KeyScope], Meta(description="Parts of the API that it may use.")]
     roots: (
         Annotated[

@@ -53,7 +53,8 @@ class KeyBody(Keyed):
             float,
             Meta(
                 ge=0,
-                description="Unix seconds, from which on it is refused; left out: never.",
+                description="Unix seconds, from which on it is refused, at most 20 years ahead; "
+                "left out: never.",
                 examples=[1798761600.0],
             ),
         ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from starlette.concurrency import run_in_threadpool
 
 from api.http.auth import check_scope
-from api.http.endpoint import Call, Endpoint
+from api.http.endpoint import Call, Endpoint, RootsRule
 from api.keys.answers import KeyAnswer, KeyList, KeyRevoked, NewKey
 from api.keys.bodies import KeyBody
 from api.services import Services
@@ -15,6 +17,7 @@ from shared.redis.key_uses import KeyUse
 from shared.redis.licence_keys import KeyRecord
 from shared.rights import (
     KeyScope,
+    KeyTier,
     checked_expiry,
     checked_label,
     checked_roots,
@@ -23,22 +26,23 @@ from shared.rights import (
 
 
 async def list_keys(call: Call[None]) -> KeyList:
-    """All keys and how much they are used, never the keys themselves."""
+    """Keys and how much they are used, never the keys themselves."""
     return await run_in_threadpool(_list, call.services)
 
 
 def _list(services: Services) -> KeyList:
-    records = services.keys.list()
+    records = [key for key in services.keys.list() if services.paths.covers(key.roots)]
     uses = services.key_uses.of([record.id for record in records])
     return KeyList([_answer(*each) for each in zip(records, uses, strict=True)])
 
 
 async def create_key(call: Call[KeyBody]) -> NewKey:
     """Make a key; the answer is the only one that has it."""
-    return await run_in_threadpool(_create, call.services, call.body, call.key)
+    return await run_in_threadpool(_create, call)
 
 
-def _create(services: Services, body: KeyBody, by: KeyRecord | None) -> NewKey:
+def _create(call: Call[KeyBody]) -> NewKey:
+    services, body, by = call.services, call.body, call.key
     scopes = checked_scopes(body.scopes) if body.scopes is not None else None
     roots = checked_roots(body.roots, services.settings) if body.roots is not None else None
     expires_at = checked_expiry(body.expires_at) if body.expires_at is not None else None
@@ -50,6 +54,11 @@ def _create(services: Services, body: KeyBody, by: KeyRecord | None) -> NewKey:
     record = services.keys.find(key)
     if record is None:
         raise Missing("The new key was revoked at once by somebody else.")
+    asked = list(body.roots or ())
+    are_there = services.folders.each(list(roots or ()), os.path.isdir, str, lambda _: False)
+    for number, (root, is_there) in enumerate(zip(asked, are_there, strict=False)):
+        if not is_there:
+            call.warnings.append(f"roots[{number}]: this machine has no folder {root} now.")
     return NewKey(license_key=key, key=_answer(record, KeyUse()))
 
 
@@ -83,6 +92,9 @@ async def revoke_key(call: Call[None]) -> KeyRevoked:
 
 
 def _revoke(services: Services, key_id: str) -> KeyRecord:
+    record = services.keys.by_id(key_id)
+    if record is not None and not services.paths.covers(record.roots):
+        raise NotAllowed("key_id: that key reaches beyond the folders of this licence key.")
     record = services.keys.revoke(key_id)
     services.key_uses.forget(key_id)
     return record
@@ -92,6 +104,7 @@ def _answer(record: KeyRecord, use: KeyUse) -> KeyAnswer:
     return KeyAnswer(
         id=record.id,
         label=record.label,
+        tier=KeyTier(record.tier),
         scopes=[scope for scope in KeyScope if record.has(scope)],
         roots=list(record.roots) if record.roots is not None else None,
         created_at=record.created_at or None,
@@ -106,6 +119,7 @@ def _answer(record: KeyRecord, use: KeyUse) -> KeyAnswer:
 _KEY = {
     "id": "9f86d081884c",
     "label": "Edit 3",
+    "tier": "pro",
     "scopes": ["search", "export"],
     "roots": ["/footage/show1"],
     "created_at": 1764028800.0,
@@ -122,9 +136,11 @@ ENDPOINTS = (
         "/keys",
         list_keys,
         scope=KeyScope.ADMIN,
+        roots=RootsRule.FILTERED,
         tag="Keys",
         summary="List the licence keys",
-        description="Ids, labels, rights and use, never the keys themselves.",
+        description="Ids, labels, rights and use, never the keys themselves. A key with roots "
+        "sees those whose roots lie in its own.",
         answer=KeyList,
         answer_example={"keys": [_KEY]},
     ),
@@ -164,6 +180,7 @@ ENDPOINTS = (
         errors={
             Missing: "There is no key 9f86d081884c.",
             BadInput: "key_id: this is the key of this very request. Use another to revoke it.",
+            NotAllowed: "key_id: that key reaches beyond the folders of this licence key.",
         },
         answer_example={"message": "The key Edit 3 is refused from now on."},
     ),

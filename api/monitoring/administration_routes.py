@@ -6,7 +6,7 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 
 from api.http.bodies import LONGEST_WORD
-from api.http.endpoint import Call, Endpoint, Parameter
+from api.http.endpoint import Call, Endpoint, Parameter, RootsRule
 from api.monitoring.audit_answers import AuditedDeed, AuditPage
 from api.monitoring.doctor_answers import DoctorReport
 from api.monitoring.machine_answers import MachineList
@@ -80,6 +80,7 @@ ENDPOINTS = (
         "/machines",
         list_machines,
         scope=KeyScope.ADMIN,
+        roots=RootsRule.REFUSED,
         tag="Health",
         summary="Machines and workers",
         description="What every worker and watcher says of itself, every two seconds: what it "
@@ -129,6 +130,7 @@ ENDPOINTS = (
         "/doctor",
         get_doctor,
         scope=KeyScope.ADMIN,
+        roots=RootsRule.REFUSED,
         tag="Health",
         summary="What `rushes doctor` says",
         description="On the machine, or in the container, of the API process that answers, with "
@@ -166,6 +168,7 @@ ENDPOINTS = (
         "/audit",
         list_audit,
         scope=KeyScope.ADMIN,
+        roots=RootsRule.REFUSED,
         tag="Health",
         summary="Read the audit log",
         description="Of the machine of the API process that answers, older files included, the "

@@ -29,7 +29,7 @@ from api.own_pages import BrowserSession
 from api.realtime.delivery import Delivery, Event
 from api.realtime.request_bodies import RequestBodies
 from api.realtime.task_events import EVERY_S, TASKS_ROOM, TaskEvents
-from api.realtime.watch_events import WatchEvents
+from api.realtime.watch_events import WatchEvents, watch_payload
 from api.services import Services
 from api.tasks import progress
 from api.watch import status
@@ -69,6 +69,7 @@ class Realtime:
         )
         # Socket id -> the key it came with, or the session of a browser.
         self._keys: dict[str, str | BrowserSession] = {}
+        self._rooted: dict[str, Services] = {}  # socket id -> what its key's roots leave of them
         self._watch_events = WatchEvents()
         self._task_events = TaskEvents()
         self._loops: list[asyncio.Task[None]] = []
@@ -109,17 +110,20 @@ class Realtime:
                 raise KeyMissing(
                     "RUSHES_SOCKET_AUTH=required: send auth.license_key or X-License-Key."
                 )
-            await authorise(self._services, key)
+            record = await authorise(self._services, key)
         except RushesError as error:
             raise Refused(error.message, _as_error(error)) from None
         if isinstance(key, BrowserSession):
             key = replace(key, is_use=False)
         self._keys[socket_id] = key
+        if record.roots is not None:
+            self._rooted[socket_id] = self._services.within(record.roots)
 
     async def _disconnect(self, socket_id: str, *_reason: object) -> None:
         if self._is_there(socket_id):
             return  # an event that a client calls so
         self._keys.pop(socket_id, None)
+        self._rooted.pop(socket_id, None)
         self._delivery.forget(socket_id)
 
     async def _join(self, socket_id: str, data: Any = None, *_more: object) -> dict[str, str]:
@@ -158,6 +162,8 @@ class Realtime:
     async def _send(self, socket_id: str, payload: dict[str, Any]) -> None:
         if socket_id not in self._keys and payload["task_id"] not in _ROOMS:
             payload = progress.without_names(payload)
+        if socket_id in self._rooted:
+            payload = await run_in_threadpool(_within, self._rooted[socket_id], payload)
         await self._server.emit("progress", payload, to=socket_id)
 
     def _is_there(self, socket_id: str) -> bool:
@@ -209,6 +215,7 @@ class Realtime:
             for socket_id, key in list(self._keys.items()):
                 if not self._is_there(socket_id):  # it left while it was let in
                     self._keys.pop(socket_id, None)
+                    self._rooted.pop(socket_id, None)
                     continue
                 try:
                     await authorise(self._services, key)
@@ -242,6 +249,15 @@ def _event(services: Services, task_id: str) -> Event | None:
     payload = progress.event(services.paths, record, reason)
     ends = progress.type_ends(record, payload)
     return Event(record.seq, record.status.is_final, payload, (reason, record.place), ends)
+
+
+def _within(services: Services, payload: dict[str, Any]) -> dict[str, Any]:
+    """An event as far as it lies in the roots of a key, those of `services`."""
+    if payload["task_id"] == ROOM:
+        return watch_payload(status.status(services))
+    if payload["task_id"] == TASKS_ROOM:
+        return payload
+    return progress.event_within(services, payload)
 
 
 def _task_id_of(data: Any) -> str:

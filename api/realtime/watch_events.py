@@ -11,6 +11,11 @@ from api.watch.answers import WatchStatus
 from shared.watch.live import ROOM
 
 
+def watch_payload(found: WatchStatus) -> dict[str, Any]:
+    """Return the payload of the room for a status."""
+    return {"task_id": ROOM, "type": "ingest", **msgspec.to_builtins(found)}
+
+
 class WatchEvents:
     """Payloads of the room `watch-folders`, numbered in the order in which they differ.
 
@@ -24,7 +29,7 @@ class WatchEvents:
 
     def event(self, found: WatchStatus) -> Event:
         """The event for this status; newer than the last one if it says something else."""
-        payload = {"task_id": ROOM, "type": "ingest", **msgspec.to_builtins(found)}
+        payload = watch_payload(found)
         if payload != self._last:
             self._last = payload
             self._seq += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import counted
-from api.http.endpoint import Call, Endpoint
+from api.http.endpoint import Call, Endpoint, RootsRule
 from api.search.answers import LoadAnswer, LoadForMediaAnswer, Skipped
 from api.search.bodies import LoadBody, LoadForMediaBody
 from api.search.folders.answers import KnownFolderList
@@ -88,6 +88,7 @@ ENDPOINTS = (
         "/analysis-data/folders",
         list_cache_folders,
         scope=KeyScope.SEARCH,
+        roots=RootsRule.FILTERED,
         tag="Analysis data",
         summary="The cache folders that this server knows",
         description="Those of watch folders and of the last analyses, and the 1,000 that were "

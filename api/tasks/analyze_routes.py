@@ -11,7 +11,7 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 
 from api.http.client_paths import ClientPaths
-from api.http.endpoint import Call, Endpoint
+from api.http.endpoint import Call, Endpoint, RootsRule
 from api.http.errors import ScopeMissing
 from api.models.model_keys import (
     check_allowed,
@@ -24,7 +24,7 @@ from api.services import Services
 from api.tasks.acceptance import enqueue, note_accepted
 from api.tasks.answers import Accepted, CancelAnswer
 from api.tasks.bodies import AnalyzeBody, CancelBody
-from api.tasks.callers import caller, scopes_to_stop
+from api.tasks.callers import caller, check_in_roots, check_rootless, scopes_to_stop
 from api.tasks.progress import no_worker, waiting_hint
 from shared.cache.cache_dir import CacheDir
 from shared.domain import AnalyzeSpec, FileSpec, ModelKind, ProgressType, TaskKind
@@ -53,6 +53,7 @@ async def analyze(call: Call[AnalyzeBody]) -> Accepted:
     """202 with the task; see contract: only a request that would be accepted stops another."""
     if call.body.on_busy == "replace-any":
         call.check(KeyScope.ADMIN)
+        check_rootless(call.services.paths, 'on_busy "replace-any"')
     # Before it is accepted: what is accepted must not be answered with an error.
     missed = await run_in_threadpool(_missed_speakers, call.services, call.body)
     accepted = await run_in_threadpool(submit, call.services, call.body, call.sender)
@@ -111,6 +112,8 @@ def submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
     task = NewTask(kind=TaskKind.ANALYZE, items=analyze_items(files, common), sender=sender)
     hint = waiting_hint(services, like=body.cache_dir)
     on_busy = body.on_busy or cast("OnBusy", services.settings.on_busy)
+    if on_busy == "replace-any" and services.paths.key_roots is not None:
+        on_busy = "replace"  # it may stop nothing outside its roots
     if services.ledger.submit(task, on_busy):
         enqueue(services, task)
         turn = ""
@@ -230,6 +233,8 @@ def _stop(call: Call[CancelBody]) -> StopResult:
     scopes = scopes_to_stop(call, record) if record else ()
     for scope in scopes:
         call.check(scope)
+    if record:
+        check_in_roots(call, record)
     is_anothers = bool(scopes)
     return ledger.stop(task_id, sender.owner, caller(call) if is_anothers else "")
 
@@ -278,6 +283,7 @@ ENDPOINTS = (
         "POST",
         "/analyze/cancel",
         cancel_task,
+        roots=RootsRule.WITHIN,
         is_audited=True,
         tag="Analysis",
         summary="Stop a task",
@@ -287,6 +293,8 @@ ENDPOINTS = (
         answer=CancelAnswer,
         errors={
             Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543.",
+            NotAllowed: "Task 8f14e45fceea167a5a36dedd4bea2543 works on files outside the folders "
+            "of this licence key.",
             ScopeMissing: "This licence key lacks the scope 'admin'; it has analyze.",
         },
         example={"task_id": "8f14e45fceea167a5a36dedd4bea2543"},

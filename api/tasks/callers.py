@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call
 from shared.domain import TaskKind, TaskState
+from shared.errors import NotAllowed
 from shared.ledger.records import TaskRecord
 from shared.rights import KeyScope
 
@@ -13,6 +15,26 @@ from shared.rights import KeyScope
 def is_own(call: Call[Any], record: TaskRecord) -> bool:
     """Whether the task is of the request's key; those of earlier versions are everybody's."""
     return record.sender.owner in ("", call.sender.owner)
+
+
+def is_in_roots(paths: ClientPaths, record: TaskRecord) -> bool:
+    """Return True if all files of the task lie in the roots of the licence key."""
+    return paths.key_roots is None or (bool(record.folders) and paths.is_of_key(*record.folders))
+
+
+def check_in_roots(call: Call[Any], record: TaskRecord) -> None:
+    """Raise NotAllowed for another key's task outside the roots of the request's key."""
+    is_mine = record.sender.owner != "" and is_own(call, record)
+    if not is_mine and not is_in_roots(call.services.paths, record):
+        raise NotAllowed(
+            f"Task {record.task_id} works on files outside the folders of this licence key."
+        )
+
+
+def check_rootless(paths: ClientPaths, what: str) -> None:
+    """Raise NotAllowed if the licence key has roots: `what` concerns the tasks of everybody."""
+    if paths.key_roots is not None:
+        raise NotAllowed(f"{what} concerns all tasks: it needs a licence key without roots.")
 
 
 def caller(call: Call[Any]) -> str:
@@ -38,12 +60,17 @@ def scopes_to_put_first(
 def may_stop(call: Call[Any], record: TaskRecord) -> bool:
     """Whether the key may stop the task, and it can be stopped."""
     is_open = not record.status.is_final and record.status is not TaskState.STOPPING
-    return is_open and _has(call, scopes_to_stop(call, record))
+    return (
+        is_open
+        and is_in_roots(call.services.paths, record)
+        and _has(call, scopes_to_stop(call, record))
+    )
 
 
 def may_put_first(call: Call[Any], record: TaskRecord) -> bool:
     """Whether the task waits in line, and the key may put it first."""
-    return record.place is not None and _has(call, scopes_to_put_first(call, record))
+    may = _has(call, scopes_to_put_first(call, record))
+    return record.place is not None and may and is_in_roots(call.services.paths, record)
 
 
 def _has(call: Call[Any], scopes: tuple[KeyScope, ...]) -> bool:

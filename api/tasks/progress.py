@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
 from api.http.client_paths import ClientPaths
 from api.services import Services
 from api.tasks.answers import TaskAnswer, TaskClient, TaskProgress, WaitingFor
+from api.tasks.callers import is_in_roots
 from shared.domain import FailedFile, TaskKind, TaskState
 from shared.ledger.records import FileRecord, TaskRecord, WaitReason
 from shared.redis import heartbeats
@@ -24,6 +25,7 @@ _QUEUES: dict[TaskKind, WorkerKind] = {
     TaskKind.EXPORT: "export",
 }
 _FIELDS = TaskAnswer.__struct_fields__
+_OUTSIDE = "Its files lie outside the folders of this licence key."
 
 
 def waiting_hint(
@@ -71,7 +73,10 @@ def task_answer(paths: ClientPaths, record: TaskRecord, reason: WaitReason | Non
     if reason:
         told = paths.in_words(reason.message, like)
         values["waiting_for"] = WaitingFor(
-            code=reason.code, message=told, owner=reason.owner or None
+            code=reason.code,
+            message=told,
+            # Of another task, which may lie outside the roots of the key.
+            owner=(reason.owner or None) if paths.key_roots is None else None,
         )
         it_waits = "" if reason.code == "worker" else "It waits: "
         first = f" {record.put_first_by} has put it first." if record.put_first_by else ""
@@ -82,7 +87,19 @@ def task_answer(paths: ClientPaths, record: TaskRecord, reason: WaitReason | Non
     values["owner"] = sender.label or sender.owner or None
     if sender.address or sender.client:
         values["client"] = TaskClient(address=sender.address, name=sender.client)
+    if not is_in_roots(paths, record):
+        values = hide_files(values)
     return TaskAnswer(**values)
+
+
+def hide_files(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a task as a key may read them in whose roots it does not lie."""
+    nothing = dict.fromkeys(("media_path", "waiting_for", "owner", "client"))
+    error = _OUTSIDE if values["error"] else None
+    message = f"{values['current']} of {values['total']} done. {_OUTSIDE}"
+    hidden = {**values, **nothing, "failed_files": [], "error": error, "message": message}
+    hidden.pop("not_applicable", None)
+    return hidden
 
 
 def in_clients_form(paths: ClientPaths, files: Iterable[F]) -> list[F]:
@@ -127,7 +144,16 @@ def type_ends(record: TaskRecord, payload: dict[str, object]) -> dict[str, dict[
     }
 
 
-def without_names(payload: dict[str, object]) -> dict[str, object]:
+def event_within(services: Services, payload: dict[str, Any]) -> dict[str, Any]:
+    """Return an event as it is sent to a socket whose key has roots, those of `services`."""
+    record = services.ledger.record(payload["task_id"])
+    if record is None or not is_in_roots(services.paths, record):
+        return hide_files(payload)
+    names = {name: payload[name] for name in ("owner", "client")}
+    return {**without_names(payload), **names}
+
+
+def without_names(payload: dict[str, Any]) -> dict[str, Any]:
     """An event for a socket that came without a key: nobody's name, and no client."""
     told = payload.get("waiting_for")
     anonymous = {**told, "owner": None} if isinstance(told, dict) else None

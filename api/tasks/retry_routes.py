@@ -14,7 +14,7 @@ from api.services import Services
 from api.tasks.analyze_routes import submit
 from api.tasks.answers import Accepted
 from api.tasks.bodies import AnalyzeBody, RetryTaskBody, TranscriptionJob
-from api.tasks.callers import is_own
+from api.tasks.callers import check_in_roots, is_own
 from shared.domain import AnalyzeSpec, FileSpec, ProgressType, TaskKind
 from shared.errors import BadInput, Busy, Missing, NotAllowed, RedisAway
 from shared.ledger.analysis_files import AnalysisFiles
@@ -45,15 +45,13 @@ def _retry(call: Call[RetryTaskBody], task_id: str) -> Accepted:
         )
     if not is_own(call, record):
         call.check(KeyScope.ADMIN)
+    check_in_roots(call, record)
     _check_over(record)
     failed = AnalysisFiles(services.redis, services.settings.instance).failed_work(task_id)
     if not failed:
         raise BadInput(f"No file of task {task_id} has failed: there is nothing to try again.")
-    _check_folder(services, failed[0][0].cache_dir)
     if call.body.paths is not None:
         failed = _named(services, failed, call.body.paths)
-    for _, file in failed:
-        services.paths.listed(file.client_path, "paths")  # must lie in the folders of this key
     retries = Retries(services.redis, services.settings.instance)
     with retries.one_at_a_time(task_id):
         return _submit_once(call, task_id, failed, retries)
@@ -94,12 +92,6 @@ def _check_over(record: TaskRecord) -> None:
         raise BadInput(
             f"Task {record.task_id} has not ended: wait for its end, or cancel it, then try again."
         )
-
-
-def _check_folder(services: Services, cache_dir: str) -> None:
-    """Raise NotAllowed before anything is told of a task in a folder that the key may not use."""
-    if not services.paths.is_of_key(cache_dir):
-        raise NotAllowed("cache_dir: that of this task lies outside the folders of your key.")
 
 
 def _named(
@@ -181,7 +173,8 @@ ENDPOINTS = (
             "now: look at the tasks, then ask again.",
             Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543: what became of a task is "
             "kept for a day after its end.",
-            NotAllowed: "cache_dir: that of this task lies outside the folders of your key.",
+            NotAllowed: "Task 8f14e45fceea167a5a36dedd4bea2543 works on files outside the folders "
+            "of this licence key.",
             ScopeMissing: "This licence key lacks the scope 'admin'; it has analyze.",
         },
         status=202,

@@ -7,14 +7,21 @@ from typing import get_args
 from starlette.concurrency import run_in_threadpool
 
 from api.http.bodies import LONGEST_WORD
-from api.http.endpoint import Call, Endpoint, Parameter
+from api.http.endpoint import Call, Endpoint, Parameter, RootsRule
 from api.http.errors import ScopeMissing
 from api.tasks.answers import PutFirst, TaskAnswer, TaskList
 from api.tasks.bodies import PutFirstBody
-from api.tasks.callers import caller, is_own, scopes_to_put_first
+from api.tasks.callers import (
+    caller,
+    check_in_roots,
+    check_rootless,
+    is_in_roots,
+    is_own,
+    scopes_to_put_first,
+)
 from api.tasks.listing import MOST_TASKS, RECENT, ListedState, add_details, listed_tasks
 from api.tasks.progress import in_clients_form, reason_of, task_answer
-from shared.errors import BadInput, Missing
+from shared.errors import BadInput, Missing, NotAllowed
 from shared.process import logs
 from shared.rights import KeyScope
 
@@ -37,7 +44,8 @@ async def get_task(call: Call[None]) -> TaskAnswer:
         paths = call.services.paths
         answer = task_answer(paths, record, reason_of(call.services, record))
         if wants_files:
-            answer.files = in_clients_form(paths, call.services.ledger.files(task_id))
+            files = call.services.ledger.files(task_id) if is_in_roots(paths, record) else ()
+            answer.files = in_clients_form(paths, files)
         add_details(call, [record], [answer])
         return answer
 
@@ -58,6 +66,9 @@ def _put_first(call: Call[PutFirstBody], task_id: str) -> PutFirst:
         raise Missing(f"There is no task {task_id}.")
     for scope in scopes_to_put_first(call, record, of_all=call.body.of_all):
         call.check(scope)
+    check_in_roots(call, record)
+    if call.body.of_all:
+        check_rootless(call.services.paths, "of_all")
     by = "" if is_own(call, record) else caller(call)
     moved = ledger.put_first(task_id, of_all=call.body.of_all, by=by)
     now = ledger.record(task_id)
@@ -104,6 +115,7 @@ ENDPOINTS = (
         "GET",
         "/tasks",
         list_tasks,
+        roots=RootsRule.FILTERED,
         tag="Analysis",
         summary="Tasks",
         description=f"The newest {RECENT}, in whichever state, or those in one `state`. What has "
@@ -139,6 +151,7 @@ ENDPOINTS = (
         "GET",
         "/tasks/{task_id}",
         get_task,
+        roots=RootsRule.FILTERED,
         tag="Analysis",
         summary="Last progress state of a task",
         query=(
@@ -169,6 +182,8 @@ ENDPOINTS = (
         answer=PutFirst,
         errors={
             Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543.",
+            NotAllowed: "Task 8f14e45fceea167a5a36dedd4bea2543 works on files outside the folders "
+            "of this licence key.",
             ScopeMissing: "This licence key lacks the scope 'admin'; it has analyze.",
         },
         example={"of_all": False},

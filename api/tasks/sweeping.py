@@ -12,7 +12,7 @@ from api.async_tasks import end
 from api.services import Services
 from api.tasks.progress import no_worker
 from shared.domain import TaskKind
-from shared.errors import RedisAway
+from shared.errors import RedisAway, RushesError
 from shared.ledger.ledger import SWEEP_EVERY_S
 
 _UNSERVED_S = 10.0  # longer than any worker takes to start again
@@ -27,6 +27,7 @@ class Sweeper:
         self._services = services
         self._loop: asyncio.Task[None] | None = None
         self._unserved_since: float | None = None
+        self._has_renewed = False
 
     async def __aenter__(self) -> Sweeper:
         self._loop = asyncio.create_task(self._sweep_for_ever(), name="sweep")
@@ -51,9 +52,24 @@ class Sweeper:
             await asyncio.sleep(SWEEP_EVERY_S)
 
     def _sweep(self) -> None:
+        if not self._has_renewed:
+            self._renew_records()
         jobs = self._services.ledger.sweep()
         self._services.jobs.enqueue(jobs)
         self._park_unserved()
+
+    def _renew_records(self) -> None:
+        """Bring keys and webhooks of earlier versions into today's form, once a start."""
+        services = self._services
+        try:
+            services.keys.renew()
+            roots_of = {key.id: key.roots for key in services.keys.list() if key.roots is not None}
+            services.webhooks.bind_to_roots(roots_of)
+        except RedisAway:
+            raise
+        except RushesError as error:
+            log.warning("Keys and webhooks keep the form of the earlier version: %s", error.message)
+        self._has_renewed = True
 
     def _park_unserved(self) -> None:
         """Without a worker for a while, the analysis that has the lock waits in nobody's way."""

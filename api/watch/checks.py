@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from api.http.client_paths import ClientPaths
 from shared.errors import AlreadyWatched, BadInput
 from shared.watch.folders import WatchFolder
 
@@ -32,13 +33,15 @@ def check_folder(folder: WatchFolder) -> None:
         )
 
 
-def check_overlap(folder: WatchFolder, others: Iterable[WatchFolder]) -> None:
+def check_overlap(paths: ClientPaths, folder: WatchFolder, others: Iterable[WatchFolder]) -> None:
     """Raise AlreadyWatched where files would be watched twice into one cache_dir."""
     path = _path(folder)
     for other in others:
         if other.id == folder.id or _cache_dir(other) != _cache_dir(folder):
             continue
         named = f"watch folder {other.id} ({other.client_path})"
+        if not paths.is_of_key(other.path, other.cache_dir):
+            named = "a watch folder outside the folders of this licence key"
         if _path(other) == path:
             raise AlreadyWatched(
                 f"{folder.client_path} is watched already with this cache_dir, by {named}; change "

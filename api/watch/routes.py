@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET
 from starlette.concurrency import run_in_threadpool
 
-from api.http.endpoint import Call, Endpoint
+from api.http.endpoint import Call, Endpoint, RootsRule
 from api.services import Services
 from api.watch import status
 from api.watch.answers import (
@@ -24,16 +24,13 @@ from api.watch.bodies import NothingBody, WatchFolderBody, WatchFolderChanges
 from api.watch.checks import check_folder, check_overlap
 from api.watch.fields import locate, requested_fields, vain_globs
 from shared.domain import TaskKind
-from shared.errors import AlreadyWatched, BadInput, Missing, NotAllowed, RushesError
+from shared.errors import AlreadyWatched, BadInput, Missing
 from shared.models.languages import language_name
 from shared.rights import KeyScope
 from shared.watch.folders import WatchFolder, new_folder_id
 from shared.watch.live import NO_WATCHER
 
 _ID = "watch_folder_id"
-_OF_ALL: dict[type[RushesError], str] = {
-    NotAllowed: "The service watches everybody's folders: a key with roots leaves it be."
-}
 
 
 async def list_watch_folders(call: Call[None]) -> WatchFolderList:
@@ -59,7 +56,7 @@ def _add(services: Services, body: WatchFolderBody) -> WatchFolderAnswer:
     folder = WatchFolder(id=new_folder_id(), created_at=round(time.time(), 3), **fields)
     check_folder(folder)
     with services.watch_folders.changing() as changes:
-        check_overlap(folder, changes.all())
+        check_overlap(services.paths, folder, changes.all())
         changes.put(folder)
     services.watch_live.announce()
     return _answer(folder)
@@ -88,7 +85,7 @@ def _change(services: Services, folder_id: str, body: WatchFolderChanges) -> Wat
         current = changes.get(folder_id)
         folder = msgspec.structs.replace(current, **fields)
         check_folder(folder)
-        check_overlap(folder, changes.all())
+        check_overlap(services.paths, folder, changes.all())
         if folder != current:
             folder = msgspec.structs.replace(folder, revision=current.revision + 1)
             changes.put(folder)
@@ -114,13 +111,7 @@ def _remove(services: Services, folder_id: str) -> UnwatchAnswer:
 
 async def start_watching(call: Call[NothingBody]) -> ServiceAnswer:
     """Watching is wanted from now on, also after restarts."""
-    _check_is_for_all(call)
     return await run_in_threadpool(_start, call.services)
-
-
-def _check_is_for_all(call: Call[NothingBody]) -> None:
-    if call.services.paths.key_roots is not None:
-        raise NotAllowed(_OF_ALL[NotAllowed])
 
 
 def _start(services: Services) -> ServiceAnswer:
@@ -134,7 +125,6 @@ def _start(services: Services) -> ServiceAnswer:
 
 async def stop_watching(call: Call[NothingBody]) -> ServiceAnswer:
     """Watching is not wanted any more; what was begun winds down."""
-    _check_is_for_all(call)
     return await run_in_threadpool(_stop, call.services)
 
 
@@ -198,6 +188,7 @@ ENDPOINTS = (
         "/watch-folders",
         list_watch_folders,
         scope=KeyScope.WATCH,
+        roots=RootsRule.FILTERED,
         tag="Watch folders",
         summary="All watched folders",
         answer=WatchFolderList,
@@ -276,13 +267,13 @@ ENDPOINTS = (
         "/watch-folders/service/start",
         start_watching,
         scope=KeyScope.WATCH,
+        roots=RootsRule.REFUSED,
         is_audited=True,
         tag="Watch folders",
         summary="Start watching",
         description="Stays started over restarts of everything. Starting twice is fine.",
         body=NothingBody,
         answer=ServiceAnswer,
-        errors=_OF_ALL,
         example={},
         answer_example={
             "message": "Watching is started, also after restarts, until it is stopped.",
@@ -294,13 +285,13 @@ ENDPOINTS = (
         "/watch-folders/service/stop",
         stop_watching,
         scope=KeyScope.WATCH,
+        roots=RootsRule.REFUSED,
         is_audited=True,
         tag="Watch folders",
         summary="Stop watching",
         description="What is being analysed winds down. Stopping twice is fine.",
         body=NothingBody,
         answer=ServiceAnswer,
-        errors=_OF_ALL,
         example={},
         answer_example={
             "message": "Watching is stopped, also after restarts, until it is started.",
@@ -312,6 +303,7 @@ ENDPOINTS = (
         "/watch-folders/service/status",
         get_watch_status,
         scope=KeyScope.WATCH,
+        roots=RootsRule.FILTERED,
         tag="Watch folders",
         summary="What the watch service does",
         description="The same comes over Socket.IO to those who join `watch-folders`.",

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import msgspec
 from msgspec import UNSET
 
-from api.http.client_paths import in_clients_words
+from api.http.client_paths import ClientPaths, in_clients_words
 from api.services import Services
 from api.watch.answers import FolderStats, WatchFailure, WatchStatus
 from shared.domain import NotApplicable, TaskKind
@@ -52,6 +53,17 @@ class _Readings:
             is_unwinding=not is_wanted
             and (is_busy or bool(services.ledger.open_tasks(TaskKind.INGEST, "analysis"))),
         )
+
+    def within(self, paths: ClientPaths) -> _Readings:
+        """Return what a licence key may read of it: its roots may leave some folders out."""
+        if paths.key_roots is None:
+            return self
+        folders = [each for each in self.folders if paths.is_of_key(each.path, each.cache_dir)]
+        live = self.live
+        if live and live.current_folder not in [each.client_path for each in folders]:
+            live = msgspec.structs.replace(live, current_folder=None, current_file=None)
+        live = live and msgspec.structs.replace(live, last_error=None)  # it may be of any folder
+        return replace(self, folders=folders, live=live)
 
     @property
     def state(self) -> WatchState:
@@ -97,7 +109,7 @@ def overview(services: Services) -> WatchOverview:
 
 def status(services: Services) -> WatchStatus:
     """What the service does now; there is one also when Redis has just come up empty."""
-    readings = _Readings.read(services)
+    readings = _Readings.read(services).within(services.paths)
     live = readings.live or WatchLive(state=WatchState.WAITING)
     is_missing = readings.is_wanted and not readings.has_watcher
     stats = _all_stats(services, readings)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import counted
-from api.http.endpoint import Call, Endpoint
+from api.http.endpoint import Call, Endpoint, RootsRule
 from api.services import Services
 from api.webhooks.answers import (
     DeadMessagesMoved,
@@ -22,7 +22,7 @@ from api.webhooks.answers import (
 )
 from api.webhooks.bodies import DeadMessagesBody, WebhookBody
 from api.webhooks.delivery import Deliverer
-from shared.errors import BadInput, Missing
+from shared.errors import AlreadySubscribed, BadInput, Missing
 from shared.rights import KeyScope
 from shared.webhooks.events import TEST, Message
 from shared.webhooks.hosts import checked_url
@@ -40,7 +40,16 @@ async def list_webhooks(call: Call[None]) -> WebhookList:
 
 
 def _list(services: Services) -> WebhookList:
-    return WebhookList([_answer(services, hook) for hook in services.webhooks.list()])
+    hooks = (hook for hook in services.webhooks.list() if services.paths.covers(hook.roots))
+    return WebhookList([_answer(services, hook) for hook in hooks])
+
+
+def _hook(services: Services, hook_id: str) -> Webhook:
+    """Raise Missing also for one of a key that reaches beyond the roots of the request's key."""
+    hook = services.webhooks.get(hook_id)
+    if not services.paths.covers(hook.roots):
+        raise Missing(f"There is no webhook {hook_id}.")
+    return hook
 
 
 async def create_webhook(call: Call[WebhookBody]) -> WebhookAnswer:
@@ -49,9 +58,8 @@ async def create_webhook(call: Call[WebhookBody]) -> WebhookAnswer:
     checked_url(body.url, call.services.settings.webhook_hosts)
     _check_secret(body.secret)
     events = tuple(dict.fromkeys(body.events))
-    return await run_in_threadpool(
-        _create, call.services, body.url, body.secret, events, call.sender.owner
-    )
+    words = (body.url, body.secret, events, call.sender.owner, call.services.paths.key_roots)
+    return await run_in_threadpool(_create, call.services, *words)
 
 
 def _create(services: Services, *words: object) -> WebhookAnswer:
@@ -65,13 +73,13 @@ async def delete_webhook(call: Call[None]) -> WebhookRemoved:
 
 
 def _remove(services: Services, hook_id: str) -> None:
-    services.webhooks.remove(hook_id)
+    services.webhooks.remove(_hook(services, hook_id).id)
     services.outbox.forget(hook_id)
 
 
 async def test_webhook(call: Call[None]) -> WebhookTested:
     """Send a message now, and say what became of it."""
-    hook = await run_in_threadpool(call.services.webhooks.get, call.path[_ID])
+    hook = await run_in_threadpool(_hook, call.services, call.path[_ID])
     now = time.time()
     message = Message(f"{TEST}:{secrets.token_hex(8)}", TEST, now, {"webhook_id": hook.id})
     deliverer = await run_in_threadpool(Deliverer, call.services.settings.webhook_hosts)
@@ -100,7 +108,7 @@ async def drop_dead_messages(call: Call[DeadMessagesBody]) -> DeadMessagesMoved:
 def _take_dead(
     call: Call[DeadMessagesBody], take: Callable[[str, Collection[str] | None], int]
 ) -> int:
-    hook = call.services.webhooks.get(call.path[_ID])
+    hook = _hook(call.services, call.path[_ID])
     ids = call.body.message_ids
     return take(hook.id, None if ids is None else frozenset(ids))
 
@@ -161,6 +169,7 @@ ENDPOINTS = (
         "/webhooks",
         list_webhooks,
         scope=KeyScope.ADMIN,
+        roots=RootsRule.FILTERED,
         tag="Webhooks",
         summary="List the webhooks",
         description="With what waits, what the last try came to, and what was given up.",
@@ -172,6 +181,7 @@ ENDPOINTS = (
         "/webhooks",
         create_webhook,
         scope=KeyScope.ADMIN,
+        roots=RootsRule.FILTERED,
         is_audited=True,
         tag="Webhooks",
         summary="Subscribe a webhook",
@@ -184,7 +194,9 @@ ENDPOINTS = (
         status=201,
         errors={
             BadInput: "url: evil.example is not among the hosts of RUSHES_WEBHOOK_HOSTS. Possible "
-            "are: mam.example."
+            "are: mam.example.",
+            AlreadySubscribed: "Webhook 5f2b9c0e1d3a4b67 sends the same events to this url with "
+            "this secret.",
         },
         example={
             "url": "https://mam.example/hooks/rushes",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -13,17 +12,13 @@ import typer
 
 from cli.commands.processes import redis_url
 from cli.terminal.output import CommandOutput, JsonOption
+from shared.rights import KeyTier
 from shared.settings import Settings
 
 if TYPE_CHECKING:
     from shared.redis.licence_keys import Keys
 
 app = typer.Typer(no_args_is_help=True, help="Licence keys that clients send.")
-
-
-class KeyTier(StrEnum):
-    PRO = "pro"
-    BASIC = "basic"
 
 
 @app.command("create")
@@ -78,7 +73,7 @@ def list_keys(as_json: JsonOption = False) -> None:
             record.tier,
             "RUSHES_LICENSE_KEYS" if record.is_from_settings else _when(record.created_at),
             record.label,
-            "all" if record.scopes is None else ", ".join(sorted(record.scopes)),
+            "all" if record.scopes is None else ", ".join(sorted(record.scopes)) or "none",
             "all" if record.roots is None else "\n".join(record.roots),
             "never" if record.expires_at is None else _when(record.expires_at),
         )
@@ -99,7 +94,10 @@ def revoke_key(
 
 
 def _when(moment: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
+    except (OverflowError, ValueError, OSError):  # an earlier version took any number
+        return f"{moment:g}"
 
 
 def _moment(text: str) -> float:
@@ -108,7 +106,8 @@ def _moment(text: str) -> float:
     from shared.rights import checked_expiry
 
     if found := re.fullmatch(r"(\d{1,5})([dh])", text):
-        return time.time() + int(found[1]) * {"d": 86_400, "h": 3_600}[found[2]]
+        seconds = int(found[1]) * {"d": 86_400, "h": 3_600}[found[2]]
+        return checked_expiry(time.time() + seconds)
     try:
         day = time.mktime(time.strptime(text, "%Y-%m-%d"))
     except ValueError:

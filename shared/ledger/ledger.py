@@ -257,6 +257,7 @@ class Ledger(SettlingLedger):
         words: list[str | bytes | int] = [task.task_id, task.kind, task.queue, on_busy, reserved_ms]
         words += [task.message, _json(list(task.units.items())), len(task.items), task.exclusive]
         words += [task.leader, traces.carried(), task.sender.owner, asked, _json(task.sender)]
+        words.append(_json(task.folders))
         answer, holder, *named = self._run("submit", *words)
         self._pass_on(named)
         return answer, holder

@@ -196,6 +196,7 @@ def _task_record(task_id: str, found: Any) -> TaskRecord | None:
         finished_types=tuple(
             (kind, n) for kind, n in units.items() if 0 < n <= int(fields.get(f"ticked:{kind}", 0))
         ),
+        folders=tuple(msgspec.json.decode(fields.get("folders", "[]"))),
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import posixpath
 import secrets
 from collections import Counter
 from enum import StrEnum
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -19,9 +20,12 @@ from shared.domain import (
     TaskKind,
     TaskState,
 )
+from shared.msgspec_decoding import UNDECODABLE
+from shared.paths import covering_folders
 
 SCENES = "scenes"  # queue in which an earlier version left scene re-detections; they end undone
 WRITER_DIGITS = 12  # of a Task's id in Lease.writer
+_MOST_FOLDERS = 32  # of a Task: they are read with each of its states
 
 
 class ItemFile(msgspec.Struct, frozen=True, array_like=True):
@@ -63,6 +67,20 @@ class Sender(msgspec.Struct, frozen=True, kw_only=True):
 NOBODY = Sender()
 
 
+class _SpecPlaces(msgspec.Struct):
+    """The paths in the spec of an Item, whichever kind its Task is of."""
+
+    cache_dir: str = ""
+    output_dir: str = ""
+    media_path: str = ""
+    files: tuple[dict[str, Any], ...] = ()
+
+    def folders(self) -> set[str]:
+        files = [self.media_path, *(file["path"] for file in self.files)]
+        folders = {self.cache_dir, self.output_dir, *map(posixpath.dirname, files)}
+        return {folder for folder in folders if folder.startswith("/")}  # others no one can open
+
+
 class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     kind: TaskKind
     items: list[NewItem]
@@ -80,6 +98,17 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True):
         for item in self.items:
             units.update(item.units)
         return dict(units)
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Folders in the server's form that hold all files of the Task; none: unknown."""
+        folders: set[str] = set()
+        try:
+            for item in self.items:
+                folders |= msgspec.json.decode(item.spec, type=_SpecPlaces).folders()
+        except UNDECODABLE:
+            return ()
+        return covering_folders(folders, _MOST_FOLDERS)
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -162,6 +191,7 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
     put_first_by: str = ""  # what people call who put it first, where that was not its owner
     not_applicable: tuple[NotApplicable, ...] = ()  # as `failed_files`
     finished_types: tuple[tuple[ProgressType, int], ...] = ()  # all files ended: type, total
+    folders: tuple[str, ...] = ()  # as NewTask.folders; none: an earlier version accepted it
 
 
 class FileState(StrEnum):

@@ -38,6 +38,7 @@ def connect(url: str, *, decode: bool = True, protocol: int | None = None) -> re
     return redis.Redis.from_url(
         url,
         decode_responses=decode,
+        encoding_errors="replace",  # what something else wrote must not break a whole list
         socket_timeout=SOCKET_TIMEOUT_S,
         socket_connect_timeout=SOCKET_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),

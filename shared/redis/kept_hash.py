@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import redis
@@ -19,17 +20,45 @@ from shared.private_files import private, publish
 from shared.redis.clients import key_prefix, translated
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
+# KEYS: the hash. ARGV: a field, its JSON as it was read, its new JSON.
+_REPLACE = """
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+end
+"""
+
+
+_warn_once = functools.lru_cache(1000)(logger.warning)  # lists are read every second
+
+
+def decode_entries(entries: Mapping[str, str], kind: type[T]) -> dict[str, T]:
+    """Return the entries, without those that something else has damaged, which are logged."""
+    decoded = {}
+    for name, raw in entries.items():
+        try:
+            decoded[name] = msgspec.json.decode(raw, type=kind)
+        except UNDECODABLE as error:
+            _warn_once("Skipped the damaged %s %r: %s", kind.__name__, name, str(error))
+    return decoded
 
 
 class KeptHash:
     """A hash, field -> JSON. Redis answers; the file is read only when Redis has come up empty.
 
     `client` must decode responses. `name` is that of the hash and of the field in the file;
-    `what` names the entries to people, e.g. "licence keys".
+    `what` names the entries to people, e.g. "licence keys". `renew` brings an entry of an earlier
+    version into today's form; it returns what it does not know as it is.
     """
 
     def __init__(
-        self, client: redis.Redis, instance: str, name: str, path: Path, what: str
+        self,
+        client: redis.Redis,
+        instance: str,
+        name: str,
+        path: Path,
+        what: str,
+        renew: Callable[[str], str] = str,
     ) -> None:
         self._redis = client
         self._field = name
@@ -38,6 +67,7 @@ class KeptHash:
         self._known = f"{self._name}:known"
         self._path = path
         self._what = what
+        self._renew = renew
 
     def get(self, field: str) -> str | None:
         """JSON of one field, None where there is none."""
@@ -47,6 +77,15 @@ class KeptHash:
             with translated():
                 found = self._redis.hget(self._name, field)
         return found or None
+
+    def entry(self, field: str, kind: type[T]) -> T | None:
+        """One field, decoded; None where there is none, or a damaged one."""
+        raw = self.get(field)
+        return decode_entries({field: raw}, kind).get(field) if raw else None
+
+    def entries(self, kind: type[T]) -> dict[str, T]:
+        """All fields that are not damaged, decoded."""
+        return decode_entries(self.all(), kind)
 
     def all(self) -> dict[str, str]:
         """All fields with their JSON."""
@@ -81,6 +120,24 @@ class KeptHash:
                     pipe.hdel(self._name, *removed)
                 pipe.execute()
 
+    def renew_all(self, renew: Callable[[str], str]) -> None:
+        """Bring entries of an earlier version into today's form, in the file as well.
+
+        One that another process changes or removes meanwhile stays as that left it.
+        """
+        with self._locked():
+            self._restore()
+            with translated():
+                fields: Any = self._redis.hgetall(self._name)
+            renewed = {name: renew(raw) for name, raw in fields.items()}
+            kept = self._read() if self._path.exists() else {}
+            if any(renew(raw) != raw for raw in kept.values()):
+                self._publish(renewed)
+            replace = self._redis.register_script(_REPLACE)
+            for name in (name for name in fields if renewed[name] != fields[name]):
+                with translated():
+                    replace(keys=[self._name], args=[name, fields[name], renewed[name]])
+
     def restore(self) -> bool:
         """Bring the fields back from the file when Redis has come up empty; whether it did."""
         with translated():
@@ -93,7 +150,7 @@ class KeptHash:
         with translated():
             if self._redis.exists(self._name, self._known) or not self._path.exists():
                 return False
-        fields = self._read()
+        fields = {name: self._renew(raw) for name, raw in self._read().items()}
         if not fields:
             return False
         with translated(), self._redis.pipeline() as pipe:
@@ -128,10 +185,7 @@ class KeptHash:
             ) from error
 
     def _write(self, fields: dict[str, str]) -> None:
-        content = {
-            "version": 1,
-            self._field: {name: msgspec.Raw(fields[name].encode()) for name in fields},
-        }
+        content = {"version": 1, self._field: decode_entries(fields, msgspec.Raw)}
         publish(self._path, msgspec.json.format(msgspec.json.encode(content), indent=2))
 
     @contextlib.contextmanager

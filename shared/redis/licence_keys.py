@@ -8,18 +8,20 @@ import secrets
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import redis
 
 from shared.errors import BadInput, Missing
-from shared.redis.kept_hash import KeptHash
+from shared.msgspec_decoding import UNDECODABLE
+from shared.redis.kept_hash import KeptHash, decode_entries
 from shared.rights import KeyScope
 
 Tier = Literal["pro", "basic"]
 _ID_LENGTH = 12
 _NUMBERED = re.compile(r"key (\d{1,9})")
+_LIMITS = ("scopes", "roots", "expires_at")
 
 
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +37,15 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
     scopes: frozenset[KeyScope] | None = None  # None: every one, those of later versions too
     roots: tuple[str, ...] | None = None  # None: all folders that the server may use
     expires_at: float | None = None
+    # Versions that know no limits read `tier` alone. A limited key is stored as basic, which they
+    # refuse, and this is its tier; in memory it never stands here.
+    limited_tier: Tier | msgspec.UnsetType = msgspec.UNSET
+
+    def __post_init__(self) -> None:
+        tier = self.limited_tier or self.tier
+        scopes = self.scopes if tier == "pro" else frozenset()
+        for name, value in (("tier", tier), ("scopes", scopes), ("limited_tier", msgspec.UNSET)):
+            msgspec.structs.force_setattr(self, name, value)
 
     @property
     def is_from_settings(self) -> bool:
@@ -54,7 +65,9 @@ class Keys:
         state_dir: Path,
         always_pro: tuple[str, ...] = (),
     ) -> None:
-        self._kept = KeptHash(client, instance, "keys", state_dir / "keys.json", "licence keys")
+        self._kept = KeptHash(
+            client, instance, "keys", state_dir / "keys.json", "licence keys", renew
+        )
         self._always_pro = {
             digest: KeyRecord(
                 id=digest[:_ID_LENGTH], tier="pro", label=f"key {number}", created_at=0.0
@@ -67,9 +80,9 @@ class Keys:
         digest = _hash(key)
         if digest in self._always_pro:
             return self._always_pro[digest]
-        found = self._kept.get(digest)
-        if found is None or _record(found).label:
-            return _record(found) if found else None
+        record = self._kept.entry(digest, KeyRecord)
+        if record is None or record.label:
+            return record
         return next((key for key in self.list() if key.id == digest[:_ID_LENGTH]), None)
 
     def by_id(self, key_id: str) -> KeyRecord | None:
@@ -95,7 +108,7 @@ class Keys:
             record = KeyRecord(
                 id=digest[:_ID_LENGTH],
                 tier=tier,
-                label=label or self._free_label(map(_record, keys.values())),
+                label=label or self._free_label(decode_entries(keys, KeyRecord).values()),
                 created_at=round(time.time(), 3),
                 scopes=scopes,
                 roots=roots,
@@ -106,7 +119,8 @@ class Keys:
 
     def list(self) -> list[KeyRecord]:
         """Records of all licence keys: those from the settings, then the oldest first."""
-        kept = sorted(map(_record, self._kept.all().values()), key=lambda key: key.created_at)
+        records = self._kept.entries(KeyRecord).values()
+        kept = sorted(records, key=lambda key: key.created_at)
         # Those of earlier versions may have no label: they are called by their number.
         first = len(self._always_pro) + 1
         named = [
@@ -126,19 +140,31 @@ class Keys:
         if any(record.id == key_id for record in self._always_pro.values()):
             raise BadInput(f"The key {key_id} stands in RUSHES_LICENSE_KEYS: take it out there.")
         with self._kept.changing() as keys:
-            for digest, raw in keys.items():
-                if (record := _record(raw)).id == key_id:
+            for digest, record in decode_entries(keys, KeyRecord).items():
+                if record.id == key_id:
                     del keys[digest]
                     return record
             raise Missing(f"There is no key {key_id}.")
 
+    def renew(self) -> None:
+        """Write stored limited keys in the form that older versions refuse. Raises RushesError."""
+        self._kept.renew_all(renew)
 
-def _record(raw: str) -> KeyRecord:
-    return msgspec.json.decode(raw, type=KeyRecord)
+
+def renew(raw: str) -> str:
+    """Return the JSON of a key; of a limited one in the form that older versions refuse."""
+    try:
+        fields = msgspec.json.decode(raw, type=dict[str, Any])
+    except UNDECODABLE:
+        return raw
+    is_limited = any(fields.get(name) is not None for name in _LIMITS)
+    if fields.get("tier") != "pro" or not is_limited:
+        return raw
+    return msgspec.json.encode({**fields, "tier": "basic", "limited_tier": "pro"}).decode()
 
 
 def _json(record: KeyRecord) -> str:
-    return msgspec.json.encode(record).decode()
+    return renew(msgspec.json.encode(record).decode())
 
 
 def _hash(key: str) -> str:

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from shared.errors import Missing
 from shared.redis.clients import key_prefix, translated
-from shared.redis.kept_hash import KeptHash
+from shared.redis.kept_hash import KeptHash, decode_entries
 from shared.watch.choices import ImageSequences, Polling
 
 SETTLE_S = 5.0
@@ -141,15 +141,12 @@ class FolderChanges:
 
 
 def _folders(fields: dict[str, str]) -> list[WatchFolder]:
-    found = [
-        msgspec.json.decode(raw, type=WatchFolder)
-        for name, raw in fields.items()
-        if name.startswith(_FOLDER)
-    ]
-    return sorted(found, key=lambda folder: (folder.created_at, folder.id))
+    raws = {name: raw for name, raw in fields.items() if name.startswith(_FOLDER)}
+    folders = decode_entries(raws, WatchFolder).values()
+    return sorted(folders, key=lambda folder: (folder.created_at, folder.id))
 
 
 def _of(folder_id: str, raw: str | None) -> WatchFolder:
-    if raw is None:
-        raise Missing(f"There is no watch folder {folder_id}.")
-    return msgspec.json.decode(raw, type=WatchFolder)
+    for folder in decode_entries({folder_id: raw} if raw else {}, WatchFolder).values():
+        return folder
+    raise Missing(f"There is no watch folder {folder_id}.")

@@ -15,6 +15,7 @@ import msgspec
 import redis
 
 from shared.msgspec_decoding import UNDECODABLE
+from shared.paths import lies_in_one
 from shared.redis.clients import key_prefix, translated
 from shared.webhooks.events import DROPPED, Message
 from shared.webhooks.subscriptions import Webhook
@@ -93,10 +94,11 @@ class Outbox:
         with translated():
             self._redis.zadd(self._due(hook_id), {raw: message.timestamp * 1000})
 
-    def tell(self, hooks: Iterable[Webhook], message: Message) -> None:
-        """Put a message in for each webhook that wants its event, as `notify` of the scripts."""
+    def tell(self, hooks: Iterable[Webhook], message: Message, folders: Sequence[str]) -> None:
+        """Put a message about `folders` in for each webhook that wants it, as the scripts do."""
         for hook in hooks:
-            if message.type not in hook.events:
+            is_outside = hook.roots and not all(lies_in_one(f, hook.roots) for f in folders)
+            if message.type not in hook.events or is_outside:
                 continue
             with translated():
                 waiting: Any = self._redis.zcard(self._due(hook.id))

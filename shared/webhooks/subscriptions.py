@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 import redis
 
-from shared.errors import BadInput, Missing
-from shared.redis.kept_hash import KeptHash
+from shared.errors import AlreadySubscribed, BadInput, Missing
+from shared.redis.kept_hash import KeptHash, decode_entries
 from shared.webhooks.events import WebhookEvent
 
 MOST = 100
@@ -26,6 +27,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     secret: str  # whsec_ and base64, as Standard Webhooks have it; never answered
     events: tuple[WebhookEvent, ...]
     owner: str  # id of the licence key that made it
+    roots: tuple[str, ...] | None = None  # of that key: it is told of nothing outside
     created_at: float
 
 
@@ -36,33 +38,59 @@ class Webhooks:
         path = state_dir / "webhooks.json"
         self._kept = KeptHash(client, instance, "webhooks", path, "webhooks")
 
-    def add(self, url: str, secret: str, events: tuple[WebhookEvent, ...], owner: str) -> Webhook:
-        """Subscribe. Raises BadInput where there are too many."""
+    def add(
+        self,
+        url: str,
+        secret: str,
+        events: tuple[WebhookEvent, ...],
+        owner: str,
+        roots: tuple[str, ...] | None = None,
+    ) -> Webhook:
+        """Subscribe. Raises AlreadySubscribed, and BadInput where there are too many."""
         hook = Webhook(
             id=secrets.token_hex(8),
             url=url,
             secret=secret,
             events=events,
             owner=owner,
+            roots=roots,
             created_at=round(time.time(), 3),
         )
         with self._kept.changing() as hooks:
             if len(hooks) >= MOST:
                 raise BadInput(f"There are {MOST} webhooks already; remove one first.")
+            for other in decode_entries(hooks, Webhook).values():
+                same = (url, secret, set(events), roots)
+                if (other.url, other.secret, set(other.events), other.roots) == same:
+                    raise AlreadySubscribed(
+                        f"Webhook {other.id} sends the same events to this url with this secret."
+                    )
             hooks[hook.id] = msgspec.json.encode(hook).decode()
         return hook
 
     def list(self) -> list[Webhook]:
         """All webhooks, oldest first."""
-        found = [msgspec.json.decode(raw, type=Webhook) for raw in self._kept.all().values()]
-        return sorted(found, key=lambda hook: hook.created_at)
+        hooks = self._kept.entries(Webhook).values()
+        return sorted(hooks, key=lambda hook: hook.created_at)
 
     def get(self, hook_id: str) -> Webhook:
         """A webhook by its id. Raises Missing."""
-        raw = self._kept.get(hook_id)
-        if raw is None:
+        hook = self._kept.entry(hook_id, Webhook)
+        if hook is None:
             raise Missing(f"There is no webhook {hook_id}.")
-        return msgspec.json.decode(raw, type=Webhook)
+        return hook
+
+    def bind_to_roots(self, roots_of: Mapping[str, tuple[str, ...]]) -> None:
+        """Give webhooks of an earlier version the roots of their keys. `roots_of`: by owner."""
+
+        def bind(raw: str) -> str:
+            for hook in decode_entries({"": raw}, Webhook).values():
+                if hook.roots is None and hook.owner in roots_of:
+                    hook = msgspec.structs.replace(hook, roots=roots_of[hook.owner])
+                    return msgspec.json.encode(hook).decode()
+            return raw
+
+        self._kept.renew_all(bind)
 
     def remove(self, hook_id: str) -> None:
         """Take a webhook away. Raises Missing."""

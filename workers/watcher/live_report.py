@@ -70,10 +70,10 @@ class LiveReport:
         )
         if live != self._published:
             self._live_status.publish(live)
-            self._tell_webhooks(live, paths)
+            self._tell_webhooks(live, {folder.id: folder for folder in folders})
             self._published = live
 
-    def _tell_webhooks(self, live: WatchLive, paths: Mapping[str, str]) -> None:
+    def _tell_webhooks(self, live: WatchLive, folders: Mapping[str, WatchFolder]) -> None:
         """Each folder that waits now for something that it did not wait for before."""
         before = self._published.folders if self._published else live.folders
         new = {
@@ -84,12 +84,11 @@ class LiveReport:
         hooks = self._webhooks.list() if new else []
         for folder_id, reason in new.items() if hooks else ():
             now = round(time.time(), 3)
-            data = {
-                "watch_folder_id": folder_id,
-                "path": paths.get(folder_id, ""),
-                "reason": reason,
-            }
-            self._outbox.tell(hooks, Message(f"{_WAITS}:{folder_id}:{now}", _WAITS, now, data))
+            folder = folders.get(folder_id)
+            path = folder.client_path if folder else ""
+            data = {"watch_folder_id": folder_id, "path": path, "reason": reason}
+            message = Message(f"{_WAITS}:{folder_id}:{now}", _WAITS, now, data)
+            self._outbox.tell(hooks, message, (folder.path, folder.cache_dir) if folder else ("",))
 
     def _state(self, lives: dict[str, FolderLive], is_wanted: bool) -> WatchState:
         if not is_wanted:

@@ -17,9 +17,10 @@ from api.exports.clips.submission import submit_clips
 from api.exports.exact_bounds import place_at_cuts
 from api.http.endpoint import Call, Endpoint, Parameter, Reply
 from api.tasks.answers import Accepted
+from api.tasks.callers import check_in_roots
 from api.tasks.progress import waiting_hint
 from shared.domain import TaskKind
-from shared.errors import BadInput, Missing, NoWorker, RedisAway, Unavailable
+from shared.errors import BadInput, Missing, NotAllowed, NoWorker, RedisAway, Unavailable
 from shared.ledger.records import TaskRecord
 from shared.process import logs
 from shared.rights import KeyScope
@@ -58,10 +59,10 @@ async def get_exported_clips(call: Call[None]) -> ClipsOfTask:
 
 
 def _clips_so_far(call: Call[None]) -> ClipsOfTask:
-    """The clips of a task, if the key may know of its folders: one with roots of its own alone."""
+    """The clips of a task, if it lies in the roots of the key."""
     record = call.services.ledger.record(call.path["task_id"])
-    if record and record.sender.owner != call.sender.owner and call.services.paths.key_roots:
-        call.check(KeyScope.ADMIN)
+    if record:
+        check_in_roots(call, record)
     wants_urls = call.is_asked("download_urls")
     return _clips(call, call.path["task_id"], wants_urls)
 
@@ -205,7 +206,11 @@ ENDPOINTS = (
             ),
         ),
         answer=ClipsOfTask,
-        errors={Missing: "There is no export task 8f14e45fceea167a5a36dedd4bea2543."},
+        errors={
+            Missing: "There is no export task 8f14e45fceea167a5a36dedd4bea2543.",
+            NotAllowed: "Task 8f14e45fceea167a5a36dedd4bea2543 works on files outside the folders "
+            "of this licence key.",
+        },
         answer_example={
             **_CLIPS,
             "task_id": "8f14e45fceea167a5a36dedd4bea2543",

@@ -8,7 +8,7 @@ from msgspec import UNSET
 from starlette.concurrency import run_in_threadpool
 
 from api.http.bodies import LONGEST_PATH
-from api.http.endpoint import Call, Endpoint, Parameter
+from api.http.endpoint import Call, Endpoint, Parameter, RootsRule
 from api.people.people import left_out
 from api.people.roster.answers import NamedIn, NamedPeople, NamedPerson
 from api.people.roster.names import FolderRoster, RosterEntry, everybody
@@ -113,6 +113,7 @@ ENDPOINTS = (
         "/faces/people",
         list_named_people,
         scope=KeyScope.SEARCH,
+        roots=RootsRule.FILTERED,
         tag="Faces",
         summary="Everybody who has a name",
         description="Who is named in a collection or enrolled from photos, each once, whatever the "

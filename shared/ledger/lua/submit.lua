@@ -4,7 +4,7 @@
 -- kept), 7 wait in ms, 8 message, 9 units as JSON [[type, n]], 10 number of Items, 11 what only one
 -- open Task may hold ("" nothing), 12 token of the watcher that submits it ("" nobody's), 13 the
 -- trace that it belongs to ("" none), 14 its owner, 15 the on_busy that was asked for, 16 who sent
--- it, as JSON.
+-- it, as JSON, 17 the folders that hold its files, as JSON.
 -- Answers {started | queued | wait <holder> (asked to stop) | busy <holder> | incomplete |
 -- stood_down (that watcher is active no more), holder or "", jobs of another Task to enqueue …}.
 local t, kind, on_busy, exclusive, leader = ARGV[3], ARGV[4], ARGV[6], ARGV[11], ARGV[12]
@@ -53,7 +53,8 @@ local function create()
   local items = redis.call('ZCARD', queued_key(t))
   redis.call('HSET', k, 'kind', kind, 'queue', ARGV[5], 'state', 'queued', 'message', ARGV[8],
     'items', items, 'open', items, 'done', 0, 'failed', 0, 'cancelled', 0, 'seq', 0,
-    'created', int(now), 'types', ARGV[9], 'owner', owner, 'on_busy', asked, 'sender', ARGV[16])
+    'created', int(now), 'types', ARGV[9], 'owner', owner, 'on_busy', asked, 'sender', ARGV[16],
+    'folders', ARGV[17])
   if ARGV[13] ~= '' then redis.call('HSET', k, 'trace', ARGV[13]) end
   if exclusive ~= '' then
     redis.call('HSET', k, 'exclusive', exclusive)

@@ -12,6 +12,7 @@ import pytest
 
 from api.app import ENDPOINTS
 from api.http.endpoint import Endpoint
+from shared.redis.clients import connect
 from shared.rights import KeyScope
 from tests.support.played_worker import seem_alive
 from tests.support.private_redis import PrivateRedis
@@ -84,6 +85,13 @@ def test_each_operation_asks_for_its_scope_and_no_other(
         ({"label": "two\nlines"}, r"label holds control characters: two\nlines."),
         ({"label": "x" * 300}, "label"),
         ({"expires_at": 1.0}, "expires_at is in the past"),
+        ({"expires_at": time.time() + 21 * 366 * 86_400}, "more than 20 years ahead"),
+        ({"expires_at": 1e19}, "more than 20 years ahead"),
+        (
+            {"expires_at": 1_998_761_600_000},
+            "expires_at is in seconds; 1998761600000 looks like milliseconds. Send 1998761600.",
+        ),
+        ({"scopes": ["search", "sleep"]}, 'scopes[1] must be one of "search", "analyze", "people"'),
     ],
 )
 def test_what_no_key_can_have_is_named(client: Client, body: dict[str, Any], said: str) -> None:
@@ -93,6 +101,49 @@ def test_what_no_key_can_have_is_named(client: Client, body: dict[str, Any], sai
     assert said in answer.json()["message"]
     after = client.get("/keys").json()["keys"]
     assert [key["id"] for key in after] == [key["id"] for key in before]
+
+
+def test_a_root_that_is_not_there_is_warned_of(client: Client, media: Path) -> None:
+    answer = client.post("/keys", roots=[str(media), str(media / "nowhere")])
+    assert answer.status_code == 201
+    warning = f"roots[1]: this machine has no folder {media / 'nowhere'} now."
+    assert json.loads(answer.headers["X-Rushes-Warnings"]) == [warning]
+
+
+def test_damaged_records_in_redis_break_no_list(client: Client, api_redis: PrivateRedis) -> None:
+    made(client, label="whole", expires_at=time.time() + 60)
+    with connect(api_redis.url) as redis:
+        for name in ("keys", "watch_folders", "webhooks", "cache_folders"):
+            for field in ("folder:bad", "bad"):
+                redis.hset(f"rushes:default:{name}", field, '{"id": NaN}')
+            redis.hset(f"rushes:default:{name}", "folder:\xff".encode("latin-1"), b"\xff\xfe")
+        redis.lpush("rushes:default:recent", b"\xff\xfe", "bad")
+    for path in ("/keys", "/tasks", "/tasks?state=ended", "/watch-folders", "/webhooks"):
+        assert client.get(path).status_code == 200, path
+    assert client.get("/analysis-data/folders").status_code == 200
+    assert client.get("/watch-folders/service/status").status_code == 200
+    assert "whole" in listed(client)
+    assert client.http.delete(f"/keys/{listed(client)['whole']['id']}").status_code == 200
+    made(client, label="made beside damage")
+    assert client.get("/watch-folders/bad/files").status_code == 404
+
+
+def test_a_key_of_earlier_versions_with_any_expiry_is_listed(
+    client: Client, api_redis: PrivateRedis
+) -> None:
+    record = {"id": "0" * 12, "tier": "pro", "label": "far", "created_at": 1.0, "expires_at": 1e19}
+    with connect(api_redis.url) as redis:
+        redis.hset("rushes:default:keys", "0" * 64, json.dumps(record))
+    assert listed(client)["far"]["expires_at"] == 1e19
+
+
+def test_a_basic_key_is_shown_as_it_is(client: Client, api_redis: PrivateRedis) -> None:
+    with connect(api_redis.url) as redis:
+        record = {"id": "1" * 12, "tier": "basic", "label": "old basic", "created_at": 1.0}
+        redis.hset("rushes:default:keys", "1" * 64, json.dumps(record))
+    shown = listed(client)["old basic"]
+    assert (shown["tier"], shown["scopes"]) == ("basic", [])
+    assert listed(client)["key 1"]["tier"] == "pro"
 
 
 def test_a_revoked_key_is_refused_and_none_revokes_itself(api_stack: Stack, client: Client) -> None:

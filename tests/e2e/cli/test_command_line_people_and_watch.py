@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.redis.clients import connect
 from tests.support.cli.remote_command import Command
 from tests.support.console.browser import Browser
 from tests.support.exports.export_desk import shown
@@ -387,10 +388,21 @@ def test_keys_are_made_listed_and_revoked_where_redis_is(
         (("--scope", "sleep"), "Choose from search, analyze"),
         (("--expires", "soon"), "Say 90d, 12h or 2027-06-30"),
         (("--expires", "2001-01-01"), "in the past"),
+        (("--expires", "99999d"), "more than 20 years ahead"),
         (("--root", "footage"), "must be an absolute path"),
         (("--label", "two\nlines"), "control characters"),
     ):
         refused = command.run("keys", "create", *wrong, status=2, **home)
         assert said in refused.stderr
+    far = {"id": "0" * 12, "tier": "pro", "label": "far", "created_at": 1.0, "expires_at": 1e19}
+    with connect(server.redis_url) as redis:
+        redis.hset("rushes:default:keys", mapping={"0" * 64: json.dumps(far), "1" * 64: "damage"})
+    command.json("keys", "create", "--tier", "basic", "--label", "basic", **home)
+    shown = command.run("keys", "list", **home).stdout
+    assert ("1e+19" in shown, "│ none" in shown) == (True, True)
+    for key in command.json("keys", "list", **home)["keys"]:
+        if key["id"] != record["id"]:
+            assert key["label"] != "basic" or key["scopes"] == []
+            command.run("keys", "revoke", key["id"], **home)
     assert "a [new] panel" in command.run("keys", "revoke", record["id"], **home).stdout
     assert editor.get("/tasks").status_code == 403

@@ -15,6 +15,7 @@ import pytest
 from shared.redis.clients import connect
 from shared.webhooks.events import Message, WebhookEvent
 from shared.webhooks.outbox import MOST_WAITING, Outbox
+from shared.webhooks.subscriptions import Webhook, Webhooks
 from tests.support.cli.remote_command import Command
 from tests.support.private_redis import private_redis
 from tests.support.stack import KEY, Client, Stack, running_stack
@@ -91,6 +92,77 @@ def test_the_end_of_a_task_is_told_once_and_signed(
     assert shown(client, hook)["last_sent_at"] == pytest.approx(time.time(), abs=10)
 
 
+def test_a_key_with_roots_is_told_of_its_folders_alone(
+    stack: Stack, client: Client, receiver: Receiver, tmp_path: Path
+) -> None:
+    inside, outside = tmp_path / "show1", tmp_path / "show2"
+    key = client.post("/keys", roots=[str(inside)]).json()["license_key"]
+    guest = stack.client(key=key)
+    subscribed(client, receiver.url)  # of a key without roots: told of both
+    with Receiver().listening() as own:
+        hook = subscribed(guest, own.url, "task.ended", "file.failed", "folder.waiting")
+        for folder in (outside, inside):
+            path = str(folder / "a.mov")
+            body = {"cache_dir": str(folder), "visual_media_paths": [path]}
+            task_id = guest.ok("/analyze", **body) if folder is inside else None
+            task_id = task_id or client.ok("/analyze", **body)
+            assert client.ok("/analyze/cancel", **{"task_id": task_id["task_id"]})["cancelled"]
+        wait_for(lambda: len(receiver.messages) == 2 and own.messages, 10, "the messages")
+        assert [message["data"]["task_id"] for message in own.messages] == [task_id["task_id"]]
+        assert shown(client, hook)["waiting"] == 0
+    assert [each["id"] for each in guest.get("/webhooks").json()["webhooks"]] == [hook]
+    other = next(h["id"] for h in client.get("/webhooks").json()["webhooks"] if h["id"] != hook)
+    assert guest.http.delete(f"/webhooks/{other}").status_code == 404
+    assert guest.post(f"/webhooks/{other}/test").status_code == 404
+
+
+def test_the_watcher_tells_a_key_with_roots_of_its_folders_alone(
+    stack: Stack, client: Client
+) -> None:
+    hooks = [
+        Webhook(
+            id=name,
+            url="http://mam.example",
+            secret=SECRET,
+            events=(WebhookEvent.FOLDER_WAITING,),
+            owner="",
+            roots=roots,
+            created_at=0,
+        )
+        for name, roots in (("all", None), ("show1", ("/show1",)), ("show2", ("/show2",)))
+    ]
+    with connect(stack.redis_url) as redis:
+        outbox = Outbox(redis, "default")
+        waiting = Message("id", WebhookEvent.FOLDER_WAITING, time.time(), {"path": "/show1/in"})
+        outbox.tell(hooks, waiting, ("/show1/in", "/show1/cache"))
+        assert [outbox.state(hook.id).waiting for hook in hooks] == [1, 1, 0]
+        for hook in hooks:
+            outbox.forget(hook.id)
+
+
+def test_the_same_subscription_is_refused_the_second_time(client: Client) -> None:
+    body = {"url": "http://mam.example/", "secret": SECRET, "events": ["task.ended", "file.failed"]}
+    assert client.post("/webhooks", **body).status_code == 201
+    refused = client.post("/webhooks", **{**body, "events": ["file.failed", "task.ended"]})
+    assert (refused.status_code, refused.json()["error"]) == (409, "Already subscribed")
+    assert client.post("/webhooks", **{**body, "events": ["task.ended"]}).status_code == 201
+
+
+def test_webhooks_of_the_earlier_version_get_the_roots_of_their_keys(
+    stack: Stack, client: Client, tmp_path: Path
+) -> None:
+    answer = client.post("/keys", roots=[str(tmp_path)]).json()
+    guest = stack.client(key=answer["license_key"])
+    hook_id = subscribed(guest, "http://mam.example/")
+    with connect(stack.redis_url) as redis:
+        raw = json.loads(str(redis.hget("rushes:default:webhooks", hook_id)))
+        del raw["roots"]
+        redis.hset("rushes:default:webhooks", hook_id, json.dumps(raw))
+        webhooks = Webhooks(redis, "default", stack.folder / "state")
+        webhooks.bind_to_roots({answer["key"]["id"]: (str(tmp_path),)})
+        assert webhooks.get(hook_id).roots == (str(tmp_path),)
+
+
 def test_a_receiver_that_was_down_gets_everything(client: Client, tmp_path: Path) -> None:
     receiver = Receiver()
     hook = subscribed(client, receiver.url)
@@ -143,7 +215,7 @@ def test_redirects_are_not_followed_and_a_test_says_what_became_of_it(
         ({"secret": "whsec_c2hvcnQ="}, "secret must be whsec_"),
         ({"secret": "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, "secret must be whsec_"),
         ({"events": []}, "events must not be empty"),
-        ({"events": ["task.begun"]}, "events"),
+        ({"events": ["task.begun"]}, 'events[0] must be one of "task.ended", "file.failed"'),
     ],
 )
 def test_what_cannot_be_subscribed_is_said(client: Client, body: dict[str, Any], said: str) -> None:

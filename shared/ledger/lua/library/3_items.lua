@@ -52,7 +52,7 @@ local function file_ended(t, n, index, kind, path, failure, worker, fault, skipp
     count_failed(t, n, index, kind, 1)
     redis.call('HSET', failures_key(t), field, cjson.encode({ path, failure }))
     notify('file.failed', 'file.failed:' .. t .. ':' .. field,
-      { task_id = t, media_path = path, type = kind, error = failure })
+      { task_id = t, media_path = path, type = kind, error = failure }, get(t, 'folders'))
   elseif ends == 1 then
     redis.call('HSET', not_applicable_key(t), field, cjson.encode({ path, failure }))
   end
@@ -160,7 +160,7 @@ local function finish(t)
     media_path = get(t, 'media_path') or '', owner = owner_label(t),
     failed_files = redis.call('HLEN', failures_key(t)),
     not_applicable = redis.call('HLEN', not_applicable_key(t)),
-  })
+  }, get(t, 'folders'))
   return pass_lock_on()
 end
 
