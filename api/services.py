@@ -12,7 +12,7 @@ import redis
 from starlette.concurrency import run_in_threadpool
 
 from api.cache.caches import Caches
-from api.cache.known_folders import KnownFolders
+from shared.redis.known_folders import KnownFolders
 from api.exact_cuts import ExactCuts
 from api.folders import Folders
 from api.http.client_paths import ClientPaths

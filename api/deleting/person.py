@@ -18,6 +18,7 @@ from api.deleting.person_faces import Keys, PersonFaces, delete_faces
 from api.deleting.person_groups import faces_of_person, without_mention, without_person
 from api.deleting.person_speakers import with_ids_elsewhere
 from api.deleting.person_voices import PersonVoices, delete_voices, voices_of_people
+from api.deleting.person_words import forget_words
 from api.people.snapshot import CollectionSnapshot
 from shared.cache import cache_files, limits
 from shared.cache.cache_dir import CacheDir
@@ -189,6 +190,7 @@ def delete_person(
         go_on()
         damaged += delete_voices(cache, voices, hash_str, is_over)
     _leave_groupings(cache, deletion, (person, voices), snapshots, go_on)
+    forget_words(cache, {*deletion.names, *deletion.references}, go_on)
     _strike_out(cache)
     return damaged
 

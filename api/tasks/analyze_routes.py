@@ -68,7 +68,7 @@ def _missed_speakers(services: Services, body: AnalyzeBody) -> list[str]:
 def submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
     """Accept an analysis: everything that can be wrong is said before. Blocks."""
     cache_dir, files = _checked(services, body)
-    given = checked_vocabulary(body.vocabulary)
+    given = checked_vocabulary(body.vocabulary or ())
     collection = checked_name(body.cluster_job_name) if body.cluster_job_name else ""
     common = AnalyzeSpec(
         cache_dir=cache_dir,
@@ -81,6 +81,7 @@ def submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
         force=body.force,
         roots=services.paths.key_roots,
         vocabulary=most_relevant(given),
+        uses_vocabulary=body.vocabulary != [],
         people_of=collection,
     )
     parts = {part for file in files for part in file.wants}

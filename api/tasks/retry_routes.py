@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -146,10 +146,15 @@ def _again(services: Services, failed: list[tuple[AnalyzeSpec, FileSpec]]) -> An
         face_model_key=_first(spec.face_model for spec in specs),
         audio_streams=first.audio_streams,  # type: ignore[arg-type]
         speakers=first.speakers,
-        vocabulary=list(_first(spec.vocabulary for spec in specs) or ()),
+        vocabulary=_vocabulary(specs),
         force=first.force,
         on_busy="queue",
     )
+
+
+def _vocabulary(specs: Sequence[AnalyzeSpec]) -> list[str] | None:
+    words = _first(spec.vocabulary for spec in specs)
+    return list(words) if words else (None if all(s.uses_vocabulary for s in specs) else [])
 
 
 def _first(values: Iterable[Any]) -> Any:

@@ -22,6 +22,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from shared.cache import limits
 from shared.domain import Manifest, Probe, Stage, pack_of
@@ -56,8 +57,11 @@ class ArtefactFacts(msgspec.Struct, frozen=True):
 
     file: str
     model: str = ""
+    rows: int = 0
     language: str | None = None
     probe: Probe | None = None
+    sentence_model: str | UnsetType = UNSET
+    vocabulary: tuple[str, ...] | UnsetType = UNSET
 
 
 ManifestT = TypeVar("ManifestT", Manifest, ArtefactFiles, ArtefactFacts)

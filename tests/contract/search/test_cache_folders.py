@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.cache import known_folders
-from api.cache.known_folders import KnownFolders
+from shared.redis import known_folders
+from shared.redis.known_folders import KnownFolders
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Probe
 from shared.media import MediaType
