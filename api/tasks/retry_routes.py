@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -125,6 +125,7 @@ def _again(services: Services, failed: list[tuple[AnalyzeSpec, FileSpec]]) -> An
     """The request that asks for this work, with the settings of the one that failed."""
     specs, files = [spec for spec, _ in failed], [file for _, file in failed]
     first = specs[0]
+    no_words = None if first.uses_vocabulary else list[str]()
 
     def of_part(part: ProgressType) -> list[FileSpec]:
         return [file for file in files if part in file.wants]
@@ -146,15 +147,10 @@ def _again(services: Services, failed: list[tuple[AnalyzeSpec, FileSpec]]) -> An
         face_model_key=_first(spec.face_model for spec in specs),
         audio_streams=first.audio_streams,  # type: ignore[arg-type]
         speakers=first.speakers,
-        vocabulary=_vocabulary(specs),
+        vocabulary=list(_first(spec.vocabulary for spec in specs) or ()) or no_words,
         force=first.force,
         on_busy="queue",
     )
-
-
-def _vocabulary(specs: Sequence[AnalyzeSpec]) -> list[str] | None:
-    words = _first(spec.vocabulary for spec in specs)
-    return list(words) if words else (None if all(s.uses_vocabulary for s in specs) else [])
 
 
 def _first(values: Iterable[Any]) -> Any:

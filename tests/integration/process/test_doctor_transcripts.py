@@ -49,7 +49,7 @@ def test_files_are_named_in_the_command_that_makes_their_transcripts_again(
     one, other = hear(cache, "b.wav", UNSET), hear(cache, "a b.wav", UNSET)
     [told] = warnings(redis_url, tmp_path)
     assert told == (
-        f"{cache.root} has transcripts of 2 files by a version that gave the speech model names of "
+        f"{cache.root} has transcripts (files: 2) by a version that gave the speech model names of "
         "folders, which can cost full stops, words and sentences: make them again with `rushes "
         f"analyze '{other}' {one} --no-visual --force --speech-model whisper-base --cache "
         f"{cache.root}`."

@@ -51,7 +51,6 @@ def named(plain: str, heard: str, **probabilities: float) -> str:
             "We left. Siobhan gallagher drove to Kestrelhaven. It was late.",
         ),
         ("He met Ren, then Ada?", "he met Wren then ada", "He met Wren, then Ada?"),
-        ("It is nato.", "It is NATO", "It is NATO."),
         # What the model leaves out when it is given names is not lost.
         ("Castle Haven is far. Nobody goes.", "Kestrelhaven~2 is far", "Kestrelhaven is far. Nobody goes."),
         ("One. Two. Castle Haven.", "One two Kestrelhaven~2", "One. Two. Kestrelhaven."),
