@@ -211,7 +211,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     language: str | None = None  # of a transcript, as a code of shared.models.languages
     audio_streams: str | None = None  # of a transcript
     pack_bytes: int | None = None  # of the pack beside the data, of faces and transcripts
-    # Of a transcript: whose rows of its segments are in the pack. UNSET: from before there were any.
+    # Of a transcript: whose rows of its segments are in the pack. UNSET: from before there were.
     sentence_model: str | UnsetType = UNSET
     # Of a transcript: what the speech model was given. UNSET: by a version that did not record it.
     vocabulary: Annotated[tuple[str, ...], Meta(max_length=1000)] | UnsetType = UNSET

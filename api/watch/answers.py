@@ -67,8 +67,8 @@ class WatchFolderAnswer(Struct, kw_only=True, omit_defaults=True):
         Annotated[
             list[str],
             Meta(
-                description="Names and rare words that may be said; left out where none were given, "
-                "empty where the speech model is given none at all.",
+                description="Names and rare words that may be said; left out where none were "
+                "given, empty where the speech model gets none at all.",
                 examples=[["Siobhan Gallagher", "Kestrelhaven"]],
             ),
         ]

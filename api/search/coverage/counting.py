@@ -86,7 +86,7 @@ def coverage_of(
     if captioned is not None:
         tally.captions = tally.counted(files, captioned)
     if kind is ModelKind.SPEECH:
-        tally.with_folder_names = tally.counted(files, _with_folder_names(snapshot, model))
+        tally.with_names = tally.counted(files, _with_folder_names(snapshot, model))
     for file in files:
         models = known.models_of(file)
         for key in models:
@@ -252,7 +252,7 @@ class _Tally:
         # None: nothing to say
         self.told: _Count | None = None  # whose speakers were told apart
         self.captions: _Count | None = None  # whose captions were searched
-        self.with_folder_names = _Count()
+        self.with_names = _Count()  # transcribed with names of folders
 
     def coverage(self, model: str) -> Coverage:
         def part(name: Literal["searched"] | CoverageState) -> CoveragePart:
@@ -274,7 +274,7 @@ class _Tally:
             left_out=part("left_out") if "left_out" in self.states else UNSET,
             speakers=UNSET if self.told is None else self.told.part,
             captions=UNSET if self.captions is None else self.captions.part,
-            with_folder_names=self.with_folder_names.part if self.with_folder_names.files else UNSET,
+            with_folder_names=self.with_names.part if self.with_names.files else UNSET,
             offline=self.reasons.get(("offline", _GONE), _Count()).part,
             models=[
                 CoverageOfModel(model_key=key, files=count.part.files, hours=count.part.hours)

@@ -269,7 +269,8 @@ def test_the_name_goes_from_the_words_that_transcripts_record(people: PeopleDesk
     before = cache.manifest("ab" * 8, Stage.TRANSCRIPT, "whisper-base")
     delete(people, name=UNSEEN, dry_run=False)
     after = cache.manifest("ab" * 8, Stage.TRANSCRIPT, "whisper-base")
-    assert before and after == msgspec.structs.replace(before, vocabulary=told[1:])
+    assert before is not None
+    assert after == msgspec.structs.replace(before, vocabulary=told[1:])
     assert UNSEEN.lower().encode() not in everything_in(cache.root.path).lower()
 
 

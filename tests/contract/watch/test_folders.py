@@ -102,7 +102,8 @@ def test_only_given_fields_change(desk: WatchDesk, state_dir: Path) -> None:
 def test_a_vocabulary_is_left_out_where_none_was_given_and_empty_where_all_is_off(
     desk: WatchDesk, state_dir: Path
 ) -> None:
-    assert "vocabulary" not in (folder := desk.added("in"))
+    folder = desk.added("in")
+    assert "vocabulary" not in folder
     for words, is_on in ((["Ada"], True), ([], False), (["Ada"], True)):
         answer = desk.put(folder["id"], vocabulary=words).json()
         assert answer == {**folder, "vocabulary": words}

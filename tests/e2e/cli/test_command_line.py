@@ -204,7 +204,6 @@ def test_all_that_is_known_of_a_file_is_on_one_screen(analyzed, command, footage
 def test_the_doctor_names_the_command_that_makes_a_transcript_again(
     analyzed, command, footage, stack
 ) -> None:
-    """One of a version that gave the speech model names of folders, and did not record them."""
     path, cache = footage / "interview.mov", CacheDir.open(footage / "cache", create=False)
     settings = Settings(state_dir=stack.folder / "state")
     place = cache.media_dir(hash_media(str(path))).path / "manifest.transcript.whisper-base.json"

@@ -17,7 +17,6 @@ from shared.cache.transcripts import Transcript
 from shared.domain import Manifest, ModelKind, ProgressType, Stage, TaskState
 from shared.ledger import totals
 from shared.ledger.records import TaskRecord
-from shared.people.enrolment import Enrolment, References
 from shared.redis import heartbeats
 from tests.support.analysis.desk import INSTANCE, MODEL, SPEECH_MODEL, Desk, shared_desk
 from tests.support.fake_models import said
@@ -128,26 +127,6 @@ def test_a_film_becomes_pictures_and_the_words_that_are_said_in_it(desk: Desk) -
     stages = {m.stage for m in cache.manifests(hash_media(str(path)))}
     assert stages == {Stage.FRAMES, Stage.VISUAL, Stage.TRANSCRIPT, Stage.SPEAKERS, Stage.CAPTIONS}
     assert process.text().count("Item 0 done") == 1, "one Item for both"
-
-
-@pytest.mark.parametrize(
-    ("asked", "given"),
-    [
-        ({}, ("Wren",)),
-        ({"vocabulary": ("Tarrowby",)}, ("Wren", "Tarrowby")),
-        ({"uses_vocabulary": False}, ()),
-    ],
-)
-def test_the_model_is_given_names_and_words_and_nothing_of_the_path(
-    shared: Desk, asked: dict[str, Any], given: tuple[str, ...]
-) -> None:
-    (shared.folder / "contract media" / "agents").mkdir(parents=True)
-    path = words(shared, "contract media/agents/voice.wav", "charlie", "delta.")
-    References(CacheDir.open(shared.cache, create=True).root).add(Enrolment("Wren", ()))
-    analyzed(shared, path, visual_model="", **asked)
-    found = manifest(shared, path)
-    assert found and found.vocabulary == given
-    assert not transcripts.has_folder_names(found)
 
 
 def test_a_sound_file_gets_a_transcript_and_no_visual_artefact(shared: Desk) -> None:

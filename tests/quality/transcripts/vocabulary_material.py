@@ -1,6 +1,6 @@
 """Plain speech with clear sentence ends, and lists of words that none of it needs.
 
-FIT is what rules were fitted on; the 200 combinations of MEASURED were not looked at meanwhile.
+`fit` is what rules were fitted on; the combinations of `measured` were not looked at meanwhile.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tests.quality.transcripts.speech_material import VOICES
-from tests.support.media.speech import RATE, Said, spoken, together
+from tests.support.media.speech import Said, spoken, together
 from tests.support.media.voices import FLITE, uttered
 
 _PAUSES = (0.35, 0.6, 0.45, 0.8, 0.5)
@@ -113,11 +113,11 @@ FIT_LISTS = (
     ("Season Two", "Episode Three"),
     ("agents", "contract", "media", "project", "delivery", "invoice"),
     (
-        *("Dmitri Volkonsky", "Aoife Brennan", "Rajesh Subramanian", "Esi Owusu", "Greta Lindqvist"),
-        *("Luca Ferrante", "Bram Hollowell", "Yusuf Demirci", "Ravensbrook", "Dunmoor"),
-        *("Altenrieth", "Skarrowby", "Montebrisa", "Sundhavn", "Fallowmere", "Trevanion"),
-        *("Ferrowick", "Orchard Films", "Calloway", "producer", "gaffer", "slate", "ferry"),
-        *("orange", "captain", "weather"),
+        *("Dmitri Volkonsky", "Aoife Brennan", "Rajesh Subramanian", "Esi Owusu"),
+        *("Greta Lindqvist", "Luca Ferrante", "Bram Hollowell", "Yusuf Demirci", "Ravensbrook"),
+        *("Dunmoor", "Altenrieth", "Skarrowby", "Montebrisa", "Sundhavn", "Fallowmere"),
+        *("Trevanion", "Ferrowick", "Orchard Films", "Calloway", "producer", "gaffer", "slate"),
+        *("ferry", "orange", "captain", "weather"),
     ),
 )  # fmt: skip
 
@@ -218,9 +218,7 @@ def measured() -> list[Combination]:
     return _combined(TEXTS, LISTS)
 
 
-def _combined(
-    texts: Sequence[Sequence[str]], lists: Sequence[Sequence[str]]
-) -> list[Combination]:
+def _combined(texts: Sequence[Sequence[str]], lists: Sequence[Sequence[str]]) -> list[Combination]:
     return [
         Combination(tuple(text), voice, tuple(words))
         for number, text in enumerate(texts)

@@ -52,15 +52,27 @@ def named(plain: str, heard: str, **probabilities: float) -> str:
         ),
         ("He met Ren, then Ada?", "he met Wren then ada", "He met Wren, then Ada?"),
         # What the model leaves out when it is given names is not lost.
-        ("Castle Haven is far. Nobody goes.", "Kestrelhaven~2 is far", "Kestrelhaven is far. Nobody goes."),
+        (
+            "Castle Haven is far. Nobody goes.",
+            "Kestrelhaven~2 is far",
+            "Kestrelhaven is far. Nobody goes.",
+        ),
         ("One. Two. Castle Haven.", "One two Kestrelhaven~2", "One. Two. Kestrelhaven."),
         ("He met Ren and the others.", "He met Wren", "He met Wren and the others."),
-        ("He is Siobhan. Galager left.", "He is Siobhan Gallagher left", "He is Siobhan. Gallagher left."),
+        (
+            "He is Siobhan. Galager left.",
+            "He is Siobhan Gallagher left",
+            "He is Siobhan. Gallagher left.",
+        ),
         # A name in the place of what sounds otherwise, of two utterances, or of nothing.
         ("She saw a boat. Then she slept.", "She saw a Wren", "She saw a boat. Then she slept."),
         ("Nothing of it is said.", "Wren", "Nothing of it is said."),
         ("Where is | Castle Haven?", "Where is | Kestrelhaven?~2", "Where is | Kestrelhaven?"),
-        ("The Kestrel | haven is far.", "The Kestrelhaven | is far.", "The Kestrel | haven is far."),
+        (
+            "The Kestrel | haven is far.",
+            "The Kestrelhaven | is far.",
+            "The Kestrel | haven is far.",
+        ),
         ("Good morning.", "Good morning Siobhan Gallagher.", "Good morning."),
         # A faint likeness is enough where the name takes just the time of the words.
         ("He met sheep on Monday.", "He met Siobhan~2 _ Monday.", "He met Siobhan Monday."),
@@ -75,7 +87,9 @@ def test_names_come_in_place_of_words_like_them_and_nothing_else_changes(
 
 
 def test_words_without_a_space_between_them_stay_together() -> None:
-    words = tuple(SpokenWord(n, n + 1, text, 0.8) for n, text in enumerate(("half", "-ren.", "Ren?")))
+    words = tuple(
+        SpokenWord(n, n + 1, text, 0.8) for n, text in enumerate(("half", "-ren.", "Ren?"))
+    )
     plain = Utterance(0, 3, "half-ren. Ren?", words, -0.2, 1.0, 0.0)
     [found] = with_names([plain], [spoken("half -wren. Wren.")], NAMES, " ")
     assert found.text == "half-wren. Wren?"

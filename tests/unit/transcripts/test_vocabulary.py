@@ -16,6 +16,7 @@ from shared.people.vocabulary import CollectionVocabulary
 from tests.support.people.clusterings import clustering
 from workers.analysis.speech.vocabulary import people_in, vocabulary_of
 
+
 @pytest.fixture
 def cache(tmp_path: Path) -> CacheDir:
     return CacheDir.open(tmp_path, create=True)

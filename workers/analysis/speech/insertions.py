@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from workers.analysis.speech.inventions import words_of
@@ -45,8 +45,8 @@ def with_names(
     found, names = list(plain), told_words(named, vocabulary)
     places = [(at, n) for at, spoken in enumerate(plain) for n in range(len(spoken.words))]
     first, second = ([w for spoken in texts for w in spoken.words] for texts in (plain, named))
-    keys = [[_letters((word,)) for word in words] for words in (first, second)]
-    matcher = difflib.SequenceMatcher(None, *keys, autojunk=False)
+    keys, others = ([_letters((word,)) for word in words] for words in (first, second))
+    matcher = difflib.SequenceMatcher(None, keys, others, autojunk=False)
     for kind, begin, end, other, other_end in reversed(matcher.get_opcodes()):
         numbers = [n for n in range(other, other_end) if n in names]
         if kind == "replace" and numbers and places[begin][0] == places[end - 1][0]:
@@ -59,9 +59,9 @@ def with_names(
 def _renamed(spoken: Utterance, numbers: range, name: Words, space: str) -> Utterance:
     """The utterance with a name in place of those words of it that are most like it, if any is."""
     words, lengths = spoken.words, range(1, len(name) + _MORE_WORDS + 1)
-    spans = [slice(n, n + size) for size in lengths for n in numbers if n + size <= numbers.stop]
-    span = max(spans, key=lambda span: sum(_likeness(words[span], name)))
-    old, rest = words[span], words[span.stop :]
+    spans = [(n, n + size) for size in lengths for n in numbers if n + size <= numbers.stop]
+    first, last = max(spans, key=lambda each: sum(_likeness(words[each[0] : each[1]], name)))
+    old, rest = words[first:last], words[last:]
     letters, times = _likeness(old, name)
     is_like = letters > _ALIKE or (letters > _FAINTLY_ALIKE and times > _AT_ONCE)
     is_unsure = min(word.probability for word in old) < _SURE
@@ -71,11 +71,11 @@ def _renamed(spoken: Utterance, numbers: range, name: Words, space: str) -> Utte
     if _count_ends(old + rest[:1]) != _count_ends(new + rest[:1]):
         return spoken
     ends = [0]
-    for word in words[: span.stop]:
+    for word in words[:last]:
         ends.append(max(spoken.text.find(word.text, ends[-1]), ends[-1]) + len(word.text))
-    begin = max(spoken.text.find(old[0].text, ends[span.start]), 0)
+    begin = max(spoken.text.find(old[0].text, ends[first]), 0)
     text = spoken.text[:begin] + space.join(word.text for word in new) + spoken.text[ends[-1] :]
-    return replace(spoken, text=text, words=words[: span.start] + new + rest)
+    return replace(spoken, text=text, words=words[:first] + new + rest)
 
 
 def _letters(words: Words) -> str:
