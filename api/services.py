@@ -12,7 +12,6 @@ import redis
 from starlette.concurrency import run_in_threadpool
 
 from api.cache.caches import Caches
-from api.cache.known_folders import KnownFolders
 from api.exact_cuts import ExactCuts
 from api.folders import Folders
 from api.http.client_paths import ClientPaths
@@ -39,6 +38,7 @@ from shared.redis.clients import connect
 from shared.redis.console_links import ConsoleLinks
 from shared.redis.console_sessions import ConsoleSessions
 from shared.redis.key_uses import KeyUses
+from shared.redis.known_folders import KnownFolders
 from shared.redis.licence_keys import KeyRecord, Keys
 from shared.settings import Settings
 from shared.watch.files import WatchedFiles

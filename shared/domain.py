@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from shared.media import MediaType
 from shared.media_facts import AudioStream, Color, StartTimecode, VideoStream
@@ -115,6 +115,7 @@ class AnalyzeSpec(msgspec.Struct, frozen=True):
     last_second: int | None = None
     roots: tuple[str, ...] | None = None  # in which its paths must lie, of the licence key
     vocabulary: tuple[str, ...] = ()  # words that may be said, the most relevant first
+    uses_vocabulary: bool = True  # False: the speech model gets no words, and no names of people
     # The Collection that receives the voices, and whose people may be named; "": none receives
     # them, and every one's people may.
     people_of: str = ""
@@ -219,7 +220,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     language: str | None = None  # of a transcript, as a code of shared.models.languages
     audio_streams: str | None = None  # of a transcript
     pack_bytes: int | None = None  # of the pack beside the data, of faces and transcripts
-    sentence_model: str = ""  # of a transcript: whose rows of its segments are in the pack
+    # Of a transcript: whose rows of its segments are in the pack. UNSET: from before there were.
+    sentence_model: str | UnsetType = UNSET
+    # Of a transcript: what the speech model was given. UNSET: by a version that did not record it.
+    vocabulary: Annotated[tuple[str, ...], Meta(max_length=1000)] | UnsetType = UNSET
     task_id: str = ""
     worker: str = ""
     made_at: float = 0.0  # Unix seconds

@@ -6,12 +6,13 @@ a deletion that was interrupted is finished by the next one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 
 import msgspec
 import numpy as np
+from msgspec import UNSET
 from numpy.typing import NDArray
 
 from api.deleting.person_faces import Keys, PersonFaces, delete_faces
@@ -22,6 +23,7 @@ from api.people.snapshot import CollectionSnapshot
 from shared.cache import cache_files, limits
 from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_tidying import DELETIONS
+from shared.domain import Manifest, Stage
 from shared.errors import Busy, CacheError, Missing
 from shared.msgspec_decoding import UNDECODABLE
 from shared.people.clustering import NO_CLUSTER
@@ -189,6 +191,9 @@ def delete_person(
         go_on()
         damaged += delete_voices(cache, voices, hash_str, is_over)
     _leave_groupings(cache, deletion, (person, voices), snapshots, go_on)
+    for hash_str in cache.catalogue.hashes():
+        go_on()
+        _forget_words(cache, hash_str, {*deletion.names, *deletion.references})
     _strike_out(cache)
     return damaged
 
@@ -213,6 +218,22 @@ def _leave_groupings(
         f"Workers go on grouping these {'faces' if is_seen else 'voices'}. Ask again once no "
         f"analysis of {'faces' if is_seen else 'speech'} runs."
     )
+
+
+def _forget_words(cache: CacheDir, hash_str: str, names: Set[str]) -> None:
+    """Drop these names from the words that transcripts record, also of those that can be undone."""
+
+    def is_wanted(name: str) -> bool:
+        return f"manifest.{Stage.TRANSCRIPT}." in name and name.endswith(".json")
+
+    place = cache.media_dir(hash_str)
+    with cache_files.clear_errors(cache.root), cache_files.folder(place) as folder:
+        for name, found in cache_files.manifests_in(folder, Manifest, is_wanted):
+            if isinstance(found, Manifest) and found.vocabulary is not UNSET:
+                left = tuple(word for word in found.vocabulary if spoken(word) not in names)
+                if left != found.vocabulary:
+                    raw = msgspec.json.encode(msgspec.structs.replace(found, vocabulary=left))
+                    cache_files.write_atomically(folder, name, raw, "delete")
 
 
 def _write_down(cache: CacheDir, deletion: PersonDeletion) -> None:

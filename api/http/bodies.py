@@ -71,10 +71,10 @@ Vocabulary = Annotated[
     Meta(
         max_length=MOST_ITEMS,
         description="Names and rare words that may be said, the most important first: at most "
-        f"{MOST_ENTRIES} entries of up to {LONGEST_ENTRY} characters. The speech model is told of "
+        f"{MOST_ENTRIES} entries of up to {LONGEST_ENTRY} characters. The speech model is given "
         f"{MOST_WORDS} words: names of people of the collection (without one: of all in the cache "
-        "folder), half of them at the most, then these, then names of the file's folders. A file "
-        "that is transcribed already is heard again only by force.",
+        "folder), half of them at the most, then these. Left out: the names of people; an empty "
+        "list: none at all. A file that is transcribed already is heard again only by force.",
         examples=[["Siobhan Gallagher", "Kestrelhaven"]],
     ),
 ]

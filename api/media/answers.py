@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from api.http.answers import (
     ClientPath,
@@ -216,6 +216,17 @@ class SpokenSummary(Struct, kw_only=True):
     doubts: Annotated[
         int, Meta(ge=0, description="Spans whose first text was refused.", examples=[2])
     ]
+    vocabulary_used: (
+        Annotated[
+            list[str],
+            Meta(
+                description="Names and words that the speech model was given; empty: none. Left "
+                "out of transcripts by versions that did not record it and added names of folders.",
+                examples=[["Siobhan Gallagher", "Kestrelhaven"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class MediaDetails(Struct, kw_only=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import UNSET
+
 from api.cache.view import CacheView
 from api.http.answers import MatchPlace
 from api.media.answers import MadeResult, MediaDetails, PersonInFile, SceneSpan, SpokenSummary
@@ -70,6 +72,7 @@ def _spoken(services: Services, view: CacheView, hash_str: str) -> SpokenSummary
     except CacheError:  # /transcriptions says what is wrong with it
         return None
     begin = " ".join(segment.text.strip() for segment in found.segments[:20])
+    words = transcripts.vocabulary_of(manifest)
     return SpokenSummary(
         model_key=manifest.model,
         language=language_name(found.language) if found.language else None,
@@ -77,4 +80,5 @@ def _spoken(services: Services, view: CacheView, hash_str: str) -> SpokenSummary
         speech_seconds=round(found.speech_seconds, 3),
         begin=begin if len(begin) <= _LONGEST_BEGIN else f"{begin[:_LONGEST_BEGIN]}…",
         doubts=len(found.warnings),
+        vocabulary_used=words if words is UNSET else list(words),
     )

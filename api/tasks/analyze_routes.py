@@ -92,7 +92,7 @@ def submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
     roots = services.paths.cache_roots
     with contextlib.suppress(NoCacheFolder, NotAllowed, FolderHangs):  # a worker's matter
         services.folders.call(cache_dir, lambda: CacheDir.open(cache_dir, roots, create=False))
-    given = checked_vocabulary(body.vocabulary)
+    given = checked_vocabulary(body.vocabulary or ())
     collection = checked_name(body.cluster_job_name) if body.cluster_job_name else ""
     common = AnalyzeSpec(
         cache_dir=cache_dir,
@@ -105,6 +105,7 @@ def submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
         force=body.force,
         roots=services.paths.key_roots,
         vocabulary=most_relevant(given),
+        uses_vocabulary=body.vocabulary != [],
         people_of=collection,
     )
     parts = {part for file in files for part in file.wants}

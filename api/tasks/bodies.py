@@ -165,7 +165,7 @@ class AnalyzeBody(Keyed, kw_only=True):
         ]
         | None
     ) = None
-    vocabulary: Vocabulary = field(default_factory=list)
+    vocabulary: Vocabulary | None = None
     force: Annotated[bool, Meta(description="Redo what is done already.")] = False
     on_busy: (
         Annotated[

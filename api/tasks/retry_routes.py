@@ -117,6 +117,7 @@ def _again(services: Services, failed: list[tuple[AnalyzeSpec, FileSpec]]) -> An
     """The request that asks for this work, with the settings of the one that failed."""
     specs, files = [spec for spec, _ in failed], [file for _, file in failed]
     first = specs[0]
+    no_words = None if first.uses_vocabulary else list[str]()
 
     def of_part(part: ProgressType) -> list[FileSpec]:
         return [file for file in files if part in file.wants]
@@ -138,7 +139,7 @@ def _again(services: Services, failed: list[tuple[AnalyzeSpec, FileSpec]]) -> An
         face_model_key=_first(spec.face_model for spec in specs),
         audio_streams=first.audio_streams,  # type: ignore[arg-type]
         speakers=first.speakers,
-        vocabulary=list(_first(spec.vocabulary for spec in specs) or ()),
+        vocabulary=list(_first(spec.vocabulary for spec in specs) or ()) or no_words,
         force=first.force,
         on_busy="queue",
     )

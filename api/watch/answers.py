@@ -68,7 +68,8 @@ class WatchFolderAnswer(Struct, kw_only=True, omit_defaults=True):
         Annotated[
             list[str],
             Meta(
-                description="Names and rare words that may be said; left out where there are none.",
+                description="Names and rare words that may be said; left out where none were "
+                "given, empty where the speech model gets none at all.",
                 examples=[["Siobhan Gallagher", "Kestrelhaven"]],
             ),
         ]

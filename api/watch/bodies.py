@@ -162,7 +162,7 @@ class WatchFolderBody(Keyed, kw_only=True):
     settle_seconds: SettleSeconds = SETTLE_S
     schedule: Annotated[ScheduleBody | None, HOURS] = None
     image_sequences: Sequences = "skip"
-    vocabulary: Vocabulary = field(default_factory=list)
+    vocabulary: Vocabulary | None = None
     speakers: Speakers | None = None
 
 

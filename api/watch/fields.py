@@ -58,6 +58,7 @@ def requested_fields(
         fields["excluded_filename_globs"] = _globs(body.excluded_filename_globs)
     if body.vocabulary is not None:
         fields["vocabulary"] = checked_vocabulary(body.vocabulary)
+        fields["uses_vocabulary"] = bool(body.vocabulary)
     return fields
 
 

@@ -156,7 +156,7 @@ def _answer(folder: WatchFolder) -> WatchFolderAnswer:
         "language": None if folder.language is None else language_name(folder.language),
         "excluded_extensions": list(folder.excluded_extensions),
         "excluded_filename_globs": list(folder.excluded_filename_globs),
-        "vocabulary": list(folder.vocabulary) or UNSET,
+        "vocabulary": list(folder.vocabulary) or (UNSET if folder.uses_vocabulary else []),
         "speakers": UNSET if folder.speakers is None else folder.speakers,
     }
     return WatchFolderAnswer(**same)

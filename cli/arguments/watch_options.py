@@ -47,7 +47,8 @@ Vocabulary = Annotated[
     list[str] | None,
     typer.Option(
         metavar="WORD",
-        help='A name or rare word that may be said, or @FILE of them; may be repeated; "": none.',
+        help='A name or rare word that may be said, or @FILE of them; may be repeated; "": none, '
+        "and no names of people.",
         rich_help_panel=_WHAT,
     ),
 ]

@@ -59,7 +59,8 @@ VocabularyOption = Annotated[
     list[str],
     typer.Option(
         metavar="WORD",
-        help="A name or rare word that may be said, or @FILE of them, one a line. Repeatable.",
+        help="A name or rare word that may be said, or @FILE of them, one a line. Repeatable. "
+        '"": none, and no names of people.',
         rich_help_panel=_WHAT,
         show_default=False,
     ),
@@ -175,7 +176,7 @@ def analyze(
         "cache_dir": (where := cache_dir(cache)),
         "cluster_job_name": _collection(faces, collection),
         **_models(visual=visual_model, speech=speech_model, face=face_model),
-        "vocabulary": words_of(vocabulary) or None,
+        "vocabulary": words_of(vocabulary) if vocabulary else None,
         **asked,
     }
     found = media_files(listed(paths, from0), exclude, where)

@@ -67,6 +67,11 @@ def _lines(coverage: dict[str, Any]) -> Iterator[str]:
         yield f"Speakers were told apart in {coverage['speakers']['files']:,} of these files."
     if "captions" in coverage:
         yield f"Captions of {coverage['captions']['files']:,} of these files were searched."
+    if "with_folder_names" in coverage:
+        yield (
+            f"Transcripts of {coverage['with_folder_names']['files']:,} of these files may lack "
+            "sentences, made by an earlier version: `rushes doctor` says how to make them again."
+        )
     reasons = coverage["reasons"]
     for each in reasons[:_REASONS]:
         state = _STATES.get(each["state"], each["state"])

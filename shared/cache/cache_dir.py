@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO, TypedDict, Unpack
 
 import msgspec
+from msgspec import UnsetType
 
 from shared.cache import cache_files, cache_tidying, catalogue, limits, publishing
 from shared.cache.cache_files import SeenPath
@@ -235,6 +236,7 @@ class ManifestFields(TypedDict, total=False):
     language: str | None
     audio_streams: str | None
     sentence_model: str
+    vocabulary: tuple[str, ...] | UnsetType
     task_id: str
     worker: str
     made_at: float

@@ -51,13 +51,14 @@ class ArtefactFiles(msgspec.Struct, frozen=True):
         return (self.file,) if self.pack_bytes is None else (self.file, pack_of(self.file))
 
 
-class ArtefactFacts(msgspec.Struct, frozen=True):
-    """A Manifest read for what it says of the media file only."""
+class ArtefactFacts(ArtefactFiles, frozen=True):
+    """A Manifest read for what it says of the media file and of its transcript only."""
 
-    file: str
-    model: str = ""
+    rows: int = 0
     language: str | None = None
     probe: Probe | None = None
+    sentence_model: str | msgspec.UnsetType = msgspec.UNSET
+    vocabulary: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 ManifestT = TypeVar("ManifestT", Manifest, ArtefactFiles, ArtefactFacts)
@@ -177,8 +178,7 @@ def folder(path: RootedPath, *, create: bool = False) -> OpenedFolder:
 
 def status(place: OpenedFolder, name: str) -> os.stat_result:
     """The status of a file, also through a link inside the roots. Raises as `opened`."""
-    found = place.status(name)
-    if not stat.S_ISLNK(found.st_mode):
+    if not stat.S_ISLNK((found := place.status(name)).st_mode):
         return found
     with opened_in(place, name) as file:
         return file.status

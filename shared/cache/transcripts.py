@@ -10,10 +10,11 @@ from enum import StrEnum
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from shared.cache import limits
 from shared.cache.cache_dir import CacheDir
+from shared.cache.cache_files import ArtefactFacts
 from shared.cache.json_artefacts import decoded
 from shared.domain import Manifest, Stage
 from shared.errors import CacheError
@@ -139,6 +140,21 @@ def find(cache: CacheDir, hash_str: str, preferred_model: str) -> Manifest | Non
         return preferred  # without reading every other manifest from a slow share
     found = [m for m in cache.manifests(hash_str) if m.stage is Stage.TRANSCRIPT]
     return max(found, key=lambda m: m.made_at, default=None)
+
+
+def vocabulary_of(manifest: Manifest | ArtefactFacts) -> tuple[str, ...] | UnsetType:
+    """Return the words that the speech model was given; UNSET: names of folders were among them.
+
+    Versions that gave it those were the first to record a sentence_model, and did not record the
+    words. Versions before them gave it none.
+    """
+    is_earlier = manifest.sentence_model is UNSET and manifest.vocabulary is UNSET
+    return () if is_earlier else manifest.vocabulary
+
+
+def has_folder_names(manifest: Manifest | ArtefactFacts) -> bool:
+    """Return True for a transcript with words that was made with names of folders."""
+    return manifest.rows > 0 and vocabulary_of(manifest) is UNSET
 
 
 def read(cache: CacheDir, hash_str: str, manifest: Manifest) -> Transcript:

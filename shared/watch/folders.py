@@ -63,6 +63,7 @@ class WatchFolder(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 1
     key_roots: tuple[str, ...] | None = None  # of the licence key that chose path and cache_dir
     vocabulary: tuple[str, ...] = ()
+    uses_vocabulary: bool = True  # as AnalyzeSpec has it
     speakers: bool | None = None  # None: the setting decides
 
 

@@ -138,6 +138,19 @@ class Coverage(Struct, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    with_folder_names: (
+        Annotated[
+            CoveragePart,
+            Meta(
+                description="Those of the asked whose transcript was made by a version that "
+                "gave the speech model names of folders, which can cost full stops, words and "
+                "sentences: only where there are such files. `rushes doctor` names the command "
+                "that makes them again.",
+                examples=[_PART],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     models: Annotated[
         list[CoverageOfModel],
         Meta(

@@ -20,6 +20,7 @@ from api.search.coverage.answers import (
 )
 from api.search.coverage.in_line import InLine, files_in_line
 from api.search.filtering.facts import FileFacts
+from api.search.filtering.facts_log import FactsSnapshot
 from shared.domain import ModelKind, ProgressType
 from shared.ledger.left_out import LeftOutMark, mark_of
 from shared.media import MediaType, media_type_of, other_forms
@@ -73,7 +74,8 @@ def coverage_of(
     left_out = marks.all(scope.cache_dir) if asked is None else marks.of(scope.cache_dir, asked)
     # What was published since the request began counts: it is in line no more.
     view = scope.services.caches.follow(scope.cache())
-    facts = scope.services.index.facts.snapshot(view).files
+    snapshot = scope.services.index.facts.snapshot(view)
+    facts = snapshot.files
     known = _Known(view, kind, in_line, left_out, facts)
     captioned = _captioned(scope, view) if searches_captions else None
     files = _all(known, captioned or set()) if scope.asked is None else _asked(scope, view)
@@ -83,6 +85,8 @@ def coverage_of(
         tally.told = told if asks_who_speaks or told.files else None
     if captioned is not None:
         tally.captions = tally.counted(files, captioned)
+    if kind is ModelKind.SPEECH:
+        tally.with_names = tally.counted(files, _with_folder_names(snapshot, model))
     for file in files:
         models = known.models_of(file)
         for key in models:
@@ -157,6 +161,18 @@ def _told(view: CacheView, model: str) -> set[str]:
         hash_str
         for hash_str, told_by in speakers.keys() & transcripts.keys()
         if told_by == model or (hash_str, model) not in transcripts
+    }
+
+
+def _with_folder_names(snapshot: FactsSnapshot, model: str) -> set[str]:
+    """Hashes of those whose transcript by this model, or else any, was made with folder names."""
+    return {
+        hash_str
+        for hash_str, of_file in snapshot.manifests.items()
+        if any(
+            facts.has_folder_names
+            for facts in ([of_file[model]] if model in of_file else of_file.values())
+        )
     }
 
 
@@ -236,6 +252,7 @@ class _Tally:
         # None: nothing to say
         self.told: _Count | None = None  # whose speakers were told apart
         self.captions: _Count | None = None  # whose captions were searched
+        self.with_names = _Count()  # transcribed with names of folders
 
     def coverage(self, model: str) -> Coverage:
         def part(name: Literal["searched"] | CoverageState) -> CoveragePart:
@@ -257,6 +274,7 @@ class _Tally:
             left_out=part("left_out") if "left_out" in self.states else UNSET,
             speakers=UNSET if self.told is None else self.told.part,
             captions=UNSET if self.captions is None else self.captions.part,
+            with_folder_names=self.with_names.part if self.with_names.files else UNSET,
             offline=self.reasons.get(("offline", _GONE), _Count()).part,
             models=[
                 CoverageOfModel(model_key=key, files=count.part.files, hours=count.part.hours)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from shared.cache.cache_files import ArtefactFacts
+from shared.cache.transcripts import has_folder_names
 from shared.domain import Probe
 
 
@@ -29,6 +30,7 @@ class ManifestFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     sound: bool | None = None
     recorded: float | None = None
     language: str | None = None
+    has_folder_names: bool = False  # as shared.cache.transcripts means it
 
     @property
     def key(self) -> tuple[str, str]:
@@ -44,6 +46,7 @@ class ManifestFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
             file=manifest.file,
             language=manifest.language,
             sound=True if is_spoken else None,
+            has_folder_names=is_spoken and has_folder_names(manifest),
         )
         probe = manifest.probe
         if probe is None:

@@ -1,6 +1,6 @@
 """Facts of the files of one CacheDir, ready for filtering; see api/search/index_log.py.
 
-STATE_DIR/facts/<cache id>/facts.1.jsonl has a line for each manifest that was read. A later line
+STATE_DIR/facts/<cache id>/facts.2.jsonl has a line for each manifest that was read. A later line
 about the same one replaces the earlier.
 """
 
@@ -24,7 +24,7 @@ from shared.msgspec_decoding import UNDECODABLE
 from shared.private_files import private
 
 _log = logging.getLogger(__name__)
-_NAME = "facts.1.jsonl"  # the number grows whenever a fact is made otherwise
+_NAME = "facts.2.jsonl"  # the number grows whenever a fact is made otherwise
 _DEAD_LINES_WORTH_COMPACTING = 10_000
 
 Key = tuple[str, str]  # hash_str, and the model of a transcript or "" for frames

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.cache.faces import FaceRows, read_faces
@@ -37,6 +38,8 @@ from tests.support.people.people_desk import (
     NOBODY,
     PeopleDesk,
 )
+from tests.support.search.transcribed import publish as publish_transcript
+from tests.support.search.transcribed import spoken
 from tests.support.stack import Client, Stack
 
 
@@ -258,6 +261,17 @@ def test_the_name_goes_from_the_words_of_collections(people: PeopleDesk) -> None
     delete(people, name=UNSEEN, dry_run=False)
     assert CollectionVocabulary(made).read() == ("Kestrelhaven",)
     assert UNSEEN.lower().encode() not in everything_in(people.cache.root.path).lower()
+
+
+def test_the_name_goes_from_the_words_that_transcripts_record(people: PeopleDesk) -> None:
+    cache, told = people.cache, (UNSEEN.title(), "Kestrelhaven")
+    publish_transcript(cache, "ab" * 8, (spoken(0, "Hello.", 1),), vocabulary=told)
+    before = cache.manifest("ab" * 8, Stage.TRANSCRIPT, "whisper-base")
+    delete(people, name=UNSEEN, dry_run=False)
+    after = cache.manifest("ab" * 8, Stage.TRANSCRIPT, "whisper-base")
+    assert before is not None
+    assert after == msgspec.structs.replace(before, vocabulary=told[1:])
+    assert UNSEEN.lower().encode() not in everything_in(cache.root.path).lower()
 
 
 def test_who_is_only_enrolled_can_be_deleted(people: PeopleDesk) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from api.cache import known_folders
-from api.cache.known_folders import KnownFolders
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Probe
 from shared.media import MediaType
+from shared.redis import known_folders
 from shared.redis.clients import connect
+from shared.redis.known_folders import KnownFolders
 from tests.contract.keys.test_keys import made
 from tests.support.private_redis import PrivateRedis
 from tests.support.search.search_data import media_hash, publish, random_units

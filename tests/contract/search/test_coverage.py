@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 
 from shared.cache.cache_dir import CacheDir
 from shared.domain import AnalyzeSpec, FileSpec, Probe, ProgressType, TaskKind
@@ -198,6 +199,26 @@ def test_transcripts_of_any_model_are_searched_and_what_waits_for_speech_waits(
         "searched": 1, "waiting": 1, "failed": 0, "other_models": 0, "unknown": 1,
     }  # fmt: skip
     assert found["model_key"] == "whisper-base"
+
+
+def test_transcripts_that_were_made_with_folder_names_are_counted_and_searched(
+    shoot: Shoot,
+) -> None:
+    def coverage() -> Any:
+        asked = {"query": "thunder", "cache_dir": str(shoot.cache.root), "coverage": True}
+        answer = shoot.desk.client.ok("/search/transcript", **asked)
+        assert len(answer["matches"]) == 2
+        return answer["coverage"]
+
+    for name, words in (("today.wav", ("Ada",)), ("earlier.wav", UNSET)):
+        transcribed.publish_for(
+            shoot.cache, shoot.file(name), *segments("thunder"), vocabulary=words
+        )
+    found = coverage()
+    assert (found["searched"]["files"], found["with_folder_names"]["files"]) == (2, 1)
+    again = shoot.root / "earlier.wav"
+    transcribed.publish_for(shoot.cache, again, *segments("thunder"))
+    assert "with_folder_names" not in coverage()
 
 
 def test_films_without_sound_count_where_somebody_asks_for_them_alone(shoot: Shoot) -> None:

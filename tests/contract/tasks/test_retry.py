@@ -90,6 +90,15 @@ def test_what_failed_is_tried_again_with_the_same_settings(
     assert all(spec.cache_dir == body["cache_dir"] for spec in found)
 
 
+@pytest.mark.parametrize("given", [None, []])
+def test_a_vocabulary_that_is_off_or_was_not_given_stays_so(
+    client: Client, ledger: Ledger, media: Path, caches: Path, given: list[str] | None
+) -> None:
+    task_id = failed_task(client, ledger, **{**asked(caches, media), "vocabulary": given})
+    found = specs_of(ledger, client.ok(f"/tasks/{task_id}/retry")["task_id"])
+    assert {(spec.vocabulary, spec.uses_vocabulary) for spec in found} == {((), given is None)}
+
+
 def test_only_named_files_are_tried_and_twice_at_once_is_harmless(
     client: Client, ledger: Ledger, media: Path, caches: Path
 ) -> None:

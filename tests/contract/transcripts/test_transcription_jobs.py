@@ -271,6 +271,14 @@ def test_the_first_forty_words_of_a_vocabulary_come_with_what_is_heard_only(
     assert (seen.vocabulary, seen.people_of) == ((), "")
 
 
+@pytest.mark.parametrize(("given", "is_used"), [(None, True), ([], False), (["Ada"], True)])
+def test_an_empty_vocabulary_turns_names_of_people_off_too(
+    ask: Ask, media: Path, given: list[str] | None, is_used: bool
+) -> None:
+    [spec] = ask(transcription_jobs=[{"path": str(media / "a.wav")}], vocabulary=given)
+    assert (spec.uses_vocabulary, spec.vocabulary) == (is_used, tuple(given or ()))
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -99,11 +99,17 @@ def test_only_given_fields_change(desk: WatchDesk, state_dir: Path) -> None:
     assert desk.kept(state_dir).get(folder["id"]).revision == 2
 
 
-def test_a_vocabulary_is_left_out_where_there_is_none(desk: WatchDesk) -> None:
-    folder = desk.added("in", vocabulary=["Ada"])
-    answer = desk.put(folder["id"], vocabulary=[]).json()
-    assert {**answer, "vocabulary": ["Ada"]} == folder
-    assert "vocabulary" not in answer
+def test_a_vocabulary_is_left_out_where_none_was_given_and_empty_where_all_is_off(
+    desk: WatchDesk, state_dir: Path
+) -> None:
+    folder = desk.added("in")
+    assert "vocabulary" not in folder
+    for words, is_on in ((["Ada"], True), ([], False), (["Ada"], True)):
+        answer = desk.put(folder["id"], vocabulary=words).json()
+        assert answer == {**folder, "vocabulary": words}
+        assert desk.put(folder["id"], enabled=True).json() == answer
+        assert desk.kept(state_dir).get(folder["id"]).uses_vocabulary is is_on
+    assert desk.added("other", vocabulary=[])["vocabulary"] == []
 
 
 def test_speakers_are_left_out_where_the_setting_decides(desk: WatchDesk) -> None:

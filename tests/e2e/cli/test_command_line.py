@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import socketserver
 import subprocess
@@ -19,7 +20,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from cli.checks import transcripts
+from shared.cache.cache_dir import CacheDir
+from shared.settings import Settings
 from tests.support.cli.remote_command import RUSHES, Command
+from tests.support.media.by_path import hash_media
 from tests.support.media.media import make_still, picture_video
 from tests.support.media.sounds import SoundEncoding, write_sounds
 from tests.support.media.speech import RATE, spoken, together
@@ -215,6 +220,23 @@ def test_a_running_server_sees_cuts_that_are_added_and_taken_back(
         (changed,) = command.json("scenes", step, clip, *apply)["changed"]
         assert changed["media_path"] == str(clip)
         assert ends() == {f"00:00:0{second}" for second in seen}
+
+
+def test_the_doctor_names_the_command_that_makes_a_transcript_again(
+    analyzed, command, footage, stack
+) -> None:
+    path, cache = footage / "interview.mov", CacheDir.open(footage / "cache", create=False)
+    settings = Settings(state_dir=stack.folder / "state")
+    place = cache.media_dir(hash_media(str(path))).path / "manifest.transcript.whisper-base.json"
+    fields = json.loads(place.read_bytes())
+    assert fields.pop("vocabulary") == []
+    place.write_text(json.dumps(fields))
+    assert "vocabulary_used" not in command.json("info", path)["details"][0]["transcript"]
+    [found] = transcripts.with_folder_names(settings, stack.redis_url)
+    _, words, _ = found.cure.split("`")
+    command.run(*shlex.split(words)[1:])
+    assert list(transcripts.with_folder_names(settings, stack.redis_url)) == []
+    assert command.json("info", path)["details"][0]["transcript"]["vocabulary_used"] == []
 
 
 def test_a_search_that_finds_nothing_says_why_and_ends_with_1(analyzed, command, footage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,9 @@ from shared.cache.cache_dir import CacheDir
 from shared.domain import ProgressType, Stage
 from shared.people.collection import Collection
 from shared.people.edits import ClusterNaming, Names
-from tests.support.analysis.desk import SPEECH_MODEL, Desk
+from shared.people.enrolment import Enrolment, References
+from tests.support.analysis.desk import SPEECH_MODEL, Desk, shared_desk
+from tests.support.fake_models import said
 from tests.support.media.by_path import hash_media
 from tests.support.media.sounds import write_sounds
 from tests.support.media.speech import spoken
@@ -22,6 +25,29 @@ from tests.support.skip_or_fail import fetched_or_skipped
 AUDIO = (ProgressType.AUDIO,)
 
 
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [
+        ({}, ("Wren",)),
+        ({"vocabulary": ("Tarrowby",)}, ("Wren", "Tarrowby")),
+        ({"uses_vocabulary": False}, ()),
+    ],
+)
+def test_the_model_is_given_names_and_words_and_nothing_of_the_path(
+    shared: Desk, asked: dict[str, Any], given: tuple[str, ...]
+) -> None:
+    folder = shared.folder / "contract media" / "agents"
+    folder.mkdir(parents=True)
+    pcm = said([(1, "charlie"), (2, "delta.")], 6)
+    path = write_sounds(folder / "voice.wav", [pcm], rate=16_000)
+    cache = CacheDir.open(shared.cache, create=True)
+    References(cache.root).add(Enrolment("Wren", ()))
+    shared.wait_final(shared.submit([path], wants=AUDIO, speech_model="tones", **asked))
+    found = cache.manifest(hash_media(str(path)), Stage.TRANSCRIPT, "tones")
+    assert found is not None
+    assert (found.vocabulary, transcripts.has_folder_names(found)) == (given, False)
+
+
 @pytest.fixture
 def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
     desk = Desk(tmp_path, redis_url)
@@ -29,18 +55,29 @@ def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
     desk.close()
 
 
-def test_names_of_people_and_folders_and_given_words_are_spelt_as_they_are(desk: Desk) -> None:
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with shared_desk(tmp_path_factory.mktemp("shared")) as desk:
+        desk.worker_that_hears_tones()
+        yield desk
+
+
+@pytest.fixture
+def shared(first: Desk, tmp_path: Path) -> Desk:
+    """With a worker that is already there."""
+    return first.with_folder(tmp_path)
+
+
+def test_names_of_people_and_given_words_are_spelt_as_they_are(desk: Desk) -> None:
     with fetched_or_skipped():
         speech = spoken("Siobhan Gallagher and Tomasz Kowalczyk drove down to Kestrelhaven.")
     cache = CacheDir.open(desk.cache, create=True)
     cast = Collection.open(cache.root, "Cast", create=True)
     cast.publish(clustering([1, 1]))
     cast.append(Names((ClusterNaming(1, "Siobhan Gallagher"),)))
-    folder = desk.folder / "Kestrelhaven"
-    folder.mkdir()
-    path = write_sounds(folder / "take.wav", [speech.pcm], rate=16_000)
+    path = write_sounds(desk.folder / "take.wav", [speech.pcm], rate=16_000)
     desk.worker()
-    told = {"vocabulary": ("Tomasz Kowalczyk",), "people_of": "Cast"}
+    told = {"vocabulary": ("Tomasz Kowalczyk", "Kestrelhaven"), "people_of": "Cast"}
     record = desk.wait_final(
         desk.submit([path], wants=AUDIO, speech_model=SPEECH_MODEL, **told), 90
     )

@@ -171,4 +171,11 @@ def test_another_vocabulary_is_told_with_new_files_and_hears_no_old_one_again(st
     (steps.media / "b.wav").write_bytes(b"RIFF b")
     steps.walk(run)
     run.step()
-    assert msgspec.json.decode(steps.lease().spec, type=AnalyzeSpec).vocabulary == ("Ada",)
+    lease = steps.lease()
+    assert msgspec.json.decode(lease.spec, type=AnalyzeSpec).vocabulary == ("Ada",)
+    steps.end(lease)
+    run = steps.run(folder, vocabulary=(), uses_vocabulary=False)
+    (steps.media / "c.wav").write_bytes(b"RIFF c")
+    steps.walk(run)
+    run.step()
+    assert msgspec.json.decode(steps.lease().spec, type=AnalyzeSpec).uses_vocabulary is False

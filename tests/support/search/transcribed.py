@@ -42,9 +42,11 @@ def publish(
 ) -> Manifest:
     """`more`: fields of the Transcript that differ from an English one of the default model.
 
-    `rows`: what its segments mean, one each.
+    `rows`: what its segments mean, one each. `vocabulary`: words that the model was given; UNSET:
+    those of a version that added names of folders.
     """
     rows: NDArray[np.float16] | None = more.pop("rows", None)
+    vocabulary = more.pop("vocabulary", ())
     fields: dict[str, Any] = {
         "model": MODEL,
         "language": "en",
@@ -68,6 +70,7 @@ def publish(
             language=found.language,
             audio_streams=found.audio_streams,
             sentence_model=ROWS if has_pack else "",
+            vocabulary=vocabulary,
             made_at=time.time(),
         )
 

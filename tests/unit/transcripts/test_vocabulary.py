@@ -9,15 +9,12 @@ import pytest
 from shared.cache.cache_dir import CacheDir
 from shared.domain import AnalyzeSpec
 from shared.models.vocabulary import most_relevant
-from shared.paths import Roots
 from shared.people.collection import Collection
 from shared.people.edits import ClusterNaming, Names, Undo
 from shared.people.enrolment import Enrolment, References
 from shared.people.vocabulary import CollectionVocabulary
 from tests.support.people.clusterings import clustering
-from workers.analysis.speech.vocabulary import Vocabulary, folder_names, people_in
-
-ROOTS = Roots("RUSHES_MEDIA_ROOTS", (Path("/footage"),), Path("/state"))
+from workers.analysis.speech.vocabulary import people_in, vocabulary_of
 
 
 @pytest.fixture
@@ -34,36 +31,38 @@ def cast(cache: CacheDir, collection: str = "Cast", **names: str) -> Collection:
     return made
 
 
-def words(cache: CacheDir, path: str, **spec: object) -> tuple[str, ...]:
-    told = AnalyzeSpec(cache_dir="", files=(), **spec)  # type: ignore[arg-type]
-    return Vocabulary(cache, told, ROOTS).of(path)
+def words(cache: CacheDir, **spec: object) -> tuple[str, ...]:
+    return vocabulary_of(cache, AnalyzeSpec(cache_dir="", files=(), **spec))  # type: ignore[arg-type]
 
 
-def test_people_come_first_then_what_was_given_then_names_of_folders(cache: CacheDir) -> None:
+def test_people_come_first_then_what_was_given(cache: CacheDir) -> None:
     cast(cache, c1="Wren", c3="Siobhan Gallagher")
-    path = "/footage/Kestrelhaven/Interview Brandt/A001.mov"
-    assert words(cache, path, vocabulary=("Tarrowby", "wren"), people_of="Cast") == (
+    assert words(cache, vocabulary=("Tarrowby", "wren"), people_of="Cast") == (
         *("Siobhan Gallagher", "Wren"),  # who is seen most first
         "Tarrowby",
-        *("Interview Brandt", "Kestrelhaven"),
     )
+
+
+def test_a_request_may_turn_all_of_it_off(cache: CacheDir) -> None:
+    CollectionVocabulary(cast(cache, c1="Wren")).write(("Tarrowby",))
+    assert words(cache, people_of="Cast", uses_vocabulary=False) == ()
 
 
 def test_the_collections_own_words_come_after_those_of_the_request(cache: CacheDir) -> None:
     vocabulary = CollectionVocabulary(cast(cache, c1="Wren"))
     vocabulary.write(("Tarrowby", "Aldermoor"))
     asked = {"vocabulary": ("Aldermoor",), "people_of": "Cast"}
-    assert words(cache, "/footage/a.mov", **asked) == ("Wren", "Aldermoor", "Tarrowby")
-    assert words(cache, "/footage/a.mov", people_of="Other") == ()
+    assert words(cache, **asked) == ("Wren", "Aldermoor", "Tarrowby")
+    assert words(cache, people_of="Other") == ()
     (cache.root.path / "collections").rename(cache.root.path / "kept")
-    assert words(cache, "/footage/a.mov", **asked) == ("Aldermoor",)
+    assert words(cache, **asked) == ("Aldermoor",)
 
 
 def test_a_damaged_list_of_a_collection_is_none(cache: CacheDir) -> None:
     made = cast(cache)
     CollectionVocabulary(made).write(("Tarrowby",))
     (made.folder / "vocabulary.json").path.write_bytes(b"{")
-    assert words(cache, "/footage/a.mov", people_of="Cast") == ()
+    assert words(cache, people_of="Cast") == ()
 
 
 def test_people_leave_half_of_the_forty_words_to_what_was_given(cache: CacheDir) -> None:
@@ -71,9 +70,9 @@ def test_people_leave_half_of_the_forty_words_to_what_was_given(cache: CacheDir)
     made.publish(clustering(list(range(1, 61))))
     made.append(Names(tuple(ClusterNaming(n, f"Person{n}") for n in range(1, 61))))
     given = tuple(f"word{n}" for n in range(60))
-    found = words(cache, "/footage/a.mov", vocabulary=given, people_of="Crowd")
+    found = words(cache, vocabulary=given, people_of="Crowd")
     assert (len(found), sum(word.startswith("Person") for word in found)) == (40, 20)
-    found = words(cache, "/footage/a.mov", people_of="Crowd")
+    found = words(cache, people_of="Crowd")
     assert (len(found), sum(word.startswith("Person") for word in found)) == (40, 40)
 
 
@@ -107,32 +106,7 @@ def test_a_collection_that_cannot_be_read_costs_its_names_alone(cache: CacheDir)
     (made.folder.path / "name.json").write_text('{"name": "Another", "created_at": 1}')
     for file in made.folder.path.glob("clustering-*"):
         file.write_bytes(b"damaged")
-    assert words(cache, "/footage/Tarrowby/a.mov", people_of="Cast") == ("Tarrowby",)
-
-
-@pytest.mark.parametrize(
-    ("path", "names"),
-    [
-        ("/footage/A001/CLIP/100MEDIA/DCIM/x.mov", ()),
-        ("/footage/day 1/2026-11-28/Kestrelhaven_v2/x.mov", ("Kestrelhaven",)),
-        ("/footage/Wren Thistlewood/TARROWBY (raw)/x.mov", ("TARROWBY", "Wren Thistlewood")),
-        ("/footage/O'Brien & Sons/x.mov", ("O'Brien Sons",)),
-        ("/footage/Überlingen/наталья/渋谷区/x.mov", ("渋谷区", "наталья", "Überlingen")),
-        ("/footage/x.mov", ()),
-        ("/volumes/Nordhagen/x.mov", ("Nordhagen",)),
-    ],
-)
-def test_folders_are_named_by_words_and_not_by_numbers_or_cameras(
-    path: str, names: tuple[str, ...]
-) -> None:
-    assert folder_names(path, ROOTS) == names
-
-
-def test_the_nearest_folders_count_most_and_eight_words_of_them_at_all() -> None:
-    folders = "/".join(f"{letter * 4} {letter * 5}" for letter in "abcdef")
-    assert folder_names(f"/footage/{folders}/x.mov", ROOTS) == (
-        "ffff fffff", "eeee eeeee", "dddd ddddd", "cccc ccccc",
-    )  # fmt: skip
+    assert words(cache, vocabulary=("Tarrowby",), people_of="Cast") == ("Tarrowby",)
 
 
 def test_no_entry_is_cut_and_none_comes_twice() -> None:

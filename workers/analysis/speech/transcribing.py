@@ -11,7 +11,7 @@ from shared.cache.transcripts import Segment, TranscriptWarning
 from shared.errors import MediaError
 from shared.models.languages import language_name
 from workers.analysis.speech.guard import Guard
-from workers.analysis.speech.insertions import replaced, unsaid
+from workers.analysis.speech.insertions import with_names
 from workers.analysis.speech.language import LanguageChoice
 from workers.analysis.speech.review import review
 from workers.analysis.speech.second_look import Second, marked
@@ -190,21 +190,15 @@ class _Work:
 
     def _decode(self, windows: list[Window]) -> None:
         language = self.choice.language
-        pieces = [window.pcm for window in windows]
-        told = self._vocabulary
-        texts = self._call(lambda: self._transcriber.transcribe(pieces, language, vocabulary=told))
+        pieces, words = [window.pcm for window in windows], self._vocabulary
+        hear = partial(self._transcriber.transcribe, pieces, language)
+        texts = self._call(hear)
+        if words and any(texts):
+            named = self._call(lambda: hear(vocabulary=words))
+            space = "" if language in WITHOUT_SPACES else " "
+            texts = [with_names(*both, words, space) for both in zip(texts, named, strict=True)]
         for window, spoken in zip(windows, texts, strict=True):
-            self._believe(window, self._without_insertions(window, spoken, language), language)
-
-    def _without_insertions(
-        self, window: Window, heard: list[Utterance], language: str
-    ) -> list[Utterance]:
-        """The text without names that are not in the sound: there as it is heard untold."""
-        found = unsaid(heard, self._vocabulary)
-        if not found:
-            return heard
-        [plain] = self._call(lambda: self._transcriber.transcribe([window.pcm], language))
-        return replaced(heard, found, plain, "" if language in WITHOUT_SPACES else " ")
+            self._believe(window, spoken, language)
 
     def _believe(self, window: Window, heard: list[Utterance], language: str) -> None:
         guard = self._guards.setdefault(window.stream, Guard(language))

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from functools import partial
+from functools import cached_property, partial
 from typing import TypeVar, cast
 
 from opentelemetry.trace import get_current_span
@@ -33,14 +33,13 @@ from shared.models import sentence_model
 from shared.models.languages import language_name
 from shared.models.model_catalogue import resolve
 from shared.models.speech_models import may_understand, speech_key
-from shared.paths import Roots
 from shared.people.collection import Collection
 from shared.process import traces
 from shared.settings import Settings
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.speech.meaning import rows_of
 from workers.analysis.speech.transcribing import Heard, SpeechNotUnderstood, transcribe
-from workers.analysis.speech.vocabulary import Vocabulary
+from workers.analysis.speech.vocabulary import vocabulary_of
 from workers.analysis.stage import share_done
 from workers.analysis.stages.captions import CaptionReading
 from workers.analysis.stages.speakers import SpeakerTelling
@@ -80,7 +79,6 @@ class TranscriptStage:
         self._speakers = SpeakerTelling(context, spec, load_voices)
         self._captions = CaptionReading(context)
         self._streams = cast(AudioStreams, spec.audio_streams)
-        self._vocabulary: Vocabulary | None = None  # read when the first file needs it
         self._done = 0
 
     def do(self, files: Sequence[AnalyzedFile]) -> None:
@@ -139,7 +137,7 @@ class TranscriptStage:
                     transcriber=model,
                     new_detector=self._new_detector,
                     language=file.entry.language,
-                    vocabulary=self._words_for(file),
+                    vocabulary=self._vocabulary,
                     second=second,
                 )
                 sound = reader.blocks(self._streams, self._context.checkpoint)
@@ -262,11 +260,10 @@ class TranscriptStage:
                     log.warning("Speech is heard without a second look: %s", error.message)
             yield second
 
-    def _words_for(self, file: AnalyzedFile) -> tuple[str, ...]:
-        if self._vocabulary is None:
-            roots = Roots.media(self._context.settings)
-            self._vocabulary = Vocabulary(self._cache(), self._spec, roots)
-        return self._vocabulary.of(file.entry.path)
+    @cached_property
+    def _vocabulary(self) -> tuple[str, ...]:
+        """Words for all files, read when the first one needs them."""
+        return vocabulary_of(self._cache(), self._spec)
 
     def _cache(self) -> CacheDir:
         spec = self._spec
@@ -348,6 +345,7 @@ class TranscriptStage:
                 language=transcript.language or None,
                 audio_streams=self._streams,
                 sentence_model=sentence_model.ROWS if has_rows else "",
+                vocabulary=transcripts.vocabulary_of(known) if known else self._vocabulary,
                 task_id=context.lease.task_id,
                 worker=context.worker,
                 made_at=known.made_at if known else time.time(),

@@ -30,6 +30,7 @@ class AnalysisProfile:
     # No part of the signature: what is transcribed stays.
     people_of: str = ""  # the Collection of voices, also where no faces are wanted
     vocabulary: tuple[str, ...] = ()
+    uses_vocabulary: bool = True
     speakers: bool | None = None
     _signatures: dict[MediaType, str] = field(
         init=False, repr=False, compare=False, default_factory=dict
@@ -48,6 +49,7 @@ class AnalysisProfile:
             collection=(folder.cluster_job_name or "") if folder.analyze_faces else "",
             people_of=folder.cluster_job_name or "",
             vocabulary=most_relevant(folder.vocabulary),
+            uses_vocabulary=folder.uses_vocabulary,
             speakers=folder.speakers,
         )
 
@@ -86,6 +88,7 @@ class AnalysisProfile:
             collection=self.collection,
             audio_streams=self.audio_streams,
             vocabulary=self.vocabulary,
+            uses_vocabulary=self.uses_vocabulary,
             speakers=self.speakers,
             people_of=self.people_of,
         )

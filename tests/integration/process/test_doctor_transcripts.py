@@ -1,0 +1,77 @@
+"""`rushes doctor` names transcripts that were made with folder names, and what makes them again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import redis
+from msgspec import UNSET, UnsetType
+
+from cli.checks import transcripts
+from shared.cache.cache_dir import CacheDir
+from shared.redis.known_folders import KnownFolders
+from shared.settings import Settings
+from tests.support.search.transcribed import publish_for, spoken
+
+Words = tuple[str, ...] | UnsetType
+
+
+@pytest.fixture
+def cache(tmp_path: Path, redis_url: str) -> CacheDir:
+    """One that the server knows."""
+    (tmp_path / "state").mkdir()
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        KnownFolders(client, Settings().instance, tmp_path / "state").note(str(tmp_path / "cache"))
+    return CacheDir.open(tmp_path / "cache", create=True)
+
+
+def hear(cache: CacheDir, name: str, vocabulary: Words, *, is_silent: bool = False) -> str:
+    path = Path(cache.root.path).parent / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(name)
+    said = () if is_silent else (spoken(0, "We are rolling.", 2),)
+    publish_for(cache, path, *said, vocabulary=vocabulary)
+    return str(path)
+
+
+def warnings(redis_url: str, tmp_path: Path) -> list[str]:
+    settings = Settings(state_dir=tmp_path / "state")
+    return [found.sentence for found in transcripts.with_folder_names(settings, redis_url)]
+
+
+def test_files_are_named_in_the_command_that_makes_their_transcripts_again(
+    cache: CacheDir, tmp_path: Path, redis_url: str
+) -> None:
+    hear(cache, "today.wav", ("Ada",))
+    hear(cache, "silence.wav", UNSET, is_silent=True)
+    assert warnings(redis_url, tmp_path) == []
+    one, other = hear(cache, "b.wav", UNSET), hear(cache, "a b.wav", UNSET)
+    [told] = warnings(redis_url, tmp_path)
+    assert told == (
+        f"{cache.root} has transcripts (files: 2) by a version that gave the speech model names of "
+        "folders, which can cost full stops, words and sentences: make them again with `rushes "
+        f"analyze '{other}' {one} --no-visual --force --speech-model whisper-base --cache "
+        f"{cache.root}`."
+    )
+    hear(cache, "b.wav", ())
+    [told] = warnings(redis_url, tmp_path)
+    assert f"analyze '{other}' --no-visual" in told
+
+
+def test_of_many_files_the_command_names_the_folders(
+    cache: CacheDir, tmp_path: Path, redis_url: str
+) -> None:
+    for n in range(24):
+        hear(cache, f"day {n % 2}/{n}.wav", UNSET)
+    [told] = warnings(redis_url, tmp_path)
+    assert f"rushes analyze '{tmp_path}/day 0' '{tmp_path}/day 1' --no-visual" in told
+
+
+def test_what_cannot_be_read_is_left_to_other_checks(
+    cache: CacheDir, tmp_path: Path, redis_url: str
+) -> None:
+    hear(cache, "a.wav", UNSET)
+    assert list(transcripts.with_folder_names(Settings(state_dir=tmp_path / "state"), None)) == []
+    (cache.root.path / "rushes.json").write_text("{")
+    assert warnings(redis_url, tmp_path) == []
