@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, expect
 from tests.e2e.console.conftest import Library
 from tests.support.console.chromium import window
 from tests.support.console.editor import Editor
+from tests.support.console.held import Held
 from tests.support.console.weight import FILES, first_view
 from tests.support.stack import KEY
 
@@ -45,6 +46,38 @@ def test_every_address_shows_a_page_and_its_title(editor: Editor) -> None:
         editor.open(f"#/{address}")
         expect(editor.page).to_have_title(title)
     expect(editor.box).to_be_visible()
+
+
+def test_a_page_that_is_left_while_it_loads_complains_of_nothing(editor: Editor) -> None:
+    people = Held(editor.page, "**/faces/clusters?*details=true*")
+    editor.open("#/people")
+    people.wait()
+    editor.open("#/search")
+    expect(editor.page).to_have_title("Rushes")
+    expect(editor.box).to_be_visible()
+
+
+def test_an_address_that_is_gone_to_is_not_replaced_by_the_page_before(
+    browser: Browser, library: Library
+) -> None:
+    with window(browser) as opened:
+        page = opened.page
+        page.add_init_script("""addEventListener('hashchange', (event) => {
+          if (window.isLate) event.stopImmediatePropagation();
+        });""")
+        editor = Editor(page, library.client.url)
+        editor.sign_in(KEY)
+        people = Held(page, "**/faces/clusters?*details=true*")
+        editor.open("#/people")
+        people.wait()
+        page.evaluate("window.isLate = true")  # a busy browser tells of an address late
+        editor.open("#/search")
+        people.let_go()
+        expect(page.get_by_label("Collection")).to_be_visible()
+        page.evaluate("window.isLate = false; dispatchEvent(new Event('hashchange'))")
+        expect(page).to_have_title("Rushes")
+        expect(editor.box).to_be_visible()
+        assert opened.complaints == []
 
 
 def test_the_page_runs_no_code_that_is_not_its_own(browser: Browser, library: Library) -> None:
