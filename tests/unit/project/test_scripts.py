@@ -105,12 +105,13 @@ def test_ci_tests_with_the_python_of_the_system_and_names_each_version(clone: Pa
     shutil.copytree(ROOT / ".ci", clone / ".ci")
     for script in ("setup", "test", "check"):
         body = f"""echo "{script} $*: ${{RUSHES_PYTHON:-any}}"
-mkdir -p "$RUSHES_VENV/bin" && ln -sf "${{RUSHES_PYTHON:-{sys.executable}}}" "$RUSHES_VENV/bin/python"
+mkdir -p "$RUSHES_VENV/bin"
+ln -sf "${{RUSHES_PYTHON:-{sys.executable}}}" "$RUSHES_VENV/bin/python"
 """
         stub(clone / "scripts", script, body)
     debian = Path("/usr/bin/python3")
     fits = "import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))"
-    has_debian = debian.exists() and not subprocess.run([debian, "-c", fits], check=False).returncode
+    has_debian = debian.exists() and subprocess.run([debian, "-c", fits]).returncode == 0
     result = run(clone, "../.ci/run")
     lines = result.stdout.splitlines()
     assert result.returncode == 0, result.stderr
