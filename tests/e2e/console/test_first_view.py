@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Request, expect
 
 from tests.e2e.console.conftest import Library
 from tests.support.console.chromium import window
@@ -48,13 +48,21 @@ def test_every_address_shows_a_page_and_its_title(editor: Editor) -> None:
     expect(editor.box).to_be_visible()
 
 
-def test_a_page_that_is_left_while_it_loads_complains_of_nothing(editor: Editor) -> None:
-    people = Held(editor.page, "**/faces/clusters?*details=true*")
+def test_a_page_asks_once_and_complains_of_nothing_where_it_is_left_meanwhile(
+    editor: Editor,
+) -> None:
+    page, asked = editor.page, list[Request]()
+    page.on("request", lambda one: asked.append(one) if "details=true" in one.url else None)
+    people = Held(page, "**/faces/clusters?*details=true*")
     editor.open("#/people")
     people.wait()
-    editor.open("#/search")
-    expect(editor.page).to_have_title("Rushes")
+    expect(page).to_have_url(re.compile("#/people[?]dir="))
+    expect(page.get_by_text("Loading …")).to_be_visible()
+    with page.expect_event("requestfailed"):  # the page gives it up
+        editor.open("#/search")
     expect(editor.box).to_be_visible()
+    people.let_go()
+    assert len(asked) == 1
 
 
 def test_an_address_that_is_gone_to_is_not_replaced_by_the_page_before(

@@ -22,6 +22,7 @@ from tests.support.stack import KEY, Client, Stack
 from tests.support.waiting import wait_for
 
 Desk = Callable[..., WorkDesk]
+LOOK_MS = 5_000  # at most so often a page asks for the libraries
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +165,11 @@ def test_a_folder_is_chosen_by_keys_its_cost_seen_analyzed_and_searched(
     shutil.copy(cat, footage / "day 1")
     key = key_of(stack, "Fay", roots=[str(footage)])
     seen, elsewhere = desk(key, ""), desk(key, "")
+    elsewhere.page.clock.install()
     page, events = seen.page, HeldEvents(elsewhere.page)
+    wait_for(lambda: events.newest.get("open") == 0, TIMEOUT_S, "the first event")
+    with elsewhere.page.expect_response("**/analysis-data/folders"):
+        elsewhere.page.clock.fast_forward(LOOK_MS)
     expect(elsewhere.page.get_by_text("Nothing is analyzed yet")).to_be_visible()
     seen.link("Choose folders to analyze").click()
     seen.button("footage").click()
@@ -207,8 +212,9 @@ def test_a_folder_is_chosen_by_keys_its_cost_seen_analyzed_and_searched(
     expect(seen.dialog).to_contain_text("Done")
     (body,) = [one.post_data_json for one in sent]
     assert (body["speakers"], body["cluster_job_name"]) == (True, "Crew")
-    wait_for(lambda: events.newest.get("open") == 0, TIMEOUT_S, "the event of the end")
+    wait_for(lambda: events.newest["open"] == 0, TIMEOUT_S, "the event of the end")
     events.let_go()  # as if the task had begun and ended between two events
+    elsewhere.page.clock.fast_forward(LOOK_MS)
     expect(Editor(elsewhere.page, seen.home).box).to_be_visible()  # without being loaded anew
     seen.link("Search this library", within=seen.dialog).click()
     editor = Editor(page, seen.home)

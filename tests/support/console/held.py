@@ -19,6 +19,7 @@ class Held:
     def __init__(self, page: Page, address: str) -> None:
         self._page = page
         self._held: tuple[Route, APIResponse] | None = None
+        self._is_taken = False
         page.route(address, self._take)
 
     def wait(self) -> None:
@@ -36,13 +37,14 @@ class Held:
     def again(self) -> None:
         """Let go of it, and hold the next one."""
         self.let_go()
-        self._held = None
+        self._held, self._is_taken = None, False
 
     def _take(self, route: Route) -> None:
-        if self._held is None:
-            self._held = route, route.fetch()
-        else:
+        if self._is_taken:
             route.continue_()
+        else:
+            self._is_taken = True  # another may come before this one is answered
+            self._held = route, route.fetch()
 
 
 class HeldEvents:
@@ -51,30 +53,32 @@ class HeldEvents:
     def __init__(self, page: Page) -> None:
         """Loads the page again."""
         self._page = page
-        self._held: list[tuple[WebSocketRoute, str]] | None = None
+        self._is_holding = False
+        self._last: tuple[WebSocketRoute, str] | None = None
         page.route_web_socket(re.compile("/socket[.]io/"), self._open)
         page.reload()
 
-    def hold(self) -> None:
-        self._held = []
-
     @property
     def newest(self) -> dict[str, Any]:
-        """The newest of those that are held."""
+        """The newest event that the server has sent, held or not."""
         self._page.title()  # whatever the browser is asked lets it tell of its events
-        return dict(json.loads(self._held[-1][1][2:])[1]) if self._held else {}
+        return dict(json.loads(self._last[1][2:])[1]) if self._last else {}
+
+    def hold(self) -> None:
+        self._is_holding = True
 
     def let_go(self) -> None:
-        assert self._held
-        socket, event = self._held[-1]
-        self._held = None
+        assert self._last
+        self._is_holding = False
+        socket, event = self._last
         socket.send(event)
 
     def _open(self, socket: WebSocketRoute) -> None:
         def pass_on(message: str | bytes) -> None:
-            if self._held is not None and str(message).startswith("42"):
-                self._held.append((socket, str(message)))
-            else:
+            is_event = str(message).startswith("42")
+            if is_event:
+                self._last = socket, str(message)
+            if not (is_event and self._is_holding):
                 socket.send(message)
 
         socket.connect_to_server().on_message(pass_on)
