@@ -12,6 +12,7 @@ import { words } from "./words";
 type Page = ComponentType;
 
 const here: Record<string, Page> = { search: SearchPage, basket: BasketPage };
+const arrived: Record<string, Page> = {};
 const fetched: Record<string, () => Promise<Page>> = {
   people: async () => (await import("./people/people_page")).PeoplePage,
   work: async () => (await import("./work/work_page")).WorkPage,
@@ -20,10 +21,10 @@ const fetched: Record<string, () => Promise<Page>> = {
 
 export function Pages() {
   const [page = ""] = route.value.page.split("/");
-  const Shown = own(here, page) ?? (own(fetched, page) ? undefined : SearchPage);
+  const Shown = own(here, page) ?? SearchPage;
   return (
     <>
-      {Shown ? <Shown /> : <Fetched key={page} page={page} />}
+      {own(fetched, page) ? <Fetched key={page} page={page} /> : <Shown />}
       {held.value}
     </>
   );
@@ -35,15 +36,15 @@ function own<T>(record: Record<string, T>, name: string): T | undefined {
 }
 
 function Fetched({ page }: { page: string }) {
-  const shown = useSignal<{ Page?: Page; error?: unknown }>({});
+  const shown = useSignal<{ Page?: Page; error?: unknown }>({ Page: arrived[page] });
   const load = () =>
     fetched[page]?.()
       .then((Page) => {
-        here[page] = Page;
+        arrived[page] = Page;
         shown.value = { Page };
       })
       .catch((error: unknown) => (shown.value = { error }));
-  useEffect(() => void load(), []);
+  useEffect(() => void (arrived[page] || load()), []);
   const { Page, error } = shown.value;
   if (Page) return <Page />;
   if (!error) return <p class="wait">{words.loading}</p>;

@@ -30,7 +30,8 @@ export function go(page: string, params?: URLSearchParams, replace = false): voi
 
 /** Change some parameters of this address; null takes one out. */
 export function change(changes: Record<string, string | null>, replace = false): void {
-  const { page, params } = route.peek();
+  const { page, params } = read();
+  if (page !== route.peek().page) return; // the user leaves this page, and `hashchange` follows
   const next = new URLSearchParams(params);
   for (const [name, value] of Object.entries(changes)) {
     if (value === null || value === "") next.delete(name);

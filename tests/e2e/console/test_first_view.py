@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Request, expect
 
 from tests.e2e.console.conftest import Library
 from tests.support.console.chromium import window
 from tests.support.console.editor import Editor
+from tests.support.console.held import Held
 from tests.support.console.weight import FILES, first_view
 from tests.support.stack import KEY
 
@@ -45,6 +46,46 @@ def test_every_address_shows_a_page_and_its_title(editor: Editor) -> None:
         editor.open(f"#/{address}")
         expect(editor.page).to_have_title(title)
     expect(editor.box).to_be_visible()
+
+
+def test_a_page_asks_once_and_complains_of_nothing_where_it_is_left_meanwhile(
+    editor: Editor,
+) -> None:
+    page, asked = editor.page, list[Request]()
+    page.on("request", lambda one: asked.append(one) if "details=true" in one.url else None)
+    people = Held(page, "**/faces/clusters?*details=true*")
+    editor.open("#/people")
+    people.wait()
+    expect(page).to_have_url(re.compile("#/people[?]dir="))
+    expect(page.get_by_text("Loading …")).to_be_visible()
+    with page.expect_event("requestfailed"):  # the page gives it up
+        editor.open("#/search")
+    expect(editor.box).to_be_visible()
+    people.let_go()
+    assert len(asked) == 1
+
+
+def test_an_address_that_is_gone_to_is_not_replaced_by_the_page_before(
+    browser: Browser, library: Library
+) -> None:
+    with window(browser) as opened:
+        page = opened.page
+        page.add_init_script("""addEventListener('hashchange', (event) => {
+          if (window.isLate) event.stopImmediatePropagation();
+        });""")
+        editor = Editor(page, library.client.url)
+        editor.sign_in(KEY)
+        people = Held(page, "**/faces/clusters?*details=true*")
+        editor.open("#/people")
+        people.wait()
+        page.evaluate("window.isLate = true")  # a busy browser tells of an address late
+        editor.open("#/search")
+        people.let_go()
+        expect(page.get_by_label("Collection")).to_be_visible()
+        page.evaluate("window.isLate = false; dispatchEvent(new Event('hashchange'))")
+        expect(page).to_have_title("Rushes")
+        expect(editor.box).to_be_visible()
+        assert opened.complaints == []
 
 
 def test_the_page_runs_no_code_that_is_not_its_own(browser: Browser, library: Library) -> None:

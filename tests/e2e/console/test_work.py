@@ -12,15 +12,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Request, expect
 
-from tests.support.console.chromium import window
+from tests.support.console.chromium import TIMEOUT_S, window
 from tests.support.console.editor import Editor
-from tests.support.console.held import Held
+from tests.support.console.held import Held, HeldEvents
 from tests.support.console.looks import findings
 from tests.support.console.worker import WorkDesk
 from tests.support.media.media import Encoding, make_clip, picture_video
 from tests.support.stack import KEY, Client, Stack
+from tests.support.waiting import wait_for
 
 Desk = Callable[..., WorkDesk]
+LOOK_MS = 5_000  # at most so often a page asks for the libraries
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +165,11 @@ def test_a_folder_is_chosen_by_keys_its_cost_seen_analyzed_and_searched(
     shutil.copy(cat, footage / "day 1")
     key = key_of(stack, "Fay", roots=[str(footage)])
     seen, elsewhere = desk(key, ""), desk(key, "")
-    page = seen.page
+    elsewhere.page.clock.install()
+    page, events = seen.page, HeldEvents(elsewhere.page)
+    wait_for(lambda: events.newest.get("open") == 0, TIMEOUT_S, "the first event")
+    with elsewhere.page.expect_response("**/analysis-data/folders"):
+        elsewhere.page.clock.fast_forward(LOOK_MS)
     expect(elsewhere.page.get_by_text("Nothing is analyzed yet")).to_be_visible()
     seen.link("Choose folders to analyze").click()
     seen.button("footage").click()
@@ -195,8 +201,10 @@ def test_a_folder_is_chosen_by_keys_its_cost_seen_analyzed_and_searched(
     seen.button("Analyze").click()
     names.wait()
     seen.link("Watch folders").click()
+    events.hold()
     names.let_go()
-    expect(elsewhere.page.get_by_role("combobox", name="Search", exact=True)).to_be_visible()
+    wait_for(lambda: page.title() and sent, TIMEOUT_S, "the analysis to be sent")
+    assert sent[0].response()
     expect(seen.page.get_by_text("lacks the scope “watch”")).to_be_visible()  # nobody is led away
     seen.link("Analyze").first.click()
     expect(cost).to_contain_text("Choose at least one folder")
@@ -204,6 +212,9 @@ def test_a_folder_is_chosen_by_keys_its_cost_seen_analyzed_and_searched(
     expect(seen.dialog).to_contain_text("Done")
     (body,) = [one.post_data_json for one in sent]
     assert (body["speakers"], body["cluster_job_name"]) == (True, "Crew")
+    wait_for(lambda: events.newest["open"] == 0, TIMEOUT_S, "the event of the end")
+    events.let_go()  # as if the task had begun and ended between two events
+    elsewhere.page.clock.fast_forward(LOOK_MS)
     expect(Editor(elsewhere.page, seen.home).box).to_be_visible()  # without being loaded anew
     seen.link("Search this library", within=seen.dialog).click()
     editor = Editor(page, seen.home)

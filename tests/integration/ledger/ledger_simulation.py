@@ -6,6 +6,7 @@ worker that loses its lease is a fault of the ledger.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,17 @@ CURSED = b'"cursed"'  # whoever touches such an Item fails
 NEEDY = b'"needy"'  # only a machine that has the model can do it
 OWNERS = ("", "ann", "bob")
 HOSTS = ("here", "there")
+
+
+def seeds(least: int, has_all: Callable[[], bool]) -> Iterator[int]:
+    """Yield `least` seeds, then more until everything that must happen in some world has happened.
+
+    Ids are new in each run, so that the same seeds do not always give the same world.
+    """
+    for seed in range(10 * least):
+        if seed >= least and has_all():
+            return
+        yield seed
 
 
 class ClientDied(Exception):

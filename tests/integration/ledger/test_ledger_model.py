@@ -9,7 +9,7 @@ import pytest
 from shared.domain import Fault, TaskKind, TaskState
 from shared.ledger.records import FileState
 from shared.redis.clients import connect
-from tests.integration.ledger.ledger_simulation import World
+from tests.integration.ledger.ledger_simulation import World, seeds
 from tests.support.running.long_form import by_form
 
 SEEDS = by_form(short=10, long=25)
@@ -63,8 +63,13 @@ def test_every_task_ends_once_whatever_happens_around_it(redis_url: str) -> None
     ends: Counter[TaskState] = Counter()
     kinds: Counter[TaskKind] = Counter()
     refused = parked = shared = paused = 0
+
+    def has_all() -> bool:
+        counts = [*ends.values(), *kinds.values(), refused, parked, paused]
+        return len(ends) == 3 and len(kinds) == 2 and min(counts) > LEAST and shared > 0
+
     with connect(redis_url) as client:
-        for seed in range(SEEDS):
+        for seed in seeds(SEEDS, has_all):
             world = World(client, seed)
             try:
                 for _ in range(STEPS):
@@ -80,9 +85,4 @@ def test_every_task_ends_once_whatever_happens_around_it(redis_url: str) -> None
             parked += world.seen_parked
             shared += world.seen_shared
             paused += world.seen_paused
-    # The world is only a test if all of this happened in it.
-    assert min(ends.values()) > LEAST
-    assert set(ends) == {TaskState.COMPLETED, TaskState.CANCELLED, TaskState.FAILED}
-    assert min(kinds.values()) > LEAST
-    assert min(refused, parked, paused) > LEAST
-    assert shared > 0
+    assert has_all(), f"the worlds are no test: {ends} {kinds} {refused, parked, paused, shared}"

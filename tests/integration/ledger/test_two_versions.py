@@ -97,8 +97,12 @@ def desk(redis_url: str) -> Iterator[Desk]:
 def test_every_task_ends_once_while_two_versions_work_on_it(redis_url: str, course: str) -> None:
     ends: Counter[TaskState] = Counter()
     paused = 0
+
+    def has_all() -> bool:
+        return len(ends) == 3 and min(ends.values()) > 3 and paused > 0
+
     with connect(redis_url) as client:
-        for seed in range(SEEDS):
+        for seed in ledger_simulation.seeds(SEEDS, has_all):
             world = MixedWorld(client, seed)
             try:
                 if course == "upgrade":
@@ -113,9 +117,7 @@ def test_every_task_ends_once_while_two_versions_work_on_it(redis_url: str, cour
             world.listener.close()
             ends.update(record.status for record in world.seen.values())
             paused += world.seen_paused
-    assert set(ends) == {TaskState.COMPLETED, TaskState.CANCELLED, TaskState.FAILED}
-    assert min(ends.values()) > 3
-    assert paused > 0, "nobody took turns beside the last release"
+    assert has_all(), f"the worlds are no test: {ends}, {paused} tasks took turns"
 
 
 def test_what_waits_in_the_old_line_comes_in_its_order(desk: Desk) -> None:

@@ -14,7 +14,8 @@ from tests.support.stack import PROJECT
 
 FILES = PROJECT / "tests" / "clients"
 _NODE_MODULES = PROJECT / ".rushes" / "node" / "node_modules"
-_PYTHON = PROJECT / ".rushes" / "client-generator"
+_VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
+_PYTHON = PROJECT / ".rushes" / f"client-generator-{_VERSION}"  # compiled packages fit this Python
 
 
 def node_folder(folder: Path) -> Path:

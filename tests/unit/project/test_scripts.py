@@ -92,6 +92,37 @@ def test_no_python_at_all_says_what_to_install(clone: Path, tmp_path: Path) -> N
     assert "no Python 3.11 to 3.13 found" in result.stderr
 
 
+def test_an_environment_that_is_used_again_is_named_with_its_python(
+    clone: Path, tmp_path: Path
+) -> None:
+    venv = tmp_path / "venv"
+    stub(venv / "bin", "python", 'case "$1" in -V) echo Python 3.12.1;; esac')
+    result = run(clone, "setup", "lite", RUSHES_VENV=str(venv))
+    assert result.stderr.startswith(f"setup: using {venv} with Python 3.12.1\n")
+
+
+def test_ci_tests_with_the_python_of_the_system_and_names_each_version(clone: Path) -> None:
+    shutil.copytree(ROOT / ".ci", clone / ".ci")
+    for script in ("setup", "test", "check"):
+        body = f"""echo "{script} $*: ${{RUSHES_PYTHON:-any}}"
+mkdir -p "$RUSHES_VENV/bin"
+ln -sf "${{RUSHES_PYTHON:-{sys.executable}}}" "$RUSHES_VENV/bin/python"
+"""
+        stub(clone / "scripts", script, body)
+    debian = Path("/usr/bin/python3")
+    fits = "import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))"
+    has_debian = debian.exists() and subprocess.run([debian, "-c", fits]).returncode == 0
+    result = run(clone, "../.ci/run")
+    lines = result.stdout.splitlines()
+    assert result.returncode == 0, result.stderr
+    assert f"test : {debian if has_debian else 'any'}" in lines
+    assert "test -m studio -n 2: any" in lines
+    for name in ("test", "check", "studio"):
+        python = debian if has_debian and name == "test" else sys.executable
+        version = subprocess.run([python, "-V"], capture_output=True, text=True, check=True).stdout
+        assert f"{name} ({version.strip()}) 0:0" in lines[-1]
+
+
 def serving_clone(clone: Path, tmp_path: Path) -> None:
     """A clone whose set-up and server only say which models folder they are given."""
     (clone / "scripts" / "setup").write_text(

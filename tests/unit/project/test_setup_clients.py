@@ -55,6 +55,15 @@ def test_another_version_is_installed_in_place_of_the_old_one(clone: Path, asked
     assert "requirements.txt" in asked.read_text()
 
 
+def test_another_python_has_its_own_installation(clone: Path, asked: Path) -> None:
+    set_up(clone, asked)
+    python = 'case "$1" in -c) echo 3.12;; esac\n' + PYTHON.format(asked=asked)
+    stub(asked.parent / "venv" / "bin", "python", python)
+    set_up(clone, asked)
+    assert "-r tests/clients/requirements.txt" in asked.read_text()
+    assert (clone / ".rushes" / "client-generator-3.12").is_dir()
+
+
 def test_a_registry_that_is_away_is_told_and_tried_again(clone: Path, asked: Path) -> None:
     away = asked.with_suffix(".away")
     away.touch()

@@ -96,7 +96,8 @@ async function loadNow(wanted: string, signal: AbortSignal): Promise<boolean> {
     take(wanted, found.cluster_jobs.map(castOf));
     return true;
   } catch (error) {
-    if (isAbort(error)) return loading; // somebody has asked anew: that counts
+    // A newer request has aborted this one and its answer counts, or the page was left.
+    if (isAbort(error)) return signal === control.signal ? false : loading;
     if (!(error instanceof Refusal)) throw error;
     castsError.value = error;
     if (error instanceof Busy) timer = window.setTimeout(() => void load(), error.waitSeconds * 1000);

@@ -26,20 +26,26 @@ export function keepFolder(dir: string): void {
   localStorage.setItem(NAME, dir);
 }
 
-const LOOK_MS = 5_000; // at most so often while tasks go on
+const LOOK_MS = 5_000; // at most so often while tasks begin and end
+const GOING_ON_MS = 30_000; // the same while tasks only go on, as far as their number shows
 
 /** Keep them up to date until the returned function is called: an analysis may make a new one. */
 export function followFolders(): () => void {
   let timer = 0;
+  let due = Infinity;
   let lastOpen: unknown;
   const soon = (told: unknown) => {
     const { open } = told as { open?: number };
-    if (open === lastOpen) return; // it only went on
+    // A short task may begin and end between two events, which then tell the same number.
+    const wait = open === lastOpen && folders.peek()?.length ? GOING_ON_MS : LOOK_MS;
     lastOpen = open;
-    timer ||= window.setTimeout(() => {
-      timer = 0;
+    if (Date.now() + wait >= due) return;
+    due = Date.now() + wait;
+    clearTimeout(timer);
+    timer = window.setTimeout(() => {
+      due = Infinity;
       void loadFolders();
-    }, LOOK_MS);
+    }, wait);
   };
   const ends = [
     effect(() => void (connections.value >= 0 && loadFolders())),
