@@ -20,7 +20,7 @@ from statistics import median
 PRODUCT = ("api", "shared", "workers", "cli")
 ALL = (*PRODUCT, "tests", "benchmarks")
 FILES_A_FOLDER = 20  # without __init__.py, which defines nothing
-LINES_A_FILE = 400
+LINES_A_FILE = 600
 LINES_A_FUNCTION = 40  # with its docstring: read without scrolling
 PUBLIC_METHODS = 12
 # First lines that lean on what stands elsewhere: "The same for faces.", "Its rows are dead now."

@@ -353,6 +353,7 @@ def _create_identity(root: OpenedFolder) -> _CacheDirIdentity:
     try:
         with os.fdopen(root.create(temporary), "wb") as file:
             file.write(msgspec.json.encode(ours))
+            file.flush()
             cache_files.sync(file.fileno())
         try:
             root.link(temporary, IDENTITY)

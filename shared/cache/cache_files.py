@@ -292,6 +292,7 @@ def write_atomically(place: OpenedFolder, name: str, data: bytes, token: str) ->
     try:
         with os.fdopen(place.create(temporary), "wb") as file:
             file.write(data)
+            file.flush()
             sync(file.fileno())
             written = os.fstat(file.fileno())
         place.rename(temporary, name)

@@ -165,10 +165,9 @@ def _task_record(task_id: str, found: Any) -> TaskRecord | None:
     kind, status = TaskKind(fields["kind"]), TaskState(fields["state"])
     units = {ProgressType(name): n for name, n in msgspec.json.decode(fields["types"])}
     type_ = ProgressType(fields.get("type") or next(iter(units), _OF_KIND[kind]))
-    overall = _share(fields, units)
+    overall, total = _share(fields, units), units.get(type_, 0)
     failed = dict.fromkeys(FailedFile(*msgspec.json.decode(entry)) for entry in found[1])
     parked, place, holder, holders_sender, absent = found[2:]
-    total = units.get(type_, 0)
     return TaskRecord(
         task_id=task_id,
         kind=kind,
