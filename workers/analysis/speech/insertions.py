@@ -24,6 +24,7 @@ _SURE = 0.9  # words that the model finds as likely as this stay
 _ALIKE = 0.5  # share of letters that a name has in common with the words in whose place it comes,
 _FAINTLY_ALIKE, _AT_ONCE = 0.35, 0.5  # and where both take so much of the same time
 _MORE_WORDS = 3  # than a name has, in whose place it may come
+_MOST_WORDS = 12  # of names that stand side by side; more are a loop, and take long to compare
 _MARKS_BEFORE, _MARKS_BEHIND = re.compile(r"^\W*"), re.compile(r"\W*$")
 Words = tuple[SpokenWord, ...]
 
@@ -49,7 +50,8 @@ def with_names(
     matcher = difflib.SequenceMatcher(None, keys, others, autojunk=False)
     for kind, begin, end, other, other_end in reversed(matcher.get_opcodes()):
         numbers = [n for n in range(other, other_end) if n in names]
-        if kind == "replace" and numbers and places[begin][0] == places[end - 1][0]:
+        is_name = numbers and numbers[-1] - numbers[0] < _MOST_WORDS
+        if kind == "replace" and is_name and places[begin][0] == places[end - 1][0]:
             at, n = places[begin]
             name = tuple(second[numbers[0] : numbers[-1] + 1])
             found[at] = _renamed(found[at], range(n, n + end - begin), name, space)
