@@ -129,11 +129,13 @@ def test_an_address_leads_nowhere_that_its_key_could_not_go(
     outside = fetched(desk, clip_of(desk.client, task_id)["download_url"])
     assert outside.status_code == 403
     (media / "other").mkdir(exist_ok=True)
-    key, shown = made(desk.client, label="Guest of clips", roots=[str(media / "other")])
-    guest = clip_of(api_stack.client(key=key), exported(desk))
-    refused = fetched(desk, guest["download_url"])
+    key, _ = made(desk.client, label="Guest of clips", roots=[str(media / "other")])
+    refused = api_stack.client(key=key).get(f"/tasks/{exported(desk)}/exports?download_urls=true")
     assert refused.status_code == 403
-    assert "licence key" in refused.json()["message"]
+    assert "outside the folders of this licence key" in refused.json()["message"]
+    key, shown = made(desk.client, label="Colleague")
+    guest = clip_of(api_stack.client(key=key), exported(desk))
+    assert fetched(desk, guest["download_url"]).status_code == 200
     assert desk.client.http.delete(f"/keys/{shown['id']}").status_code == 200
     ended = fetched(desk, guest["download_url"])
     assert (ended.status_code, "revoked" in ended.json()["message"]) == (404, True)
