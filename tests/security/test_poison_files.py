@@ -19,7 +19,7 @@ from tests.support.media.poisons import POISONS, still_screen, two_sounds, wav
 from tests.support.stack import ADDRESS_SPACE
 from workers.export.source import open_source
 from workers.media.budget import check_written, work_limit_s
-from workers.query.children import Children
+from workers.children import Children
 
 # What a child process may take: less than a worker's stall timer by far, more than a busy machine.
 LIMIT_S = 20.0

@@ -54,7 +54,7 @@ from workers.models.weights.fetcher import WeightsFetcher
 from workers.presence.availability import Availability
 from workers.preview.segment import make_segment
 from workers.query import grab
-from workers.query.children import Children, Unwanted
+from workers.children import Children, Unwanted
 from workers.query.consumer import LaneConsumer, PendingRequest
 from workers.query.embed import Embedder, EmbedRequest
 from workers.query.faces import LONGEST_SIDE, find_faces
