@@ -20,7 +20,6 @@ from workers.analysis.stages.transcript import TranscriptStage
 from workers.analysis.stages.visual import VisualStage
 from workers.export.item import export_clip
 from workers.export.item import why_not as why_not_export
-from workers.media.stills import decode_apart
 from workers.query.service import QueryService
 from workers.recluster.item import recluster
 from workers.recluster.item import why_not as why_not_recluster
@@ -39,7 +38,6 @@ EXPORT = Work(kind="export", run=export_clip, why_not=why_not_export, models=())
 _WORK = {work.kind: work for work in (ANALYSIS, RECLUSTER, EXPORT)}
 _USAGE = "Usage: python -m workers analysis|recluster|export|query|watcher"
 _WRONG_USE = 2
-_MOST_APART = 8  # processes for stills; each takes about 60 MB from the first HEIC or AVIF on
 _OPEN_FILES = 4096  # macOS starts processes with no more
 _OPEN_FILES_AN_ITEM = 768  # of 64 stills with faces, while they are published
 
@@ -64,8 +62,6 @@ def start(arguments: list[str]) -> int:
     logs.configure(f"{kind}-worker", settings.log_level, settings.log_format)
     allow_open_files(decode_threads(settings))
     learn_types()
-    if kind in ("analysis", "export"):
-        decode_apart(min(decode_threads(settings), _MOST_APART))
     worker = QueryService(settings) if kind == "query" else Worker(settings, _WORK[kind])
     worker.take_signals()
     parent_pipe.watch()

@@ -38,6 +38,7 @@ from workers.cores import Cores
 from workers.decode_pool import DecodePool
 from workers.job_consumer import ItemToDo, JobConsumer
 from workers.liveness import Keeper, StallTimer
+from workers.media.stills import decode_apart
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import Loader, ModelPool
 from workers.models.turns import Turns
@@ -111,6 +112,7 @@ class Worker:
         self._loading = ""  # what is loaded between Items
         threads = machine.decode_threads(settings) if work.kind == "analysis" else 1
         self._cores, self._decoders = Cores(threads), DecodePool(threads)
+        decode_apart(threads)
         self._batches = NativeCalls()
         self._job: ItemToDo | None = None  # one that waits for room
         self._ask_at = math.inf  # when to ask whether what waits to be alone still does

@@ -113,7 +113,7 @@ def overrun(seconds: float, size: int, always_s: float = ALWAYS_S) -> str:
 
 
 def most_read(size: int) -> int:
-    """Return the bytes that one reading of a file may give, PACKET_BYTES of each packet included."""
+    """Return the bytes that one reading may give, PACKET_BYTES for each packet included."""
     return _READ_BASE + _READ_TIMES * size
 
 

@@ -39,6 +39,7 @@ _BLOCK = 8192
 # Stills that are coded as video: one native call decodes all the frames that such a file holds.
 _VIDEO_CODED = frozenset(("HEIF", "AVIF"))
 _APART_SIDE = 1280  # pixels: one decoding serves thumbnail, embedding and faces
+_MOST_APART = 8  # processes; each takes about 60 MB from the first such still on
 _LONGEST_APART_S = 60.0  # less than the stall timer of workers
 _ORIENTATION = 0x0112  # EXIF tag
 _QUARTER_TURNED = frozenset((5, 6, 7, 8))
@@ -111,7 +112,9 @@ class StillPicture:
             return loaded
         with self._open() as image:
             if image.format in _VIDEO_CODED and _apart is not None:
-                self._loaded = _apart.decode(self._source, image.width * image.height, width, height)
+                self._loaded = _apart.decode(
+                    self._source, image.width * image.height, width, height
+                )
                 self._is_reduced = self._loaded.size != image.size
                 return self._loaded
             scale = max(SHARED_SIDE / min(image.size), width / image.width, height / image.height)
@@ -164,9 +167,9 @@ _apart: _Apart | None = None
 
 
 def decode_apart(count: int) -> None:
-    """Have HEIC and AVIF decoded in up to `count` disposable processes from now on."""
+    """Have HEIC and AVIF decoded in disposable processes from now on, `count` or a few less."""
     global _apart
-    _apart = _Apart(count)
+    _apart = _Apart(min(count, _MOST_APART))
 
 
 def _warm_up() -> None:

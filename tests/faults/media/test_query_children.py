@@ -11,8 +11,8 @@ import pytest
 
 from shared.errors import MediaMissing, MediaUnreadable
 from workers import children as children_module
-from workers.query import grab
 from workers.children import MEMORY_BYTES, Children
+from workers.query import grab
 
 
 @pytest.fixture(scope="module")

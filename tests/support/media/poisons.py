@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from tests.support.media.media import make_clip
+from tests.support.media.media import H264, also, make_clip
 
 GB = 1 << 30
 
@@ -246,6 +247,123 @@ def matroska_of_years(path: Path) -> Path:
     return path
 
 
+def jpeg_of_many_scans(path: Path, scans: int = 12_000) -> Path:
+    """A progressive JPEG whose last scan comes again and again."""
+    written = io.BytesIO()
+    Image.new("RGB", (1000, 1000)).save(written, "JPEG", progressive=True)
+    data = written.getvalue()
+    last = data.rindex(b"\xff\xda")
+    path.write_bytes(data[:-2] + data[last:-2] * scans + b"\xff\xd9")
+    return path
+
+
+def jpeg_of_many_segments(path: Path) -> Path:
+    """A JPEG with 50 MB of EXIF, which Pillow joins segment by segment."""
+    written = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(written, "JPEG")
+    data = written.getvalue()
+    segment = b"\xff\xe1\xff\xff" + b"Exif\0\0".ljust(65_533, b"\0")
+    path.write_bytes(data[:2] + segment * 800 + data[2:])
+    return path
+
+
+def avif_of_many_frames(path: Path, count: int = 4000) -> Path:
+    """An AVIF still in which its one frame comes again and again, for one call of the decoder."""
+    written = io.BytesIO()
+    Image.new("RGB", (2000, 2000), (90, 90, 90)).save(written, "AVIF", quality=30, speed=10)
+    data = bytearray(written.getvalue())
+    at = data.index(b"mdat")
+    content = bytes(data[at + 4 :])
+    frame = content.index(b"\x32")  # OBU_FRAME with a size; the sequence header is before it
+    many = content + content[frame:] * count
+    length = data.index(struct.pack(">I", len(content)), data.index(b"iloc"))
+    data[length : length + 4] = struct.pack(">I", len(many))
+    data[at - 4 : at] = struct.pack(">I", len(many) + 8)
+    path.write_bytes(bytes(data[: at + 4]) + many)
+    return path
+
+
+def sound_with_gaps(path: Path, gaps: int, seconds: float, streams: int = 1) -> Path:
+    """Bits of noise with a time without any after each, in each stream at another time."""
+    with av.open(str(path), "w", format="matroska") as out:
+        sounds = [out.add_stream("pcm_s16le", 8000, layout="mono") for _ in range(streams)]
+        noise = np.random.default_rng(1).integers(-9000, 9000, (1, 400), np.int16)
+        for number in range(gaps * streams):
+            frame = av.AudioFrame.from_ndarray(noise, format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 8000, round(number * seconds * 8000)
+            out.mux(sounds[number % streams].encode(frame))
+    return path
+
+
+def _box(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", len(content) + 8, name) + content
+
+
+def rebuilt(path: Path, change: Callable[[bytes, bytes], bytes], **options: str) -> Path:
+    """A clip whose boxes `change` may replace: it is given name and content of each."""
+
+    def walk(data: bytes) -> bytes:
+        out = b""
+        for name, start, end in _boxes(data):
+            content = change(name, data[start + 8 : end])
+            if name in (b"moov", b"trak", b"edts", b"mdia", b"minf", b"stbl", b"moof", b"traf"):
+                content = walk(content)
+            out += _box(name, content)
+        return out
+
+    encoding = also(H264, container_options=options)
+    path.write_bytes(walk(make_clip(path, 2, size=(160, 96), encoding=encoding).read_bytes()))
+    return path
+
+
+def edits_again_and_again(path: Path, count: int = 100_000) -> Path:
+    again = struct.pack(">II", 0, count) + struct.pack(">III", 2000, 0, 0x10000) * count
+    return rebuilt(path, lambda name, content: again if name == b"elst" else content)
+
+
+def samples_without_a_table(path: Path) -> Path:
+    """A MP4 whose fragment says that it has fifty million pictures."""
+    flags = {"movflags": "+frag_keyframe+empty_moov+default_base_moof"}
+    many = struct.pack(">III", 1, 50_000_000, 0)
+    return rebuilt(path, lambda name, content: many if name == b"trun" else content, **flags)
+
+
+def packed_header(path: Path, header: bytes, claimed: int) -> Path:
+    """A MOV whose header is compressed."""
+    packed = struct.pack(">I", claimed) + zlib.compress(header, 9)
+    cmov = _box(b"cmov", _box(b"dcom", b"zlib") + _box(b"cmvd", packed))
+    path.write_bytes(_box(b"ftyp", b"qt  \0\0\0\0qt  ") + _box(b"moov", cmov))
+    return path
+
+
+def header_in_a_header(path: Path) -> Path:
+    inner = zlib.compress(bytes(1 << 20))
+    cmov = _box(b"cmov", _box(b"dcom", b"zlib") + _box(b"cmvd", struct.pack(">I", 1 << 20) + inner))
+    return packed_header(path, _box(b"moov", cmov), 4096)
+
+
+def streams_at_once(path: Path) -> Path:
+    """An MPEG-TS that names 1,200 programs before the one that it has; PyAV raises IndexError."""
+    tables = b""
+    for number in range(30):
+        places = range(number * 40, number * 40 + 40)
+        entries = b"".join(struct.pack(">HH", n + 1, 0xE000 | (0x100 + n) & 0x1FFF) for n in places)
+        table = b"\0" + struct.pack(">HHBBB", 0xB000 | len(entries) + 9, 1, 0xC1, number, 29)
+        table += entries
+        packet = b"\x47\x40\0" + bytes((0x10 | number & 15, 0)) + table
+        tables += (packet + struct.pack(">I", _crc_of_mpeg(table)))[:188].ljust(188, b"\xff")
+    clip = make_clip(path, 2, size=(160, 96), encoding=also(H264, tone_hz=440)).read_bytes()
+    path.write_bytes(tables + clip)
+    return path
+
+
+def _crc_of_mpeg(data: bytes) -> int:
+    crc = 0xFFFFFFFF
+    for bit in np.unpackbits(np.frombuffer(data, np.uint8)).tolist():
+        crc = (crc << 1 ^ (0x04C11DB7 if (crc >> 31) ^ bit else 0)) & 0xFFFFFFFF
+    return crc
+
+
 POISONS: dict[str, Callable[[Path], Path]] = {
     "1hz.wav": lambda p: wav(p, rate=1),
     "2hz.wav": lambda p: wav(p, rate=2, data=4_000_000),
@@ -283,4 +401,11 @@ POISONS: dict[str, Callable[[Path], Path]] = {
     "film.png": animated,
     "wide.png": lambda p: png_of(p, 65_535, 65_535),
     "thin.png": lambda p: png_of(p, 200_000_000, 1),
+    "gaps.mka": lambda p: sound_with_gaps(p, 600, 190),
+    "gaps_in_turn.mka": lambda p: sound_with_gaps(p, 200, 190, streams=8),
+    "repeats.mp4": edits_again_and_again,
+    "fragment.mp4": samples_without_a_table,
+    "packed.mov": lambda p: packed_header(p, bytes(1 << 20), 1 << 30),
+    "packed_twice.mov": header_in_a_header,
+    "programs.ts": streams_at_once,
 }

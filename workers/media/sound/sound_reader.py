@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import av
 import av.error
 import numpy as np
-from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard, Disposition
 from numpy.typing import NDArray
