@@ -112,7 +112,6 @@ class Worker:
         self._loading = ""  # what is loaded between Items
         threads = machine.decode_threads(settings) if work.kind == "analysis" else 1
         self._cores, self._decoders = Cores(threads), DecodePool(threads)
-        decode_apart(threads)
         self._batches = NativeCalls()
         self._job: ItemToDo | None = None  # one that waits for room
         self._ask_at = math.inf  # when to ask whether what waits to be alone still does
@@ -128,6 +127,7 @@ class Worker:
     def serve(self) -> int:
         """Work until a signal ends it; returns the exit status."""
         self.take_signals()
+        decode_apart(self._decoders.threads)
         self._availability.start()
         self._keeper.start()
         self._parked.start()

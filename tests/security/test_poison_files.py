@@ -24,13 +24,13 @@ from tests.support.media.by_path import (
     opened,
     probe,
 )
+from tests.support.media.header_poisons import rebuilt
 from tests.support.media.media import H264, also, make_clip, make_still
 from tests.support.media.poisons import (
     POISONS,
     avif_of_many_frames,
     jpeg_of_many_scans,
     jpeg_of_many_segments,
-    rebuilt,
     sound_with_gaps,
     still_screen,
     two_sounds,
@@ -199,9 +199,8 @@ def test_a_still_of_many_scans_by_an_encoder_is_decoded(tmp_path: Path) -> None:
 
 def test_what_is_real_is_not_refused(tmp_path: Path) -> None:
     """Silence at a low rate, and holes of less than a gigabyte or beside much that was written."""
-    assert use(str(wav(tmp_path / "logger.wav", rate=1000, data=40_000))) == [
-        "It holds no video, only sound."
-    ]
+    logger = wav(tmp_path / "logger.wav", rate=1000, data=40_000)
+    assert set(use(str(logger))) == {"It holds no video, only sound."}
     half = tmp_path / "half.bin"
     with half.open("wb") as file:
         file.truncate(2 << 30)

@@ -18,7 +18,7 @@ _READ_ON = 1024  # bytes by which packing may lengthen a header
 Read = Callable[[int, int], bytes]  # offset, number of bytes
 
 
-class Box(NamedTuple):
+class MediaBox(NamedTuple):
     """A box: its name, and where its content begins and ends."""
 
     kind: bytes
@@ -31,7 +31,7 @@ def read_of(file: OpenedFile) -> Read:
     return lambda at, count: os.pread(file.fd, count, at)
 
 
-def boxes(read: Read, size: int) -> Iterator[Box]:
+def boxes(read: Read, size: int) -> Iterator[MediaBox]:
     """Yield the boxes up to the first fragment in order, each holder before what is in it."""
     ends = [size]
     at = 0
@@ -47,7 +47,7 @@ def boxes(read: Read, size: int) -> Iterator[Box]:
         end = ends[-1] if length == 0 else at + length
         if end < start or kind == b"moof":
             return
-        yield Box(kind, start, end)
+        yield MediaBox(kind, start, end)
         at = end
         if kind in _HOLDERS and end <= ends[-1]:
             ends.append(end)

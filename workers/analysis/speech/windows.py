@@ -33,7 +33,7 @@ _CUTS = ((0.4, 0.6), (0.16, 0.5), (0.098, 0.33))
 # No word holds a longer pause: longer than the closure of any stop consonant, by some margin.
 PAUSE_WITHIN_S = 0.25
 _DETECT_S = 10  # sound given to the detector at once
-_SETTLED_S = 20  # of digital silence; after it, the detector forgets nothing more
+_SETTLED_S = 20  # of digital silence, by which the detector has forgotten what was before
 
 Side = Literal["first", "most", "last"]
 
@@ -262,7 +262,7 @@ class SpeechFinder:
                     yield window
 
     def _probabilities(self, sound: NDArray[np.float32]) -> list[float]:
-        """Those of the detector, which need not hear the rest of a gap of hours."""
+        """Return how likely each frame is speech; the detector hears of a gap only its beginning."""
         count = len(sound) // self._samples
         is_silent = not sound.any()
         if is_silent and self._silent >= self._settled:
