@@ -58,7 +58,7 @@ REFUSED = {
     "thin.png": "the limit is 100,000 for each side",
     "gaps.mka": "claim more than 12 hours of silence around",
     "gaps_in_turn.mka": "claim more than 12 hours of silence around",
-    "repeats.mp4": "edit list has 100,000 entries for 50 pictures",
+    "repeats.mp4": "claims 50 pictures or samples and an edit list of length 100,000",
     "fragment.mp4": "more tracks, entries or pixels than the decoder accepts",
     "packed.mov": "compressed header claims 1.1 GB in a file of",
     "packed_twice.mov": "holds another compressed header",

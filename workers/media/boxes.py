@@ -60,13 +60,18 @@ def check_header(read: Read, header: int, size: int, *, is_unpacked: bool = Fals
     `header`: the bytes that `read` reads of; of a compressed header those that it unpacks to.
     """
     edits = samples = 0
+    is_sound = False
     for kind, start, end in boxes(read, header):
         if kind == b"trak":
             edits = samples = 0
+            is_sound = False
+        elif kind == b"hdlr":
+            is_sound |= read(start + 8, 4) == b"soun"
         elif kind == b"elst":
             edits = _number(read, start + 4)
-        elif kind == b"stz2" or (kind == b"stsz" and not _number(read, start + 4)):
-            samples = _number(read, start + 8)  # each has an entry, as samples of one size have not
+        elif kind in (b"stsz", b"stz2"):
+            is_pcm = is_sound and kind == b"stsz" and _number(read, start + 4) > 0
+            samples = 1 if is_pcm else _number(read, start + 8)  # PCM is read in blocks
         elif kind == b"cmvd":
             claimed = _number(read, start)
             check_unpacked(claimed, size)

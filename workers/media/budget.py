@@ -130,8 +130,8 @@ def check_edits(edits: int, pictures: int, size: int) -> None:
     """Raise MediaUnreadable for a track whose edit list plays its pictures far too often."""
     if edits * pictures > _EDITED_BASE + size:
         raise MediaUnreadable(
-            f"Its edit list has {edits:,} entries for {pictures:,} pictures or samples in "
-            f"{_words(size)}. No recording is edited like that."
+            f"Its header claims {pictures:,} pictures or samples and an edit list of length "
+            f"{edits:,} in a file of {_words(size)}. No recording has such a header."
         )
 
 

@@ -262,13 +262,14 @@ class SpeechFinder:
                     yield window
 
     def _probabilities(self, sound: NDArray[np.float32]) -> list[float]:
-        """Return how likely each frame is speech; the detector hears of a gap only its beginning."""
+        """Return how likely each frame is speech. Of a gap the detector hears the beginning."""
         count = len(sound) // self._samples
         is_silent = not sound.any()
         if is_silent and self._silent >= self._settled:
             return [0.0] * count
         self._silent = self._silent + count if is_silent else 0
-        return self._detector.probabilities(sound).tolist()
+        found: list[float] = self._detector.probabilities(sound).tolist()
+        return found
 
     def _judge(self, probability: float, pcm: NDArray[np.float32]) -> list[_Frame]:
         """The frames of which it is known now that they are kept."""
