@@ -38,6 +38,7 @@ from workers.cores import Cores
 from workers.decode_pool import DecodePool
 from workers.job_consumer import ItemToDo, JobConsumer
 from workers.liveness import Keeper, StallTimer
+from workers.media.stills import decode_apart
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import Loader, ModelPool
 from workers.models.turns import Turns
@@ -126,6 +127,7 @@ class Worker:
     def serve(self) -> int:
         """Work until a signal ends it; returns the exit status."""
         self.take_signals()
+        decode_apart(self._decoders.threads)
         self._availability.start()
         self._keeper.start()
         self._parked.start()

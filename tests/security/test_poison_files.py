@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 import os
+import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from shared.domain import ProgressType, TaskState
 from shared.errors import MediaError, MediaUnreadable
 from shared.media import MediaType, media_type_of
+from shared.query.messages import MakePreview
 from tests.support.analysis.desk import Desk
-from tests.support.media.by_path import open_media, open_sound, opened, probe
-from tests.support.media.media import make_clip
-from tests.support.media.poisons import POISONS, still_screen, two_sounds, wav
+from tests.support.media.by_path import (
+    ANYWHERE,
+    open_media,
+    open_sound,
+    open_still,
+    opened,
+    probe,
+)
+from tests.support.media.header_poisons import rebuilt
+from tests.support.media.media import H264, also, make_clip, make_still
+from tests.support.media.poisons import (
+    POISONS,
+    avif_of_many_frames,
+    jpeg_of_many_scans,
+    jpeg_of_many_segments,
+    sound_with_gaps,
+    still_screen,
+    two_sounds,
+    wav,
+)
 from tests.support.stack import ADDRESS_SPACE
+from workers.children import Children
 from workers.export.source import open_source
+from workers.media import budget, stills
 from workers.media.budget import check_written, work_limit_s
-from workers.query.children import Children
+from workers.preview.segment import make_segment
 
 # What a child process may take: less than a worker's stall timer by far, more than a busy machine.
 LIMIT_S = 20.0
@@ -34,6 +56,13 @@ REFUSED = {
     "bits.wav": "audio codec is not known",
     "wide.png": "256 megapixels",
     "thin.png": "the limit is 100,000 for each side",
+    "gaps.mka": "claim more than 12 hours of silence around",
+    "gaps_in_turn.mka": "claim more than 12 hours of silence around",
+    "repeats.mp4": "claims 50 pictures or samples and an edit list of length 100,000",
+    "fragment.mp4": "more tracks, entries or pixels than the decoder accepts",
+    "packed.mov": "compressed header claims 1.1 GB in a file of",
+    "packed_twice.mov": "holds another compressed header",
+    "programs.ts": "No picture in it could be decoded",
     **{name: "were ever written" for name in POISONS if name.startswith(("sparse.", "holes."))},
 }
 
@@ -42,7 +71,7 @@ def use(path: str) -> list[str]:
     """Everything that workers do with a file; what was said of it."""
     media_type = media_type_of(path) or MediaType.VIDEO
     said = []
-    for step in (probe, _see, _hear):
+    for step in (probe, _see, _hear, _preview):
         try:
             step(path, media_type)
         except MediaError as error:
@@ -61,6 +90,12 @@ def _hear(path: str, _media_type: MediaType) -> None:
     with open_sound(path) as reader:
         for _block in reader.blocks("mix"):
             pass
+
+
+def _preview(path: str, media_type: MediaType) -> None:
+    if media_type is not MediaType.IMAGE:
+        asked = MakePreview(path=path, begins=0, ends=2.0, has_picture=True, has_sound=True)
+        make_segment(ANYWHERE, asked)
 
 
 @pytest.fixture(scope="module")
@@ -113,11 +148,59 @@ def test_a_worker_outlives_them_all_and_does_what_is_between_them(
         desk.close()
 
 
+def test_ten_poison_files_in_a_request_cost_ten_good_ones_nothing(
+    tmp_path: Path, redis_url: str
+) -> None:
+    desk = Desk(tmp_path, redis_url)
+    desk.stack.address_space = dict(ADDRESS_SPACE)
+    videos = ("gaps.mka", "gaps_in_turn.mka", "repeats.mp4", "fragment.mp4", "packed.mov",
+              "packed_twice.mov", "programs.ts", "index.avi")  # fmt: skip
+    bad = [POISONS[name](tmp_path / name) for name in videos]
+    bad_stills = [
+        jpeg_of_many_scans(tmp_path / "scans.jpg"),
+        avif_of_many_frames(tmp_path / "frames.avif"),
+    ]
+    tone = also(H264, tone_hz=440)
+    good = [make_clip(tmp_path / f"good{n}.mp4", 1, encoding=tone) for n in range(5)]
+    names = ("a.jpg", "b.png", "c.webp", "d.avif", "e.tif")
+    good_stills = [make_still(tmp_path / name) for name in names]
+    mixed = [path for pair in zip(bad, [*good, *good[:3]], strict=True) for path in pair]
+    both = ProgressType.VIDEO, ProgressType.AUDIO
+    try:
+        worker = desk.worker_that_hears_tones()
+        items = [desk.item([path], both, speech_model="tones") for path in dict.fromkeys(mixed)]
+        items.append(desk.item([*bad_stills, *good_stills], (ProgressType.VIDEO,)))
+        record = desk.wait_final(desk.submit_items(items), 120)
+        failed = {Path(file.media_path).name for file in record.failed_files}
+        assert failed == {path.name for path in (*bad, *bad_stills)}
+        assert record.status is TaskState.COMPLETED
+        assert worker.popen.poll() is None
+        assert "Traceback" not in worker.text()
+    finally:
+        desk.close()
+
+
+@pytest.mark.parametrize("make", [jpeg_of_many_scans, jpeg_of_many_segments])
+def test_a_still_takes_only_as_much_computing_as_its_size_deserves(
+    make: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "STILL_BASE_S", 0.3)
+    monkeypatch.setattr(stills, "STILL_BASE_S", 0.3)
+    path = make(tmp_path / "still.jpg")
+    with pytest.raises(MediaUnreadable, match="s of processor time"):
+        open_still(path).rgb(64, 64)
+
+
+def test_a_still_of_many_scans_by_an_encoder_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "large.jpg"
+    Image.new("RGB", (9000, 8000), (9, 90, 200)).save(path, progressive=True)
+    assert open_still(path).rgb(90, 80).shape == (80, 90, 3)
+
+
 def test_what_is_real_is_not_refused(tmp_path: Path) -> None:
     """Silence at a low rate, and holes of less than a gigabyte or beside much that was written."""
-    assert use(str(wav(tmp_path / "logger.wav", rate=1000, data=40_000))) == [
-        "It holds no video, only sound."
-    ]
+    logger = wav(tmp_path / "logger.wav", rate=1000, data=40_000)
+    assert set(use(str(logger))) == {"It holds no video, only sound."}
     half = tmp_path / "half.bin"
     with half.open("wb") as file:
         file.truncate(2 << 30)
@@ -179,3 +262,14 @@ def test_an_odd_sound_track_beside_a_good_one_is_left_out(tmp_path: Path) -> Non
     with opened(path) as file, open_source(file, "all") as source:
         assert [stream.index for stream in source.sounds] == [1]
         assert source.unknown_sounds == 1
+
+
+def test_edits_gaps_and_silence_of_real_recordings_are_not_refused(tmp_path: Path) -> None:
+    """Dozens of edits, a gap of hours, and a microphone that sends a packet now and then (DTX)."""
+    some = struct.pack(">II", 0, 60) + struct.pack(">III", 100, 0, 0x10000) * 60
+    path = rebuilt(tmp_path / "cut.mp4", lambda name, old: some if name == b"elst" else old)
+    with open_media(str(path), MediaType.VIDEO) as reader:
+        assert len(list(reader.grid())) >= 6
+    pauses = sound_with_gaps(tmp_path / "pauses.mka", 2000, 1.0)  # 19 times as much silence
+    with open_sound(str(pauses)) as sound:
+        assert sum(len(block.pcm) for block in sound.blocks("mix")) > 1900 * 16_000

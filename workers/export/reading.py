@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 from shared.exports.clips import ClipCode
 from workers.export.failure import ClipFailed
 from workers.export.source import ClipSource
+from workers.media.containers import describe, packets_of
 
 VideoPacket: TypeAlias = "Packet[VideoStream]"
 AnyPacket: TypeAlias = "Packet[Any]"
@@ -141,17 +142,17 @@ def _to_the_start(source: ClipSource, guide: Stream) -> None:
 def _demuxed(source: ClipSource, damage: Damage) -> Iterator[AnyPacket]:
     """Packets with content (the empty one at the end is for decoders only)."""
     try:
-        for packet in source.container.demux():
+        for packet in packets_of(source.container):
             if packet.size:
                 damage.corrupt += packet.is_corrupt
                 yield packet
-    except (av.error.EOFError, IndexError):
-        return  # IndexError: at the end PyAV trips over streams that appeared on the way
+    except av.error.EOFError:
+        return
     except av.error.InvalidDataError as error:
         damage.broke_off = str(error.strerror)
     except av.error.FFmpegError as error:
-        reason = error.strerror or str(error)
-        raise ClipFailed(ClipCode.UNREADABLE, f"The source cannot be read: {reason}.") from error
+        reason = f"The source cannot be read: {describe(error)}."
+        raise ClipFailed(ClipCode.UNREADABLE, reason) from error
 
 
 def every_packet(source: ClipSource, damage: Damage) -> Iterator[VideoPacket]:

@@ -1,7 +1,9 @@
 """What a media file may cost, by what it is: claims that no real file makes are refused.
 
-The bounds lie beyond what any recorder or encoder makes, so that nothing real is refused: silence
-in Opus at its longest packets takes 17 bytes a second, in AMR 50, in FLAC 27.
+One rule: the work that a file claims, or turns out to cost, is bounded by its bytes (of silence:
+by the audio in it) times a factor, plus a base. The bounds lie beyond what any recorder or encoder
+makes, so that nothing real is refused: silence in Opus at its longest packets takes 17 bytes a
+second, in AMR 50, in FLAC 27.
 """
 
 from __future__ import annotations
@@ -20,6 +22,20 @@ LEAST_BYTES_A_SECOND = 8
 ALWAYS_S = 3600  # a file of any size may last so long
 ALWAYS_SEEN_S = 86_400  # of pictures: a screen may stand still, and only pictures cost work
 LONGEST_S = 31 * 86_400
+# One reading of a file gives its bytes once. Edit lists may play parts of it again, which FFmpeg
+# reads again: a loop of a long file 8 times, of a clip of a megabyte 70 times.
+PACKET_BYTES = 64  # what handling a packet costs; the smallest takes 12 bytes of a file
+_READ_BASE = 64 << 20  # bytes
+_READ_TIMES = 8
+# Opus sends nothing in silence but a packet of 20 ms each 400 ms (DTX): 20 times.
+_SILENCE_BASE_S = 12 * 3600.0
+_SILENCE_TIMES = 50
+_EDITED_BASE = 2_000_000  # pictures of all edits of a track; beyond it, one for each byte
+_UNPACKED_BASE = 32 << 20  # bytes of a compressed header; 10 hours at 60 frames a second take 20 MB
+# CPU time of stills: 12 megapixels take 0.1 to 0.5 s, as JPEG 2000 of 20 MB 4 s.
+STILL_BASE_S = 5.0
+_STILL_S_A_PIXEL = 1e-7
+_STILL_S_A_BYTE = 3e-7
 LOWEST_RATE = 1000  # samples a second; the lowest of any player is 4,000
 HIGHEST_RATE = 6_000_000  # above that of any recorder: a resampler has no memory for it
 # For searching in one native call; less than the stall timer of workers, which ends the process.
@@ -94,6 +110,52 @@ def overrun(seconds: float, size: int, always_s: float = ALWAYS_S) -> str:
         f"Its time stamps lead to {seconds:,.0f} s in {_words(size)}; no recording of that "
         f"size is longer than {longest:,.0f} s."
     )
+
+
+def most_read(size: int) -> int:
+    """Return the bytes that one reading may give, PACKET_BYTES for each packet included."""
+    return _READ_BASE + _READ_TIMES * size
+
+
+def check_read(read: int, size: int) -> None:
+    """Raise MediaUnreadable for a file whose packets come again and again."""
+    if read > most_read(size):
+        raise MediaUnreadable(
+            f"It plays the same data again and again: more than {_words(most_read(size))} in "
+            f"{_words(size)}. No recording does."
+        )
+
+
+def check_edits(edits: int, pictures: int, size: int) -> None:
+    """Raise MediaUnreadable for a track whose edit list plays its pictures far too often."""
+    if edits * pictures > _EDITED_BASE + size:
+        raise MediaUnreadable(
+            f"Its header claims {pictures:,} pictures or samples and an edit list of length "
+            f"{edits:,} in a file of {_words(size)}. No recording has such a header."
+        )
+
+
+def check_unpacked(claimed: int, size: int) -> None:
+    """Raise MediaUnreadable for a compressed header that claims to be far larger than its file."""
+    if claimed > _UNPACKED_BASE + size:
+        raise MediaUnreadable(
+            f"Its compressed header claims {_words(claimed)} in a file of {_words(size)}. "
+            "No recording has such a header."
+        )
+
+
+def check_silence(silent_s: float, heard_s: float) -> None:
+    """Raise MediaUnreadable where time stamps make far more silence than there is audio."""
+    if silent_s > _SILENCE_BASE_S + _SILENCE_TIMES * heard_s:
+        raise MediaUnreadable(
+            f"Its time stamps claim more than {silent_s / 3600:,.0f} hours of silence around "
+            f"{heard_s:,.0f} s of audio. No recording is like that."
+        )
+
+
+def still_limit_s(pixels: int, size: int) -> float:
+    """Return the CPU seconds that decoding a still of so many pixels and bytes may take."""
+    return STILL_BASE_S + pixels * _STILL_S_A_PIXEL + size * _STILL_S_A_BYTE
 
 
 def longest_s(size: int, always_s: float = ALWAYS_S) -> float:

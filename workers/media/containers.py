@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import struct
+import ctypes
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import PurePath
+from itertools import islice
+from pathlib import Path, PurePath
+from typing import Any
 
 import av
 import av.error
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Discard, Disposition
+from av.stream import Discard, Disposition, Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from shared.errors import MediaUnreadable, MediaUnsupported
 from shared.opening import OpenedFile
-from workers.media.budget import NATIVE_SEARCH_S
+from workers.media.boxes import boxes, check_header, read_of
+from workers.media.budget import NATIVE_SEARCH_S, PACKET_BYTES, check_read
 from workers.media.file_checks import check_file
 
 # Only containers that hold their media themselves: playlists (m3u8, concat, mpd) could make the
@@ -42,6 +44,7 @@ _STREAMS = {
 }  # fmt: skip
 _OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 _PEEK = 500  # packets read in search of a first picture
+_LARGEST_BLOCK = 768 << 20  # bytes; 134 megapixels of 32 bits a channel, or an index of 33 million
 _NOT_MEDIA = "It is not a media file that can be read, or its beginning is damaged."
 
 
@@ -81,19 +84,57 @@ def open_container(file: OpenedFile) -> InputContainer:
     Raises MediaUnreadable.
     """
     check_file(file)
+    check_header(read_of(file), file.status.st_size, file.status.st_size)
     until = time.monotonic() + NATIVE_SEARCH_S  # for both tries
     by_name = _STREAMS.get(PurePath(file.path).suffix.lower())
     try:
         try:
-            return _opened(file, until)
+            container = _opened(file, until)
         except (av.error.InvalidDataError, av.error.ArgumentError):  # nothing, or not let in
             if by_name is None:
                 raise
-            return _opened(file, until, by_name)
+            container = _opened(file, until, by_name)
+        try:
+            _check_index(container)
+        except MediaUnreadable:
+            container.close()
+            raise
+        return container
     except (av.error.InvalidDataError, av.error.EOFError, av.error.ArgumentError):
         raise MediaUnreadable(_reason(file)) from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise MediaUnreadable(f"The file cannot be opened: {_words(error)}") from error
+        raise MediaUnreadable(f"The file cannot be opened: {describe(error)}.") from error
+
+
+def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[Any]]:
+    """Read packets to the end of the file; all reading goes through here.
+
+    Raises MediaUnreadable where they come again and again, and FFmpegError.
+    """
+    read = 0
+    packets = container.demux(*streams)
+    while True:
+        try:
+            packet = next(packets, None)
+        except IndexError:  # PyAV, at the end of a file in which a stream appeared late
+            return
+        if packet is None:
+            return
+        read += packet.size + PACKET_BYTES
+        check_read(read, container.size)
+        yield packet
+
+
+def _check_index(container: InputContainer) -> None:
+    """Raise MediaUnreadable where an index names the same data again and again."""
+    for stream in container.streams:
+        entries = getattr(stream, "index_entries", ())
+        if len(entries) <= stream.frames:
+            continue
+        read = 0
+        for entry in entries:
+            read += entry.size + PACKET_BYTES
+            check_read(read, container.size)
 
 
 def _opened(file: OpenedFile, until: float, format_name: str | None = None) -> InputContainer:
@@ -115,7 +156,7 @@ def reading_errors() -> Iterator[None]:
     try:
         yield
     except (av.error.FFmpegError, OSError) as error:
-        raise MediaUnreadable(f"Reading the file failed: {_words(error)}.") from error
+        raise MediaUnreadable(f"Reading the file failed: {describe(error)}.") from error
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
@@ -190,7 +231,7 @@ def first_picture(
     codec = stream.codec_context
     packets: list[Packet[VideoStream]] = []
     try:
-        for packet in container.demux(stream):
+        for packet in packets_of(container, stream):
             checkpoint()
             packets.append(packet)
             if not packet.is_keyframe and packet.size and len(packets) < _PEEK:
@@ -212,7 +253,10 @@ def _decoded_alone(codec: VideoCodecContext, packet: Packet[VideoStream]) -> lis
         codec.flush_buffers()
 
 
-def _words(error: Exception) -> str:
+def describe(error: Exception) -> str:
+    """Return why opening or reading failed, as the end of a sentence."""
+    if isinstance(error, MemoryError):  # also of FFmpeg's own limits
+        return "it declares more tracks, entries or pixels than the decoder accepts"
     if isinstance(error, av.error.ExitError):
         return f"nothing was found in {NATIVE_SEARCH_S:g} s of reading"
     if isinstance(error, BlockingIOError):  # of the MPEG-TS demuxer, where no more packet comes
@@ -221,12 +265,13 @@ def _words(error: Exception) -> str:
 
 
 def _reason(file: OpenedFile) -> str:
-    """Why a file was refused, as far as its first boxes tell."""
+    """Return why a file was refused, as far as its first boxes tell."""
     try:
-        boxes = _boxes(file)
+        found = boxes(read_of(file), file.status.st_size)
+        names = [box.kind for box in islice(found, 64)]
     except OSError as error:
-        return f"The file cannot be opened: {_words(error)}"
-    if boxes and boxes[0] == b"ftyp" and b"moov" not in boxes:
+        return f"The file cannot be opened: {describe(error)}."
+    if names and names[0] == b"ftyp" and b"moov" not in names:
         return (
             "The file is incomplete: its index (the moov box) is missing, as after an "
             "interrupted recording or copy."
@@ -234,17 +279,17 @@ def _reason(file: OpenedFile) -> str:
     return _NOT_MEDIA
 
 
-def _boxes(file: OpenedFile) -> list[bytes]:
-    """Names of the top-level boxes of an MP4 or MOV file."""
-    names: list[bytes] = []
-    at = 0
-    while at + 8 <= file.status.st_size and len(names) < 64:
-        head = os.pread(file.fd, 16, at)
-        length = struct.unpack(">I", head[:4])[0]
-        if length == 1 and len(head) == 16:
-            length = struct.unpack(">Q", head[8:])[0]
-        names.append(head[4:8])
-        if length < 8:
-            break
-        at += length
-    return names
+def _limit_blocks() -> None:
+    """Bound each block of memory that FFmpeg takes: a table of 100 bytes may claim gigabytes.
+
+    PyAV offers no option for it. Without the library of its wheels FFmpeg's own 2 GiB remain.
+    """
+    packages = Path(av.__file__).parent
+    for folder in (packages.parent / "av.libs", packages / ".dylibs"):
+        for library in folder.glob("libavutil*"):
+            limit = ctypes.CDLL(str(library)).av_max_alloc
+            limit.argtypes = [ctypes.c_size_t]
+            limit(_LARGEST_BLOCK)
+
+
+_limit_blocks()

@@ -20,7 +20,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from workers.media.containers import Clock, clock_of
+from workers.media.containers import Clock, clock_of, packets_of
 from workers.media.gops import Feeder, GridMarker, Misfit, VideoPacket
 
 Shot = tuple[int, float, VideoFrame]  # second of the grid, own time, picture
@@ -71,7 +71,7 @@ class VideoSource:
         self.is_used = True
         self.first = None  # it may be large
         try:
-            for packet in chain(self._replay(), self.container.demux(self.stream)):
+            for packet in chain(self._replay(), packets_of(self.container, self.stream)):
                 self.checkpoint()
                 if packet.size:
                     self.note(packet)
@@ -93,7 +93,7 @@ class VideoSource:
     def look_ahead(self, count: int) -> list[VideoPacket]:
         """The next packets, which remain to be read."""
         with contextlib.suppress(av.error.InvalidDataError):  # whoever reads on meets it again
-            for packet in self.container.demux(self.stream):
+            for packet in packets_of(self.container, self.stream):
                 self.peeked.append(packet)
                 if len(self.peeked) >= count:
                     break

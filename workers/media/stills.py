@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import PurePath
+from typing import Any, BinaryIO
 
 import numpy as np
 import pi_heif
@@ -16,6 +19,8 @@ from PIL import Image, UnidentifiedImageError
 from shared.cache.frame_packs import THUMBNAIL_SIDE
 from shared.errors import MediaUnreadable, MediaUnsupported
 from shared.opening import OpenedFile
+from workers.children import Children
+from workers.media.budget import STILL_BASE_S, still_limit_s
 from workers.media.file_checks import check_file
 from workers.media.pictures import encode_rgb, fit
 
@@ -28,6 +33,14 @@ RAW_EXTENSIONS = frozenset(
 )
 # Not all that Pillow knows: for EPS it starts Ghostscript, a program that opens files.
 _FORMATS = "JPEG PNG WEBP TIFF HEIF AVIF BMP DIB GIF JPEG2000 TGA PPM".split()
+# Bytes that the JPEG decoder gets at once: one native call cannot be interrupted, and a scan over
+# all pixels of a progressive JPEG may take 35 of them.
+_BLOCK = 8192
+# Stills that are coded as video: one native call decodes all the frames that such a file holds.
+_VIDEO_CODED = frozenset(("HEIF", "AVIF"))
+_APART_SIDE = 1280  # pixels: one decoding serves thumbnail, embedding and faces
+_MOST_APART = 8  # processes; each takes about 60 MB from the first such still on
+_LONGEST_APART_S = 60.0  # less than the stall timer of workers
 _ORIENTATION = 0x0112  # EXIF tag
 _QUARTER_TURNED = frozenset((5, 6, 7, 8))
 
@@ -74,7 +87,11 @@ class StillPicture:
         pi_heif.register_heif_opener()
         source = self._source
         reader = nullcontext(io.BytesIO(source)) if isinstance(source, bytes) else source.reader()
-        with reader as file, Image.open(file, formats=_FORMATS) as image:
+        with (
+            reader as opened,
+            nullcontext(_LimitedFile(opened)) as file,
+            Image.open(file, formats=_FORMATS) as image,
+        ):
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             if max(image.size) > MAX_SIDE:
@@ -82,6 +99,10 @@ class StillPicture:
                     f"The picture has {image.width:,} by {image.height:,} pixels; the limit is "
                     f"{MAX_SIDE:,} for each side."
                 )
+            size = len(source) if isinstance(source, bytes) else source.status.st_size
+            file.limit_s = still_limit_s(image.width * image.height, size)
+            if image.format in ("JPEG", "MPO"):
+                image.decodermaxblock = _BLOCK
             yield image
 
     def _load(self, width: int, height: int) -> Image.Image:
@@ -90,6 +111,12 @@ class StillPicture:
         if loaded and not (self._is_reduced and (width > loaded.width or height > loaded.height)):
             return loaded
         with self._open() as image:
+            if image.format in _VIDEO_CODED and _apart is not None:
+                self._loaded = _apart.decode(
+                    self._source, image.width * image.height, width, height
+                )
+                self._is_reduced = self._loaded.size != image.size
+                return self._loaded
             scale = max(SHARED_SIDE / min(image.size), width / image.width, height / image.height)
             if scale < 1:  # only JPEG heeds this: it decodes at 1/2, 1/4 or 1/8, never below
                 image.draft(None, (round(image.width * scale), round(image.height * scale)))
@@ -97,6 +124,64 @@ class StillPicture:
             self._is_reduced = image.size != (self.stored_width, self.stored_height)
             self._loaded = _to_rgb(image)
         return self._loaded
+
+
+class _LimitedFile:
+    """A file that ends with MediaUnreadable once its thread has computed for too long."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.limit_s = STILL_BASE_S  # CPU seconds
+        self._file = file
+        self._since = time.thread_time()
+
+    def read(self, count: int = -1) -> bytes:
+        if time.thread_time() - self._since > self.limit_s:
+            raise MediaUnreadable(
+                f"Decoding it takes more than {self.limit_s:.0f} s of processor time. "
+                "No real still of its size does."
+            )
+        return self._file.read(count)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+class _Apart:
+    """Disposable processes that decode stills for this one: a native call there can be ended."""
+
+    def __init__(self, count: int) -> None:
+        self._children = Children(count, _warm_up)
+        self._turns = threading.Semaphore(count)
+
+    def decode(
+        self, source: OpenedFile | bytes, pixels: int, width: int, height: int
+    ) -> Image.Image:
+        """Return a still in stored orientation, at least of this size. Raises MediaUnreadable."""
+        data = source if isinstance(source, bytes) else source.read(source.status.st_size)
+        limit_s = min(_LONGEST_APART_S, 2 * round(still_limit_s(pixels, len(data))))
+        with self._turns:
+            return Image.fromarray(self._children.run(limit_s, _decode, data, width, height))
+
+
+_apart: _Apart | None = None
+
+
+def decode_apart(count: int) -> None:
+    """Have HEIC and AVIF decoded in disposable processes from now on, `count` or a few less."""
+    global _apart
+    _apart = _Apart(min(count, _MOST_APART))
+
+
+def _warm_up() -> None:
+    """Prepare a child: it has imported what it needs with this module."""
+
+
+def _decode(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
+    """In a child: decode a still, and shrink it as far as its users allow: it is sent over."""
+    still = StillPicture(data)
+    image = still._load(still.stored_width, still.stored_height)
+    scale = max(_APART_SIDE / max(image.size), width / image.width, height / image.height)
+    return np.asarray(image.reduce(int(1 / scale)) if scale <= 0.5 else image)
 
 
 def open_still(file: OpenedFile) -> StillPicture:

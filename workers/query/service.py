@@ -47,6 +47,7 @@ from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, WorkerState
 from shared.settings import Settings
+from workers.children import Children, Unwanted
 from workers.liveness import STALL_S
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import ModelPool
@@ -54,7 +55,6 @@ from workers.models.weights.fetcher import WeightsFetcher
 from workers.presence.availability import Availability
 from workers.preview.segment import make_segment
 from workers.query import grab
-from workers.query.children import Children, Unwanted
 from workers.query.consumer import LaneConsumer, PendingRequest
 from workers.query.embed import Embedder, EmbedRequest
 from workers.query.faces import LONGEST_SIDE, find_faces

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from shared.errors import MediaMissing, MediaUnreadable
-from workers.query import children as children_module
+from workers import children as children_module
+from workers.children import MEMORY_BYTES, Children
 from workers.query import grab
-from workers.query.children import MEMORY_BYTES, Children
 
 
 @pytest.fixture(scope="module")

@@ -58,20 +58,29 @@ class Desk:
         **spec: Any,
     ) -> str:
         """One Item a group, all of whose files want `wants`; its jobs are enqueued."""
-        items = []
-        for group in groups:
-            files = tuple(
-                FileSpec(
-                    str(path),
-                    f"client:{path}",
-                    media_type_of(str(path)) or MediaType.VIDEO,
-                    wants,
-                    language,
-                )
-                for path in group
+        return self.submit_items(
+            [self.item(group, wants, language, **spec) for group in groups], kind
+        )
+
+    def item(
+        self,
+        group: list[Path],
+        wants: tuple[ProgressType, ...],
+        language: str | None = None,
+        **spec: Any,
+    ) -> NewItem:
+        """One Item, of whose files all want `wants`."""
+        files = tuple(
+            FileSpec(
+                str(path),
+                f"client:{path}",
+                media_type_of(str(path)) or MediaType.VIDEO,
+                wants,
+                language,
             )
-            items.append(NewItem.analyze(self.spec(files, **spec)))
-        return self.submit_items(items, kind)
+            for path in group
+        )
+        return NewItem.analyze(self.spec(files, **spec))
 
     def spec(self, files: tuple[FileSpec, ...] = (), **more: Any) -> AnalyzeSpec:
         """Of an Item, with all models named."""

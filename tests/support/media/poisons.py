@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Callable
@@ -12,6 +13,14 @@ import av
 import numpy as np
 from PIL import Image
 
+from tests.support.media.header_poisons import (
+    boxes_in,
+    edits_again_and_again,
+    header_in_a_header,
+    packed_header,
+    samples_without_a_table,
+    streams_at_once,
+)
 from tests.support.media.media import make_clip
 
 GB = 1 << 30
@@ -56,16 +65,6 @@ def sparse_clip(path: Path) -> Path:
 def holes_only(path: Path) -> Path:
     path.touch()
     return with_a_hole(path, 64 * GB)
-
-
-def _boxes(data: bytes) -> list[tuple[bytes, int, int]]:
-    """Name, beginning and end of the boxes in it."""
-    found, at = [], 0
-    while at + 8 <= len(data):
-        size = struct.unpack(">I", data[at : at + 4])[0]
-        found.append((data[at + 4 : at + 8], at, at + size))
-        at += max(size, 8)
-    return found
 
 
 def edited(path: Path, box: bytes, change: Callable[[bytearray, int], None]) -> Path:
@@ -187,11 +186,11 @@ def two_sounds(path: Path, odd_rate: int) -> Path:
 def many_streams(path: Path) -> Path:
     """A MOV whose header is made of the same track a hundred thousand times."""
     data = make_clip(path, 1, size=(160, 96)).read_bytes()
-    boxes = {name: data[start:end] for name, start, end in _boxes(data)}
+    boxes = {name: data[start:end] for name, start, end in boxes_in(data)}
     moov = boxes[b"moov"]
     inside = moov[8:]
-    tracks = [inside[s:e] for name, s, e in _boxes(inside) if name == b"trak"]
-    others = b"".join(inside[s:e] for name, s, e in _boxes(inside) if name != b"trak")
+    tracks = [inside[s:e] for name, s, e in boxes_in(inside) if name == b"trak"]
+    others = b"".join(inside[s:e] for name, s, e in boxes_in(inside) if name != b"trak")
     body = others + tracks[0] * 20_000
     moov = struct.pack(">I4s", len(body) + 8, b"moov") + body
     path.write_bytes(boxes[b"ftyp"] + moov + boxes[b"mdat"])
@@ -246,6 +245,54 @@ def matroska_of_years(path: Path) -> Path:
     return path
 
 
+def jpeg_of_many_scans(path: Path, scans: int = 12_000) -> Path:
+    """A progressive JPEG whose last scan comes again and again."""
+    written = io.BytesIO()
+    Image.new("RGB", (1000, 1000)).save(written, "JPEG", progressive=True)
+    data = written.getvalue()
+    last = data.rindex(b"\xff\xda")
+    path.write_bytes(data[:-2] + data[last:-2] * scans + b"\xff\xd9")
+    return path
+
+
+def jpeg_of_many_segments(path: Path) -> Path:
+    """A JPEG with 50 MB of EXIF, which Pillow joins segment by segment."""
+    written = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(written, "JPEG")
+    data = written.getvalue()
+    segment = b"\xff\xe1\xff\xff" + b"Exif\0\0".ljust(65_533, b"\0")
+    path.write_bytes(data[:2] + segment * 800 + data[2:])
+    return path
+
+
+def avif_of_many_frames(path: Path, count: int = 4000) -> Path:
+    """An AVIF still in which its one frame comes again and again, for one call of the decoder."""
+    written = io.BytesIO()
+    Image.new("RGB", (2000, 2000), (90, 90, 90)).save(written, "AVIF", quality=30, speed=10)
+    data = bytearray(written.getvalue())
+    at = data.index(b"mdat")
+    content = bytes(data[at + 4 :])
+    frame = content.index(b"\x32")  # OBU_FRAME with a size; the sequence header is before it
+    many = content + content[frame:] * count
+    length = data.index(struct.pack(">I", len(content)), data.index(b"iloc"))
+    data[length : length + 4] = struct.pack(">I", len(many))
+    data[at - 4 : at] = struct.pack(">I", len(many) + 8)
+    path.write_bytes(bytes(data[: at + 4]) + many)
+    return path
+
+
+def sound_with_gaps(path: Path, gaps: int, seconds: float, streams: int = 1) -> Path:
+    """Bits of noise with a time without any after each, in each stream at another time."""
+    with av.open(str(path), "w", format="matroska") as out:
+        sounds = [out.add_stream("pcm_s16le", 8000, layout="mono") for _ in range(streams)]
+        noise = np.random.default_rng(1).integers(-9000, 9000, (1, 400), np.int16)
+        for number in range(gaps * streams):
+            frame = av.AudioFrame.from_ndarray(noise, format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 8000, round(number * seconds * 8000)
+            out.mux(sounds[number % streams].encode(frame))
+    return path
+
+
 POISONS: dict[str, Callable[[Path], Path]] = {
     "1hz.wav": lambda p: wav(p, rate=1),
     "2hz.wav": lambda p: wav(p, rate=2, data=4_000_000),
@@ -283,4 +330,11 @@ POISONS: dict[str, Callable[[Path], Path]] = {
     "film.png": animated,
     "wide.png": lambda p: png_of(p, 65_535, 65_535),
     "thin.png": lambda p: png_of(p, 200_000_000, 1),
+    "gaps.mka": lambda p: sound_with_gaps(p, 600, 190),
+    "gaps_in_turn.mka": lambda p: sound_with_gaps(p, 200, 190, streams=8),
+    "repeats.mp4": edits_again_and_again,
+    "fragment.mp4": samples_without_a_table,
+    "packed.mov": lambda p: packed_header(p, bytes(1 << 20), 1 << 30),
+    "packed_twice.mov": header_in_a_header,
+    "programs.ts": streams_at_once,
 }

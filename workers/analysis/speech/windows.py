@@ -33,6 +33,7 @@ _CUTS = ((0.4, 0.6), (0.16, 0.5), (0.098, 0.33))
 # No word holds a longer pause: longer than the closure of any stop consonant, by some margin.
 PAUSE_WITHIN_S = 0.25
 _DETECT_S = 10  # sound given to the detector at once
+_SETTLED_S = 20  # of digital silence, by which the detector has forgotten what was before
 
 Side = Literal["first", "most", "last"]
 
@@ -205,6 +206,7 @@ class SpeechFinder:
         frame_s = self._samples / SAMPLE_RATE
         self._pad = round(PAD_S / frame_s)
         self._shortest = max(1, round(SHORTEST_S / frame_s))
+        self._settled = round(_SETTLED_S / frame_s)
         self._pending = _Pending(stream, int(longest_s / frame_s), self._samples)
         self._spare = round(SPLICED_S / frame_s)
         self._undecided: deque[_Frame] = deque(maxlen=2 * self._pad + self._shortest + self._spare)
@@ -213,6 +215,7 @@ class SpeechFinder:
         self._next = 0  # number of the next frame
         self._run = 0  # frames of speech in a row, up to now
         self._keep_until = -1
+        self._silent = 0  # frames of digital silence in a row
         self.samples = 0
         self.speech_frames = 0
 
@@ -250,12 +253,23 @@ class SpeechFinder:
             yield last
 
     def _frames(self, sound: NDArray[np.float32]) -> Iterator[Window]:
-        probabilities = self._detector.probabilities(sound).tolist()
-        for probability, pcm in zip(probabilities, sound.reshape(-1, self._samples), strict=True):
+        for probability, pcm in zip(
+            self._probabilities(sound), sound.reshape(-1, self._samples), strict=True
+        ):
             for kept in self._judge(probability, pcm):
                 window = self._pending.add(kept)
                 if window is not None:
                     yield window
+
+    def _probabilities(self, sound: NDArray[np.float32]) -> list[float]:
+        """Return how likely each frame is speech. Of a gap the detector hears the beginning."""
+        count = len(sound) // self._samples
+        is_silent = not sound.any()
+        if is_silent and self._silent >= self._settled:
+            return [0.0] * count
+        self._silent = self._silent + count if is_silent else 0
+        found: list[float] = self._detector.probabilities(sound).tolist()
+        return found
 
     def _judge(self, probability: float, pcm: NDArray[np.float32]) -> list[_Frame]:
         """The frames of which it is known now that they are kept."""

@@ -23,6 +23,7 @@ from workers.export.reading import Damage, sound_from
 from workers.export.sound.codecs import SoundCodec, layout_of, sound_codec
 from workers.export.source import ClipSource
 from workers.export.tags import tag_stream
+from workers.media.budget import check_silence
 
 Samples = NDArray[Any]
 Span = tuple[Fraction, Fraction]  # seconds of the container's clock
@@ -83,6 +84,7 @@ class _EncodedTrack:
         self._begins = span[0]
         self._length = round((span[1] - span[0]) * codec.rate)
         self._written = 0  # samples
+        self._silent = 0  # of them, those that stand for none of the source
         self._due: int | None = None  # position of the next decoded sample
         self._resampler: AudioResampler | None = None
         written = out.container.add_stream(
@@ -164,6 +166,9 @@ class _EncodedTrack:
         yield from self._put(samples[:, first * width : last * width], last - first)
 
     def _silence(self, count: int) -> Iterator[Timed]:
+        """Fill a gap. Raises MediaUnreadable where there is little but gaps."""
+        heard, self._silent = self._written - self._silent, self._silent + max(0, count)
+        check_silence(self._silent / self._codec.rate, heard / self._codec.rate)
         planes = samples_shape(self._codec, self._stream.channels)
         while count > 0:
             part = min(count, self._codec.rate)

@@ -26,6 +26,7 @@ from workers.media.captions.words import CaptionRoom
 from workers.media.containers import (
     open_container,
     origin_of,
+    packets_of,
     reading_errors,
     shown_video_streams,
 )
@@ -154,15 +155,7 @@ class _Reading:
         wanted = [source.stream for source in self._sources.values()]
         if self._pulse is not None and self._pulse.index not in self._sources:
             wanted.append(self._pulse)
-        demuxed = self._container.demux(wanted)
-        while True:
-            try:
-                packet = next(demuxed, None)
-            except IndexError:  # PyAV, at the end of a file in which a stream appeared late
-                return
-            if packet is None:
-                return
-            yield packet
+        return packets_of(self._container, *wanted)
 
     def _without_doubles(self) -> Iterator[CaptionTrack]:
         """Tracks with words; what lies in a track and beside the pictures too is told once."""

@@ -16,6 +16,8 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from workers.media.containers import packets_of
+
 _SAMPLE_S = 10  # the pace is judged by so much
 _SAMPLE_BYTES = 16 << 20  # … or by this, of pictures of many megabytes
 _COUNT_BYTES = 32 << 20  # files up to this size are read to their end
@@ -83,7 +85,7 @@ def _packets(
 ) -> Iterable[Packet[VideoStream]]:
     yield from begun
     if not begun or begun[-1].size:  # else the end of the file was reached already
-        yield from container.demux(stream)
+        yield from packets_of(container, stream)
 
 
 def _span_s(stamps: Sequence[int], stream: VideoStream) -> Fraction:

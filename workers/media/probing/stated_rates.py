@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import BinaryIO
 
 from shared.opening import OpenedFile
+from workers.media.boxes import boxes, read_of
 
-_MOST = 4096  # boxes or chunks looked at
+_MOST = 4096  # chunks looked at
 _XML_BYTES = 1 << 20
 _FASTEST = 1000
-_HOLDERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 _RATE = re.compile(rb"<TIMECODE_RATE>\s*(\d+)/(\d+)\s*</")
 _FLAG = re.compile(rb"<TIMECODE_FLAG>\s*(N?DF)\s*</")
 
@@ -32,10 +31,11 @@ class WaveTimecode:
 
 def track_rate(file: OpenedFile) -> Fraction | None:
     """What the first timecode track of a MOV or MP4 counts: 30 of 59.94p, perhaps."""
-    with file.reader() as headers:
-        for entry in _sample_entries(headers):
-            if entry[4:8] == b"tmcd" and len(entry) >= 33:
-                return _rate(*struct.unpack(">II", entry[24:32]))
+    read = read_of(file)
+    for kind, start, _ in boxes(read, file.status.st_size):
+        entry = read(start + 8, 64) if kind == b"stsd" else b""  # the first one of the track
+        if entry[4:8] == b"tmcd" and len(entry) >= 33:
+            return _rate(*struct.unpack(">II", entry[24:32]))
     return None
 
 
@@ -52,33 +52,6 @@ def wave_timecode(file: OpenedFile) -> WaveTimecode | None:
 def _rate(num: int, den: int) -> Fraction | None:
     """The stated rate; None for one that no timecode counts (damage, or a field never set)."""
     return Fraction(num, den) if den and 1 <= Fraction(num, den) <= _FASTEST else None
-
-
-def _sample_entries(file: BinaryIO) -> Iterator[bytes]:
-    """The first sample entry of each track."""
-    ends = [file.seek(0, 2)]
-    at = 0
-    for _ in range(_MOST):
-        while ends and at + 8 > ends[-1]:
-            at = ends.pop()
-        if not ends:
-            return
-        file.seek(at)
-        head = file.read(16)
-        length, kind, start = int.from_bytes(head[:4], "big"), head[4:8], at + 8
-        if length == 1:
-            length, start = int.from_bytes(head[8:16], "big"), at + 16
-        end = ends[-1] if length == 0 else at + length
-        if end < start:
-            return
-        if kind in _HOLDERS and end <= ends[-1]:
-            ends.append(end)
-            at = start
-            continue
-        if kind == b"stsd":
-            file.seek(start + 8)
-            yield file.read(64)
-        at = end
 
 
 def _chunk(file: BinaryIO, wanted: bytes) -> bytes:

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
 
 import av
 import av.error
 import numpy as np
-from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.packet import Packet
 from av.stream import Discard, Disposition
 from numpy.typing import NDArray
 
 from shared.cache.transcripts import AudioStreams
 from shared.errors import MediaSilent, MediaUnreadable, MediaUnsupported
 from shared.opening import OpenedFile
-from workers.media.budget import overrun, plausible_sound
-from workers.media.containers import duration_of, open_container, origin_of
+from workers.media.budget import check_silence, overrun, plausible_sound
+from workers.media.containers import (
+    describe,
+    duration_of,
+    open_container,
+    origin_of,
+    packets_of,
+)
 from workers.media.sound.clock import SoundClock
 from workers.media.sound.mixing import Mixer
 from workers.media.sound.tracks import RATE, Track
@@ -82,7 +85,8 @@ class SoundReader:
         "mix": one line of all streams. "first": the stream that is marked as the default, else
         the first. "each": every stream, its blocks tagged. `checkpoint` is called about every
         0.1 s of work; what it raises ends the reading. Raises MediaUnreadable when no sound at
-        all can be decoded; damage before or after sound becomes a warning and silence.
+        all can be decoded, and where it is silence for days by its time stamps; damage before or
+        after sound becomes a warning and silence.
         """
         tracks = self._tracks(streams)
         mixer = Mixer(RATE)
@@ -91,6 +95,8 @@ class SoundReader:
             if why := overrun(end / RATE, self._container.size):
                 self.warnings.append(f"{why} What comes so late is left out.")
                 break
+            heard_s = sum(track.heard_s for track in tracks.values())
+            check_silence(end / RATE * len(tracks) - heard_s, heard_s)
             rows = [track.line.take(end) for track in tracks.values()]
             if streams == "each":
                 for number, row in zip(tracks, rows, strict=True):
@@ -125,7 +131,8 @@ class SoundReader:
             if stream.index not in by_index:
                 stream.discard = Discard.all
         try:
-            for packet in self._packets([track.stream for track in tracks.values()]):
+            streams = [track.stream for track in tracks.values()]
+            for packet in packets_of(self._container, *streams):
                 checkpoint()
                 by_index[packet.stream.index].feed(packet)
                 if not self._states_duration and packet.pos:
@@ -139,18 +146,7 @@ class SoundReader:
                 f"The file is damaged after {seconds:.0f} s of sound: {error.strerror}."
             )
         except av.error.FFmpegError as error:
-            raise MediaUnreadable(f"Reading the file failed: {error.strerror}.") from error
-
-    def _packets(self, streams: list[AudioStream]) -> Iterator[Packet[AudioStream]]:
-        demuxed = self._container.demux(streams)
-        while True:
-            try:
-                packet = next(demuxed, None)
-            except IndexError:  # PyAV, at the end of a file in which a stream appeared late
-                return
-            if packet is None:
-                return
-            yield cast("Packet[AudioStream]", packet)
+            raise MediaUnreadable(f"Reading the file failed: {describe(error)}.") from error
 
     def _tracks(self, streams: AudioStreams) -> dict[int, Track]:
         plausible = {stream.index for stream in self._plausible}

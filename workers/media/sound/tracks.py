@@ -32,6 +32,7 @@ class Track:
         self.line = SoundLine()
         self.errors = 0  # packets that could not be decoded or are incomplete
         self.frames = 0
+        self.heard_s = 0.0  # seconds that came out of the decoder
         self.early_errors = 0  # of the errors, those before the first frame
         self._run: _Run | None = None
         self._has_stamps = has_stamps  # else its time is counted, packet by packet
@@ -73,7 +74,9 @@ class Track:
             self.errors += 1
             return
         self.frames += 1
-        at, follows = self.clock.place(frame.time, frame.samples / frame.sample_rate)
+        seconds = frame.samples / frame.sample_rate
+        self.heard_s += seconds
+        at, follows = self.clock.place(frame.time, seconds)
         if self._run is None or not follows or self._run.shape != _shape(frame):
             self.finish()
             self._run = _Run(self.line, frame, round(at * RATE))
