@@ -243,7 +243,7 @@ class _XmemlWriter:
 
     def _markers(self, element: Any, clip: Clip) -> None:
         for marker in clip.markers:
-            _marker(element, marker, self.timeline.rate)
+            _marker(element, marker, clip, self.timeline.rate)
 
 
 def _at_zero(clip: Clip) -> Clip:
@@ -341,9 +341,10 @@ def _links(element: Any, members: Sequence[_Item]) -> None:
             _add(link, "groupindex", 1)
 
 
-def _marker(parent: Any, marker: Marker, rate: Fraction) -> None:
+def _marker(parent: Any, marker: Marker, clip: Clip, rate: Fraction) -> None:
     element = etree.SubElement(parent, "marker")
-    begin = rounded(marker.seconds * rate)
+    # A clip that ends with its media may begin a frame before its time, rounded as the marker's is.
+    begin = min(max(clip.first, rounded(marker.seconds * rate)), clip.first + clip.length)
     _add(element, "comment", marker.comment)
     _add(element, "name", marker.name)
     _add(element, "in", begin)
