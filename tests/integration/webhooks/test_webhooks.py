@@ -15,7 +15,7 @@ import pytest
 from shared.redis.clients import connect
 from shared.webhooks.events import Message, WebhookEvent
 from shared.webhooks.outbox import MOST_WAITING, Outbox
-from shared.webhooks.subscriptions import Webhook, Webhooks
+from shared.webhooks.subscriptions import Webhook
 from tests.support.cli.remote_command import Command
 from tests.support.private_redis import private_redis
 from tests.support.stack import KEY, Client, Stack, running_stack
@@ -148,7 +148,7 @@ def test_the_same_subscription_is_refused_the_second_time(client: Client) -> Non
     assert client.post("/webhooks", **{**body, "events": ["task.ended"]}).status_code == 201
 
 
-def test_webhooks_of_the_earlier_version_get_the_roots_of_their_keys(
+def test_records_of_the_earlier_version_are_rewritten_when_an_api_process_starts(
     stack: Stack, client: Client, tmp_path: Path
 ) -> None:
     answer = client.post("/keys", roots=[str(tmp_path)]).json()
@@ -158,9 +158,19 @@ def test_webhooks_of_the_earlier_version_get_the_roots_of_their_keys(
         raw = json.loads(str(redis.hget("rushes:default:webhooks", hook_id)))
         del raw["roots"]
         redis.hset("rushes:default:webhooks", hook_id, json.dumps(raw))
-        webhooks = Webhooks(redis, "default", stack.folder / "state")
-        webhooks.bind_to_roots({answer["key"]["id"]: (str(tmp_path),)})
-        assert webhooks.get(hook_id).roots == (str(tmp_path),)
+        (digest,) = [d for d in redis.hkeys("rushes:default:keys") if d[:12] == answer["key"]["id"]]
+        former = json.loads(str(redis.hget("rushes:default:keys", digest)))
+        former["tier"] = former.pop("limited_tier")
+        redis.hset("rushes:default:keys", digest, json.dumps(former))
+        stack.start_api()
+
+        def renewed() -> bool:
+            key = json.loads(str(redis.hget("rushes:default:keys", digest)))
+            hook = json.loads(str(redis.hget("rushes:default:webhooks", hook_id)))
+            return key["tier"] == "basic" and hook.get("roots") == [str(tmp_path)]
+
+        wait_for(renewed, 10, "both records in today's form")
+    assert guest.get("/webhooks").json()["webhooks"][0]["id"] == hook_id
 
 
 def test_a_receiver_that_was_down_gets_everything(client: Client, tmp_path: Path) -> None:
