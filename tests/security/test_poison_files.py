@@ -60,7 +60,7 @@ REFUSED = {
     "gaps_in_turn.mka": "claim more than 12 hours of silence around",
     "repeats.mp4": "claims 50 pictures or samples and an edit list of length 100,000",
     "fragment.mp4": "more tracks, entries or pixels than the decoder accepts",
-    "packed.mov": "compressed header claims 1.1 GB in a file of",
+    "packed.mov": "header claims 1,073.7 MB when it is unpacked in a file of",
     "packed_twice.mov": "holds another compressed header",
     "programs.ts": "No picture in it could be decoded",
     **{name: "were ever written" for name in POISONS if name.startswith(("sparse.", "holes."))},

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from shared.errors import MediaUnreadable
 from shared.opening import OpenedFile
-from workers.media.budget import check_edits, check_unpacked
+from workers.media.budget import EDITED_BASE, UNPACKED_BASE, check_claim
 
 _MOST = 4096  # boxes; 300 tracks have so many
 _HOLDERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"cmov")
@@ -74,20 +75,16 @@ def check_header(read: Read, header: int, size: int, *, is_unpacked: bool = Fals
             samples = 1 if is_pcm else _number(read, start + 8)  # PCM is read in blocks
         elif kind == b"cmvd":
             claimed = _number(read, start)
-            check_unpacked(claimed, size)
+            words = f"{claimed / 1e6:,.1f} MB when it is unpacked"
+            check_claim(claimed, UNPACKED_BASE, size, words)
             if is_unpacked:
                 raise MediaUnreadable("Its compressed header holds another compressed header.")
             packed = read(start + 4, min(end - start - 4, claimed + _READ_ON))
-            _check_packed(packed, claimed, size)
-        check_edits(edits, samples, size)
-
-
-def _check_packed(packed: bytes, claimed: int, size: int) -> None:
-    try:
-        header = zlib.decompressobj().decompress(packed, max(1, claimed))
-    except zlib.error:  # the decoder refuses it, too
-        return
-    check_header(lambda at, count: header[at : at + count], len(header), size, is_unpacked=True)
+            with suppress(zlib.error):  # the decoder refuses it, too
+                inner = zlib.decompressobj().decompress(packed, max(1, claimed))
+                check_header(lambda a, n: inner[a : a + n], len(inner), size, is_unpacked=True)  # noqa: B023
+        words = f"{samples:,} pictures or samples and an edit list of length {edits:,}"
+        check_claim(edits * samples, EDITED_BASE, size, words)
 
 
 def _number(read: Read, at: int) -> int:

@@ -30,8 +30,8 @@ _READ_TIMES = 8
 # Opus sends nothing in silence but a packet of 20 ms each 400 ms (DTX): 20 times.
 _SILENCE_BASE_S = 12 * 3600.0
 _SILENCE_TIMES = 50
-_EDITED_BASE = 2_000_000  # pictures of all edits of a track; beyond it, one for each byte
-_UNPACKED_BASE = 32 << 20  # bytes of a compressed header; 10 hours at 60 frames a second take 20 MB
+EDITED_BASE = 2_000_000  # pictures of all edits of a track; beyond it, one for each byte
+UNPACKED_BASE = 32 << 20  # bytes of a compressed header; 10 hours at 60 frames a second take 20 MB
 # CPU time of stills: 12 megapixels take 0.1 to 0.5 s, as JPEG 2000 of 20 MB 4 s.
 STILL_BASE_S = 5.0
 _STILL_S_A_PIXEL = 1e-7
@@ -112,35 +112,20 @@ def overrun(seconds: float, size: int, always_s: float = ALWAYS_S) -> str:
     )
 
 
-def most_read(size: int) -> int:
-    """Return the bytes that one reading may give, PACKET_BYTES for each packet included."""
-    return _READ_BASE + _READ_TIMES * size
-
-
 def check_read(read: int, size: int) -> None:
-    """Raise MediaUnreadable for a file whose packets come again and again."""
-    if read > most_read(size):
+    """Raise MediaUnreadable for packets that come again and again; `read`: with PACKET_BYTES."""
+    if read > _READ_BASE + _READ_TIMES * size:
         raise MediaUnreadable(
-            f"It plays the same data again and again: more than {_words(most_read(size))} in "
+            f"It plays the same data again and again: more than {_words(read)} in a file of "
             f"{_words(size)}. No recording does."
         )
 
 
-def check_edits(edits: int, pictures: int, size: int) -> None:
-    """Raise MediaUnreadable for a track whose edit list plays its pictures far too often."""
-    if edits * pictures > _EDITED_BASE + size:
+def check_claim(claimed: int, base: int, size: int, words: str) -> None:
+    """Raise MediaUnreadable where a header claims more than the bytes of its file and a base."""
+    if claimed > base + size:
         raise MediaUnreadable(
-            f"Its header claims {pictures:,} pictures or samples and an edit list of length "
-            f"{edits:,} in a file of {_words(size)}. No recording has such a header."
-        )
-
-
-def check_unpacked(claimed: int, size: int) -> None:
-    """Raise MediaUnreadable for a compressed header that claims to be far larger than its file."""
-    if claimed > _UNPACKED_BASE + size:
-        raise MediaUnreadable(
-            f"Its compressed header claims {_words(claimed)} in a file of {_words(size)}. "
-            "No recording has such a header."
+            f"Its header claims {words} in a file of {_words(size)}. No recording has such a one."
         )
 
 

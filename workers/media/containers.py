@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -84,10 +84,10 @@ def open_container(file: OpenedFile) -> InputContainer:
     Raises MediaUnreadable.
     """
     check_file(file)
-    check_header(read_of(file), file.status.st_size, file.status.st_size)
     until = time.monotonic() + NATIVE_SEARCH_S  # for both tries
     by_name = _STREAMS.get(PurePath(file.path).suffix.lower())
     try:
+        check_header(read_of(file), file.status.st_size, file.status.st_size)
         try:
             container = _opened(file, until)
         except (av.error.InvalidDataError, av.error.ArgumentError):  # nothing, or not let in
@@ -112,17 +112,11 @@ def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[A
     Raises MediaUnreadable where they come again and again, and FFmpegError.
     """
     read = 0
-    packets = container.demux(*streams)
-    while True:
-        try:
-            packet = next(packets, None)
-        except IndexError:  # PyAV, at the end of a file in which a stream appeared late
-            return
-        if packet is None:
-            return
-        read += packet.size + PACKET_BYTES
-        check_read(read, container.size)
-        yield packet
+    with suppress(IndexError):  # PyAV, at the end of a file in which a stream appeared late
+        for packet in container.demux(*streams):
+            read += packet.size + PACKET_BYTES
+            check_read(read, container.size)
+            yield packet
 
 
 def _check_index(container: InputContainer) -> None:

@@ -42,6 +42,7 @@ _APART_SIDE = 1280  # pixels: one decoding serves thumbnail, embedding and faces
 _MOST_APART = 8  # processes; each takes about 60 MB from the first such still on
 _LONGEST_APART_S = 60.0  # less than the stall timer of workers
 _ORIENTATION = 0x0112  # EXIF tag
+_Size = tuple[int, int]  # width, height
 _QUARTER_TURNED = frozenset((5, 6, 7, 8))
 
 
@@ -87,11 +88,7 @@ class StillPicture:
         pi_heif.register_heif_opener()
         source = self._source
         reader = nullcontext(io.BytesIO(source)) if isinstance(source, bytes) else source.reader()
-        with (
-            reader as opened,
-            nullcontext(_LimitedFile(opened)) as file,
-            Image.open(file, formats=_FORMATS) as image,
-        ):
+        with reader as opened, Image.open(file := _LimitedFile(opened), formats=_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             if max(image.size) > MAX_SIDE:
@@ -112,9 +109,7 @@ class StillPicture:
             return loaded
         with self._open() as image:
             if image.format in _VIDEO_CODED and _apart is not None:
-                self._loaded = _apart.decode(
-                    self._source, image.width * image.height, width, height
-                )
+                self._loaded = _apart.decode(self._source, image.size, (width, height))
                 self._is_reduced = self._loaded.size != image.size
                 return self._loaded
             scale = max(SHARED_SIDE / min(image.size), width / image.width, height / image.height)
@@ -150,17 +145,15 @@ class _Apart:
     """Disposable processes that decode stills for this one: a native call there can be ended."""
 
     def __init__(self, count: int) -> None:
-        self._children = Children(count, _warm_up)
+        self._children = Children(count, pi_heif.register_heif_opener)
         self._turns = threading.Semaphore(count)
 
-    def decode(
-        self, source: OpenedFile | bytes, pixels: int, width: int, height: int
-    ) -> Image.Image:
-        """Return a still in stored orientation, at least of this size. Raises MediaUnreadable."""
+    def decode(self, source: OpenedFile | bytes, size: _Size, least: _Size) -> Image.Image:
+        """Return a still in stored orientation, of `least` or more. Raises MediaUnreadable."""
         data = source if isinstance(source, bytes) else source.read(source.status.st_size)
-        limit_s = min(_LONGEST_APART_S, 2 * round(still_limit_s(pixels, len(data))))
+        limit_s = min(_LONGEST_APART_S, 2 * round(still_limit_s(size[0] * size[1], len(data))))
         with self._turns:
-            return Image.fromarray(self._children.run(limit_s, _decode, data, width, height))
+            return Image.fromarray(self._children.run(limit_s, _decode, data, least))
 
 
 _apart: _Apart | None = None
@@ -172,15 +165,11 @@ def decode_apart(count: int) -> None:
     _apart = _Apart(min(count, _MOST_APART))
 
 
-def _warm_up() -> None:
-    """Prepare a child: it has imported what it needs with this module."""
-
-
-def _decode(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
+def _decode(data: bytes, least: _Size) -> NDArray[np.uint8]:
     """In a child: decode a still, and shrink it as far as its users allow: it is sent over."""
     still = StillPicture(data)
     image = still._load(still.stored_width, still.stored_height)
-    scale = max(_APART_SIDE / max(image.size), width / image.width, height / image.height)
+    scale = max(_APART_SIDE / max(image.size), least[0] / image.width, least[1] / image.height)
     return np.asarray(image.reduce(int(1 / scale)) if scale <= 0.5 else image)
 
 

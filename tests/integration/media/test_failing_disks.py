@@ -64,12 +64,12 @@ def test_a_read_error_before_the_first_picture_is_said_of_the_file(
 def test_a_read_error_in_the_headers_is_said_of_the_file(
     number: int, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(_: object) -> NoReturn:
+    def failing(*_: object) -> NoReturn:
         raise OSError(number, reason)
 
     encoding = dataclasses.replace(H264, timecode="01:00:00:00")
     clip = make_clip(tmp_path / "clip.mov", 1, encoding=encoding)
-    monkeypatch.setattr(stated_rates, "_sample_entries", failing)
+    monkeypatch.setattr(stated_rates, "boxes", failing)
     with pytest.raises(MediaUnreadable, match=f"Reading the file failed: {reason}"):
         probe(str(clip), MediaType.VIDEO)
 

@@ -253,23 +253,18 @@ class SpeechFinder:
             yield last
 
     def _frames(self, sound: NDArray[np.float32]) -> Iterator[Window]:
-        for probability, pcm in zip(
-            self._probabilities(sound), sound.reshape(-1, self._samples), strict=True
-        ):
+        frames = sound.reshape(-1, self._samples)
+        is_silent = not sound.any()
+        is_known = is_silent and self._silent > self._settled
+        self._silent = self._silent + len(frames) if is_silent else 0
+        probabilities = [0.0] * len(frames)
+        if not is_known:  # of a gap of hours the detector need not hear the rest
+            probabilities = self._detector.probabilities(sound).tolist()
+        for probability, pcm in zip(probabilities, frames, strict=True):
             for kept in self._judge(probability, pcm):
                 window = self._pending.add(kept)
                 if window is not None:
                     yield window
-
-    def _probabilities(self, sound: NDArray[np.float32]) -> list[float]:
-        """Return how likely each frame is speech. Of a gap the detector hears the beginning."""
-        count = len(sound) // self._samples
-        is_silent = not sound.any()
-        if is_silent and self._silent >= self._settled:
-            return [0.0] * count
-        self._silent = self._silent + count if is_silent else 0
-        found: list[float] = self._detector.probabilities(sound).tolist()
-        return found
 
     def _judge(self, probability: float, pcm: NDArray[np.float32]) -> list[_Frame]:
         """The frames of which it is known now that they are kept."""

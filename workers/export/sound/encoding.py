@@ -154,7 +154,6 @@ class _EncodedTrack:
         self._due = end
         if end <= self._written or start >= self._length:
             if start >= self._length:
-                self._written = max(self._written, 0)
                 yield from self._silence(self._length - self._written)
             return
         if start > self._written:
