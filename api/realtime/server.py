@@ -253,11 +253,17 @@ def _event(services: Services, task_id: str) -> Event | None:
 
 def _within(services: Services, payload: dict[str, Any]) -> dict[str, Any]:
     """An event as far as it lies in the roots of a key, those of `services`."""
-    if payload["task_id"] == ROOM:
-        return watch_payload(status.status(services))
     if payload["task_id"] == TASKS_ROOM:
         return payload
-    return progress.event_within(services, payload)
+    try:
+        if payload["task_id"] == ROOM:
+            return watch_payload(status.status(services))
+        return progress.event_within(services, payload)
+    except RedisAway:  # others in the room must not miss the event, nor this one that it ended
+        if payload["task_id"] == ROOM:
+            unknown = dict.fromkeys(("current_folder", "current_file", "last_error"))
+            return {**payload, **unknown, "folder_stats": {}}
+        return progress.hide_files(payload)
 
 
 def _task_id_of(data: Any) -> str:
