@@ -89,7 +89,7 @@ class FolderState:
         self.table.delay(path, replace(_pending(file, reason), next_try_at=at))
 
     def finish(self, path: str, file: WatchedFile, task_id: str, absent: str = "") -> None:
-        """All of it is made, or does not apply (`absent`); `task_id` "": it was there already."""
+        """Note that all of it is made or does not apply (`absent`); no `task_id`: it was there."""
         self._release(path)
         done = replace(
             _pending(file, absent),
