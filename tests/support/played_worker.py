@@ -8,7 +8,7 @@ from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, WorkerKind
 
-_TRIES = 3
+_TRIES = 50  # the API may park it again between the two calls
 
 
 def claim(ledger: Ledger, task_id: str, item_id: int, worker: str, nonce: str) -> Lease | None:

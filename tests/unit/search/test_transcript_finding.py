@@ -100,7 +100,7 @@ def test_fuzzy_finds_all_that_exact_finds_and_nothing_unlike(segments, query) ->
     assert firsts == sorted(set(firsts))
     assert {first for first, _ in exact(text.folded, text.starts, folded.encode())} <= set(firsts)
     for first, last in spans:
-        said = fold(joined(text.lines[first : last + 1]))
+        said = fold(joined([line.text for line in text.lines[first : last + 1]]))
         ratio = fuzz.partial_ratio if len(said) >= len(folded) else fuzz.ratio
         assert ratio(folded, said) >= ALIKE
 
