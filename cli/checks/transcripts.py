@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -20,25 +21,40 @@ from shared.redis.known_folders import KnownFolders
 from shared.settings import Settings
 from shared.watch.folders import WatchFolders
 
-_LOOKS_FOR_S = 5.0  # at one folder
+_LOOKS_FOR_S = 15.0  # at all folders; the report itself ends soon after
 _MOST_PATHS = 20  # in the command; of more, their folders
 
 
-def with_folder_names(settings: Settings, redis_url: str | None) -> Iterator[Finding]:
+def with_folder_names(
+    settings: Settings, redis_url: str | None, limit_s: float = _LOOKS_FOR_S
+) -> Iterator[Finding]:
     """A warning for each known cache folder and model with such transcripts, with the command."""
+    until = time.monotonic() + limit_s
+    unread = 0
     for folder in _cache_dirs(settings, redis_url):
+        by_model: dict[str, set[str]] = {}
+        find = partial(_collect, by_model, folder, Roots.cache(settings), until)
         try:
-            find = partial(_paths_by_model, folder, Roots.cache(settings))
-            found = within(_LOOKS_FOR_S, find)
-        except (RushesError, TimeoutError):  # whoever searches there is told
+            is_whole = within(max(0.0, until - time.monotonic()), find)
+        except TimeoutError:  # the folder hangs
+            is_whole = False
+        except RushesError:  # whoever searches there is told
             continue
-        for model, paths in found.items():
+        unread += not is_whole
+        for model, paths in dict(by_model).items():
+            count = f"{'' if is_whole else 'at least '}{len(paths):,}"
             yield warning(
                 "transcripts",
-                f"{folder} has transcripts (files: {len(paths):,}) by a version that gave the "
+                f"{folder} has transcripts (files: {count}) by a version that gave the "
                 "speech model names of folders, which can cost full stops, words and sentences",
-                f"make them again with `{_command(folder, model, paths)}`",
+                f"make them again with `{_command(folder, model, set(paths))}`",
             )
+    if unread:
+        yield warning(
+            "transcripts",
+            f"the transcripts of {unread} cache folders were not all examined in {limit_s:g} s",
+            "run this again when the machine and its file servers have less to do",
+        )
 
 
 def _cache_dirs(settings: Settings, redis_url: str | None) -> list[str]:
@@ -52,18 +68,19 @@ def _cache_dirs(settings: Settings, redis_url: str | None) -> list[str]:
     return sorted({*known, *analyzed, *(folder.cache_dir for folder in watched)})
 
 
-def _paths_by_model(folder: str, roots: Roots) -> dict[str, set[str]]:
-    """Where files of such transcripts were seen last."""
+def _collect(by_model: dict[str, set[str]], folder: str, roots: Roots, until: float) -> bool:
+    """Add where files of such transcripts were seen last. Return False if time ran out."""
     cache = CacheDir.open(folder, roots, create=False)
     entries = cache.catalogue.follow(FollowState()).entries
     seen = {entry.hash_str: entry.path for entry in entries if isinstance(entry, Seen)}
-    found: dict[str, set[str]] = {}
     for entry in entries:
         if isinstance(entry, Artefact) and entry.stage is Stage.TRANSCRIPT and entry.rows:
+            if time.monotonic() > until:
+                return False
             manifest = cache.manifest(entry.hash_str, entry.stage, entry.model)
             if manifest and entry.hash_str in seen and transcripts.has_folder_names(manifest):
-                found.setdefault(entry.model, set()).add(seen[entry.hash_str])
-    return found
+                by_model.setdefault(entry.model, set()).add(seen[entry.hash_str])
+    return True
 
 
 def _command(folder: str, model: str, paths: set[str]) -> str:

@@ -75,3 +75,12 @@ def test_what_cannot_be_read_is_left_to_other_checks(
     assert list(transcripts.with_folder_names(Settings(state_dir=tmp_path / "state"), None)) == []
     (cache.root.path / "rushes.json").write_text("{")
     assert warnings(redis_url, tmp_path) == []
+
+
+def test_folders_that_were_not_examined_in_time_are_counted(
+    cache: CacheDir, tmp_path: Path, redis_url: str
+) -> None:
+    hear(cache, "a.wav", UNSET)
+    settings = Settings(state_dir=tmp_path / "state")
+    [late] = transcripts.with_folder_names(settings, redis_url, limit_s=0)
+    assert "1 cache folders were not all examined in 0 s" in late.sentence
