@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -56,6 +58,16 @@ R = TypeVar("R")
 _DOCUMENTS_AT_ONCE = 2
 
 
+@dataclass(slots=True)
+class KeptKey:
+    """A licence key as it was read last for a signed address; see auth.key_of_address."""
+
+    record: KeyRecord | None = None
+    read_at: float = -math.inf  # monotonic, as `away_at`
+    away_at: float = -math.inf  # when Redis did not answer
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """One per process."""
@@ -90,8 +102,7 @@ class Services:
     watch_live: LiveStatus
     watch_retries: RetryRequests
     hashes: HashCache = field(default_factory=HashCache)
-    # By id: when each was read (monotonic), and its record or None; see auth.key_of_address.
-    keys_of_addresses: dict[str, tuple[float, KeyRecord | None]] = field(default_factory=dict)
+    keys_of_addresses: dict[str, KeptKey] = field(default_factory=dict)  # by the id of the key
     doctor: Doctor = field(default_factory=Doctor)
     document_turns: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(_DOCUMENTS_AT_ONCE)
@@ -155,11 +166,13 @@ class Services:
         caches = self.caches
         return LeftOut(self.redis, self.settings.instance, lambda path: caches.cache(path).id)
 
-    def within(self, roots: tuple[str, ...] | None) -> Services:
-        """What a licence key with these roots may touch; None: all of them."""
+    def within(self, roots: tuple[str, ...] | None, key_id: str = "") -> Services:
+        """What a licence key with these roots may touch; None: all. Its own tasks are shown."""
         if roots is None:
             return self
-        return replace(self, paths=self.paths.within(roots), caches=self.caches.within(roots))
+        return replace(
+            self, paths=self.paths.within(roots, key_id), caches=self.caches.within(roots)
+        )
 
     def watched_folder(self, folder_id: str) -> WatchFolder:
         """A watch folder in the roots of the licence key. Raises Missing, also for one outside."""

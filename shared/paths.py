@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 from shared.errors import NotAllowed, UnusablePath
@@ -14,19 +16,22 @@ from shared.locations import real_place
 from shared.settings import Settings
 
 _WINDOWS = re.compile(r"^(?:[A-Za-z]:|\\\\)")
+_BOUND = "/./"  # in a root of a key: before it stands the root of the key that made it
 
 
 @dataclass(frozen=True)
 class Roots:
     """Folders below which paths are allowed; `folders` None means everywhere but `forbidden`.
 
-    `of_key`: folders in which they must lie besides, for a licence key that has roots.
+    `of_key`: folders in which they must lie besides, for a licence key that has roots. `bounds`:
+    those of each key that made another, up to `of_key`; a path must really lie in one of each.
     """
 
     setting: str
     folders: tuple[Path, ...] | None
     forbidden: Path
     of_key: tuple[Path, ...] | None = None
+    bounds: tuple[tuple[Path, ...], ...] = ()
 
     @classmethod
     def media(cls, settings: Settings) -> Roots:
@@ -53,7 +58,12 @@ class Roots:
 
     def within(self, of_key: Iterable[str] | None) -> Roots:
         """What a licence key with roots of its own may use of these; None: all of them."""
-        return self if of_key is None else replace(self, of_key=tuple(map(Path, of_key)))
+        if of_key is None:
+            return self
+        chains = [root.split(_BOUND) for root in of_key]
+        depths = range(1, max(map(len, chains), default=1) + 1)
+        bounds = tuple(tuple(Path("/".join(chain[:n]) or "/") for chain in chains) for n in depths)
+        return replace(self, of_key=bounds[-1], bounds=bounds)
 
     def usable(self) -> list[str] | None:
         """The folders themselves, no wider than the key's; None where there are none to name."""
@@ -78,7 +88,7 @@ class Roots:
             raise NotAllowed(f"{given} leads into the server's own RUSHES_STATE_DIR.")
         if self.folders is not None and not _is_in_one(real, self.folders):
             raise NotAllowed(f"{given} leads outside the folders in {self.setting}.")
-        if self.of_key is not None and not _is_in_one(real, self.of_key):
+        if not all(_is_in_one(real, folders) for folders in self.bounds):
             raise NotAllowed(f"{given} leads outside the folders of this licence key.")
 
     def leads_inside(self, real: str) -> bool:
@@ -88,24 +98,36 @@ class Roots:
 
 def lies_in_one(path: str, folders: Iterable[str]) -> bool:
     """Whether a path lies in one of the folders, by its name alone."""
-    return any(_inside(path, folder) for folder in folders)
+    path = strip_bounds(path)
+    return any(_inside(path, strip_bounds(folder)) for folder in folders)
+
+
+def bind_root(root: str, above: str) -> str:
+    """Return a root of a key that a link cannot lead out of `above`, a root of its maker."""
+    rest = root.removeprefix(strip_bounds(above)).strip("/")
+    return f"{above.rstrip('/')}{_BOUND}{rest}" if rest else above
+
+
+def strip_bounds(root: str) -> str:
+    """Return a root of a key as a path."""
+    return root.replace(_BOUND, "/")
 
 
 def covering_folders(folders: Iterable[str], most: int) -> tuple[str, ...]:
-    """Return at most `most` folders in which all of these lie; the deepest give way to parents."""
-    covering = {folder.rstrip("/") or "/" for folder in folders}
-    while True:
-        covering = {folder for folder in covering if covering.isdisjoint(_parents(folder))}
-        if len(covering) <= most:
-            return tuple(sorted(covering))
-        deepest = max(folder.count("/") for folder in covering)
-        covering = {posixpath.dirname(f) if f.count("/") == deepest else f for f in covering}
+    """Return at most `most` folders in which all of these lie.
 
-
-def _parents(folder: str) -> Iterator[str]:
-    while (parent := posixpath.dirname(folder)) != folder:
-        folder = parent
-        yield folder
+    Those with the deepest common parents give way to them; others stay as they are.
+    """
+    outer: list[tuple[str, ...]] = []
+    for folder in sorted({tuple(filter(None, folder.split("/"))) for folder in folders}):
+        if not outer or folder[: len(outer[-1])] != outer[-1]:
+            outer.append(folder)
+    depths = [len(posixpath.commonprefix(pair)) for pair in pairwise(outer)]  # of neighbours
+    least = sorted(depths)[most - 1] if len(outer) > most else math.inf
+    groups: dict[int, list[tuple[str, ...]]] = {}
+    for n, folder in zip(accumulate((d < least for d in depths), initial=0), outer, strict=False):
+        groups.setdefault(n, []).append(folder)
+    return tuple("/" + "/".join(posixpath.commonprefix(group)) for group in groups.values())
 
 
 def _is_in_one(real: str, folders: Iterable[Path]) -> bool:

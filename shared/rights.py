@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from shared.errors import BadInput, NotAllowed
-from shared.paths import PathMap, Roots
+from shared.paths import PathMap, Roots, bind_root, lies_in_one
 from shared.printable import COMMANDS, printable
 from shared.settings import Settings
 
@@ -58,18 +58,25 @@ def checked_scopes(scopes: Iterable[str]) -> frozenset[KeyScope]:
     return frozenset(found)
 
 
-def checked_roots(paths: Iterable[str], settings: Settings) -> tuple[str, ...]:
-    """Folders in our form. Raises BadInput for one outside of what the server may use at all."""
+def checked_roots(
+    paths: Iterable[str], settings: Settings, of_key: tuple[str, ...] | None = None
+) -> tuple[str, ...]:
+    """Folders in our form, bound to `of_key`. Raises NotAllowed, and BadInput for unusable ones."""
     to_server = PathMap(settings.path_map).to_server
     kinds = (Roots.media(settings), Roots.cache(settings), Roots.export(settings))
     found = []
     for number, path in enumerate(paths):
         ours = to_server(path, f"roots[{number}]")
+        above = next((root for root in of_key or () if lies_in_one(ours, [root])), None)
+        if of_key is not None and above is None:
+            raise NotAllowed(
+                f"roots[{number}]: {ours} lies outside the folders of this licence key."
+            )
         refusals = [words for roots in kinds if (words := _refusal(roots, ours))]
         if len(refusals) == len(kinds):
-            possible = ", ".join(str(folder) for folder in kinds[0].folders or ())
+            possible = ", ".join(kinds[0].within(of_key).usable() or ())
             raise BadInput(f"roots[{number}]: {refusals[0]} Possible are: {possible or '/'}.")
-        found.append(ours)
+        found.append(bind_root(ours, above) if above else ours)
     if not found:
         raise BadInput("roots must name at least one folder; leave it out to allow all of them.")
     return tuple(found)

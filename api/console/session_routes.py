@@ -14,6 +14,7 @@ from api.http.errors import KeyExpired, KeyMissing, KeyRefused, NotFromConsole, 
 from api.own_pages import BrowserSession, is_marked
 from api.services import Services
 from shared.errors import BadInput, Missing, RedisAway
+from shared.paths import strip_bounds
 from shared.redis.licence_keys import KeyRecord
 from shared.rights import KeyScope
 
@@ -111,7 +112,7 @@ def _signed_in(call: Call[None] | Call[SignIn], key: KeyRecord, token: str | Non
         key_id=key.id,
         label=key.label,
         scopes=[scope for scope in KeyScope if key.has(scope)],
-        roots=None if key.roots is None else [paths.back(root) for root in key.roots],
+        roots=None if key.roots is None else [*map(paths.back, map(strip_bounds, key.roots))],
         key_expires_at=key.expires_at,
         media_roots=media,
         cache_roots=caches,

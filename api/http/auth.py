@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 
 from starlette.concurrency import run_in_threadpool
@@ -17,10 +16,12 @@ from api.http.errors import (
     SessionEnded,
 )
 from api.own_pages import BrowserSession
-from api.services import Services
-from shared.errors import Missing
+from api.services import KeptKey, Services
+from shared.errors import Missing, RedisAway
 from shared.redis.licence_keys import KeyRecord
 from shared.rights import KeyScope
+
+_AWAY_KEPT_S = 2.0  # a Redis that did not answer is not asked again for so long
 
 
 async def authorise(services: Services, key: object, scope: KeyScope | None = None) -> KeyRecord:
@@ -54,14 +55,27 @@ def key_of_address(services: Services, key_id: str, kept_s: float = 0.0) -> KeyR
 
     `kept_s`: for so many seconds a record that was read counts, though it may be revoked by now.
     """
-    now = time.monotonic()
-    read_at, key = services.keys_of_addresses.get(key_id, (-math.inf, None))
-    if now - read_at >= kept_s:
-        key = services.keys.by_id(key_id)
-        services.keys_of_addresses[key_id] = now, key
+    oldest = time.monotonic() - kept_s
+    kept = services.keys_of_addresses.setdefault(key_id, KeptKey())
+    if kept.read_at <= oldest:
+        with kept.lock:  # one request reads; the others that wait use what it read
+            if kept.read_at <= oldest:
+                _read_again(services, key_id, kept)
     with contextlib.suppress(KeyRefused, KeyExpired):
-        return _valid(key)
+        return _valid(kept.record)
     raise Missing("The licence key of this address was revoked or has expired.")
+
+
+def _read_again(services: Services, key_id: str, kept: KeptKey) -> None:
+    now = time.monotonic()
+    if now - kept.away_at < _AWAY_KEPT_S:
+        raise RedisAway
+    try:
+        kept.record = services.keys.by_id(key_id)
+    except RedisAway:
+        kept.away_at = time.monotonic()
+        raise
+    kept.read_at = now
 
 
 def _key_of(services: Services, session: BrowserSession) -> KeyRecord:

@@ -36,13 +36,14 @@ class ClientPaths:
         self.cache_roots = Roots.cache(settings)
         self.export_roots = Roots.export(settings)
         self.key_roots: tuple[str, ...] | None = None
+        self.key_id = ""
 
-    def within(self, roots: tuple[str, ...] | None) -> ClientPaths:
+    def within(self, roots: tuple[str, ...] | None, key_id: str = "") -> ClientPaths:
         """The paths that a licence key with these roots may name; None: all of them."""
         if roots is None:
             return self
         bounded = copy.copy(self)
-        bounded.key_roots = roots
+        bounded.key_roots, bounded.key_id = roots, key_id
         bounded._media = self._media.within(roots)
         bounded.cache_roots = self.cache_roots.within(roots)
         bounded.export_roots = self.export_roots.within(roots)

@@ -237,7 +237,7 @@ async def _serve(
     if key:
         services.use_counter.note(key.id)
     call = Call(
-        services.within(key.roots) if key else services,
+        services.within(key.roots, key.id) if key else services,
         body,
         request.path_params,
         _given(endpoint, request.query_params.items()),

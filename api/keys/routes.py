@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from contextlib import suppress
 
 from starlette.concurrency import run_in_threadpool
 
@@ -12,7 +12,8 @@ from api.keys.answers import KeyAnswer, KeyList, KeyRevoked, NewKey
 from api.keys.bodies import KeyBody
 from api.services import Services
 from shared.errors import BadInput, Missing, NotAllowed
-from shared.paths import lies_in_one
+from shared.opening import open_drop_folder
+from shared.paths import Roots, strip_bounds
 from shared.redis.key_uses import KeyUse
 from shared.redis.licence_keys import KeyRecord
 from shared.rights import (
@@ -44,22 +45,35 @@ async def create_key(call: Call[KeyBody]) -> NewKey:
 def _create(call: Call[KeyBody]) -> NewKey:
     services, body, by = call.services, call.body, call.key
     scopes = checked_scopes(body.scopes) if body.scopes is not None else None
-    roots = checked_roots(body.roots, services.settings) if body.roots is not None else None
+    asked, of_maker = body.roots, by.roots if by else None
+    roots = None if asked is None else checked_roots(asked, services.settings, of_maker)
     expires_at = checked_expiry(body.expires_at) if body.expires_at is not None else None
     if by is not None:
         scopes, roots, expires_at = _within(by, scopes, roots, expires_at)
+    are_there = _are_there(services, roots or ())
     key = services.keys.create(
         label=checked_label(body.label), scopes=scopes, roots=roots, expires_at=expires_at
     )
     record = services.keys.find(key)
     if record is None:
         raise Missing("The new key was revoked at once by somebody else.")
-    asked = list(body.roots or ())
-    are_there = services.folders.each(list(roots or ()), os.path.isdir, str, lambda _: False)
-    for number, (root, is_there) in enumerate(zip(asked, are_there, strict=False)):
+    for number, (root, is_there) in enumerate(zip(asked or (), are_there, strict=False)):
         if not is_there:
             call.warnings.append(f"roots[{number}]: this machine has no folder {root} now.")
     return NewKey(license_key=key, key=_answer(record, KeyUse()))
+
+
+def _are_there(services: Services, roots: tuple[str, ...]) -> list[bool]:
+    """Return which folders this machine has. Raises NotAllowed where a link leads out."""
+    bounds = Roots("roots", None, services.settings.state_dir).within(roots)
+
+    def is_there(folder: str) -> bool:
+        with suppress(OSError):
+            open_drop_folder(folder, bounds).close()
+            return True
+        return False
+
+    return services.folders.each([*map(strip_bounds, roots)], is_there, str, lambda _: False)
 
 
 def _within(
@@ -71,11 +85,6 @@ def _within(
     """The rights of a new key, none beyond those of the key that makes it; left out: the same."""
     for scope in scopes or ():
         check_scope(by, scope)
-    for number, root in enumerate(roots or ()):
-        if by.roots is not None and not lies_in_one(root, by.roots):
-            raise NotAllowed(
-                f"roots[{number}]: {root} lies outside the folders of this licence key."
-            )
     ends = by.expires_at
     if ends is not None and expires_at is not None and expires_at > ends:
         raise BadInput("expires_at: no later than this licence key itself expires.")
@@ -106,7 +115,7 @@ def _answer(record: KeyRecord, use: KeyUse) -> KeyAnswer:
         label=record.label,
         tier=KeyTier(record.tier),
         scopes=[scope for scope in KeyScope if record.has(scope)],
-        roots=list(record.roots) if record.roots is not None else None,
+        roots=None if record.roots is None else [strip_bounds(root) for root in record.roots],
         created_at=record.created_at or None,
         expires_at=record.expires_at,
         is_from_settings=record.is_from_settings,

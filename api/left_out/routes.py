@@ -15,6 +15,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, NotAllowed
 from shared.ledger.analysis_files import AnalysisFiles
 from shared.ledger.left_out import LeftOutMark
+from shared.paths import strip_bounds
 from shared.rights import KeyScope
 from shared.watch.choices import FileGroup
 
@@ -80,7 +81,8 @@ async def list_left_out(call: Call[None]) -> LeftOutPage:
 
     def read() -> LeftOutPage:
         marks = call.services.left_out
-        page = marks.page(cache_dir, paths.key_roots, after=after, limit=limit)
+        folders = None if paths.key_roots is None else map(strip_bounds, paths.key_roots)
+        page = marks.page(cache_dir, folders, after=after, limit=limit)
         return LeftOutPage(
             files=[
                 LeftOutFile(

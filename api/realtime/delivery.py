@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.errors import BadInput, RedisAway
+from shared.ledger.records import TaskRecord
 
 log = logging.getLogger(__name__)
 MOST_OPEN = 1_000  # Tasks that one socket watches and that have not ended
@@ -39,10 +40,11 @@ class Event:
     waits: object = None  # why and at which place in line: sent again when it is another
     # The last event of each type all of whose files have ended: a newer state is of another type.
     type_ends: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    record: TaskRecord | None = None  # None: the Task is lost, or the room is no Task's
 
 
 Read = Callable[[str], Awaitable[Event | None]]
-Send = Callable[[str, dict[str, Any]], Awaitable[None]]
+Send = Callable[[str, dict[str, Any], TaskRecord | None], Awaitable[None]]
 IsThere = Callable[[str], bool]  # whether a socket is still connected
 
 
@@ -160,22 +162,22 @@ class Delivery:
             pause_s = self._pauses_s.get(room.task_id, EVERY_S)
             room.next_at = asyncio.get_running_loop().time() + pause_s
             event = await self._read(room.task_id) or _end_of_lost(room)
-            room.last = event
             for socket_id, sent in list(room.sent.items()):
                 ends = _unsent_ends(sent, event)
                 for kind, end in ends.items():
-                    sent.ended_types.add(kind)
                     if socket_id in room.sent:
-                        await self._send(socket_id, end)
+                        await self._send(socket_id, end, event.record)
+                    sent.ended_types.add(kind)
                 if ends and not event.is_final and sent.age != _NEVER:
                     self.note_change(room.task_id)  # the state itself has the next turn
                     continue
                 is_same = sent.age == _age(event)
                 waits_anew = is_same and not event.is_final and sent.waits != event.waits
                 if (sent.age < _age(event) or waits_anew) and socket_id in room.sent:
+                    await self._send(socket_id, event.payload, event.record)
                     sent.age, sent.waits = _age(event), event.waits
                     sent.ended_types |= event.type_ends.keys() & {event.payload.get("type")}
-                    await self._send(socket_id, event.payload)
+            room.last = event  # not before: what was not sent is sent later
 
 
 def _unsent_ends(sent: _Sent, event: Event) -> dict[str, dict[str, Any]]:

@@ -35,6 +35,7 @@ from api.tasks import progress
 from api.watch import status
 from shared.errors import BadInput, Missing, RedisAway, RushesError, Unavailable
 from shared.ledger.ledger import progress_channel
+from shared.ledger.records import TaskRecord
 from shared.redis.clients import connect_async
 from shared.rights import KeyScope
 from shared.watch.live import ROOM
@@ -117,7 +118,7 @@ class Realtime:
             key = replace(key, is_use=False)
         self._keys[socket_id] = key
         if record.roots is not None:
-            self._rooted[socket_id] = self._services.within(record.roots)
+            self._rooted[socket_id] = self._services.within(record.roots, record.id)
 
     async def _disconnect(self, socket_id: str, *_reason: object) -> None:
         if self._is_there(socket_id):
@@ -159,11 +160,16 @@ class Realtime:
         left = self._delivery.leave(socket_id, task_id)
         return {"message": "Left." if left else "It was not joined.", "task_id": task_id}
 
-    async def _send(self, socket_id: str, payload: dict[str, Any]) -> None:
+    async def _send(
+        self, socket_id: str, payload: dict[str, Any], record: TaskRecord | None
+    ) -> None:
         if socket_id not in self._keys and payload["task_id"] not in _ROOMS:
             payload = progress.without_names(payload)
-        if socket_id in self._rooted:
-            payload = await run_in_threadpool(_within, self._rooted[socket_id], payload)
+        services = self._rooted.get(socket_id)
+        if services and payload["task_id"] == ROOM:
+            payload = watch_payload(await run_in_threadpool(status.status, services))
+        elif services and payload["task_id"] != TASKS_ROOM:
+            payload = progress.event_within(services.paths, record, payload)
         await self._server.emit("progress", payload, to=socket_id)
 
     def _is_there(self, socket_id: str) -> bool:
@@ -248,22 +254,7 @@ def _event(services: Services, task_id: str) -> Event | None:
     reason = progress.reason_of(services, record)
     payload = progress.event(services.paths, record, reason)
     ends = progress.type_ends(record, payload)
-    return Event(record.seq, record.status.is_final, payload, (reason, record.place), ends)
-
-
-def _within(services: Services, payload: dict[str, Any]) -> dict[str, Any]:
-    """An event as far as it lies in the roots of a key, those of `services`."""
-    if payload["task_id"] == TASKS_ROOM:
-        return payload
-    try:
-        if payload["task_id"] == ROOM:
-            return watch_payload(status.status(services))
-        return progress.event_within(services, payload)
-    except RedisAway:  # others in the room must not miss the event, nor this one that it ended
-        if payload["task_id"] == ROOM:
-            unknown = dict.fromkeys(("current_folder", "current_file", "last_error"))
-            return {**payload, **unknown, "folder_stats": {}}
-        return progress.hide_files(payload)
+    return Event(record.seq, record.status.is_final, payload, (reason, record.place), ends, record)
 
 
 def _task_id_of(data: Any) -> str:

@@ -18,14 +18,15 @@ def is_own(call: Call[Any], record: TaskRecord) -> bool:
 
 
 def is_in_roots(paths: ClientPaths, record: TaskRecord) -> bool:
-    """Return True if all files of the task lie in the roots of the licence key."""
-    return paths.key_roots is None or (bool(record.folders) and paths.is_of_key(*record.folders))
+    """Return True if the task is of the licence key, or all its files lie in the key's roots."""
+    if paths.key_roots is None or record.sender.owner == paths.key_id != "":
+        return True
+    return bool(record.folders) and paths.is_of_key(*record.folders)
 
 
 def check_in_roots(call: Call[Any], record: TaskRecord) -> None:
     """Raise NotAllowed for another key's task outside the roots of the request's key."""
-    is_mine = record.sender.owner != "" and is_own(call, record)
-    if not is_mine and not is_in_roots(call.services.paths, record):
+    if not is_in_roots(call.services.paths, record):
         raise NotAllowed(
             f"Task {record.task_id} works on files outside the folders of this licence key."
         )

@@ -144,12 +144,13 @@ def type_ends(record: TaskRecord, payload: dict[str, object]) -> dict[str, dict[
     }
 
 
-def event_within(services: Services, payload: dict[str, Any]) -> dict[str, Any]:
-    """Return an event as it is sent to a socket whose key has roots, those of `services`."""
-    record = services.ledger.record(payload["task_id"])
+def event_within(
+    paths: ClientPaths, record: TaskRecord | None, payload: dict[str, Any]
+) -> dict[str, Any]:
+    """Return an event as it is sent to a socket whose key has roots, those of `paths`."""
     if record is None:  # lost, and the message says so
         return {**hide_files(payload), "message": payload["message"], "error": payload["error"]}
-    if not is_in_roots(services.paths, record):
+    if not is_in_roots(paths, record):
         return hide_files(payload)
     names = {name: payload[name] for name in ("owner", "client")}
     return {**without_names(payload), **names}

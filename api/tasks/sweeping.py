@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
 
@@ -16,8 +17,10 @@ from shared.errors import RedisAway, RushesError
 from shared.ledger.ledger import SWEEP_EVERY_S
 
 _UNSERVED_S = 10.0  # longer than any worker takes to start again
+_RENEW_EVERY_S = 60.0  # a file may be locked; an older API process may add records
 
 log = logging.getLogger(__name__)
+_warn_once = functools.lru_cache(1000)(log.warning)
 
 
 class Sweeper:
@@ -27,7 +30,7 @@ class Sweeper:
         self._services = services
         self._loop: asyncio.Task[None] | None = None
         self._unserved_since: float | None = None
-        self._has_renewed = False
+        self._renew_at = 0.0
 
     async def __aenter__(self) -> Sweeper:
         self._loop = asyncio.create_task(self._sweep_for_ever(), name="sweep")
@@ -52,24 +55,35 @@ class Sweeper:
             await asyncio.sleep(SWEEP_EVERY_S)
 
     def _sweep(self) -> None:
-        if not self._has_renewed:
+        if time.monotonic() >= self._renew_at:
             self._renew_records()
         jobs = self._services.ledger.sweep()
         self._services.jobs.enqueue(jobs)
         self._park_unserved()
 
     def _renew_records(self) -> None:
-        """Bring keys and webhooks of earlier versions into today's form, once a start."""
+        """Bring keys and webhooks of earlier versions into today's form."""
+        for renew in (self._services.keys.renew, self._bind_webhooks):
+            try:
+                renew()
+            except RedisAway:
+                raise
+            except RushesError as error:
+                _warn_once("Records of an earlier version are not all rewritten: %s", error.message)
+        self._renew_at = time.monotonic() + _RENEW_EVERY_S
+
+    def _bind_webhooks(self) -> None:
         services = self._services
-        try:
-            services.keys.renew()
-            roots_of = {key.id: key.roots for key in services.keys.list() if key.roots is not None}
-            services.webhooks.bind_to_roots(roots_of)
-        except RedisAway:
-            raise
-        except RushesError as error:
-            log.warning("Keys and webhooks keep the form of the earlier version: %s", error.message)
-        self._has_renewed = True
+        roots_of = {key.id: key.roots for key in services.keys.list()}
+        for hook in services.webhooks.list():
+            if hook.roots is None and hook.owner and hook.owner not in roots_of:
+                _warn_once(
+                    "The licence key %s of webhook %s no longer exists. If it had roots, remove "
+                    "the webhook and make it again: it receives messages about all folders.",
+                    hook.owner,
+                    hook.id,
+                )
+        services.webhooks.bind_to_roots(roots_of)
 
     def _park_unserved(self) -> None:
         """Without a worker for a while, the analysis that has the lock waits in nobody's way."""

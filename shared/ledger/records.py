@@ -75,10 +75,9 @@ class _SpecPlaces(msgspec.Struct):
     media_path: str = ""
     files: tuple[dict[str, Any], ...] = ()
 
-    def folders(self) -> set[str]:
+    def media_folders(self) -> set[str]:
         files = [self.media_path, *(file["path"] for file in self.files)]
-        folders = {self.cache_dir, self.output_dir, *map(posixpath.dirname, files)}
-        return {folder for folder in folders if folder.startswith("/")}  # others no one can open
+        return set(map(posixpath.dirname, files))
 
 
 class NewTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,13 +101,14 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def folders(self) -> tuple[str, ...]:
         """Folders in the server's form that hold all files of the Task; none: unknown."""
-        folders: set[str] = set()
         try:
-            for item in self.items:
-                folders |= msgspec.json.decode(item.spec, type=_SpecPlaces).folders()
+            specs = [msgspec.json.decode(item.spec, type=_SpecPlaces) for item in self.items]
         except UNDECODABLE:
             return ()
-        return covering_folders(folders, _MOST_FOLDERS)
+        written = {f for spec in specs for f in (spec.cache_dir, spec.output_dir) if f[:1] == "/"}
+        media = {f for spec in specs for f in spec.media_folders() if f[:1] == "/"}
+        most = max(1, _MOST_FOLDERS - len(written))
+        return tuple(sorted({*written, *covering_folders(media, most)}))  # others no one can open
 
 
 class Lease(msgspec.Struct, frozen=True):

@@ -121,22 +121,22 @@ class KeptHash:
                 pipe.execute()
 
     def renew_all(self, renew: Callable[[str], str]) -> None:
-        """Bring entries of an earlier version into today's form, in the file as well.
+        """Bring entries of an earlier version into today's form: in Redis, then in the file.
 
         One that another process changes or removes meanwhile stays as that left it.
         """
-        with self._locked():
-            self._restore()
-            with translated():
-                fields: Any = self._redis.hgetall(self._name)
-            renewed = {name: renew(raw) for name, raw in fields.items()}
-            kept = self._read() if self._path.exists() else {}
-            if any(renew(raw) != raw for raw in kept.values()):
-                self._publish(renewed)
-            replace = self._redis.register_script(_REPLACE)
-            for name in (name for name in fields if renewed[name] != fields[name]):
+        replace = self._redis.register_script(_REPLACE)
+        for name, raw in self.all().items():
+            if (renewed := renew(raw)) != raw:
                 with translated():
-                    replace(keys=[self._name], args=[name, fields[name], renewed[name]])
+                    replace(keys=[self._name], args=[name, raw, renewed])
+        if not self._path.exists():
+            return
+        with self._locked():
+            kept = self._read()
+            entries = {name: renew(raw) for name, raw in kept.items()}
+            if entries != kept:
+                self._publish(entries)
 
     def restore(self) -> bool:
         """Bring the fields back from the file when Redis has come up empty; whether it did."""

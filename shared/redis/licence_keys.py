@@ -35,7 +35,7 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     created_at: float
     scopes: frozenset[KeyScope] | None = None  # None: every one, those of later versions too
-    roots: tuple[str, ...] | None = None  # None: all folders that the server may use
+    roots: tuple[str, ...] | None = None  # as paths.bind_root; None: all that the server may use
     expires_at: float | None = None
     # Versions that know no limits read `tier` alone. A limited key is stored as basic, which they
     # refuse, and this is its tier; in memory it never stands here.

@@ -80,13 +80,13 @@ class Webhooks:
             raise Missing(f"There is no webhook {hook_id}.")
         return hook
 
-    def bind_to_roots(self, roots_of: Mapping[str, tuple[str, ...]]) -> None:
+    def bind_to_roots(self, roots_of: Mapping[str, tuple[str, ...] | None]) -> None:
         """Give webhooks of an earlier version the roots of their keys. `roots_of`: by owner."""
 
         def bind(raw: str) -> str:
             for hook in decode_entries({"": raw}, Webhook).values():
-                if hook.roots is None and hook.owner in roots_of:
-                    hook = msgspec.structs.replace(hook, roots=roots_of[hook.owner])
+                if hook.roots is None and (roots := roots_of.get(hook.owner)) is not None:
+                    hook = msgspec.structs.replace(hook, roots=roots)
                     return msgspec.json.encode(hook).decode()
             return raw
 

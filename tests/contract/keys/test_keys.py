@@ -175,7 +175,7 @@ def test_every_named_path_lies_in_the_roots_of_the_key(
     (others / "a.mov").write_bytes(b"x")
     key, _ = made(client, roots=[str(mine), str(caches / "show1")])
     guest = api_stack.client(key=key)
-    both = [str(mine / "a.mov"), str(others / "a.mov")]
+    both = [str(mine / "none.mov"), str(others / "a.mov")]
     inside, outside = guest.ok("/media/metadata", media_paths=both)["media"]
     assert inside["error"] == "The file does not exist."
     assert "outside the folders of this licence key" in outside["error"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -171,6 +172,60 @@ def test_a_task_outside_the_roots_shows_how_far_it_is_and_nothing_else(shows: Sh
     )
 
 
+def test_a_key_leaves_the_roots_of_its_maker_through_no_link(
+    api_stack: Stack, shows: Shows
+) -> None:
+    show, other = shows.folders["show1"], shows.folders[SECRET]
+    for name, target in (("to secret", other), ("to nothing", other / "nothing")):
+        (show / name).unlink(missing_ok=True)
+        (show / name).symlink_to(target)
+        refused = shows.guest.post("/keys", roots=[str(show / name)])
+        said = f"{show / name} leads {OUTSIDE}."
+        assert (refused.status_code, refused.json()["message"]) == (403, said)
+    refused = shows.guest.post("/keys", roots=["/etc"])
+    said = f"roots[0]: /etc lies {OUTSIDE}."
+    assert (refused.status_code, refused.json()["message"]) == (403, said)
+    day, scene = show / "swapped", show / "swapped" / "scene"
+    scene.mkdir(parents=True)
+    (scene / "a.mov").write_bytes(b"x")
+    by_guest = created(shows.guest, "/keys", roots=[str(day)])
+    assert by_guest["key"]["roots"] == [str(day)]
+    second = api_stack.client(key=by_guest["license_key"])
+    third = api_stack.client(key=created(second, "/keys", roots=[str(scene)])["license_key"])
+
+    def error(client: Client) -> str:
+        body = {"media_paths": [str(scene / "a.mov")]}
+        return str(client.ok("/media/metadata", **body)["media"][0]["error"])
+
+    assert [OUTSIDE in error(client) for client in (second, third)] == [False, False]
+    day.rename(show / "moved")
+    day.symlink_to(other)
+    (other / "scene").mkdir(exist_ok=True)
+    (other / "scene" / "a.mov").write_bytes(b"x")
+    assert [OUTSIDE in error(client) for client in (second, third)] == [True, True]
+    assert by_guest["key"]["id"] in shows.guest.get("/keys").text
+
+
+def test_an_own_task_outside_the_recorded_folders_is_not_hidden(
+    api_stack: Stack, shows: Shows
+) -> None:
+    path = "/elsewhere/a.mov"
+    spec = AnalyzeSpec("/elsewhere", (FileSpec(path, path, MediaType.VIDEO),))
+    sender = Sender(owner=hashlib.sha256(shows.guest_key.encode()).hexdigest()[:12], label="guest")
+    task = NewTask(kind=TaskKind.ANALYZE, items=[NewItem.analyze(spec)], sender=sender)
+    shown = created(shows.admin, "/keys", roots=[str(shows.folders["show1"])])["license_key"]
+    with connect(api_stack.redis_url) as redis, joined(shows) as watcher:
+        Ledger(redis, "default").submit(task)
+        redis.hdel(f"rushes:default:task:{task.task_id}", "folders")  # as by an earlier version
+        assert watcher.join(task.task_id)["message"] == "Joined."
+        files = shows.guest.task(task.task_id, files=True)["files"]
+        assert [file["media_path"] for file in files] == [path]
+        assert api_stack.client(key=shown).task(task.task_id, files=True)["files"] == []
+        assert shows.guest.ok("/analyze/cancel", task_id=task.task_id)["cancelled"] is True
+        wait_for(lambda: watcher.of(task.task_id)[-1]["status"] == "cancelled", 10, "the end")
+        assert {event["owner"] for event in watcher.of(task.task_id)} == {"guest"}
+
+
 def test_an_own_task_shows_everything_and_is_cancelled(shows: Shows) -> None:
     folders = shows.folders
     task_id = shows.guest.analyze(folders["show1 cache"], folders["show1"] / "a.mov")
@@ -253,6 +308,12 @@ def test_folders_of_a_task_are_few_and_hold_all_its_files() -> None:
     files = tuple(FileSpec(path, path, MediaType.VIDEO) for path in paths)
     items = [NewItem.analyze(AnalyzeSpec("/cache", files))]
     assert NewTask(kind=TaskKind.ANALYZE, items=items).folders == ("/cache", "/show")
+    paths = ["/other/a.mov", *(f"/footage/show1/day{n}/cam/{n}.mov" for n in range(40))]
+    files = tuple(FileSpec(path, path, MediaType.VIDEO) for path in paths)
+    items = [NewItem.analyze(AnalyzeSpec("/caches/very/deep/show1", files))]
+    assert NewTask(kind=TaskKind.ANALYZE, items=items).folders == (
+        *("/caches/very/deep/show1", "/footage/show1", "/other"),
+    )
     spec = msgspec.json.encode({"output_dir": "/out", "media_path": "/show/a.mov"})
     clips = NewTask(kind=TaskKind.EXPORT, items=[NewItem(spec)])
     assert clips.folders == ("/out", "/show")

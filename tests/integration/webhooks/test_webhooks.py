@@ -96,7 +96,8 @@ def test_a_key_with_roots_is_told_of_its_folders_alone(
     stack: Stack, client: Client, receiver: Receiver, tmp_path: Path
 ) -> None:
     inside, outside = tmp_path / "show1", tmp_path / "show2"
-    key = client.post("/keys", roots=[str(inside)]).json()["license_key"]
+    maker = client.post("/keys", roots=[str(tmp_path)]).json()["license_key"]
+    key = stack.client(key=maker).post("/keys", roots=[str(inside)]).json()["license_key"]
     guest = stack.client(key=key)
     subscribed(client, receiver.url)  # of a key without roots: told of both
     with Receiver().listening() as own:
@@ -162,6 +163,11 @@ def test_records_of_the_earlier_version_are_rewritten_when_an_api_process_starts
         former = json.loads(str(redis.hget("rushes:default:keys", digest)))
         former["tier"] = former.pop("limited_tier")
         redis.hset("rushes:default:keys", digest, json.dumps(former))
+        unowned = {**raw, "id": "unowned", "owner": "0" * 12}
+        redis.hset("rushes:default:webhooks", "unowned", json.dumps(unowned))
+        file = stack.folder / "state" / "keys.json"
+        content = file.read_bytes()
+        file.write_bytes(b"{")  # Redis is rewritten all the same
         stack.start_api()
 
         def renewed() -> bool:
@@ -170,6 +176,12 @@ def test_records_of_the_earlier_version_are_rewritten_when_an_api_process_starts
             return key["tier"] == "basic" and hook.get("roots") == [str(tmp_path)]
 
         wait_for(renewed, 10, "both records in today's form")
+        file.write_bytes(content)
+        assert json.loads(str(redis.hget("rushes:default:webhooks", "unowned"))) == unowned
+        redis.hdel("rushes:default:webhooks", "unowned")
+    log = list(stack.processes.values())[-1].text()
+    assert "keys.json cannot be read" in log
+    assert f"key {'0' * 12} of webhook unowned no longer exists. If it had roots, remove" in log
     assert guest.get("/webhooks").json()["webhooks"][0]["id"] == hook_id
 
 

@@ -9,11 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from api.http.client_paths import ClientPaths
 from api.realtime import delivery
 from api.realtime.delivery import Delivery, Event
 from api.tasks.answers import TaskProgress
-from api.tasks.progress import without_names
+from api.tasks.progress import event_within, without_names
 from shared.errors import BadInput, RedisAway
+from shared.settings import Settings
 
 TASK = "a" * 32
 
@@ -26,6 +28,7 @@ class Desk:
         self.connected = {"one", "two"}
         self.sent: list[tuple[str, Any]] = []
         self.while_reading: Callable[[], None] = lambda: None
+        self.while_sending: Callable[[], None] = lambda: None
         self.reads = 0
         self.delivery = Delivery(self._read, self._send, self.connected.__contains__)
 
@@ -45,7 +48,8 @@ class Desk:
         self.while_reading()
         return self.record
 
-    async def _send(self, socket_id: str, payload: dict[str, Any]) -> None:
+    async def _send(self, socket_id: str, payload: dict[str, Any], _record: object) -> None:
+        self.while_sending()
         self.sent.append((socket_id, payload))
 
 
@@ -103,6 +107,27 @@ def test_who_joins_in_an_outage_hears_the_state_when_it_is_over() -> None:
         assert await desk.heard() == []
 
     _run(script)
+
+
+def test_an_end_that_could_not_be_sent_is_sent_later_to_everybody() -> None:
+    async def script(desk: Desk) -> None:
+        desk.is_at(1)
+        for socket_id in ("one", "two"):
+            await desk.delivery.join(socket_id, TASK)
+        desk.is_at(2, "completed")
+        desk.while_sending = _away
+        assert await desk.heard() == []
+        desk.while_sending = lambda: None
+        assert [socket_id for socket_id, _ in await desk.heard()] == ["one", "two"]
+        assert await desk.heard() == []
+
+    _run(script)
+
+
+def test_a_lost_task_tells_a_key_with_roots_what_to_do() -> None:
+    payload = {"message": "start again", "error": "start again", "current": 0, "total": 0}
+    hidden = event_within(ClientPaths(Settings()).within(("/show1",)), None, payload)
+    assert (hidden["message"], hidden["error"]) == ("start again", "start again")
 
 
 def test_who_joins_in_an_outage_in_which_the_task_is_lost_hears_that_once() -> None:

@@ -9,7 +9,7 @@ local function may_read(hook, folders)
   for _, place in ipairs(places) do
     local is_inside = false
     for _, root in ipairs(hook.roots) do
-      local base = root:gsub('/+$', '') .. '/'
+      local base = root:gsub('/%./', '/'):gsub('/+$', '') .. '/'
       is_inside = is_inside or (place .. '/'):sub(1, #base) == base
     end
     if not is_inside then return false end
