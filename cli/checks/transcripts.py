@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import time
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from shared.settings import Settings
 from shared.watch.folders import WatchFolders
 
 _LOOKS_FOR_S = 15.0  # at all folders; the report itself ends soon after
-_MOST_PATHS = 20  # in the command; of more, their folders
+_MOST_PATHS = 20  # in the command
 
 
 def with_folder_names(
@@ -47,7 +46,7 @@ def with_folder_names(
                 "transcripts",
                 f"{folder} has transcripts (files: {count}) by a version that gave the "
                 "speech model names of folders, which can cost full stops, words and sentences",
-                f"make them again with `{_command(folder, model, set(paths))}`",
+                _cure(folder, model, sorted(set(paths))),
             )
     if unread:
         yield warning(
@@ -83,8 +82,9 @@ def _collect(by_model: dict[str, set[str]], folder: str, roots: Roots, until: fl
     return True
 
 
-def _command(folder: str, model: str, paths: set[str]) -> str:
-    while len(paths) > _MOST_PATHS:
-        paths = {os.path.dirname(path) for path in paths}
+def _cure(folder: str, model: str, paths: list[str]) -> str:
     how = ("--no-visual", "--force", "--speech-model", model, "--cache", folder)
-    return shlex.join(("rushes", "analyze", *sorted(paths), *how))
+    command = shlex.join(("rushes", "analyze", *paths[:_MOST_PATHS], *how))
+    rest = len(paths) - _MOST_PATHS
+    again = f", and run `rushes doctor` again for the other {rest:,}" if rest > 0 else ""
+    return f"make them again with `{command}`{again}"

@@ -226,7 +226,7 @@ def _with_sound(server: Remote, found: MediaFiles) -> list[str]:
     silent = {
         item["media_path"]
         for items in track(
-            probe_media(server, videos),
+            _probe_media(server, videos),
             "looking for sound",
             total=-(-len(videos) // _PROBED_AT_ONCE),
             console=server.out.aside,
@@ -239,7 +239,7 @@ def _with_sound(server: Remote, found: MediaFiles) -> list[str]:
     return [path for path in found.of(MediaType.VIDEO, MediaType.AUDIO) if path not in silent]
 
 
-def probe_media(server: Remote, paths: list[str]) -> Iterator[list[dict[str, Any]]]:
+def _probe_media(server: Remote, paths: list[str]) -> Iterator[list[dict[str, Any]]]:
     """Yield what the server reads of files, some at a time."""
     for at in range(0, len(paths), _PROBED_AT_ONCE):
         body = {"media_paths": paths[at : at + _PROBED_AT_ONCE]}

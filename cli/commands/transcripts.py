@@ -22,7 +22,6 @@ from cli.arguments.media_arguments import CacheOption, cache_dir, pure_path
 from cli.arguments.media_files import listed, media_files
 from cli.arguments.new_files import NewFiles
 from cli.arguments.search_filters import WhereOption, filters
-from cli.commands.analyze import probe_media
 from cli.commands.coverage import CoverageOption
 from cli.commands.search import (
     SEARCH_S,
@@ -49,8 +48,7 @@ from shared.media import MediaType
 app = typer.Typer(no_args_is_help=True, help="What is said in the footage.")
 Item = dict[str, Any]
 _READ_AT_ONCE = 32
-_MISSING = "It is not transcribed."
-_SILENT = "It has no audio track."
+_MISSING = "It is not transcribed, or it has no audio track."
 PathsArgument = Annotated[
     list[str], typer.Argument(help="Media files, and folders of them; `-`: read them from stdin.")
 ]
@@ -194,12 +192,12 @@ class _Exporting:
         self._exported: list[Item] = []
         self._failed: list[Item] = []
         self._missing: list[str] = []
-        self._without_transcript: list[str] = []
 
     def add(self, item: Item) -> None:
         """Write the transcript of a file."""
-        if _is_missing(item):
-            self._without_transcript.append(item["media_path"])
+        if item["segments"] is None and not item["error"]:
+            self._missing.append(item["media_path"])
+            self._server.out.hint(f"{item['media_path']}: {_MISSING}")
         else:
             self._write(item)
 
@@ -217,22 +215,8 @@ class _Exporting:
 
     def end(self) -> None:
         """Say what was done; ends with 1 where something failed, or there was nothing."""
-        silent = [
-            item["media_path"]
-            for items in probe_media(self._server, self._without_transcript)
-            for item in items
-            if not item["has_audio"] and not item["error"]
-        ]
-        untranscribed = [path for path in self._without_transcript if path not in silent]
-        for path in self._without_transcript:
-            self._server.out.hint(f"{path}: {_SILENT if path in silent else _MISSING}")
         self._server.out.document(
-            {
-                "exported": self._exported,
-                "failed": self._failed,
-                "not_transcribed": self._missing + untranscribed,
-                "not_applicable": [{"media_path": path, "reason": _SILENT} for path in silent],
-            }
+            {"exported": self._exported, "failed": self._failed, "not_transcribed": self._missing}
         )
         if self._failed or not self._exported:
             raise typer.Exit(1)
@@ -270,10 +254,6 @@ def _with_words(server: Remote, asked: dict[str, Any]) -> Iterator[Item]:
         some = {"media_paths": paths[at : at + _READ_AT_ONCE]}
         body = {**asked, **some, "words": True, "doubtful": True}
         yield from server.api.post("/transcriptions", body, SEARCH_S)["transcriptions"]
-
-
-def _is_missing(item: Item) -> bool:
-    return item["segments"] is None and not item["error"]
 
 
 def _asked(paths: list[str], cache: str) -> dict[str, Any]:

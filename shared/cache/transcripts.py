@@ -148,12 +148,11 @@ def vocabulary_of(manifest: Manifest | ArtefactFacts) -> tuple[str, ...] | Unset
     Versions that gave it those were the first to record a sentence_model, and did not record the
     words. Versions before them gave it none.
     """
-    is_earlier = manifest.sentence_model is UNSET and manifest.vocabulary is UNSET
-    return () if is_earlier else manifest.vocabulary
+    return () if manifest.sentence_model is manifest.vocabulary is UNSET else manifest.vocabulary
 
 
 def has_folder_names(manifest: Manifest | ArtefactFacts) -> bool:
-    """Return True for a transcript with words that was made with names of folders."""
+    """Return True for a transcript with text and such a vocabulary."""
     return manifest.rows > 0 and vocabulary_of(manifest) is UNSET
 
 

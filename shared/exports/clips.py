@@ -11,7 +11,9 @@ ClipMode = Literal["auto", "copy", "encode"]
 ClipCodec = Literal["h264", "hevc", "prores", "dnxhr"]
 ClipAudio = Literal["all", "first", "none"]
 OnExists = Literal["number", "skip", "error"]
-STILL_S = 5.0  # how long a still is held whose range is empty, as that of a match is
+# Timelines and `rushes clips` hold a still of an empty range, which a match has, this long. A clip
+# that is to be cut needs a range.
+STILL_S = 5.0
 
 
 class ClipSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -75,14 +75,15 @@ def run(
     """Examine the files that were seen at the wanted paths, or all; return the JSON document."""
     report: dict[str, Any] = {"dry_run": action == "show", "files": 0, "changed": [], "failed": []}
     for hash_str in sorted(cache.catalogue.hashes()):
-        is_candidate = action == "undo" or scene_updates.is_due(cache, hash_str)
-        path = _seen_at(cache, hash_str, wanted) if is_candidate else None
-        if path is None:
-            continue
-        file = {"media_path": path, "hash_str": hash_str}
-        report["files"] += 1
-        before = _cuts(_scenes(cache, hash_str))
+        file = {"media_path": hash_str, "hash_str": hash_str}
         try:
+            is_candidate = action == "undo" or scene_updates.is_due(cache, hash_str)
+            path = _seen_at(cache, hash_str, wanted) if is_candidate else None
+            if path is None:
+                continue
+            file["media_path"] = path
+            report["files"] += 1
+            before = _cuts(_scenes(cache, hash_str))
             if action == "undo":
                 scene_updates.undo(cache, hash_str, _TOKEN)
                 after = _cuts(_scenes(cache, hash_str))
@@ -90,7 +91,7 @@ def run(
                 after = _cuts(refresh(cache, hash_str, dry_run=report["dry_run"]))
         except CacheError as error:
             report["failed"].append({**file, "error": error.message})
-            say(f"{path}: {error.message}")
+            say(f"{file['media_path']}: {error.message}")
             continue
         changes = {"added": sorted(after - before), "removed": sorted(before - after)}
         if any(changes.values()):
@@ -103,7 +104,8 @@ def run(
 
 def _seen_at(cache: CacheDir, hash_str: str, wanted: Sequence[str]) -> str | None:
     """Return where a MediaFile was seen last; None if it was seen at no wanted path."""
-    seen = [each.path for each in catalogue.read_paths(cache.media_dir(hash_str))]
+    with cache_files.clear_errors(cache.root):
+        seen = [each.path for each in catalogue.read_paths(cache.media_dir(hash_str))]
     if not wanted:
         return seen[0] if seen else hash_str
     folders = tuple(f"{path.rstrip('/')}/" for path in wanted)

@@ -120,7 +120,7 @@ class Coverage(Struct, kw_only=True):
         Annotated[
             CoveragePart,
             Meta(
-                description="Those of the asked whose speakers were told apart: in searches in "
+                description="Files of `asked` whose speakers were told apart: in searches in "
                 "what was said where there are such files, and wherever `speaker` is asked for.",
                 examples=[_PART],
             ),
@@ -131,7 +131,7 @@ class Coverage(Struct, kw_only=True):
         Annotated[
             CoveragePart,
             Meta(
-                description="Those of the asked whose own subtitles or captions were searched, "
+                description="Files of `asked` whose own subtitles or captions were searched, "
                 "transcribed or not: where `captions` is asked for.",
                 examples=[_PART],
             ),
@@ -142,7 +142,7 @@ class Coverage(Struct, kw_only=True):
         Annotated[
             CoveragePart,
             Meta(
-                description="Those of the asked whose transcript was made by a version that "
+                description="Files of `asked` whose transcript was made by a version that "
                 "gave the speech model names of folders, which can cost full stops, words and "
                 "sentences: only where there are such files. `rushes doctor` names the command "
                 "that makes them again.",

@@ -252,7 +252,7 @@ class _Tally:
         # None: nothing to say
         self.told: _Count | None = None  # whose speakers were told apart
         self.captions: _Count | None = None  # whose captions were searched
-        self.with_names = _Count()  # transcribed with names of folders
+        self.with_names = _Count()  # of folders
 
     def coverage(self, model: str) -> Coverage:
         def part(name: Literal["searched"] | CoverageState) -> CoveragePart:

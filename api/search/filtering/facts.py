@@ -30,7 +30,7 @@ class ManifestFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     sound: bool | None = None
     recorded: float | None = None
     language: str | None = None
-    has_folder_names: bool = False  # as shared.cache.transcripts means it
+    has_folder_names: bool = False
 
     @property
     def key(self) -> tuple[str, str]:

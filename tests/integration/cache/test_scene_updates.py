@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,7 +125,7 @@ def test_a_refresh_shows_what_it_would_add_adds_it_and_is_undone(tmp_path: Path)
     }
 
 
-def test_damaged_frames_fail_alone_and_those_of_other_content_stay(tmp_path: Path) -> None:
+def test_damaged_files_fail_alone_and_those_of_other_content_stay(tmp_path: Path) -> None:
     cache = CacheDir.open(tmp_path / "cache", create=True)
     analyze(cache, 1, tmp_path / "1.mp4", (Scene(0, 5),))
     analyze(cache, 2, tmp_path / "2.mp4", (Scene(0, 5),))
@@ -132,8 +133,13 @@ def test_damaged_frames_fail_alone_and_those_of_other_content_stay(tmp_path: Pat
     age(cache, media_hash(2))
     analyze(cache, 3, tmp_path / "3.mp4", (Scene(0, 5),))
     cache.remember_path(media_hash(3), str(tmp_path / "3.mp4"), 5, 7, changed_at=2.0)
+    analyze(cache, 0, tmp_path / "0.mp4", (Scene(0, 5),))
+    unreadable = cache.media_dir(media_hash(0)).path / "paths"
+    shutil.rmtree(unreadable)
+    unreadable.symlink_to(unreadable)
     run = rushes(tmp_path, "scenes", "refresh", "--apply", "--cache", str(cache.root))
     assert run.returncode == 1
+    assert f"{media_hash(0)}: " in run.stdout
     assert f"{tmp_path}/2.mp4: The stored frame of second 0 is damaged" in run.stdout
     assert [frames(cache, media_hash(n)).scenes_by for n in (1, 2, 3)] == [SCENES_BY, 0, 0]
     missing = rushes(tmp_path, "scenes", "refresh", "--cache", str(tmp_path / "nowhere"))

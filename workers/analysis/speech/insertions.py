@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -29,11 +30,33 @@ _MARKS_BEFORE, _MARKS_BEHIND = re.compile(r"^\W*"), re.compile(r"\W*$")
 Words = tuple[SpokenWord, ...]
 
 
-def told_words(heard: Sequence[Utterance], vocabulary: Sequence[str]) -> dict[int, SpokenWord]:
-    """The words of these texts, counted through, that are words of the vocabulary's entries."""
-    told = {part for entry in vocabulary for part in words_of(entry)}
-    words = (word for spoken in heard for word in spoken.words)
-    return {n: word for n, word in enumerate(words) if told.intersection(words_of(word.text))}
+def find_names(texts: Sequence[Utterance], vocabulary: Sequence[str]) -> set[int]:
+    """Return the numbers of the words, of all texts, that belong to names of the vocabulary.
+
+    Entries count where they stand whole. A part of one ("Will", "The") may be an ordinary word, as
+    may an entry of one word: it counts with the entry's capital, and a part within a sentence only.
+    """
+    words = [word for spoken in texts for word in spoken.words]
+    keys, has_capital = [_letters((word,)) for word in words], [_has_capital(w.text) for w in words]
+    letters, names = "".join(keys), set[int]()
+    wholes = {"".join(words_of(entry)): entry for entry in vocabulary}
+    wholes = {key: entry for key, entry in wholes.items() if key * 3 not in letters}  # no loops
+    capitals = " ".join(w for entry in vocabulary for w in entry.split() if _has_capital(w))
+    parts = set(words_of(capitals))
+    parts -= {key for key, capital in zip(keys, has_capital, strict=True) if not capital}
+    for n, word in enumerate(words):
+        for end in range(n + 1, min(n + _MOST_WORDS, len(words)) + 1):
+            entry = wholes.get("".join(keys[n:end]), "")
+            if " " in entry or (entry and has_capital[n] >= _has_capital(entry)):
+                names.update(range(n, end))
+        is_within = n > 0 and has_capital[n] and not ends_sentence(words[n - 1].text, word.text)
+        if is_within and parts.intersection(words_of(word.text)):
+            names.add(n)
+    return {n for n in names if keys[n]}
+
+
+def _has_capital(text: str) -> bool:
+    return _MARKS_BEFORE.sub("", text)[:1].isupper()
 
 
 def with_names(
@@ -43,14 +66,15 @@ def with_names(
 
     `named`: the same sound, heard with the vocabulary. `space`: between words of the language.
     """
-    found, names = list(plain), told_words(named, vocabulary)
+    found, names = list(plain), find_names(named, vocabulary)
     places = [(at, n) for at, spoken in enumerate(plain) for n in range(len(spoken.words))]
     first, second = ([w for spoken in texts for w in spoken.words] for texts in (plain, named))
     keys, others = ([_letters((word,)) for word in words] for words in (first, second))
     matcher = difflib.SequenceMatcher(None, keys, others, autojunk=False)
     for kind, begin, end, other, other_end in reversed(matcher.get_opcodes()):
         numbers = [n for n in range(other, other_end) if n in names]
-        is_name = numbers and numbers[-1] - numbers[0] < _MOST_WORDS
+        most = _MOST_WORDS if space else min(_MOST_WORDS, len(numbers))  # characters: nothing else
+        is_name = numbers and numbers[-1] - numbers[0] < most
         if kind == "replace" and is_name and places[begin][0] == places[end - 1][0]:
             at, n = places[begin]
             name = tuple(second[numbers[0] : numbers[-1] + 1])
@@ -65,10 +89,12 @@ def _renamed(spoken: Utterance, numbers: range, name: Words, space: str) -> Utte
     first, last = max(spans, key=lambda each: sum(_likeness(words[each[0] : each[1]], name)))
     old, rest = words[first:last], words[last:]
     letters, times = _likeness(old, name)
-    is_like = letters > _ALIKE or (letters > _FAINTLY_ALIKE and times > _AT_ONCE)
-    is_unsure = min(word.probability for word in old) < _SURE
+    before, after = (min(word.probability for word in each) for each in (old, name))
+    is_homophone = after >= before and _may_share_no_letter(old, name, space)
+    is_faint = letters > _FAINTLY_ALIKE or is_homophone
+    is_like = letters > _ALIKE or (is_faint and times > _AT_ONCE)
     new = _fitted(old, name)
-    if not (is_like and is_unsure and min(word.probability for word in name) >= _UNSAID):
+    if not (is_like and before < _SURE and after >= _UNSAID):
         return spoken
     if _count_ends(old + rest[:1]) != _count_ends(new + rest[:1]):
         return spoken
@@ -90,6 +116,14 @@ def _likeness(words: Words, name: Words) -> tuple[float, float]:
     starts, ends = (words[0].start, name[0].start), (words[-1].end, name[-1].end)
     together, apart = min(ends) - max(starts), max(ends) - min(starts)
     return matcher.ratio(), max(together, 0.0) / apart if apart > 0 else 0.0
+
+
+def _may_share_no_letter(words: Words, name: Words, space: str) -> bool:
+    """Return True for two scripts, and for as many characters, which may sound the same."""
+    texts = _letters(words), _letters(name)
+    scripts = [{unicodedata.name(c, "?").split()[0] for c in t if c.isalpha()} for t in texts]
+    is_other = all(scripts) and scripts[0].isdisjoint(scripts[1])
+    return is_other or (not space and len(texts[0]) == len(texts[1]))
 
 
 def _fitted(words: Words, name: Words) -> Words:

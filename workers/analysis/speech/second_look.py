@@ -6,12 +6,12 @@ import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from workers.analysis.speech.insertions import told_words
+from workers.analysis.speech.insertions import find_names
 from workers.analysis.speech.inventions import words_of
 from workers.models.protocols import SpokenWord, Utterance
 
 # Of a word without another model's opinion. Measured with whisper-base, words of plain speech: 47 %
-# of the wrong ones are less likely and 5 % of the right ones. Names that it was told of are not
+# of the wrong ones are less likely and 5 % of the right ones. Names of the vocabulary are not
 # judged so: two in three that are right are less likely than this.
 UNLIKELY_WORD = 0.5
 # A word as likely as this is not doubted, whatever whisper-tiny.en hears: of plain speech 65 % of
@@ -32,9 +32,9 @@ def marked(
     """
     words = [word for spoken in texts for word in spoken.words]
     if second is None:
-        told = told_words(texts, vocabulary)
+        names = find_names(texts, vocabulary)
         doubts = [
-            word.probability < UNLIKELY_WORD and n not in told for n, word in enumerate(words)
+            word.probability < UNLIKELY_WORD and n not in names for n, word in enumerate(words)
         ]
     elif any(word.probability < SURE_WORD for word in words):
         other = _otherwise([word.text for word in words], [each.text for each in second()])
