@@ -18,7 +18,7 @@ _MOST = 1 << 20  # boxes; six days in fragments of a second have so many, and ta
 _HOLDERS = frozenset(
     b"moov hoov trak mdia minf stbl edts udta tref dinf wave ilst mvex traf sinf schi".split()
 )
-_SCANNED = (b"stsd", b"iprp", b"moof")  # boxes follow fields of many forms there, or hardly matter
+_SCANNED = (b"stsd", b"iprp", b"moof")  # boxes follow other fields in them, or none matters
 _MOST_SCANNED = 64 << 20  # bytes of one of them
 _LEADING_TO_EDITS = re.compile(rb"elst|cmov")
 _HANDLER = re.compile(rb"(?:.{4})*?hdlr", re.DOTALL)
@@ -41,12 +41,12 @@ def read_of(file: OpenedFile) -> Read:
 
 
 def boxes(read: Read, size: int) -> Iterator[MediaBox]:
-    """Yield the boxes in order, each holder before what is in it; as FFmpeg finds them.
+    """Yield the boxes as FFmpeg finds them, each holder before what is in it.
 
-    Of a second header and what is in fragments only what leads to edits. Raises MediaUnreadable.
+    Of fragments only what leads to edits. Raises MediaUnreadable for far too many.
     """
     ends = [size]
-    at, is_header_known = 0, False
+    at, has_header = 0, False
     for _ in range(_MOST):
         while ends and at + 8 > ends[-1]:
             at = ends.pop()
@@ -57,18 +57,19 @@ def boxes(read: Read, size: int) -> Iterator[MediaBox]:
             at = ends.pop()
             continue
         yield box
-        at = end
-        is_second = kind == b"moov" and len(ends) == 1 and is_header_known  # FFmpeg skips it
-        is_header_known |= kind == b"moov" and len(ends) == 1
+        at, is_header = end, kind == b"moov" and len(ends) == 1
         if kind in _SCANNED:
             for match in _LEADING_TO_EDITS.finditer(_read_small(read, box)):
                 yield _box_at(read, start + match.start() - 4, end)
         elif kind == b"meta" and (handler := _HANDLER.match(_read_small(read, box))):
             ends.append(end)
             at = start + handler.end() - 8
-        elif kind in _HOLDERS and not is_second or _is_lost_header(read, box):
+        elif is_header and has_header:
+            continue  # as FFmpeg does
+        elif kind in _HOLDERS or (kind == b"free" and read(start + 4, 4) in (b"mvhd", b"cmov")):
             ends.append(end)
             at = start
+        has_header |= is_header
     raise MediaUnreadable(f"Its header has more than {_MOST:,} parts. No recording has so many.")
 
 
@@ -93,7 +94,10 @@ def count_edits(read: Read, header: int, size: int, *, is_unpacked: bool = False
             with suppress(zlib.error):  # the decoder refuses it, too
                 inner = zlib.decompressobj().decompress(packed, max(1, claimed))
                 edits += count_edits(
-                    lambda a, n: inner[a : a + n], len(inner), size, is_unpacked=True  # noqa: B023
+                    lambda a, n: inner[a : a + n],  # noqa: B023
+                    len(inner),
+                    size,
+                    is_unpacked=True,
                 )
     return edits
 
@@ -105,10 +109,6 @@ def _box_at(read: Read, at: int, limit: int) -> MediaBox:
     if length == 1:
         length, start = int.from_bytes(head[8:16], "big"), at + 16
     return MediaBox(head[4:8], start, min(at + length, limit) if length else limit)
-
-
-def _is_lost_header(read: Read, box: MediaBox) -> bool:
-    return box.kind == b"free" and read(box.start + 4, 4) in (b"mvhd", b"cmov")
 
 
 def _read_small(read: Read, box: MediaBox) -> bytes:

@@ -104,7 +104,9 @@ def open_container(file: OpenedFile) -> InputContainer:
                 raise
             container = _opened(file, until, by_name)
         try:
-            _check_index(container)
+            samples = _samples(container)
+            words = f"{samples:,} pictures or samples"
+            check_claim(samples, NAMED_BASE, container.size, words)
         except MediaUnreadable:
             container.close()
             raise
@@ -130,36 +132,28 @@ def packets_of(
             check_read(count[0], container.size)
             codec = packet.stream.codec_context
             if codec is not None and codec.name == "mjpeg":
-                check_scans(bytes(packet))
+                check_scans(bytes(packet).count(b"\xff\xda"))
             yield packet
 
 
 def _check_edits(file: OpenedFile, until: float) -> None:
-    """Raise MediaUnreadable where FFmpeg would compute for long with edit lists, in one call.
-
-    For each edit it walks over the index, whose length only FFmpeg itself knows for sure.
-    """
+    """Raise MediaUnreadable where FFmpeg would walk over the index for each of many edits."""
     size = file.status.st_size
     edits = count_edits(read_of(file), size, size)
     if edits > _FREE_EDITS:
-        with _opened(file, until, options={**_OPTIONS, "ignore_editlist": "1"}) as container:
-            samples = max((len(getattr(s, "index_entries", ())) for s in container.streams), default=0)
+        with _opened(file, until, ignore_editlist="1") as container:
+            samples = _samples(container)
         words = f"{samples:,} pictures or samples and {edits:,} edits"
         check_claim(edits * samples, EDITED_BASE, size, words)
 
 
-def _check_index(container: InputContainer) -> None:
-    """Raise MediaUnreadable where an index names the same data again and again."""
-    for stream in container.streams:
-        entries = len(getattr(stream, "index_entries", ()))
-        check_claim(entries, NAMED_BASE, container.size, f"{entries:,} pictures or samples")
+def _samples(container: InputContainer) -> int:
+    """Return how many entries the longest index has, as FFmpeg built it."""
+    return max((len(getattr(s, "index_entries", ())) for s in container.streams), default=0)
 
 
 def _opened(
-    file: OpenedFile,
-    until: float,
-    format_name: str | None = None,
-    options: dict[str, str] = _OPTIONS,
+    file: OpenedFile, until: float, format_name: str | None = None, **options: str
 ) -> InputContainer:
     # PyAV gives as much to finding the container as to finding its streams.
     each_s = max(0.0, until - time.monotonic()) / 2
@@ -169,7 +163,7 @@ def _opened(
             format=format_name,
             metadata_errors="replace",
             timeout=(each_s, NATIVE_SEARCH_S),
-            options=options,
+            options=_OPTIONS | options,
         )
 
 
@@ -280,8 +274,8 @@ def describe(error: Exception) -> str:
     """Return why opening or reading failed, as the end of a sentence."""
     if isinstance(error, MemoryError):  # also of FFmpeg's own limits
         return (
-            f"a table or picture in it takes more than {_LARGEST_BLOCK >> 20:,} MB of memory at "
-            "once, or it has more than 1,000 tracks"
+            f"it has more than 1,000 tracks, or needs more than {_LARGEST_BLOCK >> 20} MiB for "
+            "a table or picture, or more memory than there is"
         )
     if isinstance(error, av.error.ExitError):
         return f"nothing was found in {NATIVE_SEARCH_S:g} s of reading"
