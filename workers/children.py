@@ -88,9 +88,7 @@ class Children:
             if error.exitcode == _OUT_OF_MEMORY:
                 raise MediaUnreadable("Reading it takes more memory than allowed.") from None
             if error.exitcode == -signal.SIGXCPU:
-                raise MediaUnreadable(
-                    "Reading it takes more processor time than allowed."
-                ) from None
+                raise MediaUnreadable("Reading it takes too much processor time.") from None
             log.warning("A child ended with %s while reading a file", error.exitcode)
             raise MediaUnreadable("The decoder crashed while reading it.") from None
         return result

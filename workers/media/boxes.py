@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 from shared.errors import MediaUnreadable
@@ -19,6 +20,7 @@ _HOLDERS = frozenset(
     b"moov hoov trak mdia minf stbl edts udta tref dinf wave ilst mvex traf sinf schi".split()
 )
 _SCANNED = (b"stsd", b"iprp", b"moof")  # boxes follow other fields in them, or none matters
+_DEEPEST = 12  # FFmpeg refuses files with boxes in 10 others
 _MOST_SCANNED = 64 << 20  # bytes of one of them
 _LEADING_TO_EDITS = re.compile(rb"elst|cmov")
 _HANDLER = re.compile(rb"(?:.{4})*?hdlr", re.DOTALL)
@@ -58,18 +60,15 @@ def boxes(read: Read, size: int) -> Iterator[MediaBox]:
             continue
         yield box
         at, is_header = end, kind == b"moov" and len(ends) == 1
+        if len(ends) > _DEEPEST or (is_header and has_header):  # FFmpeg skips a second one, too
+            continue
+        has_header |= is_header
         if kind in _SCANNED:
             for match in _LEADING_TO_EDITS.finditer(_read_small(read, box)):
                 yield _box_at(read, start + match.start() - 4, end)
-        elif kind == b"meta" and (handler := _HANDLER.match(_read_small(read, box))):
+        else:
+            at = _first_in(read, box)
             ends.append(end)
-            at = start + handler.end() - 8
-        elif is_header and has_header:
-            continue  # as FFmpeg does
-        elif kind in _HOLDERS or (kind == b"free" and read(start + 4, 4) in (b"mvhd", b"cmov")):
-            ends.append(end)
-            at = start
-        has_header |= is_header
     raise MediaUnreadable(f"Its header has more than {_MOST:,} parts. No recording has so many.")
 
 
@@ -93,12 +92,7 @@ def count_edits(read: Read, header: int, size: int, *, is_unpacked: bool = False
             packed = read(start + 24, min(end - start - 24, claimed + _READ_ON))
             with suppress(zlib.error):  # the decoder refuses it, too
                 inner = zlib.decompressobj().decompress(packed, max(1, claimed))
-                edits += count_edits(
-                    lambda a, n: inner[a : a + n],  # noqa: B023
-                    len(inner),
-                    size,
-                    is_unpacked=True,
-                )
+                edits += count_edits(partial(_part, inner), len(inner), size, is_unpacked=True)
     return edits
 
 
@@ -111,10 +105,24 @@ def _box_at(read: Read, at: int, limit: int) -> MediaBox:
     return MediaBox(head[4:8], start, min(at + length, limit) if length else limit)
 
 
+def _first_in(read: Read, box: MediaBox) -> int:
+    """Return where the boxes in a box begin: at its end where it holds none."""
+    kind, start, end = box
+    if kind == b"meta":
+        handler = _HANDLER.match(_read_small(read, box))
+        return start + handler.end() - 8 if handler else end
+    is_lost = kind == b"free" and read(start + 4, 4) in (b"mvhd", b"cmov")
+    return start if is_lost or kind in _HOLDERS else end
+
+
 def _read_small(read: Read, box: MediaBox) -> bytes:
     if box.end - box.start > _MOST_SCANNED:
         raise MediaUnreadable("A description in its header is larger than that of any recording.")
     return read(box.start, box.end - box.start)
+
+
+def _part(data: bytes, at: int, count: int) -> bytes:
+    return data[at : at + count]
 
 
 def _number(read: Read, at: int) -> int:

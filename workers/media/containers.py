@@ -273,10 +273,8 @@ def _decoded_alone(codec: VideoCodecContext, packet: Packet[VideoStream]) -> lis
 def describe(error: Exception) -> str:
     """Return why opening or reading failed, as the end of a sentence."""
     if isinstance(error, MemoryError):  # also of FFmpeg's own limits
-        return (
-            f"it has more than 1,000 tracks, or needs more than {_LARGEST_BLOCK >> 20} MiB for "
-            "a table or picture, or more memory than there is"
-        )
+        most = _LARGEST_BLOCK >> 20
+        return f"it has more than 1,000 tracks, or needs more than {most} MiB at once"
     if isinstance(error, av.error.ExitError):
         return f"nothing was found in {NATIVE_SEARCH_S:g} s of reading"
     if isinstance(error, BlockingIOError):  # of the MPEG-TS demuxer, where no more packet comes
