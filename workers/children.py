@@ -87,6 +87,8 @@ class Children:
         except ProcessExpired as error:
             if error.exitcode == _OUT_OF_MEMORY:
                 raise MediaUnreadable("Reading it takes more memory than allowed.") from None
+            if error.exitcode == -signal.SIGXCPU:
+                raise MediaUnreadable("Reading it takes too much processor time.") from None
             log.warning("A child ended with %s while reading a file", error.exitcode)
             raise MediaUnreadable("The decoder crashed while reading it.") from None
         return result
@@ -161,13 +163,18 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
+def limit_cpu(seconds: float) -> None:
+    """In a child: end it once it has computed for so long from now on."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    allowed = int(used.ru_utime + used.ru_stime + seconds) + _CPU_SLACK_S
+    resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
+
+
 def _limited(
     limit_s: float, function: Callable[..., T], args: tuple[Any, ...], kw: dict[str, Any]
 ) -> T:
     """Run a call in the child, its CPU time limited, should the parent be unable to end it."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    allowed = int(used.ru_utime + used.ru_stime + limit_s) + _CPU_SLACK_S
-    resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
+    limit_cpu(limit_s)
     try:
         return function(*args, **kw)
     except MemoryError:  # what fills it may be what earlier calls have left: begin anew

@@ -24,7 +24,7 @@ from tests.support.media.by_path import (
     opened,
     probe,
 )
-from tests.support.media.header_poisons import rebuilt
+from tests.support.media.header_poisons import HIDDEN_EDITS, rebuilt
 from tests.support.media.media import H264, also, make_clip, make_still
 from tests.support.media.poisons import (
     POISONS,
@@ -40,7 +40,13 @@ from tests.support.stack import ADDRESS_SPACE
 from workers.children import Children
 from workers.export.source import open_source
 from workers.media import budget, stills
-from workers.media.budget import check_written, work_limit_s
+from workers.media.budget import (
+    PACKET_BYTES,
+    check_read,
+    check_silence,
+    check_written,
+    work_limit_s,
+)
 from workers.preview.segment import make_segment
 
 # What a child process may take: less than a worker's stall timer by far, more than a busy machine.
@@ -56,10 +62,13 @@ REFUSED = {
     "bits.wav": "audio codec is not known",
     "wide.png": "256 megapixels",
     "thin.png": "the limit is 100,000 for each side",
-    "gaps.mka": "claim more than 12 hours of silence around",
-    "gaps_in_turn.mka": "claim more than 12 hours of silence around",
-    "repeats.mp4": "claims 50 pictures or samples and an edit list of length 100,000",
-    "fragment.mp4": "more tracks, entries or pixels than the decoder accepts",
+    "gaps.mka": "hours of silence around",
+    "gaps_in_turn.mka": "hours of silence around",
+    "repeats.mp4": "claims 5,000,000 pictures or samples in a file of 1.2 MB",
+    **{f"{name}.mp4": "8,000,000 pictures or samples and 2,000 edits" for name in HIDDEN_EDITS},
+    "scans.mov": "scans; the limit is 50",
+    "again.mov": "plays the same data again and again",
+    "fragment.mp4": "needs more than 768 MiB at once",
     "packed.mov": "header claims 1,073.7 MB when it is unpacked in a file of",
     "packed_twice.mov": "holds another compressed header",
     "programs.ts": "No picture in it could be decoded",
@@ -154,7 +163,7 @@ def test_ten_poison_files_in_a_request_cost_ten_good_ones_nothing(
     desk = Desk(tmp_path, redis_url)
     desk.stack.address_space = dict(ADDRESS_SPACE)
     videos = ("gaps.mka", "gaps_in_turn.mka", "repeats.mp4", "fragment.mp4", "packed.mov",
-              "packed_twice.mov", "programs.ts", "index.avi")  # fmt: skip
+              "packed_twice.mov", "programs.ts", "scans.mov")  # fmt: skip
     bad = [POISONS[name](tmp_path / name) for name in videos]
     bad_stills = [
         jpeg_of_many_scans(tmp_path / "scans.jpg"),
@@ -189,6 +198,20 @@ def test_a_still_takes_only_as_much_computing_as_its_size_deserves(
     path = make(tmp_path / "still.jpg")
     with pytest.raises(MediaUnreadable, match="s of processor time"):
         open_still(path).rgb(64, 64)
+
+
+def test_a_still_that_one_call_decodes_ends_by_its_processor_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "STILL_BASE_S", 0.1)
+    apart = stills._Apart(1)
+    monkeypatch.setattr(stills, "_apart", apart)
+    path = avif_of_many_frames(tmp_path / "frames.avif")
+    try:
+        with pytest.raises(MediaUnreadable, match="too much processor time"):
+            open_still(path).rgb(64, 64)
+    finally:
+        apart._children.close()
 
 
 def test_a_still_of_many_scans_by_an_encoder_is_decoded(tmp_path: Path) -> None:
@@ -262,6 +285,14 @@ def test_an_odd_sound_track_beside_a_good_one_is_left_out(tmp_path: Path) -> Non
     with opened(path) as file, open_source(file, "all") as source:
         assert [stream.index for stream in source.sounds] == [1]
         assert source.unknown_sounds == 1
+
+
+def test_silence_in_small_packets_and_rare_noises_are_real() -> None:
+    """AMR of a byte each 20 ms, Vorbis of two; a recorder that starts at a noise an hour."""
+    for packets in (10_000, 100_000_000):
+        check_read(packets * (1 + PACKET_BYTES), packets)
+        check_read(packets * (1 + PACKET_BYTES), 2 * packets)
+    check_silence(24 * 3600, 24 * 0.05)
 
 
 def test_edits_gaps_and_silence_of_real_recordings_are_not_refused(tmp_path: Path) -> None:

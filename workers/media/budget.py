@@ -24,18 +24,22 @@ ALWAYS_SEEN_S = 86_400  # of pictures: a screen may stand still, and only pictur
 LONGEST_S = 31 * 86_400
 # One reading of a file gives its bytes once. Edit lists may play parts of it again, which FFmpeg
 # reads again: a loop of a long file 8 times, of a clip of a megabyte 70 times.
-PACKET_BYTES = 64  # what handling a packet costs; the smallest takes 12 bytes of a file
 _READ_BASE = 64 << 20  # bytes
 _READ_TIMES = 8
-# Opus sends nothing in silence but a packet of 20 ms each 400 ms (DTX): 20 times.
-_SILENCE_BASE_S = 12 * 3600.0
+# Added for each packet. Those of silence take one byte of a file (AMR), which stays in the bound.
+PACKET_BYTES = _READ_TIMES - 1
+# Opus sends nothing in silence but a packet of 20 ms each 400 ms (DTX): 20 times. A recorder that
+# starts at a noise may give a second an hour; silence costs little until then.
+_SILENCE_BASE_S = 48 * 3600.0
 _SILENCE_TIMES = 50
-EDITED_BASE = 2_000_000  # pictures of all edits of a track; beyond it, one for each byte
+EDITED_BASE = 100_000_000  # pictures times edits: 0.06 s; beyond it, one for each byte
+NAMED_BASE = 500_000  # samples of an index; beyond it each takes a byte or more of a file
 UNPACKED_BASE = 32 << 20  # bytes of a compressed header; 10 hours at 60 frames a second take 20 MB
 # CPU time of stills: 12 megapixels take 0.1 to 0.5 s, as JPEG 2000 of 20 MB 4 s.
 STILL_BASE_S = 5.0
 _STILL_S_A_PIXEL = 1e-7
 _STILL_S_A_BYTE = 3e-7
+_MOST_SCANS = 50  # of a frame of motion JPEG; encoders make 1, or 10 (progressive)
 LOWEST_RATE = 1000  # samples a second; the lowest of any player is 4,000
 HIGHEST_RATE = 6_000_000  # above that of any recorder: a resampler has no memory for it
 # For searching in one native call; less than the stall timer of workers, which ends the process.
@@ -134,8 +138,14 @@ def check_silence(silent_s: float, heard_s: float) -> None:
     if silent_s > _SILENCE_BASE_S + _SILENCE_TIMES * heard_s:
         raise MediaUnreadable(
             f"Its time stamps claim more than {silent_s / 3600:,.0f} hours of silence around "
-            f"{heard_s:,.0f} s of audio. No recording is like that."
+            f"{heard_s:,.0f} s of audio, which is the limit; cut it into shorter files."
         )
+
+
+def check_scans(scans: int) -> None:
+    """Raise MediaUnreadable for a JPEG frame that FFmpeg decodes for minutes, in one call."""
+    if scans > _MOST_SCANS:
+        raise MediaUnreadable(f"A frame in it has {scans:,} scans; the limit is {_MOST_SCANS}.")
 
 
 def still_limit_s(pixels: int, size: int) -> float:

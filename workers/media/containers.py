@@ -24,8 +24,16 @@ from av.video.stream import VideoStream
 
 from shared.errors import MediaUnreadable, MediaUnsupported
 from shared.opening import OpenedFile
-from workers.media.boxes import boxes, check_header, read_of
-from workers.media.budget import NATIVE_SEARCH_S, PACKET_BYTES, check_read
+from workers.media.boxes import boxes, count_edits, read_of
+from workers.media.budget import (
+    EDITED_BASE,
+    NAMED_BASE,
+    NATIVE_SEARCH_S,
+    PACKET_BYTES,
+    check_claim,
+    check_read,
+    check_scans,
+)
 from workers.media.file_checks import check_file
 
 # Only containers that hold their media themselves: playlists (m3u8, concat, mpd) could make the
@@ -44,6 +52,7 @@ _STREAMS = {
 }  # fmt: skip
 _OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 _PEEK = 500  # packets read in search of a first picture
+_FREE_EDITS = 16  # take less than 0.3 s with the largest index that there is memory for
 _LARGEST_BLOCK = 768 << 20  # bytes; 134 megapixels of 32 bits a channel, or an index of 33 million
 _NOT_MEDIA = "It is not a media file that can be read, or its beginning is damaged."
 
@@ -87,7 +96,7 @@ def open_container(file: OpenedFile) -> InputContainer:
     until = time.monotonic() + NATIVE_SEARCH_S  # for both tries
     by_name = _STREAMS.get(PurePath(file.path).suffix.lower())
     try:
-        check_header(read_of(file), file.status.st_size, file.status.st_size)
+        _check_edits(file, until)
         try:
             container = _opened(file, until)
         except (av.error.InvalidDataError, av.error.ArgumentError):  # nothing, or not let in
@@ -95,7 +104,9 @@ def open_container(file: OpenedFile) -> InputContainer:
                 raise
             container = _opened(file, until, by_name)
         try:
-            _check_index(container)
+            samples = _samples(container)
+            words = f"{samples:,} pictures or samples"
+            check_claim(samples, NAMED_BASE, container.size, words)
         except MediaUnreadable:
             container.close()
             raise
@@ -106,32 +117,44 @@ def open_container(file: OpenedFile) -> InputContainer:
         raise MediaUnreadable(f"The file cannot be opened: {describe(error)}.") from error
 
 
-def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[Any]]:
+def packets_of(
+    container: InputContainer, *streams: Stream, count: list[int] | None = None
+) -> Iterator[Packet[Any]]:
     """Read packets to the end of the file; all reading goes through here.
 
-    Raises MediaUnreadable where they come again and again, and FFmpegError.
+    `count`: [bytes read], for those who seek. Raises MediaUnreadable where packets come again and
+    again, or cost far more than their size, and FFmpegError.
     """
-    read = 0
+    count = [0] if count is None else count
     with suppress(IndexError):  # PyAV, at the end of a file in which a stream appeared late
         for packet in container.demux(*streams):
-            read += packet.size + PACKET_BYTES
-            check_read(read, container.size)
+            count[0] += packet.size + PACKET_BYTES
+            check_read(count[0], container.size)
+            codec = packet.stream.codec_context
+            if codec is not None and codec.name == "mjpeg":
+                check_scans(bytes(packet).count(b"\xff\xda"))
             yield packet
 
 
-def _check_index(container: InputContainer) -> None:
-    """Raise MediaUnreadable where an index names the same data again and again."""
-    for stream in container.streams:
-        entries = getattr(stream, "index_entries", ())
-        if len(entries) <= stream.frames:
-            continue
-        read = 0
-        for entry in entries:
-            read += entry.size + PACKET_BYTES
-            check_read(read, container.size)
+def _check_edits(file: OpenedFile, until: float) -> None:
+    """Raise MediaUnreadable where FFmpeg would walk over the index for each of many edits."""
+    size = file.status.st_size
+    edits = count_edits(read_of(file), size, size)
+    if edits > _FREE_EDITS:
+        with _opened(file, until, ignore_editlist="1") as container:
+            samples = _samples(container)
+        words = f"{samples:,} pictures or samples and {edits:,} edits"
+        check_claim(edits * samples, EDITED_BASE, size, words)
 
 
-def _opened(file: OpenedFile, until: float, format_name: str | None = None) -> InputContainer:
+def _samples(container: InputContainer) -> int:
+    """Return how many entries the longest index has, as FFmpeg built it."""
+    return max((len(getattr(s, "index_entries", ())) for s in container.streams), default=0)
+
+
+def _opened(
+    file: OpenedFile, until: float, format_name: str | None = None, **options: str
+) -> InputContainer:
     # PyAV gives as much to finding the container as to finding its streams.
     each_s = max(0.0, until - time.monotonic()) / 2
     with file.url() as url:
@@ -140,7 +163,7 @@ def _opened(file: OpenedFile, until: float, format_name: str | None = None) -> I
             format=format_name,
             metadata_errors="replace",
             timeout=(each_s, NATIVE_SEARCH_S),
-            options=_OPTIONS,
+            options=_OPTIONS | options,
         )
 
 
@@ -250,7 +273,8 @@ def _decoded_alone(codec: VideoCodecContext, packet: Packet[VideoStream]) -> lis
 def describe(error: Exception) -> str:
     """Return why opening or reading failed, as the end of a sentence."""
     if isinstance(error, MemoryError):  # also of FFmpeg's own limits
-        return "it declares more tracks, entries or pixels than the decoder accepts"
+        most = _LARGEST_BLOCK >> 20
+        return f"it has more than 1,000 tracks, or needs more than {most} MiB at once"
     if isinstance(error, av.error.ExitError):
         return f"nothing was found in {NATIVE_SEARCH_S:g} s of reading"
     if isinstance(error, BlockingIOError):  # of the MPEG-TS demuxer, where no more packet comes

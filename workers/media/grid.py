@@ -59,6 +59,7 @@ class VideoSource:
     broke_off: str = ""  # why reading ended early
     is_used: bool = False  # whether it has left its beginning
     is_ended: bool = False  # whether packets were read to the end of the file
+    count: list[int] = field(default_factory=lambda: [0])  # bytes read, over all seeks
 
     @property
     def clock(self) -> Clock:
@@ -71,7 +72,7 @@ class VideoSource:
         self.is_used = True
         self.first = None  # it may be large
         try:
-            for packet in chain(self._replay(), packets_of(self.container, self.stream)):
+            for packet in chain(self._replay(), self._demuxed()):
                 self.checkpoint()
                 if packet.size:
                     self.note(packet)
@@ -93,11 +94,14 @@ class VideoSource:
     def look_ahead(self, count: int) -> list[VideoPacket]:
         """The next packets, which remain to be read."""
         with contextlib.suppress(av.error.InvalidDataError):  # whoever reads on meets it again
-            for packet in packets_of(self.container, self.stream):
+            for packet in self._demuxed():
                 self.peeked.append(packet)
                 if len(self.peeked) >= count:
                     break
         return self.peeked
+
+    def _demuxed(self) -> Iterator[VideoPacket]:
+        return packets_of(self.container, self.stream, count=self.count)
 
     def _replay(self) -> Iterator[VideoPacket]:
         while self.peeked:

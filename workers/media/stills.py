@@ -19,7 +19,7 @@ from PIL import Image, UnidentifiedImageError
 from shared.cache.frame_packs import THUMBNAIL_SIDE
 from shared.errors import MediaUnreadable, MediaUnsupported
 from shared.opening import OpenedFile
-from workers.children import Children
+from workers.children import Children, limit_cpu
 from workers.media.budget import STILL_BASE_S, still_limit_s
 from workers.media.file_checks import check_file
 from workers.media.pictures import encode_rgb, fit
@@ -40,7 +40,7 @@ _BLOCK = 8192
 _VIDEO_CODED = frozenset(("HEIF", "AVIF"))
 _APART_SIDE = 1280  # pixels: one decoding serves thumbnail, embedding and faces
 _MOST_APART = 8  # processes; each takes about 60 MB from the first such still on
-_LONGEST_APART_S = 60.0  # less than the stall timer of workers
+_LONGEST_APART_S = 60.0  # also on a busy machine; less than the stall timer of workers
 _ORIENTATION = 0x0112  # EXIF tag
 _Size = tuple[int, int]  # width, height
 _QUARTER_TURNED = frozenset((5, 6, 7, 8))
@@ -151,9 +151,10 @@ class _Apart:
     def decode(self, source: OpenedFile | bytes, size: _Size, least: _Size) -> Image.Image:
         """Return a still in stored orientation, of `least` or more. Raises MediaUnreadable."""
         data = source if isinstance(source, bytes) else source.read(source.status.st_size)
-        limit_s = min(_LONGEST_APART_S, 2 * round(still_limit_s(size[0] * size[1], len(data))))
+        cpu_s = 2 * still_limit_s(size[0] * size[1], len(data))
         with self._turns:
-            return Image.fromarray(self._children.run(limit_s, _decode, data, least))
+            run = self._children.run
+            return Image.fromarray(run(_LONGEST_APART_S, _decode, data, least, cpu_s))
 
 
 _apart: _Apart | None = None
@@ -165,8 +166,9 @@ def decode_apart(count: int) -> None:
     _apart = _Apart(min(count, _MOST_APART))
 
 
-def _decode(data: bytes, least: _Size) -> NDArray[np.uint8]:
+def _decode(data: bytes, least: _Size, cpu_s: float) -> NDArray[np.uint8]:
     """In a child: decode a still, and shrink it as far as its users allow: it is sent over."""
+    limit_cpu(min(cpu_s, _LONGEST_APART_S))
     still = StillPicture(data)
     image = still._load(still.stored_width, still.stored_height)
     scale = max(_APART_SIDE / max(image.size), least[0] / image.width, least[1] / image.height)

@@ -11,6 +11,8 @@ import numpy as np
 
 from tests.support.media.media import H264, also, make_clip
 
+Wrap = Callable[[bytes], bytes]
+
 
 def boxes_in(data: bytes) -> list[tuple[bytes, int, int]]:
     """Name, beginning and end of the boxes in it."""
@@ -26,26 +28,72 @@ def _box(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I4s", len(content) + 8, name) + content
 
 
+def replaced(data: bytes, change: Callable[[bytes, bytes], bytes]) -> bytes:
+    """The boxes in it, each with the content that `change` gives for its name and content."""
+    out = b""
+    for name, start, end in boxes_in(data):
+        content = change(name, data[start + 8 : end])
+        if name in (b"moov", b"trak", b"edts", b"mdia", b"minf", b"stbl", b"moof", b"traf"):
+            content = replaced(content, change)
+        out += _box(name, content)
+    return out
+
+
 def rebuilt(path: Path, change: Callable[[bytes, bytes], bytes], **options: str) -> Path:
     """A clip whose boxes `change` may replace: it is given name and content of each."""
-
-    def walk(data: bytes) -> bytes:
-        out = b""
-        for name, start, end in boxes_in(data):
-            content = change(name, data[start + 8 : end])
-            if name in (b"moov", b"trak", b"edts", b"mdia", b"minf", b"stbl", b"moof", b"traf"):
-                content = walk(content)
-            out += _box(name, content)
-        return out
-
     encoding = also(H264, container_options=options)
-    path.write_bytes(walk(make_clip(path, 2, size=(160, 96), encoding=encoding).read_bytes()))
+    clip = make_clip(path, 2, size=(160, 96), encoding=encoding)
+    path.write_bytes(replaced(clip.read_bytes(), change))
     return path
 
 
 def edits_again_and_again(path: Path, count: int = 100_000) -> Path:
+    """A clip that is played again and again."""
     again = struct.pack(">II", 0, count) + struct.pack(">III", 2000, 0, 0x10000) * count
     return rebuilt(path, lambda name, content: again if name == b"elst" else content)
+
+
+def edits_times_samples(path: Path, wrap: Wrap = lambda edits: edits, before: bytes = b"") -> Path:
+    """A header that claims 8 million samples of a byte and 2,000 edits: 9 s of searching.
+
+    `wrap` is given the `edts` box, `before` comes before the header.
+    """
+    many, edits = 8_000_000, struct.pack(">II", 0, 2000) + struct.pack(">III", 1, 9**7, 1) * 2000
+    tables = {
+        b"stsz": struct.pack(">III", 0, 1, many),
+        b"stsc": struct.pack(">IIIII", 0, 1, 1, many, 1),
+        b"stco": struct.pack(">III", 0, 1, 48),
+        b"stts": struct.pack(">IIII", 0, 1, many, 1),
+        b"elst": edits,
+    }
+    rebuilt(path, lambda name, old: tables.get(name, old))
+    data = path.read_bytes()
+    edts = _box(b"edts", _box(b"elst", edits))
+    grown = len(wrap(edts)) - len(edts)
+    for name in (b"moov", b"trak"):
+        at = data.index(name) - 4
+        length = struct.unpack(">I", data[at : at + 4])[0] + grown
+        data = data[:at] + struct.pack(">I", length) + data[at + 4 :]
+    moov = data.index(b"moov") - 4
+    path.write_bytes(data[:moov] + before + data[moov:].replace(edts, wrap(edts)))
+    return path
+
+
+def _with_length(box: bytes, length: int) -> bytes:
+    return struct.pack(">I", length) + box[4:]
+
+
+HIDDEN_EDITS: dict[str, Callable[[Path], Path]] = {
+    "plain": edits_times_samples,
+    "fragment_first": lambda p: edits_times_samples(p, before=_box(b"moof", b"")),
+    "boxes_first": lambda p: edits_times_samples(p, before=_box(b"free", b"") * 5000),
+    "in_user_data": lambda p: edits_times_samples(p, lambda edits: _box(b"udta", edits)),
+    "in_meta": lambda p: edits_times_samples(
+        p, lambda edits: _box(b"meta", bytes(4) + _box(b"hdlr", bytes(24)) + edits)
+    ),
+    "overrun": lambda p: edits_times_samples(p, lambda edits: _with_length(edits, 2**31 - 1)),
+    "to_the_end": lambda p: edits_times_samples(p, lambda edits: _with_length(edits, 0)),
+}
 
 
 def samples_without_a_table(path: Path) -> Path:

@@ -14,10 +14,12 @@ import numpy as np
 from PIL import Image
 
 from tests.support.media.header_poisons import (
+    HIDDEN_EDITS,
     boxes_in,
     edits_again_and_again,
     header_in_a_header,
     packed_header,
+    replaced,
     samples_without_a_table,
     streams_at_once,
 )
@@ -255,6 +257,40 @@ def jpeg_of_many_scans(path: Path, scans: int = 12_000) -> Path:
     return path
 
 
+def motion_jpeg_of_many_scans(path: Path) -> Path:
+    """A JPEG of many scans as the only frame of a video."""
+    return _muxed(path, jpeg_of_many_scans(path).read_bytes())
+
+
+def one_frame_again(path: Path, count: int = 3000) -> Path:
+    """A MOV of motion JPEG whose index names its one frame again and again."""
+    noise = np.random.default_rng(1).integers(0, 255, (1000, 1000, 3), np.uint8)
+    written = io.BytesIO()
+    Image.fromarray(noise).save(written, "JPEG", quality=60)
+    data = _muxed(path, written.getvalue()).read_bytes()
+    tables = {
+        b"stsz": struct.pack(">III", 0, len(written.getvalue()), count),
+        b"stsc": struct.pack(">IIIII", 0, 1, 1, 1, 1),
+        b"stco": struct.pack(">II", 0, count) + struct.pack(">I", data.index(b"\xff\xd8")) * count,
+        b"stts": struct.pack(">IIII", 0, 1, count, 1 << 14),
+        b"elst": bytes(8),
+    }
+    path.write_bytes(replaced(data, lambda name, old: tables.get(name, old)))
+    return path
+
+
+def _muxed(path: Path, frame: bytes) -> Path:
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mjpeg", 1)
+        stream.width = stream.height = 1000
+        stream.pix_fmt = "yuvj420p"
+        packet = av.Packet(frame)
+        packet.stream, packet.pts, packet.dts, packet.time_base = stream, 0, 0, Fraction(1)
+        packet.is_keyframe = True
+        out.mux(packet)
+    return path
+
+
 def jpeg_of_many_segments(path: Path) -> Path:
     """A JPEG with 50 MB of EXIF, which Pillow joins segment by segment."""
     written = io.BytesIO()
@@ -330,9 +366,12 @@ POISONS: dict[str, Callable[[Path], Path]] = {
     "film.png": animated,
     "wide.png": lambda p: png_of(p, 65_535, 65_535),
     "thin.png": lambda p: png_of(p, 200_000_000, 1),
-    "gaps.mka": lambda p: sound_with_gaps(p, 600, 190),
-    "gaps_in_turn.mka": lambda p: sound_with_gaps(p, 200, 190, streams=8),
+    "gaps.mka": lambda p: sound_with_gaps(p, 2000, 190),
+    "gaps_in_turn.mka": lambda p: sound_with_gaps(p, 150, 190, streams=8),
     "repeats.mp4": edits_again_and_again,
+    **{f"{name}.mp4": make for name, make in HIDDEN_EDITS.items()},
+    "scans.mov": motion_jpeg_of_many_scans,
+    "again.mov": one_frame_again,
     "fragment.mp4": samples_without_a_table,
     "packed.mov": lambda p: packed_header(p, bytes(1 << 20), 1 << 30),
     "packed_twice.mov": header_in_a_header,
