@@ -76,7 +76,7 @@ def test_an_address_that_is_gone_to_is_not_replaced_by_the_page_before(
         editor = Editor(page, library.client.url)
         editor.sign_in(KEY)
         people = Held(page, "**/faces/clusters?*details=true*")
-        editor.open("#/people")
+        editor.open(f"#/people?dir={library.cache_dir}")
         people.wait()
         page.evaluate("window.isLate = true")  # a busy browser tells of an address late
         editor.open("#/search")

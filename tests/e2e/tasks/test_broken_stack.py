@@ -171,15 +171,13 @@ def test_without_an_analysis_worker_a_task_waits_and_says_so(
         assert client.wait_final(task_id)["status"] == "completed"
 
 
-def test_a_cache_folder_that_cannot_be_written_fails_the_task_with_the_reason(
+def test_an_analysis_into_what_is_no_folder_is_refused_with_the_reason(
     no_query: Stack, tmp_path: Path
 ) -> None:
-    client = no_query.client()
     still = make_still(tmp_path / "a.jpg", colour=(200, 30, 30))
     (tmp_path / "file").write_text("a file where the cache_dir should be")
-    task_id = client.analyze(tmp_path / "file" / "cache", still)
-    record = client.wait_final(task_id)
-    assert record["status"] == "failed"
-    (failed,) = record["failed_files"]
-    assert failed["media_path"] == str(still)
-    assert str(tmp_path / "file") in failed["error"]
+    for path in ("file", "file/cache"):
+        body = {"cache_dir": str(tmp_path / path), "visual_media_paths": [str(still)]}
+        answer = no_query.client().post("/analyze", **body)
+        assert answer.status_code == 400
+        assert f"{tmp_path / path} is not a folder" in answer.json()["message"]

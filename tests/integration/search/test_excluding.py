@@ -84,6 +84,7 @@ def ask(index: SearchIndex, cache: CacheDir, size: int, **fields: Any) -> Matche
         chosen=Chosen(),
         images=False,
         roots=None,
+        key_id="",
         instead=None,
         standing=Standing.of(MODEL, meaning, body, QUERY_WITHOUT, None),
         details=False,

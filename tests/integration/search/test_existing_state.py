@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from api.search.frames.artefacts import ROW, VisualData
 from api.search.frames.log import VectorLog, VectorWriter
 from api.search.transcripts.log import TranscriptLog, TranscriptWriter
-from api.search.transcripts.text import pack
+from api.search.transcripts.text import TranscriptLine, pack
 from shared.cache.transcripts import SpokenSegment
 
 ONE, TWO, THREE = ("0" * 15 + digit for digit in "123")
@@ -49,6 +50,28 @@ SPOKEN = bytes.fromhex(
     "b3a8fe9294cb0000000000000000cb4014000000000000a36f6e65c094cb4014000000000000cb40240000"
     "00000000a374776fc0"
 )
+# The same as written now: a line has one more entry, which earlier versions skip.
+SPOKEN_NOW = bytes.fromhex(
+    "52555348610000003c00000047b12d6d99a4746f6c64b030303030303030303030303030303031a16dba74"
+    "72616e7363726970742e6d2e30303030303030312e6a736f6ecb4029000000000000c40d68656c6c6f2073"
+    "747261737365c408000000000600000092a3616461a0ce96aa8c979295cb0000000000000000cb40140000"
+    "00000000a548656c6c6fa3416461c095cb4014000000000000cb4024000000000000a753747261c39f65c0"
+    "c0525553484e0000001a000000c8979dd199a4746f6c64b030303030303030303030303030303032a16dba"
+    "7472616e7363726970742e6d2e30303030303030322e6a736f6ecb402b000000000000c4036f6c64c40400"
+    "00000090ce7fce765b9195cb0000000000000000cb4014000000000000a36f6c64c0c05255534819000000"
+    "000000003be3bc7d93a4676f6e65b030303030303030303030303030303032a16d52555348560000003300"
+    "0000774e8bcf99a4746f6c64b030303030303030303030303030303033a16eba7472616e7363726970742e"
+    "6e2e30303030303030332e6a736f6ecb402d000000000000c4076f6e650a74776fc4080000000004000000"
+    "90ce366653c59295cb0000000000000000cb4014000000000000a36f6e65c0c095cb4014000000000000cb"
+    "4024000000000000a374776fc0c0"
+)
+
+
+class _EarlierLine(msgspec.Struct, frozen=True, array_like=True):
+    start: float
+    end: float
+    text: str
+    speaker: str | None
 
 
 def visual(number: int, rows: int) -> VisualData:
@@ -129,4 +152,9 @@ def test_transcripts_open(tmp_path: Path) -> None:
 def test_transcripts_are_written_as_ever(tmp_path: Path) -> None:
     with TranscriptLog(tmp_path).writing(1) as writer:
         write_transcripts(writer)
-    assert (tmp_path / "spoken.1.log").read_bytes() == SPOKEN
+    assert (tmp_path / "spoken.1.log").read_bytes() == SPOKEN_NOW
+
+
+def test_earlier_versions_read_the_lines_that_are_written_now() -> None:
+    line = msgspec.msgpack.encode(TranscriptLine(0.0, 5.0, "Hello", "Ada", (0.0, 9.0, "Hello you")))
+    assert msgspec.msgpack.decode(line, type=_EarlierLine) == _EarlierLine(0.0, 5.0, "Hello", "Ada")
