@@ -75,8 +75,7 @@ def task_answer(paths: ClientPaths, record: TaskRecord, reason: WaitReason | Non
         values["waiting_for"] = WaitingFor(
             code=reason.code,
             message=told,
-            # Of another task, which may lie outside the roots of the key.
-            owner=(reason.owner or None) if paths.key_roots is None else None,
+            owner=(reason.owner or None) if _may_name_owner(paths, reason) else None,
         )
         it_waits = "" if reason.code == "worker" else "It waits: "
         first = f" {record.put_first_by} has put it first." if record.put_first_by else ""
@@ -90,6 +89,11 @@ def task_answer(paths: ClientPaths, record: TaskRecord, reason: WaitReason | Non
     if not is_in_roots(paths, record):
         values = hide_files(values)
     return TaskAnswer(**values)
+
+
+def _may_name_owner(paths: ClientPaths, reason: WaitReason) -> bool:
+    """Return True if the task that another one waits for lies in the roots of the key."""
+    return paths.key_roots is None or (bool(reason.folders) and paths.is_of_key(*reason.folders))
 
 
 def hide_files(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,8 +156,10 @@ def event_within(
         return {**hide_files(payload), "message": payload["message"], "error": payload["error"]}
     if not is_in_roots(paths, record):
         return hide_files(payload)
-    names = {name: payload[name] for name in ("owner", "client")}
-    return {**without_names(payload), **names}
+    waits = payload.get("waiting_for")
+    if waits and not (record.waiting_for and _may_name_owner(paths, record.waiting_for)):
+        return {**payload, "waiting_for": {**waits, "owner": None}}
+    return payload
 
 
 def without_names(payload: dict[str, Any]) -> dict[str, Any]:

@@ -167,7 +167,7 @@ def _task_record(task_id: str, found: Any) -> TaskRecord | None:
     type_ = ProgressType(fields.get("type") or next(iter(units), _OF_KIND[kind]))
     overall, total = _share(fields, units), units.get(type_, 0)
     failed = dict.fromkeys(FailedFile(*msgspec.json.decode(entry)) for entry in found[1])
-    parked, place, holder, holders_sender, absent = found[2:]
+    parked, place, *holder, absent = found[2:]
     return TaskRecord(
         task_id=task_id,
         kind=kind,
@@ -188,7 +188,7 @@ def _task_record(task_id: str, found: Any) -> TaskRecord | None:
         created_at=_seconds(fields["created"]),
         finished_at=_seconds(fields["finished"]) if "finished" in fields else None,
         sender=_sender(fields.get("sender")),
-        waiting_for=_waiting_for(fields, parked, holder, holders_sender),
+        waiting_for=_waiting_for(fields, parked, *holder),
         place=int(place) if place and status is TaskState.QUEUED else None,
         put_first_by=fields.get("put_first_by", ""),
         not_applicable=tuple(NotApplicable(*msgspec.json.decode(entry)) for entry in absent),
@@ -213,7 +213,7 @@ def _sender(raw: str | None) -> Sender:
 
 
 def _waiting_for(
-    fields: dict[str, str], parked: str, holder: str, holders_sender: str
+    fields: dict[str, str], parked: str, holder: str, holders_sender: str, holders_folders: str
 ) -> WaitReason | None:
     """Why a Task does not run, as far as the ledger knows it."""
     if "parked" in fields and parked:
@@ -224,7 +224,8 @@ def _waiting_for(
     if "waiting" in fields or is_held_back:
         sender = _sender(holders_sender)
         runs = "Another analysis is running." if holder else "Another analysis comes first."
-        return WaitReason("turn", holder, runs, sender.label or sender.owner)
+        folders = tuple(msgspec.json.decode(holders_folders or "[]"))
+        return WaitReason("turn", holder, runs, sender.label or sender.owner, folders=folders)
     held_up = fields.get("held_up")
     return msgspec.json.decode(held_up, type=WaitReason) if held_up else None
 

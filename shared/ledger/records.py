@@ -160,6 +160,7 @@ class WaitReason(msgspec.Struct, frozen=True):
     owner: str = ""  # label of that Task's owner
     queue: str = ""  # of what is parked: whose workers could do it
     host: str = ""  # the machine that could not; "" where there was none
+    folders: tuple[str, ...] = ()  # of the files of the Task that it waits for
 
 
 class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):

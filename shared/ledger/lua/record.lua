@@ -1,6 +1,6 @@
 -- The newest state of a Task in one step: {fields and values, failures once it is final, why it is
--- parked as JSON or "", its place in line or "", who holds the lock, his Task's sender, what was not
--- applicable to files once it is final}. ARGV: 3 task.
+-- parked as JSON or "", its place in line or "", who holds the lock, his Task's sender and folders, what
+-- was not applicable to files once it is final}. ARGV: 3 task.
 local t = ARGV[3]
 local fields = redis.call('HGETALL', task_key(t))
 if #fields == 0 then return false end
@@ -39,4 +39,4 @@ end
 
 local holder = redis.call('GET', P .. 'lock')
 return { fields, failures, redis.call('HGET', P .. 'parked', t) or '', place(), holder or '',
-  holder and get(holder, 'sender') or '', not_applicable }
+  holder and get(holder, 'sender') or '', holder and get(holder, 'folders') or '', not_applicable }
