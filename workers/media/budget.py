@@ -31,6 +31,7 @@ PACKET_BYTES = _READ_TIMES - 1
 # Opus sends nothing in silence but a packet of 20 ms each 400 ms (DTX): 20 times. A recorder that
 # starts at a noise may give a second an hour; silence costs little until then.
 _SILENCE_BASE_S = 48 * 3600.0
+ENCODED_SILENCE_BASE_S = 12 * 3600.0  # as AAC an hour of it takes about 10 s
 _SILENCE_TIMES = 50
 EDITED_BASE = 100_000_000  # pictures times edits: 0.06 s; beyond it, one for each byte
 NAMED_BASE = 500_000  # samples of an index; beyond it each takes a byte or more of a file
@@ -133,9 +134,9 @@ def check_claim(claimed: int, base: int, size: int, words: str) -> None:
         )
 
 
-def check_silence(silent_s: float, heard_s: float) -> None:
+def check_silence(silent_s: float, heard_s: float, base_s: float = _SILENCE_BASE_S) -> None:
     """Raise MediaUnreadable where time stamps make far more silence than there is audio."""
-    if silent_s > _SILENCE_BASE_S + _SILENCE_TIMES * heard_s:
+    if silent_s > base_s + _SILENCE_TIMES * heard_s:
         raise MediaUnreadable(
             f"Its time stamps claim more than {silent_s / 3600:,.0f} hours of silence around "
             f"{heard_s:,.0f} s of audio, which is the limit; cut it into shorter files."

@@ -23,7 +23,7 @@ from workers.export.reading import Damage, sound_from
 from workers.export.sound.codecs import SoundCodec, layout_of, sound_codec
 from workers.export.source import ClipSource
 from workers.export.tags import tag_stream
-from workers.media.budget import check_silence
+from workers.media.budget import ENCODED_SILENCE_BASE_S, check_silence
 
 Samples = NDArray[Any]
 Span = tuple[Fraction, Fraction]  # seconds of the container's clock
@@ -167,7 +167,8 @@ class _EncodedTrack:
     def _silence(self, count: int) -> Iterator[Timed]:
         """Fill a gap. Raises MediaUnreadable where there is little but gaps."""
         heard, self._silent = self._written - self._silent, self._silent + max(0, count)
-        check_silence(self._silent / self._codec.rate, heard / self._codec.rate)
+        rate = self._codec.rate
+        check_silence(self._silent / rate, heard / rate, ENCODED_SILENCE_BASE_S)
         planes = samples_shape(self._codec, self._stream.channels)
         while count > 0:
             part = min(count, self._codec.rate)
