@@ -120,7 +120,7 @@ class Parameter:
 
 
 class RootsRule(StrEnum):
-    """How the roots of a licence key bind an operation, in the words of the generated table."""
+    """The rule by which roots of a licence key bind an operation: a word of the generated table."""
 
     CHECKED = "paths"
     WITHIN = "target"
@@ -166,7 +166,7 @@ class Endpoint:
 
     @property
     def roots_rule(self) -> RootsRule:
-        """How the roots of a licence key bind it."""
+        """The rule by which roots of a licence key bind it."""
         fields = msgspec.structs.fields(self.body) if self.body else ()
         names = {field.name for field in fields} | {each.name for each in self.query}
         if self.roots or "{" in self.path:
@@ -240,7 +240,7 @@ async def _serve(
         services.within(key.roots, key.id) if key else services,
         body,
         request.path_params,
-        _given(endpoint, request.query_params.items()),
+        _drop_empty(endpoint, request.query_params.items()),
         request.is_disconnected,
         key,
         _sender(request, key) if key else NOBODY,
@@ -299,8 +299,8 @@ def _check(endpoint: Endpoint, request: Request, key: KeyRecord | None) -> None:
             raise BadInput(too_long(name, limit))
 
 
-def _given(endpoint: Endpoint, query: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The query without empty optional parameters: those equal leaving them out."""
+def _drop_empty(endpoint: Endpoint, query: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the query without empty optional parameters: those equal leaving them out."""
     required = {parameter.name for parameter in endpoint.query if parameter.required}
     return {name: text for name, text in query if text or name in required}
 

@@ -50,7 +50,7 @@ IsThere = Callable[[str], bool]  # whether a socket is still connected
 
 @dataclass(slots=True)
 class _Sent:
-    """What a socket was sent last: see `_age`, and Event.waits."""
+    """The last event sent to a socket: see `_age`, and Event.waits."""
 
     age: tuple[bool, int] = _NEVER
     waits: object = None
@@ -184,8 +184,8 @@ def _unsent_ends(sent: _Sent, event: Event) -> dict[str, dict[str, Any]]:
     """Return the ends of other types that a socket has missed."""
     if event.is_final and sent.age in (_NEVER, _age(event)):  # it is sent the Task's end alone
         return {}
-    known = {*sent.ended_types, event.payload.get("type")}
-    return {kind: end for kind, end in event.type_ends.items() if kind not in known}
+    sent_types = {*sent.ended_types, event.payload.get("type")}
+    return {kind: end for kind, end in event.type_ends.items() if kind not in sent_types}
 
 
 def _age(event: Event) -> tuple[bool, int]:
