@@ -167,7 +167,7 @@ class Services:
         return LeftOut(self.redis, self.settings.instance, lambda path: caches.cache(path).id)
 
     def within(self, roots: tuple[str, ...] | None, key_id: str = "") -> Services:
-        """What a licence key with these roots may touch; None: all. Its own tasks are shown."""
+        """Return the services as a licence key with these roots may use them; None: all."""
         if roots is None:
             return self
         return replace(

@@ -10,7 +10,7 @@ from api.http.bodies import LONGEST_WORD, Keyed
 
 
 class SignIn(Keyed):
-    """What a session is to stand for: a key or a link."""
+    """A request for a session, by a key or by a link."""
 
     license_key: (
         Annotated[

@@ -120,7 +120,7 @@ class Coverage(Struct, kw_only=True):
         Annotated[
             CoveragePart,
             Meta(
-                description="Files of `asked` whose speakers were told apart: in searches in "
+                description="Files of `asked` with speaker labels: in searches in "
                 "what was said where there are such files, and wherever `speaker` is asked for.",
                 examples=[_PART],
             ),
