@@ -6,18 +6,31 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from xdist.workermanage import WorkerController
 
 from shared.process import telemetry
 from tests.support import openapi_agreement
 from tests.support.private_redis import PrivateRedis, private_redis
+from tests.support.running import processes
 from tests.support.stack import Client
 
-pytest_plugins = ["tests.support.running.minutes", "tests.support.running.side_by_side"]
+pytest_plugins = [
+    "tests.support.running.hanging",
+    "tests.support.running.minutes",
+    "tests.support.running.side_by_side",
+]
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    workerinput: dict[str, str] = getattr(config, "workerinput", {})
+    processes.use_fork_server(workerinput.get("fork_server"))
     telemetry.switch_off()
     Client.on_answer.append(openapi_agreement.check)
+
+
+def pytest_configure_node(node: WorkerController) -> None:
+    """Give all processes that run tests the same fork server."""
+    node.workerinput["fork_server"] = processes.address_for_all()
 
 
 @pytest.fixture(scope="session")
