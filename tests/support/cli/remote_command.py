@@ -18,7 +18,8 @@ from typing import Any
 from tests.support.running import processes
 
 RUSHES = Path(sys.executable).with_name("rushes")
-_WORDS = ("-P", "-m", "cli.main")  # what that script does
+_SCRIPT = "import sys; sys.argv[0] = 'rushes'; from cli.main import run; sys.exit(run())"
+_WORDS = ("-P", "-c", _SCRIPT)  # what pip has written there
 
 
 @dataclass

@@ -28,7 +28,7 @@ from pathlib import Path
 
 PRELOADED = (
     "api.app",
-    "cli.commands",
+    "cli.main",
     "workers.start",
     "workers.watcher.start",
     "workers.models.load",
