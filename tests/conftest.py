@@ -12,7 +12,11 @@ from tests.support import openapi_agreement
 from tests.support.private_redis import PrivateRedis, private_redis
 from tests.support.stack import Client
 
-pytest_plugins = ["tests.support.running.minutes", "tests.support.running.side_by_side"]
+pytest_plugins = [
+    "tests.support.running.minutes",
+    "tests.support.running.selection",
+    "tests.support.running.side_by_side",
+]
 
 
 def pytest_configure() -> None:
