@@ -1,7 +1,7 @@
 """`python -m tests.support.running.changed_groups [BASE]`: names the groups whose inputs changed.
 
-It compares the working tree with the commit BASE, else with the one for which `.ci/run` last passed.
-Where neither is known every group counts as changed. Names go to stdout, reasons to stderr.
+It compares the working tree with the commit BASE, else with the one for which `.ci/run` last
+passed. Where neither is known every group counts as changed. Names go to stdout, reasons to stderr.
 """
 
 from __future__ import annotations
