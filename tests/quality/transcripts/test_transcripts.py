@@ -170,7 +170,6 @@ def test_takes_of_a_line_that_repeats_itself_are_no_loop() -> None:
     assert hear(said.pcm, "en").text.count("not what I mean") == TAKES
 
 
-@pytest.mark.short
 def test_a_sentence_in_german_is_no_english_nonsense() -> None:
     """By a model that knows English alone and was told no language."""
     with fetched_or_skipped():
