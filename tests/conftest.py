@@ -17,6 +17,7 @@ from tests.support.stack import Client
 pytest_plugins = [
     "tests.support.running.hanging",
     "tests.support.running.minutes",
+    "tests.support.running.selection",
     "tests.support.running.side_by_side",
 ]
 

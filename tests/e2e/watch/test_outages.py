@@ -178,7 +178,6 @@ def test_a_watcher_and_an_api_that_start_again_go_on_where_they_were(
     assert {path: artefacts(cache)[path] for path in made} == made
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("is_kept", [True, False], ids=["redis kept", "redis emptied"])
 def test_a_started_service_runs_again_by_itself_after_everything_was_killed(
     tmp_path: Path, media: Path, kept_redis: PrivateRedis, is_kept: bool

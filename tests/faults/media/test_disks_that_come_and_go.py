@@ -107,7 +107,6 @@ def all_done(desk: Desk, task_id: str, count: int) -> None:
     assert (record.current, record.failed_files) == (count, ())
 
 
-@pytest.mark.slow
 @pytest.mark.quiet
 @pytest.mark.timeout(400)
 def test_a_root_that_goes_in_the_middle_of_items_fails_no_still(desk: Desk) -> None:
@@ -118,7 +117,6 @@ def test_a_root_that_goes_in_the_middle_of_items_fails_no_still(desk: Desk) -> N
             one_round(desk, disk, root / str(number), percent, str(root))
 
 
-@pytest.mark.slow
 @pytest.mark.quiet
 @pytest.mark.timeout(200)
 def test_a_disk_below_the_root_that_goes_in_the_middle_of_items_fails_no_still(desk: Desk) -> None:
@@ -155,7 +153,6 @@ def test_a_file_that_is_deleted_from_a_folder_that_stays_fails_at_once(desk: Des
     assert {file.error for file in record.failed_files} == {"The file does not exist."}
 
 
-@pytest.mark.slow
 def test_a_folder_that_stays_away_is_given_up_after_a_while(desk: Desk) -> None:
     folder = desk.folder / "media" / "shoot"
     paths = stills(folder, 40)

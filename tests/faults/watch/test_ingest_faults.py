@@ -62,7 +62,6 @@ def arrive(ingest: IngestStack) -> list[str]:
     return names
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_killed_watchers_and_workers_publish_every_content_exactly_once(
     ingest: IngestStack,

@@ -244,7 +244,6 @@ def test_required_authentication_refuses_a_socket_without_a_key(
             assert "error" in watcher.join("unknown")
 
 
-@pytest.mark.slow
 def test_after_redis_was_away_for_20_s_nobody_misses_the_end_or_sees_percent_go_back(
     own_redis: PrivateRedis, tmp_path: Path
 ) -> None:

@@ -31,6 +31,7 @@ def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
 
 
 @pytest.mark.studio
+@pytest.mark.short
 def test_an_analysis_worker_imports_neither_torch_nor_what_only_speech_needs(desk: Desk) -> None:
     start_and_tell(desk, "analysis")
     clip = make_clip(desk.folder / "clip.mp4", 1)
@@ -44,6 +45,7 @@ def test_an_analysis_worker_imports_neither_torch_nor_what_only_speech_needs(des
 
 
 @pytest.mark.studio
+@pytest.mark.short
 def test_hdbscan_is_imported_only_where_parameters_are_looked_for(desk: Desk) -> None:
     people = GroupingDesk(CacheDir.open(desk.cache, create=True))
     people.add(1, shots(*range(8), each=30))  # fewer tell nothing, and are not asked

@@ -215,6 +215,7 @@ def test_many_files_travel_in_few_tasks_that_workers_share(ingest: IngestStack) 
 
 
 @pytest.mark.studio
+@pytest.mark.short
 def test_a_watcher_that_has_seen_all_kinds_of_work_has_loaded_no_decoder_and_no_model(
     served: IngestStack,
 ) -> None:
