@@ -1,4 +1,4 @@
-"""What tests make once a run: by one process, whole or not at all, and as it was made to the end."""
+"""What tests make once a run: one process makes it, whole, and it stays as it was made."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def test_of_several_processes_one_makes_what_all_get(tmp_path: Path) -> None:
 
 
 def test_of_a_process_that_is_killed_meanwhile_nothing_half_made_is_left(tmp_path: Path) -> None:
-    assert start(tmp_path, "killed").wait() == -9
+    killed = start(tmp_path, "killed")
+    killed.communicate()
+    assert killed.returncode == -9
     assert start(tmp_path).communicate()[0] == "['half', 'other half']\n"
 
 
