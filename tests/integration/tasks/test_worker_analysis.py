@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from shared.cache import catalogue
@@ -15,32 +13,14 @@ from shared.cache.cache_dir import CacheDir
 from shared.cache.frame_packs import PackReader
 from shared.domain import ModelKind, Stage, TaskState
 from shared.redis import heartbeats
-from tests.support.analysis.desk import MODEL, Desk, shared_desk
+from tests.support.analysis.desk import MODEL, Desk
+from tests.support.analysis.desk_fixtures import worker_of_file
 from tests.support.media.by_path import hash_media
 from tests.support.media.media import H264, make_clip, make_still, truncate
 from tests.support.waiting import wait_for
 
 SHOTS = (((200, 40, 40), 3.0), ((40, 200, 40), 3.0))
-
-
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with shared_desk(tmp_path_factory.mktemp("shared")) as desk:
-        desk.worker()
-        yield desk
-
-
-@pytest.fixture
-def shared(first: Desk, tmp_path: Path) -> Desk:
-    """With a worker that is already there."""
-    return first.with_folder(tmp_path)
+first = worker_of_file(Desk.worker)
 
 
 def manifests(desk: Desk, path: Path) -> tuple[CacheDir, str]:
