@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -32,8 +33,21 @@ def resolved(
     **more: str,
 ) -> dict[str, Any]:
     """The project; `options` such as `--profile gpu`. Fails with what docker-compose says."""
+    text = env_file.read_text(encoding="utf-8") if env_file else None
+    return dict(json.loads(_resolved(options, files, env_file, text, tuple(more.items()))))
+
+
+@functools.cache
+def _resolved(
+    options: tuple[str, ...],
+    files: tuple[str, ...],
+    env_file: Path | None,
+    _text: str | None,  # of env_file
+    more: tuple[tuple[str, str], ...],
+) -> str:
     named = [word for name in files for word in ("--file", str(PROJECT / name))]
-    done = compose(*named, *options, "config", "--format", "json", env_file=env_file, **more)
+    words = (*named, *options, "config", "--format", "json")
+    done = compose(*words, env_file=env_file, **dict(more))
     assert done.returncode == 0, done.stderr
     assert not done.stderr, done.stderr  # it warns of variables that are not set
-    return dict(json.loads(done.stdout))
+    return done.stdout

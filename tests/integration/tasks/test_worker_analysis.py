@@ -108,16 +108,17 @@ def test_stills_of_one_item_share_batches_and_a_bad_one_fails_alone(shared: Desk
     assert visual.rows == 1
 
 
-def test_what_is_published_is_skipped_and_a_second_task_loads_no_model_again(desk: Desk) -> None:
-    clip = make_clip(desk.folder / "clip.mp4", 3)
-    process = desk.worker()
-    desk.wait_final(desk.submit([clip]))
-    before = desk.artefacts()
-    desk.wait_final(desk.submit([clip]))
-    assert desk.artefacts() == before
-    desk.wait_final(desk.submit([clip], force=True))
-    assert len(desk.artefacts()) == len(before) + 2  # the replaced data is collected later
-    assert process.text().count("loaded conse-lite0") == 1
+def test_what_is_published_is_skipped_and_a_second_task_loads_no_model_again(
+    shared: Desk,
+) -> None:
+    clip = make_clip(shared.folder / "clip.mp4", 3)
+    shared.wait_final(shared.submit([clip]))
+    before = shared.artefacts()
+    shared.wait_final(shared.submit([clip]))
+    assert shared.artefacts() == before
+    shared.wait_final(shared.submit([clip], force=True))
+    assert len(shared.artefacts()) == len(before) + 2  # the replaced data is collected later
+    assert shared.stack.processes["analysis-0"].text().count("loaded conse-lite0") == 1
 
 
 def test_only_what_is_missing_of_a_file_is_made(shared: Desk) -> None:
@@ -158,7 +159,7 @@ def test_an_absent_root_lets_the_task_wait_for_a_machine_that_sees_it(desk: Desk
     root = desk.folder / "mount"
     clip = make_clip(desk.folder / "real" / "clip.mp4", 1)
     roots = {"RUSHES_MEDIA_ROOTS": str(root), "RUSHES_CACHE_ROOTS": str(desk.folder)}
-    desk.worker(0, **roots)
+    desk.worker_that_sees_colours(0, **roots)
     task_id = desk.submit([root / "clip.mp4"])
 
     def waits() -> bool:
@@ -166,7 +167,7 @@ def test_an_absent_root_lets_the_task_wait_for_a_machine_that_sees_it(desk: Desk
 
     wait_for(waits, 20, "a heartbeat that says why")
     (desk.folder / "real").rename(root)
-    desk.worker(1, **roots)
+    desk.worker_that_sees_colours(1, **roots)
     assert desk.wait_final(task_id).status is TaskState.COMPLETED
     assert clip.name == "clip.mp4"
 
@@ -177,7 +178,9 @@ def test_a_path_that_leads_out_of_the_roots_fails_alone(desk: Desk) -> None:
     secret = make_clip(desk.folder / "secret.mp4", 1)
     link = root / "link.mp4"
     link.symlink_to(secret)
-    desk.worker(RUSHES_MEDIA_ROOTS=str(root), RUSHES_CACHE_ROOTS=str(desk.folder))
+    desk.worker_that_sees_colours(
+        RUSHES_MEDIA_ROOTS=str(root), RUSHES_CACHE_ROOTS=str(desk.folder)
+    )
     record = desk.wait_final(desk.submit([inside], [link]))
     assert [file.media_path for file in record.failed_files] == [f"client:{link}"]
     assert "outside" in record.failed_files[0].error
@@ -187,8 +190,8 @@ def test_two_workers_share_a_task_and_the_same_content_twice_does_no_harm(desk: 
     clips = [make_clip(desk.folder / f"{n}.mp4", 6) for n in range(6)]
     copy = desk.folder / "copy.mp4"
     copy.write_bytes(clips[0].read_bytes())
-    desk.worker(0)
-    desk.worker(1)
+    desk.worker_that_sees_colours(0)
+    desk.worker_that_sees_colours(1)
     wait_for(lambda: len(desk.hearts()) == 2, 20, "both workers")
     task_id = desk.submit([copy], *([clip] for clip in clips), force=True)
     record = desk.wait_final(task_id)
@@ -202,7 +205,7 @@ def test_two_workers_share_a_task_and_the_same_content_twice_does_no_harm(desk: 
 
 
 def test_a_wanted_model_that_cannot_be_loaded_is_said_in_the_heartbeat(desk: Desk) -> None:
-    desk.worker()
+    desk.worker_that_sees_colours()
     wait_for(lambda: _model_key(desk) == MODEL, 20, "the default model")
     heartbeats.desire(desk.client, "default", ModelKind.VISUAL, "ViT-B-32--openai")
     wait_for(lambda: _model_key(desk) is None and _model_error(desk), 20, "the error")

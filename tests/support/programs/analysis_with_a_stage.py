@@ -5,6 +5,7 @@ hang: the same without checkpoints. unwind: as hold, but a stop takes `seconds` 
 break: at second `at` fails as a library of ours would that cannot read a file of its own.
 decoder hangs, decoder dies: at second `at`, in the thread that decodes, as FFmpeg would.
 `stall_s`: the stall timer's term. `colours`: true for FakeEmbedder as the visual model.
+`gone_folder_s`: how long a folder that is gone is waited for.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from workers.liveness import STALL_S, StallTimer
 from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame
 from workers.models.load import load_visual
+from workers.presence import seen_folders
 from workers.worker import Work, Worker
 
 TOLD = json.loads(os.environ.get("TEST_STAGE", "{}"))
@@ -85,6 +87,7 @@ class ExtraRun(StageRun):
 
 def main() -> int:
     logs.configure("analysis-worker", "DEBUG", "text")
+    seen_folders.GONE_FOLDER_S = TOLD.get("gone_folder_s", seen_folders.GONE_FOLDER_S)
     stages = (ThumbnailStage, VisualStage, Extra)
     run = functools.partial(analyze, stages=stages, sound=TranscriptStage)
     work = Work("analysis", run, why_not)
