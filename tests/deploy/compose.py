@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -33,21 +34,21 @@ def resolved(
     **more: str,
 ) -> dict[str, Any]:
     """The project; `options` such as `--profile gpu`. Fails with what docker-compose says."""
-    text = env_file.read_text(encoding="utf-8") if env_file else None
-    return dict(json.loads(_resolved(options, files, env_file, text, tuple(more.items()))))
+    told = (env_file or PROJECT / ".env.example").read_text(encoding="utf-8")
+    return dict(json.loads(_resolved(files, options, told, tuple(more.items()))))
 
 
 @functools.cache
 def _resolved(
-    options: tuple[str, ...],
-    files: tuple[str, ...],
-    env_file: Path | None,
-    _text: str | None,  # of env_file
-    more: tuple[tuple[str, str], ...],
+    files: tuple[str, ...], options: tuple[str, ...], told: str, more: tuple[tuple[str, str], ...]
 ) -> str:
+    """The same as JSON. `told`: what stands in .env."""
     named = [word for name in files for word in ("--file", str(PROJECT / name))]
     words = (*named, *options, "config", "--format", "json")
-    done = compose(*words, env_file=env_file, **dict(more))
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as env_file:
+        env_file.write(told)
+        env_file.flush()
+        done = compose(*words, env_file=Path(env_file.name), **dict(more))
     assert done.returncode == 0, done.stderr
     assert not done.stderr, done.stderr  # it warns of variables that are not set
     return done.stdout
