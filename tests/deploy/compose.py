@@ -34,19 +34,22 @@ def resolved(
     **more: str,
 ) -> dict[str, Any]:
     """The project; `options` such as `--profile gpu`. Fails with what docker-compose says."""
-    told = (env_file or PROJECT / ".env.example").read_text(encoding="utf-8")
-    return dict(json.loads(_resolved(files, options, told, tuple(more.items()))))
+    env_text = (env_file or PROJECT / ".env.example").read_text(encoding="utf-8")
+    return dict(json.loads(_resolved(files, options, env_text, tuple(more.items()))))
 
 
 @functools.cache
 def _resolved(
-    files: tuple[str, ...], options: tuple[str, ...], told: str, more: tuple[tuple[str, str], ...]
+    files: tuple[str, ...],
+    options: tuple[str, ...],
+    env_text: str,
+    more: tuple[tuple[str, str], ...],
 ) -> str:
-    """The same as JSON. `told`: what stands in .env."""
+    """Return the project as JSON. `env_text`: the content of .env."""
     named = [word for name in files for word in ("--file", str(PROJECT / name))]
     words = (*named, *options, "config", "--format", "json")
     with tempfile.NamedTemporaryFile("w", encoding="utf-8") as env_file:
-        env_file.write(told)
+        env_file.write(env_text)
         env_file.flush()
         done = compose(*words, env_file=Path(env_file.name), **dict(more))
     assert done.returncode == 0, done.stderr

@@ -74,7 +74,7 @@ class FakeEmbedder:
         return _rows(np.array([_colour(text) for text in texts], np.float32).reshape(-1, 3))
 
 
-def load_colours(settings: Settings, spec: ModelSpec) -> FakeEmbedder:
+def load_fake_embedder(settings: Settings, spec: ModelSpec) -> FakeEmbedder:
     """Load FakeEmbedder in place of a visual model, whose weights must be there as for itself."""
     require_weights(settings, spec)
     return FakeEmbedder(spec)

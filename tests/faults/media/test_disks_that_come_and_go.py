@@ -146,7 +146,7 @@ def test_a_folder_that_is_renamed_away_for_a_while_is_waited_for(desk: Desk) -> 
 
 def test_a_file_that_is_deleted_from_a_folder_that_stays_fails_at_once(desk: Desk) -> None:
     first, *deleted = stills(desk.folder / "media" / "shoot", 4)
-    desk.worker_that_sees_colours()
+    desk.worker_with_fake_embedder()
     all_done(desk, desk.submit([first]), 1)
     for path in deleted:
         path.unlink()

@@ -162,8 +162,8 @@ def test_killed_children_come_back_and_sigterm_ends_all_with_redis_last(up: Up) 
 
 
 @dataclass
-class AtTerminal:
-    """One that was started at a terminal, on a folder without the weights of its model."""
+class TerminalSession:
+    """A `rushes up` at a terminal, without the weights of its model at first."""
 
     up: Up
     weights: Path
@@ -175,7 +175,7 @@ class AtTerminal:
             (self.weights / "conse-lite0").symlink_to(models_dir() / "conse-lite0")
 
     def wait_shown(self, words: str) -> str:
-        """All that the terminal shows, once these words are there."""
+        """Return all that the terminal shows, once it shows these words."""
         while words not in self.shown:
             assert self.up.process.poll() is None, self.up.text()
             self.shown += os.read(self.terminal, 4096).decode()
@@ -183,8 +183,8 @@ class AtTerminal:
 
 
 @pytest.fixture(scope="module")
-def at_terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AtTerminal]:
-    folder = tmp_path_factory.mktemp("at-terminal")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TerminalSession]:
+    folder = tmp_path_factory.mktemp("terminal")
     weights = folder / "models"
     weights.mkdir()
     waits = "tests.support.programs.up_that_waits_briefly"
@@ -192,22 +192,22 @@ def at_terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AtTerminal
     terminal, its_end = pty.openpty()
     up = start(folder, stdout=its_end, module=waits, RUSHES_QUERY_WORKERS="1", **alone)
     os.close(its_end)
-    yield AtTerminal(up, weights, terminal)
+    yield TerminalSession(up, weights, terminal)
     end(up)
     os.close(terminal)
 
 
 def test_without_its_model_it_says_so_and_is_ready_once_that_has_come(
-    at_terminal: AtTerminal,
+    session: TerminalSession,
 ) -> None:
-    up, weights = at_terminal.up, at_terminal.weights
+    up, weights = session.up, session.weights
     up.wait_for_line("not ready after 2 s: ")
     strict = f"http://127.0.0.1:{up.port}/api/v1/ready?require=models,roots"
     pull = f"The weights of conse-lite0 are not in {weights}. Fetch them with `rushes models"
     wait_for(lambda: pull in httpx.get(strict).text, READY_S, "its lack", every_s=0.2)
-    assert not select.select([at_terminal.terminal], [], [], 0)[0], "nothing is shown yet"
-    at_terminal.bring_model()
-    at_terminal.wait_shown("Rushes is ready on http")  # though there are none for speech and faces
+    assert not select.select([session.terminal], [], [], 0)[0], "nothing is shown yet"
+    session.bring_model()
+    session.wait_shown("Rushes is ready on http")  # though there are none for speech and faces
     assert httpx.get(strict).status_code == 200
     assert not (weights / "whisper-base").exists()
 
@@ -221,10 +221,10 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
-def test_the_first_key_is_shown_to_a_terminal_and_never_logged(at_terminal: AtTerminal) -> None:
-    up = at_terminal.up
-    at_terminal.bring_model()
-    shown = at_terminal.wait_shown("To stop")
+def test_the_first_key_is_shown_to_a_terminal_and_never_logged(session: TerminalSession) -> None:
+    up = session.up
+    session.bring_model()
+    shown = session.wait_shown("To stop")
     key = (up.state_dir / "first-key").read_text().strip()
     assert key in shown
     assert key not in up.text()
@@ -239,9 +239,7 @@ def test_the_first_key_is_shown_to_a_terminal_and_never_logged(at_terminal: AtTe
     more = re.findall(r"More keys +(.*?)\r?\n", shown)[0]
     assert Path(shlex.split(more)[0]).is_file()
     env = environment(up.log.parent)
-    made = subprocess.run(
-        shlex.split(more), env=env, capture_output=True, text=True, check=True
-    )
+    made = subprocess.run(shlex.split(more), env=env, capture_output=True, text=True, check=True)
     assert status_with(up, made.stdout.strip()) == 200
 
 

@@ -17,7 +17,7 @@ from tests.support.waiting import wait_for
 def _blind_worker(desk: Desk) -> None:
     """A worker on a machine where one of two media roots is not mounted."""
     here = desk.folder / "here"
-    desk.worker_that_sees_colours(
+    desk.worker_with_fake_embedder(
         RUSHES_MEDIA_ROOTS=f"{desk.folder / 'mount'}:{here}", RUSHES_CACHE_ROOTS=str(desk.folder)
     )
     wait_for(desk.hearts, 20, "the worker")

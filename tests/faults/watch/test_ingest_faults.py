@@ -77,7 +77,7 @@ def test_killed_watchers_and_workers_publish_every_content_exactly_once(
     running: dict[str, Process] = {}
 
     def keep(kind: str, number: int) -> None:
-        start = ingest.watcher if kind == "watcher" else ingest.worker_that_sees_colours
+        start = ingest.watcher if kind == "watcher" else ingest.worker_with_fake_embedder
         running[f"{kind}-{number % 2}"] = start(number)
 
     for number in range(2):

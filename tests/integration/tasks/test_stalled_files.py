@@ -100,7 +100,7 @@ def test_a_range_whose_decoder_hangs_costs_two_workers(threads: str, desk: Desk)
     for number in range(2):
         hung = desk.worker_with(number, do="decoder hangs", at=130, stall_s=4)
         assert hung.popen.wait(60) != 0
-    desk.worker_that_sees_colours(2)  # its thread sweeps
+    desk.worker_with_fake_embedder(2)  # its thread sweeps
     record = desk.wait_final(task_id)
     assert record.status is TaskState.FAILED
     assert "twice at the same place: the pictures at 129 s" in (record.error or "")
@@ -113,7 +113,7 @@ def test_a_range_that_kills_its_worker_fails_alone(threads: str, desk: Desk) -> 
     task_id = desk.submit([long_film(desk.folder)], [good])
     for number in range(3):
         assert desk.worker_with(number, do="decoder dies", at=130).popen.wait(60) != 0
-    desk.worker_that_sees_colours(3)
+    desk.worker_with_fake_embedder(3)
     record = desk.wait_final(task_id)
     assert [Path(file.media_path).name for file in record.failed_files] == ["film.mp4"]
 
@@ -124,7 +124,7 @@ def test_a_decoder_that_hangs_at_one_place_costs_two_workers(desk: Desk) -> None
     for number in range(2):
         hung = desk.worker_with(number, do="hang", stall_s=4)
         assert hung.popen.wait(60) != 0
-    desk.worker_that_sees_colours(2)  # its thread sweeps
+    desk.worker_with_fake_embedder(2)  # its thread sweeps
     record = desk.wait_final(task_id)
     assert record.status is TaskState.FAILED
     assert "twice at the same place: the pictures at 2 s" in (record.error or "")

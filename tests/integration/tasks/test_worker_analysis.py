@@ -159,7 +159,7 @@ def test_an_absent_root_lets_the_task_wait_for_a_machine_that_sees_it(desk: Desk
     root = desk.folder / "mount"
     clip = make_clip(desk.folder / "real" / "clip.mp4", 1)
     roots = {"RUSHES_MEDIA_ROOTS": str(root), "RUSHES_CACHE_ROOTS": str(desk.folder)}
-    desk.worker_that_sees_colours(0, **roots)
+    desk.worker_with_fake_embedder(0, **roots)
     task_id = desk.submit([root / "clip.mp4"])
 
     def waits() -> bool:
@@ -167,7 +167,7 @@ def test_an_absent_root_lets_the_task_wait_for_a_machine_that_sees_it(desk: Desk
 
     wait_for(waits, 20, "a heartbeat that says why")
     (desk.folder / "real").rename(root)
-    desk.worker_that_sees_colours(1, **roots)
+    desk.worker_with_fake_embedder(1, **roots)
     assert desk.wait_final(task_id).status is TaskState.COMPLETED
     assert clip.name == "clip.mp4"
 
@@ -178,7 +178,7 @@ def test_a_path_that_leads_out_of_the_roots_fails_alone(desk: Desk) -> None:
     secret = make_clip(desk.folder / "secret.mp4", 1)
     link = root / "link.mp4"
     link.symlink_to(secret)
-    desk.worker_that_sees_colours(
+    desk.worker_with_fake_embedder(
         RUSHES_MEDIA_ROOTS=str(root), RUSHES_CACHE_ROOTS=str(desk.folder)
     )
     record = desk.wait_final(desk.submit([inside], [link]))
@@ -190,8 +190,8 @@ def test_two_workers_share_a_task_and_the_same_content_twice_does_no_harm(desk: 
     clips = [make_clip(desk.folder / f"{n}.mp4", 6) for n in range(6)]
     copy = desk.folder / "copy.mp4"
     copy.write_bytes(clips[0].read_bytes())
-    desk.worker_that_sees_colours(0)
-    desk.worker_that_sees_colours(1)
+    desk.worker_with_fake_embedder(0)
+    desk.worker_with_fake_embedder(1)
     wait_for(lambda: len(desk.hearts()) == 2, 20, "both workers")
     task_id = desk.submit([copy], *([clip] for clip in clips), force=True)
     record = desk.wait_final(task_id)
@@ -205,7 +205,7 @@ def test_two_workers_share_a_task_and_the_same_content_twice_does_no_harm(desk: 
 
 
 def test_a_wanted_model_that_cannot_be_loaded_is_said_in_the_heartbeat(desk: Desk) -> None:
-    desk.worker_that_sees_colours()
+    desk.worker_with_fake_embedder()
     wait_for(lambda: _model_key(desk) == MODEL, 20, "the default model")
     heartbeats.desire(desk.client, "default", ModelKind.VISUAL, "ViT-B-32--openai")
     wait_for(lambda: _model_key(desk) is None and _model_error(desk), 20, "the error")

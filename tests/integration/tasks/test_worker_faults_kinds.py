@@ -138,7 +138,7 @@ def test_a_file_that_kills_its_worker_three_times_is_set_aside_and_the_others_go
 
         wait_for(reached, 40, "the next worker on the same file")
         os.kill(desk.wait_marker()[-1], signal.SIGKILL)
-    desk.worker_that_sees_colours(3)
+    desk.worker_with_fake_embedder(3)
     files = ended(desk, task_id)
     assert files["poison.mp4"].fault is Fault.WORKER
     assert [files[other.name].fault for other in others] == [None] * 3

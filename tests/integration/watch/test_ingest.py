@@ -105,7 +105,7 @@ def test_copies_that_come_together_are_analysed_once(served: IngestStack) -> Non
 
 
 def start_second_worker(served: IngestStack) -> None:
-    served.worker_that_sees_colours(1)
+    served.worker_with_fake_embedder(1)
     wait_for(lambda: len(served.hearts()) == 2, 30, "both workers")
 
 

@@ -24,7 +24,7 @@ import msgspec
 from shared.domain import AnalyzeSpec, ModelKind
 from shared.process import logs
 from shared.settings import Settings
-from tests.support.fake_models import load_colours
+from tests.support.fake_models import load_fake_embedder
 from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
 from workers.analysis.stages.thumbnails import ThumbnailStage
@@ -97,7 +97,7 @@ def main() -> int:
         Settings.from_env(),
         Work("analysis", run, why_not),
         stall=stall,
-        loaders={ModelKind.VISUAL: load_colours},
+        loaders={ModelKind.VISUAL: load_fake_embedder},
     )
     return worker.serve()
 

@@ -39,7 +39,7 @@ from shared.models.specs import ModelSpec
 from shared.opening import OpenedFile
 from shared.process import logs
 from shared.settings import Settings
-from tests.support.fake_models import FakeTranscriber, FakeVoiceDetector, load_colours
+from tests.support.fake_models import FakeTranscriber, FakeVoiceDetector, load_fake_embedder
 from tests.support.fake_voices import FakeVoices
 from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
@@ -150,7 +150,7 @@ def main() -> int:
         Work("analysis", run, why_not),
         stall=StallTimer(TOLD.get("stall_s", STALL_S), TOLD.get("wide_s", WIDE_STALL_S)),
         loaders={
-            ModelKind.VISUAL: load_visual if SEES else load_colours,
+            ModelKind.VISUAL: load_visual if SEES else load_fake_embedder,
             ModelKind.SPEECH: load_tones,
         },
     )

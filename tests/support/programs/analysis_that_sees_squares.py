@@ -24,7 +24,7 @@ from shared.errors import ModelError
 from shared.models.specs import ModelSpec
 from shared.process import logs
 from shared.settings import Settings
-from tests.support.fake_models import FAKE_FACES_SPEC, FakeFaceFinder, load_colours
+from tests.support.fake_models import FAKE_FACES_SPEC, FakeFaceFinder, load_fake_embedder
 from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
 from workers.analysis.stages.faces import FaceStage
@@ -64,7 +64,7 @@ def main() -> int:
     worker = Worker(
         Settings.from_env(),
         Work("analysis", run, why_not),
-        loaders={ModelKind.VISUAL: load_colours, ModelKind.FACES: load_squares},
+        loaders={ModelKind.VISUAL: load_fake_embedder, ModelKind.FACES: load_squares},
     )
     worker.take_signals()
     return worker.serve()

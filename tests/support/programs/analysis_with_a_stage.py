@@ -4,7 +4,7 @@ hold: at second `at` writes `marker`, then waits with checkpoints until `release
 hang: the same without checkpoints. unwind: as hold, but a stop takes `seconds` to unwind.
 break: at second `at` fails as a library of ours would that cannot read a file of its own.
 decoder hangs, decoder dies: at second `at`, in the thread that decodes, as FFmpeg would.
-`stall_s`: the stall timer's term. `colours`: true for FakeEmbedder as the visual model.
+`stall_s`: the stall timer's term. `fake_embedder`: true for FakeEmbedder as the visual model.
 `gone_folder_s`: how long a folder that is gone is waited for.
 """
 
@@ -24,7 +24,7 @@ from pathlib import Path
 from shared.domain import ModelKind
 from shared.process import logs
 from shared.settings import Settings
-from tests.support.fake_models import load_colours
+from tests.support.fake_models import load_fake_embedder
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.eligibility import why_not
 from workers.analysis.frame_stream import Prepared
@@ -95,7 +95,9 @@ def main() -> int:
         Settings.from_env(),
         work,
         stall=StallTimer(TOLD.get("stall_s", STALL_S)),
-        loaders={ModelKind.VISUAL: load_colours if TOLD.get("colours") else load_visual},
+        loaders={
+            ModelKind.VISUAL: load_fake_embedder if TOLD.get("fake_embedder") else load_visual
+        },
     )
     return worker.serve()
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 
 from shared.domain import ModelKind
-from tests.support.fake_models import load_colours
+from tests.support.fake_models import load_fake_embedder
 from workers.models import pool
 from workers.start import start
 
 if __name__ == "__main__":
-    pool._LOADERS[ModelKind.VISUAL] = load_colours
+    pool._LOADERS[ModelKind.VISUAL] = load_fake_embedder
     sys.exit(start(["analysis"]))
