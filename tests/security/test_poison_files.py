@@ -140,7 +140,7 @@ def test_a_worker_outlives_them_all_and_does_what_is_between_them(
     desk.stack.settings["RUSHES_DECODE_THREADS"] = threads
     desk.stack.address_space = dict(ADDRESS_SPACE)
     try:
-        worker = desk.worker_that_hears_tones()
+        worker = desk.worker_that_hears_tones(sees=True)
         names = [name for name in REFUSED if not name.endswith(".png")]
         poisons = [POISONS[name](tmp_path / name) for name in names]
         good = make_clip(tmp_path / "good.mp4", 2)
@@ -176,7 +176,7 @@ def test_ten_poison_files_in_a_request_cost_ten_good_ones_nothing(
     mixed = [path for pair in zip(bad, [*good, *good[:3]], strict=True) for path in pair]
     both = ProgressType.VIDEO, ProgressType.AUDIO
     try:
-        worker = desk.worker_that_hears_tones()
+        worker = desk.worker_that_hears_tones(sees=True)
         items = [desk.item([path], both, speech_model="tones") for path in dict.fromkeys(mixed)]
         items.append(desk.item([*bad_stills, *good_stills], (ProgressType.VIDEO,)))
         record = desk.wait_final(desk.submit_items(items), 120)

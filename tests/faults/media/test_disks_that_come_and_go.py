@@ -18,7 +18,6 @@ from tests.support.analysis.desk import INSTANCE, Desk
 from tests.support.running.long_form import by_form
 from tests.support.system.removable_disk import RemovableDisk, removable_disk
 from tests.support.waiting import wait_for
-from workers.presence.seen_folders import GONE_FOLDER_S
 
 STILLS = 192
 AN_ITEM = 64
@@ -145,7 +144,7 @@ def test_a_folder_that_is_renamed_away_for_a_while_is_waited_for(desk: Desk) -> 
 
 def test_a_file_that_is_deleted_from_a_folder_that_stays_fails_at_once(desk: Desk) -> None:
     first, *deleted = stills(desk.folder / "media" / "shoot", 4)
-    desk.worker()
+    desk.worker_with_fake_embedder()
     all_done(desk, desk.submit([first]), 1)
     for path in deleted:
         path.unlink()
@@ -157,10 +156,12 @@ def test_a_folder_that_stays_away_is_given_up_after_a_while(desk: Desk) -> None:
     folder = desk.folder / "media" / "shoot"
     paths = stills(folder, 40)
     (desk.folder / "media" / "notes.txt").write_text("the root stays")
-    desk.worker()
+    desk.worker_with(gone_folder_s=4)
     task_id = desk.submit(*([path] for path in paths))
     wait_progress(desk, task_id, 5)
     shutil.rmtree(folder)
-    record = desk.wait_final(task_id, GONE_FOLDER_S + 25)
+    gone_at = time.monotonic()
+    record = desk.wait_final(task_id, 30)
+    assert time.monotonic() - gone_at > 4
     assert record.status is TaskState.COMPLETED
     assert {file.error for file in record.failed_files} == {"The file does not exist."}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,17 +13,10 @@ from tests.support.media.media import make_clip, write_sound
 from tests.support.waiting import wait_for
 
 
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
-
-
 def _blind_worker(desk: Desk) -> None:
     """A worker on a machine where one of two media roots is not mounted."""
     here = desk.folder / "here"
-    desk.worker(
+    desk.worker_with_fake_embedder(
         RUSHES_MEDIA_ROOTS=f"{desk.folder / 'mount'}:{here}", RUSHES_CACHE_ROOTS=str(desk.folder)
     )
     wait_for(desk.hearts, 20, "the worker")

@@ -79,7 +79,7 @@ def test_a_file_that_kills_its_worker_three_times_fails_with_the_reason(desk: De
 
         wait_for(reached, 40, "the next worker on the same file")
         os.kill(desk.wait_marker()[-1], signal.SIGKILL)
-    desk.worker(3)  # its thread sweeps
+    desk.worker_with_fake_embedder(3)  # its thread sweeps
     record = desk.wait_final(task_id)
     assert record.status is TaskState.FAILED
     assert "died 3 times" in (record.error or "")
@@ -150,7 +150,7 @@ def test_a_worker_that_hangs_in_native_code_ends_itself_with_a_traceback(desk: D
     assert "Timeout (0:00:0" in hung.text()
     assert "analysis_with_a_stage.py" in hung.text()
     desk.release()
-    desk.worker(1)
+    desk.worker_with_fake_embedder(1)
     assert desk.wait_final(task_id).status is TaskState.COMPLETED
 
 
@@ -196,13 +196,13 @@ def test_a_worker_outlives_a_redis_that_restarts_empty(
 ) -> None:
     desk = Desk(tmp_path, own_redis.url)
     try:
-        worker = desk.worker()
+        worker = desk.worker_with_fake_embedder()
         wait_for(desk.hearts, 20, "the worker")
         own_redis.stop()
         wait_for(lambda: "Redis is away" in worker.text(), 10, "the worker noticing")
         assert worker.popen.poll() is None
         began = time.monotonic()
-        wait_for(lambda: time.monotonic() - began > 5, 10, "the worker trying several times")
+        wait_for(lambda: time.monotonic() - began > 3, 10, "the worker trying several times")
         own_redis.start()
         wait_for(lambda: "Redis answers again" in worker.text(), 10, "the worker noticing")
         assert worker.text().count("Redis is away") == 1, "one warning an outage"
@@ -219,7 +219,7 @@ def test_sigterm_ends_an_idle_worker_at_once_even_without_redis(
 ) -> None:
     desk = Desk(tmp_path, own_redis.url)
     try:
-        worker = desk.worker()
+        worker = desk.worker_with_fake_embedder()
         wait_for(desk.hearts, 20, "the worker")
         own_redis.stop()
         assert worker.end(timeout_s=6) == 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,13 +25,6 @@ from tests.support.waiting import wait_for
 
 AUDIO = (ProgressType.AUDIO,)
 WORDS = ("Alpha", "bravo", "charlie", "delta.")
-
-
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
 
 
 def speech(desk: Desk, name: str, seconds: float = 8) -> Path:

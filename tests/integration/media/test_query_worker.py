@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import product
 from pathlib import Path
@@ -38,33 +38,14 @@ from shared.query.messages import (
     Probed,
     ProbeFile,
 )
-from tests.support.analysis.desk import INSTANCE, MODEL, Desk, shared_desk
+from tests.support.analysis.desk import INSTANCE, MODEL, Desk
+from tests.support.analysis.desk_fixtures import worker_of_file
 from tests.support.media.media import make_clip, make_still, read_bar_code
 from tests.support.private_redis import PrivateRedis
 from tests.support.waiting import wait_for
 from workers.media.stills import still_from_bytes
 
 T = TypeVar("T")
-
-
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with shared_desk(tmp_path_factory.mktemp("shared")) as desk:
-        start(desk)
-        yield desk
-
-
-@pytest.fixture
-def shared(first: Desk, tmp_path: Path) -> Desk:
-    """With a worker that is already there."""
-    return first.with_folder(tmp_path)
 
 
 def with_client(url: str, work: Callable[[QueryClient], Awaitable[T]]) -> T:
@@ -99,6 +80,9 @@ def start(desk: Desk, **settings: str) -> None:
         return any(m.model_key for heart in desk.hearts("query") for m in heart.models.values())
 
     wait_for(ready, 30, f"the query worker with its model; {desk.logs()}")
+
+
+first = worker_of_file(start)
 
 
 def test_texts_become_unit_vectors_and_many_clients_share_batches(shared: Desk) -> None:

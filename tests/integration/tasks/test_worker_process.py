@@ -6,8 +6,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -21,13 +19,6 @@ from tests.support.people.grouping_desk import NAME, GroupingDesk, shots
 from tests.support.stack import PROJECT
 from tests.support.waiting import wait_for
 from workers.liveness import StallTimer
-
-
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
 
 
 @pytest.mark.studio
@@ -122,7 +113,7 @@ def test_a_missing_file_is_missing_only_when_every_machine_says_so(desk: Desk) -
         name="analysis-other", kind="analysis", host="other", pid=1, started_at=time.time()
     )
     heartbeats.publish(desk.client, INSTANCE, other, ttl_s=6)
-    desk.worker()
+    desk.worker_with_fake_embedder()
     task_id = desk.submit([desk.folder / "nowhere.mp4"])
     key = f"rushes:{INSTANCE}:missing:{task_id}:0"
     wait_for(lambda: desk.client.exists(key), 20, "the worker saying that it sees no such file")
@@ -133,7 +124,7 @@ def test_a_missing_file_is_missing_only_when_every_machine_says_so(desk: Desk) -
 
 
 def test_a_lost_bell_is_rung_again_by_the_workers_own_sweep(desk: Desk) -> None:
-    desk.worker()
+    desk.worker_with_fake_embedder()
     wait_for(desk.hearts, 20, "the worker")
     task_id = desk.submit([make_clip(desk.folder / "clip.mp4", 1)])
     desk.client.delete(f"rq:queue:rushes-{INSTANCE}-analysis")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,6 @@ from tests.support.fake_models import said
 from tests.support.lite_models import lite_model
 from tests.support.media.by_path import hash_media
 from tests.support.media.sounds import write_sounds
-
-
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
 
 
 def voice(desk: Desk, name: str, *heard: str) -> Path:

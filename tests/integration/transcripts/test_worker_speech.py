@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ from shared.domain import Manifest, ModelKind, ProgressType, Stage, TaskState
 from shared.ledger import totals
 from shared.ledger.records import TaskRecord
 from shared.redis import heartbeats
-from tests.support.analysis.desk import INSTANCE, MODEL, SPEECH_MODEL, Desk, shared_desk
+from tests.support.analysis.desk import INSTANCE, MODEL, SPEECH_MODEL, Desk
+from tests.support.analysis.desk_fixtures import worker_of_file
 from tests.support.fake_models import said
 from tests.support.media.by_path import hash_media
 from tests.support.media.long_recording import long_recording
@@ -36,26 +36,7 @@ BOTH = (ProgressType.VIDEO, ProgressType.AUDIO)
 HOURS = by_form(short=4, long=12)
 MOST_KB = by_form(short=700_000, long=1_000_000)
 SENTENCES = "The committee will meet again on Thursday. Please bring the second report."
-
-
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with shared_desk(tmp_path_factory.mktemp("shared")) as desk:
-        desk.worker_that_hears_tones()
-        yield desk
-
-
-@pytest.fixture
-def shared(first: Desk, tmp_path: Path) -> Desk:
-    """With a worker that is already there."""
-    return first.with_folder(tmp_path)
+first = worker_of_file(Desk.worker_that_hears_tones)
 
 
 def manifest(desk: Desk, path: Path, model: str = "tones") -> Manifest | None:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from shared.cache.transcripts import Doubt
 from tests.integration.transcripts.test_worker_speech import (
     analyzed,
@@ -19,13 +14,6 @@ from tests.integration.transcripts.test_worker_speech import (
 from tests.support.analysis.desk import Desk
 from tests.support.media.media import truncate
 from tests.support.media.sounds import SoundEncoding, tone, write_sounds
-
-
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
 
 
 def test_text_that_was_heard_in_silence_is_named_in_the_transcript(desk: Desk) -> None:

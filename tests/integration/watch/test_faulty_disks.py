@@ -76,7 +76,7 @@ def test_a_root_that_fails_while_its_files_are_worked_on_counts_no_try(
     ingest.watcher()
     ingest.wait_state("running")
     disk.fail(errno.EIO, "", *NAMES)
-    ingest.worker()
+    ingest.worker_with_fake_embedder()
     ingest.wait_reason(folder, str(disk.mounted))
     pending = ingest.group(folder, FileGroup.PENDING)
     assert set(pending) == set(NAMES)

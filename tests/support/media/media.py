@@ -7,6 +7,8 @@ picture it was given.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +19,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from tests.support.running.once import copied
 
 RGB = NDArray[np.uint8]
 BITS = 16  # of the bar code: clips of up to 65,536 pictures
@@ -92,16 +96,19 @@ def make_clip(
     """A clip of plain colours with bar codes; `shots` are (colour, seconds) with a cut between.
 
     Without `shots` one colour, taken from the file's name, so that clips differ. `times` gives
-    picture n its own presentation time (VFR).
+    picture n its own presentation time (VFR). The same clip is encoded once a run.
     """
     if shots is None:
-        mixed = zlib.crc32(path.name.encode())
+        mixed = zlib.crc32(os.fsencode(path.name))
         shots = [((mixed & 0xFF, mixed >> 8 & 0xFF, mixed >> 16 & 0xFF), seconds)]
-    pictures = (
-        with_bar_code(colour, size, number)
-        for number, colour in enumerate(_shot_colours(shots, encoding.fps))
-    )
-    return write_video(path, pictures, encoding=encoding, times=times)
+    colours = list(_shot_colours(shots, encoding.fps))
+
+    def make(target: Path) -> Path:
+        pictures = (with_bar_code(colour, size, n) for n, colour in enumerate(colours))
+        return write_video(target, pictures, encoding=encoding, times=times)
+
+    own_times = [times(number) for number in range(len(colours))] if times else None
+    return copied(path, f"clip {size} {shots} {encoding} {own_times}", make)
 
 
 def picture_video(
@@ -111,15 +118,17 @@ def picture_video(
     size: tuple[int, int] = (640, 360),
     encoding: Encoding = H264,
 ) -> Path:
-    """Real pictures as shots of the given seconds, filled and cropped to `size`."""
+    """Real pictures as shots of the given seconds, filled and cropped to `size`; encoded once."""
+    filled = [(fill(source, size), seconds) for source, seconds in shots]
 
-    def pictures() -> Iterator[RGB]:
-        for source, seconds in shots:
-            picture = fill(source, size)
-            for _ in range(round(seconds * encoding.fps)):
-                yield picture
+    def make(target: Path) -> Path:
+        pictures = (
+            picture for picture, seconds in filled for _ in range(round(seconds * encoding.fps))
+        )
+        return write_video(target, pictures, encoding=encoding)
 
-    return write_video(path, pictures(), encoding=encoding)
+    shown = [(hashlib.sha256(picture).hexdigest(), seconds) for picture, seconds in filled]
+    return copied(path, f"pictures {size} {shown} {encoding}", make)
 
 
 def write_video(
