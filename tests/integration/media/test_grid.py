@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Iterator
@@ -44,8 +45,13 @@ SECONDS = 6
 COUNT = SECONDS * 25
 
 
-def moving_pictures(count: int = COUNT, size: tuple[int, int] = SIZE) -> Iterator[RGB]:
+@functools.lru_cache(maxsize=2)
+def moving_pictures(count: int = COUNT, size: tuple[int, int] = SIZE) -> tuple[RGB, ...]:
     """Bar codes over drifting noise, so that pictures lean on each other and all differ."""
+    return tuple(_moving_pictures(count, size))
+
+
+def _moving_pictures(count: int, size: tuple[int, int]) -> Iterator[RGB]:
     noise = np.random.default_rng(3).integers(40, 200, (size[1], size[0], 3), np.uint8)
     noise = noise.repeat(4, axis=0).repeat(4, axis=1)[: size[1], : size[0]]
     for number in range(count):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -142,13 +143,14 @@ def write_video(
     """Encode RGB arrays [h, w, 3], images or frames, all of one size; number n at n / fps."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rate = Fraction(fps or encoding.fps)
+    scaler = VideoReformatter()
     with av.open(
         str(path), "w", format=encoding.container, options=encoding.container_options
     ) as out:
         stream = None
         seconds = 0.0
         for number, picture in enumerate(pictures):
-            frame = _frame(picture, encoding)
+            frame = _frame(picture, encoding, scaler)
             if stream is None:
                 cover = _add_cover(out) if encoding.cover else None
                 stream = _video_stream(out, frame, rate, encoding, times is not None)
@@ -239,10 +241,10 @@ def with_bar_code(colour: tuple[int, int, int], size: tuple[int, int], number: i
     """One colour, and the number in white and black stripes over the upper half."""
     width, height = size
     picture = np.empty((height, width, 3), np.uint8)
-    picture[:] = colour
-    for bit in range(BITS):
-        stripe = slice(bit * width // BITS, (bit + 1) * width // BITS)
-        picture[: height // 2, stripe] = 255 if number >> bit & 1 else 0
+    bits = np.array([255 if number >> bit & 1 else 0 for bit in range(BITS)], np.uint8)
+    stripes = np.repeat(bits, np.diff(np.arange(BITS + 1) * width // BITS))
+    picture[: height // 2] = np.repeat(stripes, 3).reshape(width, 3)  # rows are fast to copy
+    picture[height // 2 :] = np.tile(np.array(colour, np.uint8), (width, 1))
     return picture
 
 
@@ -251,6 +253,15 @@ def read_bar_code(picture: RGB) -> int:
     height, width = picture.shape[:2]
     row = picture[height // 4].mean(axis=1)
     return sum(int(row[int((bit + 0.5) * width / BITS)] > 127) << bit for bit in range(BITS))
+
+
+def number_of(frame: av.VideoFrame) -> int:
+    """The number that `with_bar_code` wrote, from a decoded picture: by its brightness alone."""
+    plane, depth = frame.planes[0], frame.format.components[0].bits
+    luma = np.frombuffer(plane, np.uint8 if depth == 8 else np.uint16)
+    row = luma.reshape(plane.height, -1)[frame.height // 4, : frame.width]
+    middles = row[((np.arange(BITS) + 0.5) * frame.width / BITS).astype(int)]
+    return sum(int(level >> depth - 1) << bit for bit, level in enumerate(middles))
 
 
 def fill(source: Path | RGB, size: tuple[int, int]) -> RGB:
@@ -288,12 +299,14 @@ def _shot_colours(
             yield colour
 
 
-def _frame(picture: RGB | Image.Image | av.VideoFrame, encoding: Encoding) -> av.VideoFrame:
+def _frame(
+    picture: RGB | Image.Image | av.VideoFrame, encoding: Encoding, scaler: VideoReformatter
+) -> av.VideoFrame:
     frame = picture
     if not isinstance(frame, av.VideoFrame):
         stored = np.rot90(np.asarray(picture, np.uint8), -encoding.rotation // 90)
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(stored))
-    return frame.reformat(format=encoding.pixels, threads=1)
+    return scaler.reformat(frame, format=encoding.pixels, threads=1)
 
 
 def _video_stream(
