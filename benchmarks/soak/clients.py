@@ -200,7 +200,8 @@ def _search(studio: Studio) -> None:
 
 def _answering(up: Up) -> list[int]:
     """The processes that answer a search."""
-    return list(map(int, re.findall(r"(?:api|query worker[ \d]*) runs as process (\d+)", up.text())))
+    starts = re.findall(r"(?:api|query worker[ \d]*) runs as process (\d+)", up.text())
+    return list(map(int, starts))
 
 
 def _drop(studio: Studio) -> None:
