@@ -156,9 +156,7 @@ class Stack:
             **more,
         }
 
-    def start(
-        self, name: str, *command: str, interpreter: bool = False, **more: str
-    ) -> Process:
+    def start(self, name: str, *command: str, interpreter: bool = False, **more: str) -> Process:
         """Start Python with those words; `interpreter`: without the fork server."""
         log = self.folder / f"{name}.log"
         with log.open("ab") as output:

@@ -119,7 +119,9 @@ def test_every_parameter_and_header_is_described_and_shown_by_an_example() -> No
             if not found.get("description") or found.get("example") is None:
                 bare.append(f"{name}: {what}")
             schema = openapi_agreement.inlined(found["schema"])
-            assert openapi_agreement.validator_of(schema).is_valid(found["example"]), f"{name}: {what}"
+            assert openapi_agreement.validator_of(schema).is_valid(found["example"]), (
+                f"{name}: {what}"
+            )
     assert bare == []
 
 

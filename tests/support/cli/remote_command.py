@@ -75,15 +75,15 @@ class Command:
     def on_terminal(self, *arguments: str | Path, **more: str) -> Terminal:
         """Start it on a terminal of 100 columns and 50 lines."""
         size = {"COLUMNS": "100", "LINES": "50"}
-        return Terminal([*_WORDS, *map(str, arguments)], self.folder, self.environment(**size, **more))
+        return Terminal(
+            [*_WORDS, *map(str, arguments)], self.folder, self.environment(**size, **more)
+        )
 
 
 class Terminal:
     """A process on a pseudo-terminal; what it prints is kept in `text`."""
 
-    def __init__(
-        self, command: Sequence[str], folder: Path, environment: dict[str, str]
-    ) -> None:
+    def __init__(self, command: Sequence[str], folder: Path, environment: dict[str, str]) -> None:
         self._leader, follower = pty.openpty()
         self.process = processes.start(
             command, cwd=folder, env=environment, stdin=follower, stdout=follower

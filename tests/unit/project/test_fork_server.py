@@ -70,9 +70,7 @@ def test_an_error_and_a_signal_end_it_with_the_same_status(interpreter: bool) ->
     failed = processes.run(["-c", "raise ValueError('of a test')"], interpreter=interpreter)
     assert failed.returncode == 1
     assert failed.stderr.endswith("ValueError: of a test\n")
-    killed = processes.run(
-        ["-c", "import os; os.kill(os.getpid(), 9)"], interpreter=interpreter
-    )
+    killed = processes.run(["-c", "import os; os.kill(os.getpid(), 9)"], interpreter=interpreter)
     assert killed.returncode == -signal.SIGKILL
 
 
