@@ -42,7 +42,7 @@ def others_asking(url: str) -> Iterator[Waited]:
                     wrong.append(found)
                 waited.longest_s = max(waited.longest_s, time.monotonic() - began)
                 waited.asked += 1
-                over.wait(0.005)
+                over.wait(0.02)
 
     asking = threading.Thread(target=ask)
     asking.start()
