@@ -42,7 +42,7 @@ def others_asking(stack: Stack) -> Iterator[Waited]:
                     wrong.append(found)
                 waited.longest_s = max(waited.longest_s, stopwatch.seconds())
                 waited.asked += 1
-                over.wait(0.005)
+                over.wait(0.02)
 
     asking = threading.Thread(target=ask)
     asking.start()

@@ -11,7 +11,8 @@ told a fake one: `hold_voices`, the call of a file at which it holds as with `ho
 `hold_captions`: 1 holds before captions are read, and hears of a stop; `dies_at_captions`: how the
 name of a file begins whose captions kill the process; `fails_at_captions`: whose disk is
 away the first time, which `marker` says.
-`stall_s`, `wide_s`: the stall timer's terms.
+`stall_s`, `wide_s`: the stall timer's terms. `still_base_s`: the CPU seconds that any still may
+take.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ from workers.analysis.stages.thumbnails import ThumbnailStage
 from workers.analysis.stages.transcript import TranscriptStage
 from workers.analysis.stages.visual import VisualStage
 from workers.liveness import STALL_S, WIDE_STALL_S, StallTimer
+from workers.media import budget, stills
 from workers.media.captions.reader import FoundCaptions, read_captions
 from workers.models.load import load_visual, load_voices
 from workers.models.protocols import SAMPLE_RATE, SpokenWord, Utterance, VoiceEmbedder
@@ -134,6 +136,8 @@ def read_told(file: OpenedFile, checkpoint: Callable[[], None] = lambda: None) -
 
 def main() -> int:
     captions.read_captions = read_told
+    if base_s := TOLD.get("still_base_s"):
+        budget.STILL_BASE_S = stills.STILL_BASE_S = base_s
     logs.configure("analysis-worker", "DEBUG", "text")
     run = functools.partial(
         analyze,

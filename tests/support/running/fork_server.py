@@ -171,9 +171,9 @@ def _become(request: StartRequest) -> None:
 
 def _open_streams(unbuffered: bool) -> None:
     """Open standard input, output and error again, since a terminal is buffered by lines."""
-    sys.stdin = open(0, closefd=False)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
     for name, number, errors in (("stdout", 1, "strict"), ("stderr", 2, "backslashreplace")):
-        raw = open(number, "wb", buffering=0 if unbuffered else -1, closefd=False)
+        raw = open(number, "wb", 0 if unbuffered else -1, closefd=False)  # noqa: SIM115
         by_line = name == "stderr" or os.isatty(number)
         stream = io.TextIOWrapper(
             raw, errors=errors, line_buffering=by_line, write_through=unbuffered

@@ -283,7 +283,7 @@ def _is_whole(log: Path) -> bool:
 
 def _can_fork(words: Sequence[str], env: Mapping[str, str]) -> bool:
     """Return True where nothing is set that only an interpreter reads when it starts."""
-    if not _starter.is_on or [word for word in words if word != "-P"][0] not in ("-m", "-c"):
+    if not _starter.is_on or next(word for word in words if word != "-P") not in ("-m", "-c"):
         return False
     return all(
         name in _SAME_FOR_BOTH or os.environ.get(name) == value

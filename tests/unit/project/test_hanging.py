@@ -66,9 +66,7 @@ loops_in_the_process()
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "pytest.ini").write_text(
-        "[pytest]\ntimeout = 3\nmarkers =\n    alone: alone\n    quiet: quiet\n"
-    )
+    (tmp_path / "pytest.ini").write_text("[pytest]\ntimeout = 3\n")
     (tmp_path / "conftest.py").write_text(CONFTEST.format(address=processes.address_for_all()))
     (tmp_path / "forever.py").write_text(WAITS)
     (tmp_path / "hangs.py").write_text(HANGS)
