@@ -107,6 +107,7 @@ class _Starter:
         self.is_on = False
         self.started: list[PythonProcess] = []
         self._connection: socket.socket | None = None
+        self._owns_server = False
         self._lock = threading.Lock()
         self._test = ""
         self._count = 0
@@ -115,11 +116,12 @@ class _Starter:
         """Return its address; start it where this is the first use."""
         if self.address is None:
             self.address = ForkServer().address
+            self._owns_server = True
         return self.address
 
     def server_pid(self) -> int | None:
-        """Return the process that forks for us and waits for what it forked."""
-        if self._connection is None:
+        """Return the process that forks for us, unless it descends from this one."""
+        if self._connection is None or self._owns_server:
             return None
         credentials = self._connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 4)
         return int.from_bytes(credentials, sys.byteorder)
@@ -169,7 +171,7 @@ def takes_turn_of_interpreter() -> bool:
 
 
 def server_pid() -> int | None:
-    """Return the process of the fork server that starts processes for this one, if there is one."""
+    """Return the process that forks for this one, unless it descends from it or is not needed."""
     return _starter.server_pid()
 
 
@@ -282,14 +284,23 @@ def _is_whole(log: Path) -> bool:
 
 
 def _can_fork(words: Sequence[str], env: Mapping[str, str]) -> bool:
-    """Return True where nothing is set that only an interpreter reads when it starts."""
+    """Return True where nothing is set that only an interpreter inherits, or reads at its start."""
     if not _starter.is_on or next(word for word in words if word != "-P") not in ("-m", "-c"):
+        return False
+    if _namespaces() != _OURS:
         return False
     return all(
         name in _SAME_FOR_BOTH or os.environ.get(name) == value
         for name, value in env.items()
         if name.startswith(_READ_AT_START)
     )
+
+
+def _namespaces() -> list[str]:
+    return [os.readlink(f"/proc/thread-self/ns/{kind}") for kind in ("mnt", "net", "uts")]
+
+
+_OURS = _namespaces()  # a test may move itself to a machine of its own
 
 
 @contextlib.contextmanager
