@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import resource
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,7 +21,7 @@ from tests.support.attacks.ears import Canaries, Listener, ears
 from tests.support.attacks.references import OWN, Referring, referring_files
 from tests.support.media.by_path import open_sound, open_still, opened, probe
 from tests.support.media.media import Encoding, make_clip, make_still
-from tests.support.stack import Client, Stack
+from tests.support.stack import ADDRESS_SPACE, Client, Stack
 from workers.query import mediainfo
 
 WITH_SOUND = Encoding(tone_hz=440)
@@ -151,6 +152,7 @@ def test_none_is_followed_by_any_way_into_the_server(
         bounded_stack.start_worker(kind)
     client = bounded_stack.start_api()
     bounded_stack.wait_ready(1, 1)
+    _check_bounds(bounded_stack)
     empty = [field.media / file.name for file in field.files if not file.has_pictures]
     whole = [field.media / file.name for file in field.files if file.has_pictures] + named
     _ask_everything(client, tmp_path, [*empty, *whole])
@@ -162,6 +164,13 @@ def test_none_is_followed_by_any_way_into_the_server(
         assert pictures["thumbnail"], slot["media_path"]
     field.check_silence()
     field.check_ears()
+
+
+def _check_bounds(stack: Stack) -> None:
+    """The bound on address space holds for every kind of process: other tests rely on it."""
+    for name, process in stack.processes.items():
+        most, _ = resource.prlimit(process.popen.pid, resource.RLIMIT_AS)
+        assert most == ADDRESS_SPACE[name.partition("-")[0]]
 
 
 def _seen(

@@ -14,7 +14,7 @@ import pytest
 from tests.support.exports.export_desk import ExportDesk, clip
 from tests.support.stack import ADDRESS_SPACE
 
-_FOR_S = 2.0  # of exports, against a thread that swaps as fast as it can
+_FOR_S = 1.0  # of exports, against a thread that swaps as fast as it can
 
 
 @pytest.fixture
