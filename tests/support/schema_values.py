@@ -1,15 +1,18 @@
-"""Values that a schema of our OpenAPI document allows, for Hypothesis to draw from."""
+"""Values that a schema of our OpenAPI document allows, for Hypothesis, and such that it refuses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.support.openapi_agreement import validator_of
+
 Json = dict[str, Any]
 Values = st.SearchStrategy[Any]
 _MOST_ITEMS = 3
+_LONGEST = 20_001  # longer ones are slow to check
 _TEXT = st.text(max_size=12)
 ANYTHING: Values = st.recursive(
     st.none()
@@ -71,3 +74,55 @@ class SchemaValues:
 
     def _boolean(self, _schema: Json) -> Values:
         return st.booleans()
+
+
+def wrong_values(schema: Json, good: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Values with one fault each, next to `good`, and the place of the fault in them.
+
+    Another type, null and nothing where one is required, and the next value beyond each bound.
+    """
+    yield place, _of_another_type(schema)
+    yield from _beyond_bounds(schema, good, place)
+    if isinstance(good, list) and good and "items" in schema:
+        entry = f"{place}[0]"
+        if not _is_valid(schema["items"], None):
+            yield entry, [None]
+        for inner, wrong in wrong_values(schema["items"], good[0], entry):
+            yield inner, [wrong, *good[1:]]
+    if isinstance(good, dict):
+        yield from _wrong_fields(schema, good, f"{place}." if place else "")
+
+
+def _wrong_fields(schema: Json, good: Json, prefix: str) -> Iterator[tuple[str, Json]]:
+    for name, field in schema.get("properties", {}).items():
+        if name in schema.get("required", ()):
+            yield prefix + name, {key: value for key, value in good.items() if key != name}
+            if not _is_valid(field, None):
+                yield prefix + name, {**good, name: None}
+            if field.get("minLength"):
+                yield prefix + name, {**good, name: ""}
+        for place, wrong in wrong_values(field, good.get(name, field["example"]), prefix + name):
+            yield place, {**good, name: wrong}
+
+
+def _of_another_type(schema: Json) -> Any:
+    return next(value for value in ({}, ["x"], True) if not _is_valid(schema, value))
+
+
+def _is_valid(schema: Json, value: Any) -> bool:
+    return bool(validator_of(schema).is_valid(value))
+
+
+def _beyond_bounds(schema: Json, good: Any, place: str) -> Iterator[tuple[str, Any]]:
+    if "minimum" in schema:
+        yield place, schema["minimum"] - (not schema.get("exclusiveMinimum"))
+    if "maximum" in schema:
+        yield place, schema["maximum"] + 1
+    if schema.get("maxLength", _LONGEST) < _LONGEST:
+        yield place, (good or "x")[0] * (schema["maxLength"] + 1)
+    if "enum" in schema:
+        yield place, "nonsense"
+    if schema.get("minItems"):
+        yield place, []
+    if schema.get("maxItems", _LONGEST) < _LONGEST and good:
+        yield place, good[:1] * (schema["maxItems"] + 1)

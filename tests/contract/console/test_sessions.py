@@ -190,8 +190,8 @@ def test_a_link_ends_after_a_while_and_with_its_key(
     [
         ({}, 400, "license_key or link is required."),
         ({"license_key": "  "}, 400, "license_key or link is required."),
-        ({"license_key": 5}, 400, "license_key: expected a string"),
-        ({"license_key": "x" * 2000}, 400, "license_key may have at most 1,000 characters"),
+        ({"license_key": 5}, 400, "license_key"),
+        ({"license_key": "x" * 2000}, 400, "1,000 characters"),
         ({"license_key": "wrong"}, 403, "requires a Jumper Pro license"),
         ({"link": "wrong"}, 404, "Ask for a new one"),
     ],

@@ -182,7 +182,6 @@ def test_what_is_not_known_is_said_in_its_own_slot(
         ({}, 400, "media_paths, a model_key, or both"),
         ({"model_key": "conse-lite9"}, 404, MODEL),
         ({"model_key": ""}, 400, "model_key"),
-        ({"media_paths": ["/a"], "dry_run": "no"}, 400, "dry_run"),
     ],
 )
 def test_bad_input_names_the_field_and_what_is_possible(

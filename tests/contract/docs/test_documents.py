@@ -16,9 +16,8 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from api.app import ENDPOINTS
 from api.docs import scopes
-from api.docs.openapi import document
 from api.http.errors import ErrorBody
-from tests.support import openapi_agreement
+from tests.support.openapi_agreement import inlined, resolved, served, validator_of
 from tests.support.stack import PROJECT, Client
 
 COMMITTED = PROJECT / "docs" / "api" / "openapi.json"
@@ -56,7 +55,7 @@ GET /machines · GET /doctor · GET /audit · POST /models/fetch · GET /models/
 
 
 def test_the_document_is_valid_openapi_3_0_and_holds_every_endpoint_of_the_contract() -> None:
-    made = json.loads(json.dumps(document(ENDPOINTS)))
+    made = served()
     OpenAPIV30SpecValidator(made).validate()
     assert made["openapi"] == "3.0.3"
     found = {f"{m.upper()} {path}" for path, methods in made["paths"].items() for m in methods}
@@ -64,7 +63,7 @@ def test_the_document_is_valid_openapi_3_0_and_holds_every_endpoint_of_the_contr
 
 
 def test_every_field_is_described_and_shown_by_an_example() -> None:
-    schemas = document(ENDPOINTS)["components"]["schemas"]
+    schemas = served()["components"]["schemas"]
     bare = [
         f"{name}.{field}: {word}"
         for name, schema in schemas.items()
@@ -77,13 +76,13 @@ def test_every_field_is_described_and_shown_by_an_example() -> None:
 
 
 def _operations() -> dict[str, dict[str, Any]]:
-    paths = document(ENDPOINTS)["paths"]
+    paths = served()["paths"]
     return {f"{m} {path}": found for path, methods in paths.items() for m, found in methods.items()}
 
 
 def test_every_path_of_a_request_has_the_pattern_of_absolute_ones() -> None:
     """Those of POSIX, of a Windows drive and of a Windows share; an optional one may be empty."""
-    made = document(ENDPOINTS)["components"]["schemas"]
+    made = served()["components"]["schemas"]
     bodies = [made[endpoint.body.__name__] for endpoint in ENDPOINTS if endpoint.body]
     found = {
         name: field.get("items", field)["pattern"].removeprefix("^$|" * is_optional)
@@ -110,7 +109,7 @@ def test_every_parameter_and_header_is_described_and_shown_by_an_example() -> No
     bare = []
     for name, operation in _operations().items():
         headers = {
-            f"{status} {header}": openapi_agreement.resolved(found)
+            f"{status} {header}": resolved(found)
             for status, answer in operation["responses"].items()
             for header, found in answer.get("headers", {}).items()
         }
@@ -118,15 +117,13 @@ def test_every_parameter_and_header_is_described_and_shown_by_an_example() -> No
         for what, found in described.items():
             if not found.get("description") or found.get("example") is None:
                 bare.append(f"{name}: {what}")
-            schema = openapi_agreement.inlined(found["schema"])
-            assert openapi_agreement.validator_of(schema).is_valid(found["example"]), (
-                f"{name}: {what}"
-            )
+            schema = inlined(found["schema"])
+            assert validator_of(schema).is_valid(found["example"]), f"{name}: {what}"
     assert bare == []
 
 
 def test_every_error_is_shown_by_what_the_endpoint_would_answer() -> None:
-    responses = document(ENDPOINTS)["components"]["responses"]
+    responses = served()["components"]["responses"]
     for name, operation in _operations().items():
         for status, answer in operation["responses"].items():
             if int(status) >= 400:
@@ -151,19 +148,19 @@ def test_every_answer_in_json_is_shown_by_an_example() -> None:
 
 
 def test_null_is_allowed_for_every_optional_key_of_a_request_and_for_no_required_one() -> None:
-    schemas = document(ENDPOINTS)["components"]["schemas"]
+    schemas = served()["components"]["schemas"]
     components = {"components": {"schemas": schemas}}
     for endpoint in ENDPOINTS:
         if endpoint.body:
             schema = schemas[endpoint.body.__name__]
             for name, field in schema["properties"].items():
-                allows_null = openapi_agreement.validator_of({**field, **components}).is_valid(None)
+                allows_null = validator_of({**field, **components}).is_valid(None)
                 assert allows_null == (name not in schema.get("required", ())), name
 
 
 def test_what_leaving_a_key_out_means_is_said_in_words_and_as_a_value() -> None:
     """Not as `default`: of such fields openapi-typescript says that they are always sent."""
-    schemas = document(ENDPOINTS)["components"]["schemas"]
+    schemas = served()["components"]["schemas"]
     assert [
         f"{name}.{key}"
         for name, schema in schemas.items()
@@ -186,7 +183,7 @@ def test_what_leaving_a_key_out_means_is_said_in_words_and_as_a_value() -> None:
 
 def test_every_list_of_choices_has_a_name_of_its_own() -> None:
     """Of one without, a generator makes as many types as there are places, and three for null."""
-    schemas = document(ENDPOINTS)["components"]["schemas"]
+    schemas = served()["components"]["schemas"]
     assert [
         f"{name}.{key}"
         for name, schema in schemas.items()
@@ -198,7 +195,7 @@ def test_every_list_of_choices_has_a_name_of_its_own() -> None:
 
 
 def test_the_committed_copy_equals_the_generated_one() -> None:
-    made = json.loads(json.dumps(document(ENDPOINTS)))
+    made = served()
     assert json.loads(COMMITTED.read_text(encoding="utf-8")) == made, (
         "run `python -m api.docs.write_openapi docs/api/openapi.json`"
     )
@@ -209,12 +206,13 @@ def test_the_page_of_scopes_is_that_of_the_endpoints() -> None:
 
 
 def test_it_is_served_under_all_its_names(client: Client) -> None:
-    made = json.loads(json.dumps(document(ENDPOINTS)))
+    made = served()
     with httpx.Client(base_url=client.url) as http:
         for path in ("/api/v1/openapi.json", "/api-reference/openapi.json"):
             assert http.get(path).json() == made
-        for path in ("/api/v1/openapi.yaml", "/api-reference/openapi-v1.yaml"):
-            assert yaml.safe_load(http.get(path).text) == made
+        text = http.get("/api/v1/openapi.yaml").text
+        assert yaml.load(text, yaml.CSafeLoader) == made
+        assert http.get("/api-reference/openapi-v1.yaml").text == text
         guide = http.get("/api-reference/public-api-v1.md").text
         everything = http.get("/llms-full.txt").text
         index = http.get("/llms.txt").text
@@ -258,7 +256,6 @@ def test_the_examples_are_what_the_types_allow(endpoint) -> None:
 
 
 @pytest.mark.studio
-@pytest.mark.short
 def test_the_api_process_imports_no_model_library_and_no_decoder() -> None:
     heavy = (
         *("av", "onnxruntime", "ctranslate2", "faster_whisper", "huggingface_hub", "hdbscan"),

@@ -32,12 +32,13 @@ def listed(client: Client) -> dict[str, dict[str, Any]]:
     return {key["label"]: key for key in client.get("/keys").json()["keys"]}
 
 
-def called(stack: Stack, endpoint: Endpoint, key: str) -> httpx.Response:
+def called(client: Client, endpoint: Endpoint, key: str) -> httpx.Response:
     path = endpoint.path
     for name in ("task_id", "watch_folder_id", "key_id", "webhook_id"):
         path = path.replace(f"{{{name}}}", "none")
     content = {"json": {}} if endpoint.body else {}
-    return stack.client(key=key).http.request(endpoint.method, path, **content)
+    headers = {"X-License-Key": key}
+    return client.http.request(endpoint.method, path, headers=headers, **content)
 
 
 def test_a_key_is_shown_once_and_listed_with_its_rights(client: Client, media: Path) -> None:
@@ -56,20 +57,18 @@ def test_a_key_is_shown_once_and_listed_with_its_rights(client: Client, media: P
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda e: e.operation_id)
-def test_each_operation_asks_for_its_scope_and_no_other(
-    api_stack: Stack, client: Client, endpoint: Endpoint
-) -> None:
+def test_each_operation_asks_for_its_scope_and_no_other(client: Client, endpoint: Endpoint) -> None:
     if endpoint.scope is None:
         key, _ = made(client, scopes=["search"])
-        assert called(api_stack, endpoint, key).status_code not in (401, 403)
+        assert called(client, endpoint, key).status_code not in (401, 403)
         return
     others = [scope for scope in KeyScope if scope is not endpoint.scope]
     key, _ = made(client, scopes=others)
-    refused = called(api_stack, endpoint, key)
+    refused = called(client, endpoint, key)
     assert (refused.status_code, refused.json()["error"]) == (403, "Licence key lacks a scope")
     assert f"lacks the scope '{endpoint.scope}'" in refused.json()["message"]
     key, _ = made(client, scopes=[endpoint.scope])
-    assert called(api_stack, endpoint, key).status_code not in (401, 403)
+    assert called(client, endpoint, key).status_code not in (401, 403)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +90,6 @@ def test_each_operation_asks_for_its_scope_and_no_other(
             {"expires_at": 1_998_761_600_000},
             "expires_at is in seconds; 1998761600000 looks like milliseconds. Send 1998761600.",
         ),
-        ({"scopes": ["search", "sleep"]}, 'scopes[1] must be one of "search", "analyze", "people"'),
     ],
 )
 def test_what_no_key_can_have_is_named(client: Client, body: dict[str, Any], said: str) -> None:

@@ -21,12 +21,14 @@ GOLDEN = Path(__file__).with_name("dlib_golden.npz")
 
 
 class TestFakeFaceFinder(FaceFinderContract):
-    @pytest.fixture
-    def finder(self) -> FaceFinder:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def finder(cls) -> FaceFinder:
         return FakeFaceFinder()
 
-    @pytest.fixture
-    def portrait(self) -> NDArray[np.uint8]:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def portrait(cls) -> NDArray[np.uint8]:
         return paint_face(np.full((360, 640, 3), 90, np.uint8), 7, (250, 100, 120))
 
     def test_people_and_their_looks_are_told_apart(self, finder: FaceFinder) -> None:
@@ -46,12 +48,14 @@ class TestFakeFaceFinder(FaceFinderContract):
 
 
 class TestDefaultModel(FaceFinderContract):
-    @pytest.fixture
-    def finder(self) -> FaceFinder:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def finder(cls) -> FaceFinder:
         return face_model()
 
-    @pytest.fixture
-    def portrait(self) -> NDArray[np.uint8]:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def portrait(cls) -> NDArray[np.uint8]:
         with fetched_or_skipped():
             path = known_photos()["astronaut"]
         with Image.open(path) as picture:

@@ -24,14 +24,15 @@ from workers.models.protocols import FaceBox, FaceFinder
 GOLDEN = Path(__file__).with_name("faceplugin_golden.npz")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def finder() -> FaceFinder:
     return face_model("faceplugin-fr")
 
 
 class TestFaceplugin(FaceFinderContract):
-    @pytest.fixture
-    def portrait(self) -> NDArray[np.uint8]:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def portrait(cls) -> NDArray[np.uint8]:
         return astronaut()
 
     @pytest.mark.parametrize("degrees", [-30, -15, 15, 30])

@@ -78,8 +78,9 @@ def put_faces(*faces: tuple[tuple[int, int, int, int], tuple[int, int, int]]) ->
 
 
 class TestInsightFace(FaceFinderContract):
-    @pytest.fixture
-    def portrait(self) -> NDArray[np.uint8]:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def portrait(cls) -> NDArray[np.uint8]:
         return put_faces(((250, 100, 120, 150), RED))[:360, :640]
 
 

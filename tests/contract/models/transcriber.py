@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from shared.models.languages import CODES
 from tests.support.media.speech import Said
@@ -19,24 +20,32 @@ from workers.models.protocols import SAMPLE_RATE, Transcriber, Utterance
 
 class TranscriberContract:
     """Subclasses name the fixtures `transcriber` and `said`: clear English of 3 to 10 s, its words
-    with their starts.
+    with their starts. Both are for the whole class.
     """
 
     start_tolerance_s: ClassVar[float] = 0.5  # of a word against the truth
     word_errors: ClassVar[float] = 0.1
 
-    @pytest.fixture
-    def transcriber(self) -> Transcriber:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def transcriber(cls) -> Transcriber:
         raise NotImplementedError
 
-    @pytest.fixture
-    def said(self) -> Said:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def said(cls) -> Said:
         raise NotImplementedError
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def alone(cls, transcriber: Transcriber, said: Said) -> list[list[Utterance]]:
+        """What is heard of all that is said and of its first half, each by itself."""
+        return [transcriber.transcribe([piece], "en")[0] for piece in pieces_of(said)]
 
     def test_what_is_said_is_heard_with_the_times_of_its_words(
-        self, transcriber: Transcriber, said: Said
+        self, alone: list[list[Utterance]], said: Said
     ) -> None:
-        [heard] = transcriber.transcribe([said.pcm], "en")
+        heard = alone[0]
         assert word_errors(said.text, text_of(heard)).rate <= self.word_errors
         check_times(heard, said.seconds)
         check_plain_numbers(heard)
@@ -55,18 +64,19 @@ class TranscriberContract:
         check_plain_numbers(heard)
 
     def test_the_same_sound_is_the_same_text_alone_together_and_again(
-        self, transcriber: Transcriber, said: Said
+        self, transcriber: Transcriber, said: Said, alone: list[list[Utterance]]
     ) -> None:
-        pieces = [said.pcm, said.pcm[: len(said.pcm) // 2]]
-        alone = [transcriber.transcribe([piece], "en")[0] for piece in pieces]
-        assert transcriber.transcribe(pieces, "en") == alone
+        assert transcriber.transcribe(pieces_of(said), "en") == alone
 
-    def test_threads_share_it(self, transcriber: Transcriber, said: Said) -> None:
-        pieces = [said.pcm, said.pcm[: len(said.pcm) // 2]]
-        alone = [transcriber.transcribe([piece], "en") for piece in pieces]
+    def test_threads_share_it(
+        self, transcriber: Transcriber, said: Said, alone: list[list[Utterance]]
+    ) -> None:
+        whole, half = pieces_of(said)
         with ThreadPoolExecutor(2) as threads:
-            heard = threads.map(lambda piece: transcriber.transcribe([piece], "en"), pieces * 2)
-            assert list(heard) == alone * 2
+            heard = threads.map(
+                lambda piece: transcriber.transcribe([piece], "en")[0], [whole, half, half]
+            )
+            assert list(heard) == [*alone, alone[1]]
 
     def test_no_pieces_and_pieces_without_sound_are_no_text(self, transcriber: Transcriber) -> None:
         empty = np.empty(0, np.float32)
@@ -114,12 +124,20 @@ class TranscriberContract:
         assert transcriber.longest_s >= 1
 
     def test_warming_up_changes_nothing_and_nothing_is_printed(
-        self, transcriber: Transcriber, said: Said, capfd: pytest.CaptureFixture[str]
+        self,
+        transcriber: Transcriber,
+        said: Said,
+        alone: list[list[Utterance]],
+        capfd: pytest.CaptureFixture[str],
     ) -> None:
-        before = transcriber.transcribe([said.pcm], "en")
         transcriber.warmup()
-        assert transcriber.transcribe([said.pcm], "en") == before
+        assert transcriber.transcribe(pieces_of(said)[1:], "en") == alone[1:]
         assert capfd.readouterr() == ("", "")
+
+
+def pieces_of(said: Said) -> list[NDArray[np.float32]]:
+    """All of it, and the first half."""
+    return [said.pcm, said.pcm[: len(said.pcm) // 2]]
 
 
 def once(words: Iterable[tuple[str, float]]) -> dict[str, float]:

@@ -21,19 +21,16 @@ def photo(media: Path) -> str:
 @pytest.mark.parametrize(
     ("asked", "status", "why"),
     [
-        ({"name": ""}, 400, "name"),
         ({"name": "  "}, 400, "name must not be empty"),
         ({"name": "x" * 201}, 400, "at most 200 characters"),
         ({"name": "Ada\nBo"}, 400, "no line breaks"),
         ({"pictures": []}, 400, "pictures"),
-        ({"pictures": ["{media}/ada.jpg"] * 21}, 400, "pictures"),
         ({"pictures": ["{media}/gone.jpg"]}, 404, "pictures[0]: the file"),
         ({"pictures": ["{media}/ada.jpg", "{media}/people-a.mp4"]}, 400, "pictures[1]: "),
         ({"pictures": ["/etc/ada.jpg"]}, 403, "pictures[0]"),
         ({"cache_dir": "/etc"}, 403, "cache_dir"),
         ({"pictures": [], "images": []}, 400, "images (base64)"),
         ({"pictures": [], "images": ["A*=="]}, 400, "images[0] is not valid base64"),
-        ({"images": [""]}, 400, "images[0]"),
         ({"images": ["AAAA"] * 20}, 400, "1 to 20 in all, not 21"),
     ],
 )

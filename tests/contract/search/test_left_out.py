@@ -173,8 +173,6 @@ def test_no_more_can_be_left_out_than_watchers_keep_in_hand(
         (["a.mp4"], 400, "media_paths[0]"),
         ([""], 400, "media_paths[0]"),
         (["/etc/passwd"], 403, "media_paths[0]"),
-        ([], 400, "media_paths"),
-        (["/" + "x" * 10_000], 400, "media_paths"),
     ],
 )
 def test_a_wrong_path_is_named_and_nothing_is_done(

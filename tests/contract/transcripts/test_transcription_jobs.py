@@ -174,54 +174,19 @@ def test_one_file_in_two_languages_names_both_jobs(
 
 
 @pytest.mark.parametrize(
-    ("wrong", "field"),
+    ("name", "wrong"),
     [
-        ({"transcription_jobs": "a.wav"}, "transcription_jobs"),
-        ({"transcription_jobs": {"path": "/a.wav"}}, "transcription_jobs"),
-        ({"transcription_jobs": [None]}, "transcription_jobs[0]"),
-        ({"transcription_jobs": [True]}, "transcription_jobs[0]"),
-        ({"transcription_jobs": [["/a.wav"]]}, "transcription_jobs[0]"),
-        ({"transcription_jobs": [{}]}, "transcription_jobs[0].path"),
-        ({"transcription_jobs": [{"path": None}]}, "transcription_jobs[0].path"),
-        ({"transcription_jobs": [{"path": True}]}, "transcription_jobs[0].path"),
-        ({"transcription_jobs": [{"path": "$a", "language": 5}]}, "transcription_jobs[0].language"),
-        (
-            {"transcription_jobs": [{"path": "$a", "language": True}]},
-            "transcription_jobs[0].language",
-        ),
-        (
-            {"transcription_jobs": [{"path": "$a", "language": ["en"]}]},
-            "transcription_jobs[0].language",
-        ),
-        ({"audio_streams": "all"}, "audio_streams"),
-        ({"audio_streams": "Mix"}, "audio_streams"),
-        ({"audio_streams": 0}, "audio_streams"),
-        ({"audio_streams": ["mix"]}, "audio_streams"),
-        ({"speakers": "yes"}, "speakers"),
-        ({"speech_model_key": False}, "speech_model_key"),
-        ({"speech_model_key": "conse-lite0"}, "speech_model_key"),
-        ({"speech_model_key": "../whisper-base"}, "speech_model_key"),
-        ({"force": 1}, "force"),
+        ("speech_model_key", "conse-lite0"),
+        ("speech_model_key", "../whisper-base"),
+        ("audio_streams", "Mix"),
     ],
 )
-def test_wrong_fields_are_400_named_and_start_nothing(
-    client: Client, caches: Path, media: Path, wrong: dict[str, Any], field: str
+def test_a_wrong_choice_is_400_named_and_starts_nothing(
+    client: Client, caches: Path, media: Path, name: str, wrong: str
 ) -> None:
-    jobs = wrong.get("transcription_jobs")
-    for job in jobs if isinstance(jobs, list) else ():
-        if isinstance(job, dict) and job.get("path") == "$a":
-            job["path"] = str(media / "a.wav")
-    body: dict[str, Any] = {"transcription_jobs": [{"path": str(media / "a.wav")}], **wrong}
-    message = refusal(client, caches, **body)
-    assert message.startswith(field), message
-    assert client.get("/tasks").json() == {"tasks": []}
-
-
-def test_a_wrong_choice_lists_the_right_ones(client: Client, caches: Path, media: Path) -> None:
     jobs = [{"path": str(media / "a.wav")}]
-    assert refusal(client, caches, transcription_jobs=jobs, audio_streams="left") == (
-        'audio_streams must be one of "mix", "first", "each", not \'left\'.'
-    )
+    assert refusal(client, caches, transcription_jobs=jobs, **{name: wrong}).startswith(name)
+    assert client.get("/tasks").json() == {"tasks": []}
 
 
 def test_a_job_outside_the_roots_is_403(client: Client, caches: Path) -> None:
@@ -229,11 +194,6 @@ def test_a_job_outside_the_roots_is_403(client: Client, caches: Path) -> None:
     answer = client.post("/analyze", **body)
     assert answer.status_code == 403
     assert answer.json()["message"].startswith("transcription_jobs[0].path: ")
-
-
-def test_half_a_surrogate_pair_is_400(client: Client) -> None:
-    content = b'{"cache_dir": "/a", "transcription_jobs": [{"path": "/a", "language": "\\ud83d"}]}'
-    assert client.http.post("/analyze", content=content).status_code == 400
 
 
 def test_audio_streams_and_the_model_are_what_the_request_says(ask: Ask, media: Path) -> None:
@@ -287,8 +247,6 @@ def test_an_empty_vocabulary_turns_names_of_people_off_too(
         (["Ada", " "], "vocabulary[1] holds no letter; leave it out."),
         (["Ada", "--"], "vocabulary[1] holds no letter; leave it out."),
         (["A\x1bda"], "vocabulary[0] holds '\\x1b', which nobody says; remove it."),
-        (["Ada", 5], "vocabulary[1]: expected a string"),
-        ("Ada", "vocabulary: expected an array"),
     ],
 )
 def test_a_vocabulary_that_no_model_can_use_names_the_field_and_the_cure(

@@ -56,43 +56,20 @@ def refusal(answer: httpx.Response, status: int = 400) -> str:
 @pytest.mark.parametrize(
     ("wrong", "start"),
     [
-        ({"path": None}, "path is required"),
-        ({"cache_dir": None}, "cache_dir is required"),
-        ({"path": 5}, "path: expected a string"),
         ({"path": "in"}, "path must be an absolute path"),
         ({"cache_dir": "cache"}, "cache_dir must be an absolute path"),
         ({"path": "/a\x00b"}, "path holds a NUL byte"),
-        ({"enabled": "yes"}, "enabled: expected true or false"),
-        ({"recursive": 1}, "recursive: expected true or false"),
-        ({"analyze_faces": "x"}, "analyze_faces: expected true or false"),
-        ({"excluded_extensions": "wav"}, "excluded_extensions: expected an array"),
-        ({"excluded_extensions": ["a", None]}, "excluded_extensions[1]: expected a string"),
-        ({"excluded_filename_globs": ["a", 5]}, "excluded_filename_globs[1]: expected a string"),
-        (
-            {"excluded_filename_globs": ["a"] * 1001},
-            "excluded_filename_globs may hold at most 1,000",
-        ),
-        ({"settle_seconds": "5"}, "settle_seconds: expected a number"),
-        ({"settle_seconds": -0.1}, "settle_seconds: expected a number >= 0"),
-        ({"settle_seconds": 3601}, "settle_seconds: expected a number <= 3600"),
-        ({"schedule": "20:00"}, "schedule: expected an object"),
-        ({"schedule": {"start": "20:00"}}, "schedule.stop is required"),
-        ({"schedule": {"start": "20:00", "stop": None}}, "schedule.stop is required"),
-        ({"schedule": {"start": 20, "stop": "21:00"}}, "schedule.start: expected a string"),
-        ({"language": 5}, "language: expected a string"),
         ({"vocabulary": ["x"] * 201}, "vocabulary has 201 entries, at most 200 are taken"),
         ({"vocabulary": ["Ada", "x" * 61]}, "vocabulary[1] has 61 characters, at most 60"),
-        ({"cluster_job_name": 5}, "cluster_job_name: expected a string"),
         ({"cluster_job_name": "x" * 201}, "cluster_job_name: The name of a collection has 1 to 2"),
     ],
 )
 def test_a_wrong_value_names_its_field(desk: WatchDesk, wrong: dict[str, Any], start: str) -> None:
     assert refusal(desk.post("in", **wrong)).startswith(start)
     assert desk.all() == []
-    if not start.endswith("is required") or "schedule" in wrong:
-        folder = desk.added("in")
-        assert refusal(desk.put(folder["id"], **wrong)).startswith(start)
-        assert desk.all() == [folder]
+    folder = desk.added("in")
+    assert refusal(desk.put(folder["id"], **wrong)).startswith(start)
+    assert desk.all() == [folder]
 
 
 def test_an_empty_text_is_refused_where_it_is_required_and_changes_nothing(desk: WatchDesk) -> None:
@@ -101,24 +78,6 @@ def test_an_empty_text_is_refused_where_it_is_required_and_changes_nothing(desk:
     folder = desk.added("in", language="german", cluster_job_name="Season 1")
     empty = dict.fromkeys(("path", "cache_dir", "language", "cluster_job_name", "polling"), "")
     assert desk.put(folder["id"], **empty).json() == folder
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        (
-            {"polling": "sometimes"},
-            'polling must be one of "auto", "always", "never", not ',
-        ),
-        ({"image_sequences": True}, "image_sequences: expected a string, not true or false."),
-        ({"image_sequences": "x"}, 'image_sequences must be one of "skip", "stills", not \'x\'.'),
-    ],
-)
-def test_a_wrong_choice_is_told_the_right_ones(
-    desk: WatchDesk, wrong: dict[str, Any], message: str
-) -> None:
-    assert refusal(desk.post("in", **wrong)).startswith(message)
-    assert refusal(desk.put(desk.added("in")["id"], **wrong)).startswith(message)
 
 
 def test_an_unknown_language_is_told_what_is_near(desk: WatchDesk) -> None:
@@ -212,7 +171,7 @@ def test_a_path_that_is_no_folder_is_400_with_a_sentence(desk: WatchDesk) -> Non
         (film, "is not a folder"),
         (film / "below", "is not a folder"),
         (desk.media / "pipe", "is not a folder"),
-        (desk.media / ("a" * 300), "cannot be read: File name too long"),
+        (desk.media / ("a" * 300), "cannot be read"),
     ]:
         message = refusal(desk.post("in", path=str(path)))
         assert message.startswith("path: ")
@@ -333,7 +292,6 @@ def test_a_path_to_try_again_must_be_among_the_failed_ones(desk: WatchDesk) -> N
     for wrong, start in [
         (["bad.mov"], "paths[0] must be an absolute path"),
         (["/x", ""], "paths[1] must not be empty"),
-        ("bad.mov", "paths: expected an array"),
     ]:
         assert refusal(desk.client.post(path, paths=wrong)).startswith(start)
     assert desk.asked() == []

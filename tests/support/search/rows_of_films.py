@@ -17,11 +17,13 @@ from api.search.frames.log import MergedFile, VectorSnapshot
 from cli.demo.samples import fetch_samples
 from tests.support.lite_models import lite_model
 from tests.support.media.photos import SAMPLES
+from tests.support.running.long_form import by_form
 from tests.support.search.search_data import media_hash, random_units, unit
 from tests.support.skip_or_fail import fetched_or_skipped
 from workers.models.protocols import VisualEmbedder
 
 Units = NDArray[np.float32]
+_OF_A_FILM = by_form(short=60, long=120)
 _WORDS = (
     "dog cat bird flower tree car bus truck boat train plane bicycle house church castle bridge "
     "street beach mountain forest river lake snow desert apple banana bread cake coffee bottle "
@@ -107,14 +109,13 @@ def real_film() -> Film:
 
 
 def _embedded(lite: VisualEmbedder, path: Path) -> Units:
-    """120 pictures of a film: the key pictures of a long one, else every other one."""
+    """Pictures of a film: the key pictures of a long one, else every other one."""
     with av.open(path) as film:
         stream = film.streams.video[0]
         if is_long := stream.frames > 5000:
             stream.codec_context.skip_frame = "NONKEY"
-        frames = itertools.islice(
-            film.decode(stream), 0, 120 if is_long else 240, 1 + (not is_long)
-        )
+        step = 1 if is_long else 2
+        frames = itertools.islice(film.decode(stream), 0, _OF_A_FILM * step, step)
         pictures = [lite.prepare(_small(frame, lite.picture_side)) for frame in frames]
     of_batches = [
         lite.embed_images(np.stack(pictures[at : at + lite.batch_size]))

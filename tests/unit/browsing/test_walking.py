@@ -82,5 +82,5 @@ def test_a_page_whose_time_is_over_leads_on(
 )
 def test_some_thousands_of_paths_may_be_chosen(body: Any, more: dict[str, str]) -> None:
     msgspec.convert({"paths": ["/a"] * 5_000, **more}, body)
-    with pytest.raises(msgspec.ValidationError, match="length <= 5000"):
+    with pytest.raises(msgspec.ValidationError, match="5000"):
         msgspec.convert({"paths": ["/a"] * 5_001, **more}, body)
