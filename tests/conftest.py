@@ -7,21 +7,26 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from xdist.workermanage import WorkerController
 
 from shared.process import telemetry
 from tests.support import openapi_agreement
 from tests.support.private_redis import PrivateRedis, private_redis
+from tests.support.running import processes
 from tests.support.running.once import shared_in
 from tests.support.stack import Client
 
 pytest_plugins = [
     "tests.support.analysis.desk_fixtures",
+    "tests.support.running.hanging",
     "tests.support.running.minutes",
     "tests.support.running.side_by_side",
 ]
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    workerinput: dict[str, str] = getattr(config, "workerinput", {})
+    processes.use_fork_server(workerinput.get("fork_server"))
     telemetry.switch_off()
     Client.on_answer.append(openapi_agreement.check)
 
@@ -32,6 +37,11 @@ def _material(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     own = tmp_path_factory.getbasetemp()
     with shared_in((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "made-once"):
         yield
+
+
+def pytest_configure_node(node: WorkerController) -> None:
+    """Give all processes that run tests the same fork server."""
+    node.workerinput["fork_server"] = processes.address_for_all()
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 _MOST = 8  # each keeps a Redis, and some a whole stack with its models
 _ALONE, _QUIET, _PLAIN = "alone", "quiet", "plain"
@@ -51,6 +52,16 @@ class _ByFile(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return self._lanes.get(nodeid) or _together(nodeid) or _file(nodeid)
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        """Return the test during which a process has ended. xdist's own would run it again."""
+        crashed: str | None = None
+        for tests in self.assigned_work.get(node, {}).values():
+            crashed = crashed or next((test for test, done in tests.items() if not done), None)
+            if crashed in tests:
+                tests[crashed] = True
+        super().remove_node(node)
+        return crashed
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile | None:

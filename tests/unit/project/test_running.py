@@ -108,15 +108,18 @@ def test_one_file_runs_in_one_process_in_its_own_order(folder: Path) -> None:
     assert "workers" not in printed
 
 
-def test_the_table_names_folders_and_the_slowest_tests() -> None:
+def test_the_table_names_the_dearest_folders_and_files_and_the_slowest_tests() -> None:
     tasks, media = "tests/e2e/tasks", "tests/unit/media"
     minutes = Minutes(processes=4)
     for number in range(20):
-        minutes.took[f"{media}/test_a.py::test_{number}"] = 1.0
-    minutes.took[f"{tasks}/test_b.py::test_long[a/b]"] = 60.0
-    table = minutes.table()
+        minutes.wall[f"{media}/test_a.py::test_{number}"] = 1.0
+    minutes.wall[f"{tasks}/test_b.py::test_long[a/b]"] = 60.0
+    minutes.cpu[f"{media}/test_a.py"] = 30.0
+    minutes.cpu[f"{tasks}/test_b.py"] = 10.0
+    table = [line.split() for line in minutes.table()]
     slowest = "test_b.py::test_long[a/b]"
-    assert table[1].split() == ["60.0", "75.0%", "1", f"{tasks}:", "60.0", "s", slowest]
-    assert table[2].split()[:4] == ["20.0", "25.0%", "20", f"{media}:"]
-    assert table[4].split() == ["60.0", f"{tasks}/{slowest}"]
-    assert len(table) == 1 + 2 + 1 + 15
+    assert table[1][:5] == ["30.0", "20.0", "75.0%", "20", f"{media}:"]
+    assert table[2] == ["10.0", "60.0", "25.0%", "1", f"{tasks}:", "60.0", "s", slowest]
+    assert table[4] == ["30.0", "20.0", "75.0%", "20", f"{media}/test_a.py"]
+    assert table[7] == ["60.0", f"{tasks}/{slowest}"]
+    assert len(table) == 1 + 2 + 1 + 2 + 1 + 10
