@@ -11,7 +11,6 @@ from benchmarks.soak.soak import KINDS, soak
 from tests.support.running.long_form import by_form
 
 
-@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_kill_of_each_process_loses_doubles_and_delays_nothing(tmp_path: Path) -> None:
@@ -21,7 +20,6 @@ def test_a_kill_of_each_process_loses_doubles_and_delays_nothing(tmp_path: Path)
     assert not result.broken
 
 
-@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_twelve_clients_get_their_turns_and_nobody_is_cancelled_for_another(tmp_path: Path) -> None:

@@ -52,9 +52,7 @@ def test_hdbscan_is_imported_only_where_parameters_are_looked_for(desk: Desk) ->
 def start_and_tell(desk: Desk, kind: str, **more: str) -> None:
     modules = str(desk.folder / "modules.json")
     command = ("-m", "tests.support.programs.names_its_modules")
-    desk.stack.start(
-        f"{kind}-0", *command, interpreter=True, KIND=kind, MODULES=modules, **more
-    )
+    desk.stack.start(f"{kind}-0", *command, interpreter=True, KIND=kind, MODULES=modules, **more)
 
 
 def told_modules(desk: Desk, kind: str) -> set[str]:
