@@ -12,6 +12,7 @@ from shared.watch.choices import FileGroup
 from shared.watch.folders import WatchFolder
 from tests.support.system.faulty_disk import FaultyDisk, faulty_disk
 from tests.support.watch.ingest_stack import IngestStack, still
+from tests.support.watch.stepping import Steps
 
 NAMES = ("a.png", "day1/b.png", "day2/c.png")
 
@@ -66,6 +67,17 @@ def test_a_directory_that_fails_keeps_its_files_and_the_rest_goes_on(
     still(served.folder / "source" / "day1" / "e.png", 10)
     served.wait_processed(folder, *NAMES, "day2/d.png", "day1/e.png")
     assert served.ingested() == 5
+
+
+def test_a_file_that_fails_is_not_forgotten(steps: Steps, disk: FaultyDisk) -> None:
+    run = steps.run(steps.watch(disk.mounted))
+    run.step()
+    assert steps.work() == len(NAMES)
+    run.step()
+    disk.fail(errno.EIO, "a.png")
+    (disk.source / "day2" / "c.png").unlink()
+    steps.walk(run)
+    assert set(steps.groups(run)) == {"a.png", "b.png"}
 
 
 def test_a_root_that_fails_while_its_files_are_worked_on_counts_no_try(
