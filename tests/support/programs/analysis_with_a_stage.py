@@ -25,6 +25,7 @@ from shared.domain import ModelKind
 from shared.process import logs
 from shared.settings import Settings
 from tests.support.fake_models import load_fake_embedder
+from tests.support.programs.dying import die
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.eligibility import why_not
 from workers.analysis.frame_stream import Prepared
@@ -66,7 +67,7 @@ class ExtraRun(StageRun):
         if frame.second == TOLD["at"] and TOLD.get("do") == "decoder hangs":
             _pause.wait()
         if frame.second == TOLD["at"] and TOLD.get("do") == "decoder dies":
-            os.kill(os.getpid(), signal.SIGSEGV)
+            die(signal.SIGSEGV)
         return Prepared(None, 0)
 
     def add(self, second: int, prepared: None) -> None:
