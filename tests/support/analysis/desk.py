@@ -120,8 +120,8 @@ class Desk:
         return self.stack.start_worker("analysis", number, **more)
 
     def worker_with_fake_embedder(self, number: int = 0, **more: str) -> Process:
-        """tests/support/programs/analysis_with_fake_embedder.py: it starts in half the time."""
-        command = ("-m", "tests.support.programs.analysis_with_fake_embedder")
+        """tests.support.analysis.with_fake_embedder.py: it starts in half the time."""
+        command = ("-m", "tests.support.analysis.with_fake_embedder")
         return self.stack.start(f"analysis-{number}", *command, **more)
 
     def worker_with(self, number: int = 0, **stage: Any) -> Process:

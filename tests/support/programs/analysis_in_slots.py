@@ -23,8 +23,8 @@ import msgspec
 from shared.domain import AnalyzeSpec, ModelKind
 from shared.process import logs
 from shared.settings import Settings
+from tests.support.analysis.dying import die
 from tests.support.fake_models import load_fake_embedder
-from tests.support.programs.dying import die
 from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
 from workers.analysis.stages.thumbnails import ThumbnailStage

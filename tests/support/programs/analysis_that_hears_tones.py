@@ -38,9 +38,9 @@ from shared.models.specs import ModelSpec
 from shared.opening import OpenedFile
 from shared.process import logs
 from shared.settings import Settings
+from tests.support.analysis.dying import die
 from tests.support.fake_models import FakeTranscriber, FakeVoiceDetector, load_fake_embedder
 from tests.support.fake_voices import FakeVoices
-from tests.support.programs.dying import die
 from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
 from workers.analysis.stages import captions

@@ -24,8 +24,8 @@ from pathlib import Path
 from shared.domain import ModelKind
 from shared.process import logs
 from shared.settings import Settings
+from tests.support.analysis.dying import die
 from tests.support.fake_models import load_fake_embedder
-from tests.support.programs.dying import die
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.eligibility import why_not
 from workers.analysis.frame_stream import Prepared
