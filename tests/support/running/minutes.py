@@ -15,7 +15,7 @@ from tests.support.running.processes import server_pid
 from tests.support.running.processor_time import cpu_of_tree
 
 _FROM_S = 60.0  # a shorter run needs no table
-_DEAREST = 40
+_DEAREST = 10
 _HEAD = f"{'CPU s':>8} {'wall s':>8} {'share':>6} {'tests':>6}"
 
 
