@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,15 +12,13 @@ from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat
 from tests.support.private_redis import PrivateRedis
-from tests.support.stack import PROJECT, Stack
+from tests.support.running import processes
+from tests.support.stack import Stack
 from tests.support.waiting import wait_for
 
 
 def alive(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "workers.alive", *words],
-        cwd=PROJECT, env=stack.environment(), capture_output=True, text=True, timeout=20,
-    )  # fmt: skip
+    return processes.run(["-m", "workers.alive", *words], env=stack.environment(), timeout_s=20)
 
 
 @pytest.fixture
@@ -33,7 +30,9 @@ def test_a_worker_of_this_host_is_alive_until_it_ends(stack: Stack) -> None:
     assert alive(stack).returncode == 1
     watcher = stack.start("watcher", "-m", "workers", "watcher")
     try:
-        wait_for(lambda: alive(stack, "watcher").returncode == 0, 20, "the watcher's heartbeat")
+        with connect(stack.redis_url) as client:
+            wait_for(lambda: heartbeats.live(client, "default"), 20, "the watcher's heartbeat")
+        assert alive(stack, "watcher").returncode == 0
         assert alive(stack).returncode == 0
         other = alive(stack, "analysis")
         assert other.returncode == 1

@@ -20,7 +20,8 @@ def test_analysis_search_and_exports_work_with_no_more_than_the_filter_allows(
 ) -> None:
     allowed = line(FOLDER / "rushes.service", "SystemCallFilter").split()
     under = [sys.executable, "-m", FILTERED, *allowed, "--"]
-    up = start(tmp_path, under=under, RUSHES_LICENSE_KEYS=KEY, PYTHONPATH=str(PROJECT))
+    settings = {"RUSHES_LICENSE_KEYS": KEY, "RUSHES_QUERY_WORKERS": "1"}
+    up = start(tmp_path, under=under, PYTHONPATH=str(PROJECT), **settings)
     try:
         up.wait_for_line("ready on http")
         client = Client(up.port)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,7 +139,7 @@ def test_a_killed_worker_loses_none_of_its_items(slots: Slots) -> None:
     names = [f"steady{n}" for n in range(3)]
     task_id = slots.submit(*names)
     slots.worker()
-    os.kill(slots.wait_begun(*names), signal.SIGKILL)
+    slots.desk.kill(slots.wait_begun(*names))
     slots.release()
     slots.worker(1)
     record = slots.desk.wait_final(task_id)

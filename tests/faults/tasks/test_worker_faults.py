@@ -77,7 +77,7 @@ def test_a_file_that_kills_its_worker_three_times_fails_with_the_reason(desk: De
             return len(desk.wait_marker()) >= count
 
         wait_for(reached, 40, "the next worker on the same file")
-        os.kill(desk.wait_marker()[-1], signal.SIGKILL)
+        desk.kill(desk.wait_marker()[-1])
     desk.worker_with_fake_embedder(3)  # its thread sweeps
     record = desk.wait_final(task_id)
     assert record.status is TaskState.FAILED

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,7 +44,7 @@ def test_a_worker_that_is_killed_while_speakers_are_told_leaves_the_words_to_the
     assert 88 < record.progress < 99
     words = made(desk, path, Stage.TRANSCRIPT)
     assert words is not None, "they are there before who says them is known"
-    os.kill(pid, signal.SIGKILL)
+    desk.kill(pid)
     desk.release()
     desk.worker_that_hears_tones(1, hold_voices=2, invents="Not heard again.")
     assert desk.wait_final(task_id).status is TaskState.COMPLETED

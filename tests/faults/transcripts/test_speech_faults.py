@@ -145,7 +145,7 @@ def test_a_killed_worker_loses_its_transcription_to_another_and_one_artefact_is_
     desk.worker_that_hears_tones(0, hold_at=1)
     task_id = submit(desk, file)
     (first,) = desk.wait_marker()
-    os.kill(first, signal.SIGKILL)
+    desk.kill(first)
     desk.worker_that_hears_tones(1)
     assert desk.wait_final(task_id).status is TaskState.COMPLETED
     assert transcripts(desk, file) == 1

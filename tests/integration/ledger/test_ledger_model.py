@@ -12,7 +12,7 @@ from shared.redis.clients import connect
 from tests.integration.ledger.ledger_simulation import World, seeds
 from tests.support.running.long_form import by_form
 
-SEEDS = by_form(short=10, long=25)
+SEEDS = by_form(short=5, long=25)
 LEAST = by_form(short=2, long=10)  # of whatever may happen in so many worlds
 STEPS = 300
 

@@ -19,7 +19,7 @@ from tests.integration.ledger.test_ledger_model import check_the_end
 from tests.support.ledger_1.old_ledger import OldLedger
 from tests.support.running.long_form import by_form
 
-SEEDS = by_form(short=5, long=12)
+SEEDS = by_form(short=3, long=12)
 STEPS = 300
 MODEL = WaitReason("model", "m", "The model m is not on this machine.")
 

@@ -21,6 +21,7 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.records import ItemFile, NewItem, NewTask
 from shared.redis.clients import connect
 from shared.settings import Settings
+from tests.support.running import processes
 from tests.support.waiting import wait_for
 
 ITEMS = 3
@@ -39,10 +40,11 @@ class Guard:
     """`python -m cli.processes.private_redis` as a process."""
 
     def __init__(self, settings: Settings) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "cli.processes.private_redis"],
+        self.process = processes.start(
+            ["-m", "cli.processes.private_redis"],
             env=os.environ | {"RUSHES_STATE_DIR": str(settings.state_dir)},
-            start_new_session=True,
+            stdout=1,
+            stderr=2,
         )
         self.url = wait_for(lambda: self._url(settings), 15, "the private Redis")
 

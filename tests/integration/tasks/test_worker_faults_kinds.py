@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 
 from shared.domain import Fault, ProgressType, TaskKind, TaskState
@@ -137,7 +136,7 @@ def test_a_file_that_kills_its_worker_three_times_is_set_aside_and_the_others_go
             return len(desk.wait_marker()) >= count
 
         wait_for(reached, 40, "the next worker on the same file")
-        os.kill(desk.wait_marker()[-1], signal.SIGKILL)
+        desk.kill(desk.wait_marker()[-1])
     desk.worker_with_fake_embedder(3)
     files = ended(desk, task_id)
     assert files["poison.mp4"].fault is Fault.WORKER

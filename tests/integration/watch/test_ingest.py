@@ -227,6 +227,7 @@ def test_a_watcher_that_has_seen_all_kinds_of_work_has_loaded_no_decoder_and_no_
     served.stack.start(
         "watcher-0",
         *("-m", "tests.support.programs.names_its_modules"),
+        interpreter=True,
         KIND="watcher",
         MODULES=str(modules),
     )

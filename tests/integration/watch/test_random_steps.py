@@ -19,6 +19,7 @@ from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFiles
 from shared.watch.folders import WatchFolder
 from shared.watch.retries import RetryRequest
+from tests.support.running.long_form import by_form
 from tests.support.watch.stepping import KEYS, Steps
 from workers.watcher.content_locks import ContentLocks
 from workers.watcher.folder.file_phase import FilePhase
@@ -252,7 +253,7 @@ def known(folder: WatchFolder, root: Path) -> set[str]:
     return {str(path) for path in found if not (is_excluded and path.name.startswith("a"))}
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(by_form(short=6, long=12)))
 def test_whatever_happens_every_file_is_done_in_the_end(steps: Steps, seed: int) -> None:
     chance = Chance(steps, seed)
     for _ in range(120):

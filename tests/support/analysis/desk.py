@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,8 +120,8 @@ class Desk:
         return self.stack.start_worker("analysis", number, **more)
 
     def worker_with_fake_embedder(self, number: int = 0, **more: str) -> Process:
-        """tests/support/programs/analysis_with_fake_embedder.py: it starts in half the time."""
-        command = ("-m", "tests.support.programs.analysis_with_fake_embedder")
+        """tests.support.analysis.with_fake_embedder.py: it starts in half the time."""
+        command = ("-m", "tests.support.analysis.with_fake_embedder")
         return self.stack.start(f"analysis-{number}", *command, **more)
 
     def worker_with(self, number: int = 0, **stage: Any) -> Process:
@@ -189,6 +191,11 @@ class Desk:
             return [int(line) for line in marker.read_text().split()] if marker.exists() else []
 
         return wait_for(written, 30, lambda: f"a worker in the middle of a file; {self.logs()}")
+
+    def kill(self, pid: int) -> None:
+        """Kill a worker once its heartbeat is there: it is missed before its leases are over."""
+        wait_for(lambda: pid in {heart.pid for heart in self.hearts()}, 20, "its heartbeat")
+        os.kill(pid, signal.SIGKILL)
 
     def release(self) -> None:
         (self.folder / "release").touch()

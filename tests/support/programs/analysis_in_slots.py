@@ -13,7 +13,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -24,6 +23,7 @@ import msgspec
 from shared.domain import AnalyzeSpec, ModelKind
 from shared.process import logs
 from shared.settings import Settings
+from tests.support.analysis.dying import die
 from tests.support.fake_models import load_fake_embedder
 from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
@@ -71,7 +71,7 @@ def act(context: Context, name: str) -> None:
         work_until(lambda: False, context.checkpoint)
     elif name.startswith("poison"):
         work_until(lambda: not is_first or len(_here) > 1, context.checkpoint)
-        os.kill(os.getpid(), signal.SIGKILL)
+        die()
 
 
 def met() -> int:

@@ -22,7 +22,6 @@ import functools
 import itertools
 import json
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -40,6 +39,7 @@ from shared.models.specs import ModelSpec
 from shared.opening import OpenedFile
 from shared.process import logs
 from shared.settings import Settings
+from tests.support.analysis.dying import die
 from tests.support.fake_models import FakeTranscriber, FakeVoiceDetector, load_fake_embedder
 from tests.support.fake_voices import FakeVoices
 from workers.analysis.eligibility import why_not
@@ -113,7 +113,7 @@ class SlowVoices(FakeVoices):
         _pause.wait(TOLD.get("seconds", 0))
         hold(self.calls, "hold_voices")
         if self.calls == TOLD.get("dies_at_voices"):
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
         return super().embed(windows)
 
 
@@ -126,7 +126,7 @@ def read_told(file: OpenedFile, checkpoint: Callable[[], None] = lambda: None) -
     name = Path(file.path).name
     hold(1, "hold_captions", checkpoint)
     if name.startswith(TOLD.get("dies_at_captions", "/")):
-        os.kill(os.getpid(), signal.SIGKILL)
+        die()
     marker = Path(TOLD["marker"])
     if name.startswith(TOLD.get("fails_at_captions", "/")) and not marker.exists():
         marker.touch()

@@ -24,6 +24,7 @@ from pathlib import Path
 from shared.domain import ModelKind
 from shared.process import logs
 from shared.settings import Settings
+from tests.support.analysis.dying import die
 from tests.support.fake_models import load_fake_embedder
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.eligibility import why_not
@@ -66,7 +67,7 @@ class ExtraRun(StageRun):
         if frame.second == TOLD["at"] and TOLD.get("do") == "decoder hangs":
             _pause.wait()
         if frame.second == TOLD["at"] and TOLD.get("do") == "decoder dies":
-            os.kill(os.getpid(), signal.SIGSEGV)
+            die(signal.SIGSEGV)
         return Prepared(None, 0)
 
     def add(self, second: int, prepared: None) -> None:
