@@ -50,6 +50,7 @@ class Follower:
         self._client = socketio.Client(reconnection_delay=0.2, reconnection_delay_max=1)
         self._client.on("progress", self._hear)
         self._client.on("connect", self._join_all)
+        self._client.on("disconnect", self._close_socket)
         self._client.connect(url, auth={"license_key": key}, retry=True, transports=["websocket"])
 
     def follow(self, kind: str, task_id: str) -> None:
@@ -58,6 +59,10 @@ class Follower:
 
     def close(self) -> None:
         self._client.disconnect()
+
+    def _close_socket(self, *_reason: str) -> None:
+        """Close the socket to an API that was killed, which the library leaves open."""
+        self._client.eio.ws.shutdown()
 
     def _join_all(self) -> None:
         for task_id in list(self._open):

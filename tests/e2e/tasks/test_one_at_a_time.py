@@ -28,6 +28,7 @@ def idle_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     told = {
         "SLOW_UNWIND_RECORD": str(folder / "runs.jsonl"),
         "SLOW_UNWIND_S": str(SLOW_UNWIND_S),
+        "SLOW_UNWIND_HELD": str(folder / "held"),
     }
     with (
         private_redis() as redis,
@@ -44,6 +45,7 @@ def slow_stack(idle_stack: Stack) -> Iterator[Stack]:
     """The same with nothing recorded; what a test left running is cancelled after it."""
     (idle_stack.folder / "runs.jsonl").unlink(missing_ok=True)
     yield idle_stack
+    (idle_stack.folder / "held").unlink(missing_ok=True)
     client = idle_stack.client()
     for task in client.get("/tasks").json()["tasks"]:
         client.post("/analyze/cancel", task_id=task["task_id"])
@@ -62,16 +64,19 @@ def test_the_second_post_gets_409_after_two_seconds_and_its_retries_get_through(
     first = client.analyze(tmp_path / "cache", clip)
     wait_working(client, first)
     body = {"cache_dir": str(tmp_path / "cache"), "visual_media_paths": [str(clip)]}
+    held = slow_stack.folder / "held"
+    held.touch()  # the first one ends after the answer, however late that is
     began, stopwatch = time.monotonic(), Stopwatch(slow_stack)
     refused = client.post("/analyze", **body)
     waited, took = time.monotonic() - began, stopwatch.seconds()
+    held.unlink()
     assert refused.status_code == 409, refused.text
     assert waited >= 2.0
     assert took <= 2.5
     assert set(refused.json()) == {"error", "message"}
     retried = wait_for(
         lambda: (answer := client.post("/analyze", **body)).status_code == 202 and answer,
-        10,
+        30,
         "a retry to be accepted",
     )
     assert client.task(first)["status"] == "cancelled"

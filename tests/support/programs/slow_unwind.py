@@ -1,7 +1,7 @@
 """The real analysis worker with one more stage, which works without end and unwinds slowly.
 
-Writes a line at each start and end of its work into SLOW_UNWIND_RECORD; once it is told to stop
-it needs SLOW_UNWIND_S to end.
+Writes a line at each start and end of its work into SLOW_UNWIND_RECORD. Once it is told to stop
+it needs SLOW_UNWIND_S to end, and longer while the file SLOW_UNWIND_HELD exists.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from workers.media.pictures import GridFrame
 from workers.worker import Work, Worker
 
 RECORD = os.environ.get("SLOW_UNWIND_RECORD", "")
+HELD = os.environ.get("SLOW_UNWIND_HELD", "")
 UNWIND_S = float(os.environ.get("SLOW_UNWIND_S", "4"))
 
 
@@ -69,6 +70,8 @@ class Holding(StageRun):
                 pause.wait(0.02)
         finally:
             pause.wait(UNWIND_S)
+            while os.path.exists(HELD):
+                pause.wait(0.02)
             self._stage.note("end")
 
     def publish(self) -> None:
