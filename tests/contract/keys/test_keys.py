@@ -71,6 +71,14 @@ def test_each_operation_asks_for_its_scope_and_no_other(client: Client, endpoint
     assert called(client, endpoint, key).status_code not in (401, 403)
 
 
+def test_a_key_in_the_body_needs_the_scope_as_one_in_the_header_does(
+    api_stack: Stack, client: Client
+) -> None:
+    key, _ = made(client, scopes=["search"])
+    refused = api_stack.client(key=None).post("/keys", license_key=key)
+    assert (refused.status_code, refused.json()["error"]) == (403, "Licence key lacks a scope")
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [

@@ -42,6 +42,7 @@ def test_a_file_counts_once_however_often_its_end_is_told(world: World) -> None:
     lease = world.claimed(world.submitted(1))
     for _ in range(3):
         file_ended(world, lease)
+        file_ended(world, lease)
         assert world.ledger.settle(lease, "done")
     assert told(world, "files", "video", "done") == 1
     assert told(world, "tasks", "analyze", "completed") == 1
@@ -57,7 +58,8 @@ def test_a_skipped_file_is_no_done_file(world: World) -> None:
 def test_a_file_that_a_second_try_can_read_counts_as_failed_and_as_done(world: World) -> None:
     task_id = world.submitted(1)
     lease = world.claimed(task_id)
-    file_ended(world, lease, "The disk is full.", fault=Fault.CACHE)
+    for _ in range(2):
+        file_ended(world, lease, "The disk is full.", fault=Fault.CACHE)
     world.ledger.handback(lease)
     file_ended(world, world.claimed(task_id))
     assert told(world, "files", "video", "failed") == 1

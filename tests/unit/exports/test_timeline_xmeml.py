@@ -69,6 +69,8 @@ def test_checklist_01_a_source_of_25_trimmed_at_2_s_is_at_60_frames_of_30() -> N
     (item,) = items(root)
     assert (number(item, "in"), number(item, "out"), number(item, "duration")) == (60, 120, 300)
     assert (number(item, "pproTicksIn"), number(item, "pproTicksOut")) == (2 * TICKS, 4 * TICKS)
+    (item,) = items(xmeml_of(timeline(asked(film(rate=25), 2.11, 4), rate=30)[0]))
+    assert (number(item, "in"), number(item, "pproTicksIn")) == (63, 53 * TICKS // 25), "a picture"
 
 
 def test_checklist_02_only_a_drop_frame_source_is_written_as_drop_frame() -> None:

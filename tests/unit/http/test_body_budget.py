@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from api.http.body_budget import BodyBudget
-from api.http.errors import BodiesFull
+from api.http.errors import BodiesFull, TooLarge
 
 
 def request(*pieces: bytes) -> Request:
@@ -31,6 +31,18 @@ def test_what_decoding_cuts_off_a_body_is_given_back_too() -> None:
         for _ in range(20):
             async with budget.body(request(b"\xef\xbb\xbf", b" " * 900_000)) as content:
                 del content[: len(content) // 2]
+
+    asyncio.run(scenario())
+
+
+def test_a_body_may_be_as_large_as_is_said_and_not_a_byte_larger() -> None:
+    async def scenario() -> None:
+        budget = BodyBudget.with_header(1)
+        async with budget.body(request(b"a" * 900_000, b"b" * ((1 << 20) - 900_000))):
+            pass
+        with pytest.raises(TooLarge):
+            async with budget.body(request(b"a" * (1 << 20), b"b")):
+                pass
 
     asyncio.run(scenario())
 

@@ -21,10 +21,12 @@ def hits(first: int, count: int, base: float, score: float) -> list[Hit]:
     ]
 
 
-def page(found: Sequence[Hit], asked: list[int], cursor: Cursor | None = None) -> HitPage[Hit]:
+def page(
+    found: Sequence[Hit], asked: list[int], cursor: Cursor | None = None, size: int = 10
+) -> HitPage[Hit]:
     """A page by time; `asked` takes how many hits were ranked for it."""
     picker: OnePage[Hit] = OnePage(
-        size=10,
+        size=size,
         order=Order("time"),
         cursor=cursor,
         keeps=lambda hit: hit.base >= STRONG,
@@ -56,3 +58,8 @@ def test_weak_hits_that_rank_better_drive_none_out_of_what_is_sorted() -> None:
     assert first.ending is not None
     second = page(found, [], Cursor("", "", "", *first.ending))
     assert first.hits + second.hits == strong
+
+
+def test_the_worst_match_that_is_given_at_all_is_on_a_page() -> None:
+    found = hits(0, MOST_MATCHES + 1, base=0.9, score=0.9)
+    assert page(found, [], size=MOST_MATCHES).hits == found[:MOST_MATCHES]
