@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Playwright
 
+from tests.support.console.chromium import chromium, driver
 from tests.support.media.photos import known_photos
 from tests.support.private_redis import private_redis
 from tests.support.stack import Client, Stack, running_stack
@@ -30,9 +33,34 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
+@contextlib.contextmanager
+def one_more_api(stack: Stack) -> Iterator[Client]:
+    """A client of another API process of the stack, which is there meanwhile."""
+    name = f"api-{len(stack.ports)}"
+    yield stack.start_api()
+    assert stack.processes.pop(name).end() == 0
+    stack.ports.pop()
+
+
 @pytest.fixture(scope="module")
 def second_api(stack: Stack) -> Iterator[Client]:
-    """A client of another API process of the stack, which is there for the tests of one file."""
-    yield stack.start_api()
-    assert stack.processes.pop("api-1").end() == 0
-    stack.ports.pop()
+    """The same for the tests of one file."""
+    with one_more_api(stack) as client:
+        yield client
+
+
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    """The driver of browsers, for tests in a real browser.
+
+    Only in this folder: while it runs, this thread cannot run asyncio, which other tests do.
+    """
+    with driver() as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """A headless browser; each test opens windows of its own."""
+    with chromium(playwright) as started:
+        yield started

@@ -110,7 +110,7 @@ class Client:
             record = self.task(task_id)
             return record if record["status"] in ("completed", "cancelled", "failed") else None
 
-        return wait_for(final, timeout_s, f"the end of task {task_id}")
+        return wait_for(final, timeout_s, f"the end of task {task_id}", every_s=0.05)
 
     def analyzed(self, cache_dir: Path, *paths: Path, **more: Any) -> dict[str, Any]:
         """Analyze to the end; the final record, which must be `completed`."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, StorageState
 
-from tests.support.console.chromium import Window, chromium, driver, window
+from tests.support.console.chromium import Window, window
 from tests.support.console.editor import Editor
 from tests.support.console.footage import Shoot, make_shoot
 from tests.support.stack import KEY, Client, Stack
@@ -25,19 +27,6 @@ class Library:
     client: Client
     cache_dir: Path
     shoot: Shoot
-
-
-@pytest.fixture(scope="package")
-def playwright() -> Iterator[Playwright]:
-    """For these tests alone: others run asyncio in this thread."""
-    with driver() as started:
-        yield started
-
-
-@pytest.fixture(scope="package")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    with chromium(playwright) as started:
-        yield started
 
 
 @pytest.fixture(scope="session")
@@ -81,15 +70,35 @@ def library(
 @pytest.fixture
 def shown(browser: Browser, library: Library) -> Iterator[Window]:
     """A window that went nowhere but to this server, and whose page complained of nothing."""
-    with window(browser) as opened:
+    with well_behaved(browser, library) as opened:
         yield opened
-        assert opened.foreign(library.client.url) == []
-        assert opened.complaints == []
+
+
+@pytest.fixture(scope="package")
+def session(browser: Browser, library: Library) -> StorageState:
+    """What a browser keeps of somebody who has signed in."""
+    with window(browser) as opened:
+        Editor(opened.page, library.client.url).sign_in(KEY)
+        return opened.context.storage_state()
 
 
 @pytest.fixture
-def editor(shown: Window, library: Library) -> Editor:
-    """Somebody who is signed in and looks at the library."""
-    somebody = Editor(shown.page, library.client.url)
-    somebody.sign_in(KEY)
-    return somebody
+def signed_in(browser: Browser, library: Library, session: StorageState) -> Iterator[Window]:
+    """The same as `shown`, of somebody who is signed in."""
+    with well_behaved(browser, library, storage_state=session) as opened:
+        yield opened
+
+
+@pytest.fixture
+def editor(signed_in: Window, library: Library) -> Editor:
+    """Somebody who is signed in, and has opened nothing yet."""
+    return Editor(signed_in.page, library.client.url)
+
+
+@contextmanager
+def well_behaved(browser: Browser, library: Library, **options: Any) -> Iterator[Window]:
+    """A window; in the end it must have asked no other server and printed no error."""
+    with window(browser, **options) as opened:
+        yield opened
+        assert opened.foreign(library.client.url) == []
+        assert opened.complaints == []

@@ -24,8 +24,8 @@ from tests.support.console.administrator import Administrator
 from tests.support.console.chromium import Window, window
 from tests.support.console.looks import PHONE, findings
 from tests.support.console.lost import lost
-from tests.support.media.media import make_clip
-from tests.support.stack import KEY, Stack
+from tests.support.media.media import Encoding, make_clip
+from tests.support.stack import Stack
 from tests.support.waiting import wait_for
 from tests.support.webhook_receiver import Receiver
 
@@ -34,10 +34,8 @@ _LOOKED_MS = 60_000  # it looks at everything, which takes long on a busy machin
 
 
 @pytest.fixture
-def admin(shown: Window, library: Library) -> Administrator:
-    somebody = Administrator(shown.page, library.client.url)
-    somebody.sign_in(KEY)
-    return somebody
+def admin(signed_in: Window, library: Library) -> Administrator:
+    return Administrator(signed_in.page, library.client.url)
 
 
 @pytest.fixture
@@ -86,7 +84,8 @@ def test_machines_say_what_each_worker_does(
     worker = admin.content.get_by_role("listitem").filter(has_text="Analysis worker")
     expect(worker).to_contain_text("Waits for work")
     expect(worker).to_contain_text(re.compile(r"Pictures: conse-lite0, \d+ MB"))
-    clips = [make_clip(tmp_path / f"Take {n}.mp4", 10) for n in range(16)]  # for some seconds
+    slow = Encoding(fps=2, gop=4)  # soon made, and analyzed for some seconds
+    clips = [make_clip(tmp_path / f"Take {n}.mp4", 40, encoding=slow) for n in range(4)]
     task = library.client.analyze(tmp_path, *clips)
     with held(stack):
         expect(worker).to_contain_text("Works")

@@ -27,11 +27,11 @@ def fill(editor: Editor, library: Library) -> None:
         {**one, "id": f"range {number}", "cacheDir": str(library.cache_dir)}
         for number, one in enumerate(ranges)
     ]
+    editor.page.goto(f"{library.client.url}/api/v1/health")  # less to load than the console
     editor.page.evaluate(
         "ranges => localStorage.setItem('rushes-basket', ranges)", json.dumps(kept)
     )
     editor.open("#/basket")
-    editor.page.reload()
     expect(rows(editor)).to_have_count(2)
 
 

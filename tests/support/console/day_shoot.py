@@ -17,7 +17,7 @@ from tests.support.media.photos import SAMPLES
 
 _MEADOW = ((63, 2), (118, 2), (195, 2), (240, 2))  # shots: where they begin, how long they are
 _FOREST = ((270, 2), (391, 2))
-_LONG = 120  # times as long: analyzed in minutes
+_LONG = 1_200  # times as long: analyzed in minutes
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ def make_day_shoot(folder: Path, elsewhere: Path) -> DayShoot:
 
 
 def _long(source: Path, target: Path) -> Path:
-    """An hour of the same 30 seconds, of few pictures."""
-    short = cut(source, ((300, 30),), target.with_name("short.mp4"), "-r", "2", *FAST)
+    """An hour of the same 3 seconds, of few pictures."""
+    short = cut(source, ((300, 3),), target.with_name("short.mp4"), "-r", "2", *FAST)
     command = ["ffmpeg", "-v", "error", "-stream_loop", _LONG - 1, "-i", short, "-c", "copy"]
     subprocess.run([*map(str, command), str(target)], check=True)
     short.unlink()

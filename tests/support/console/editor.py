@@ -6,7 +6,13 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, TimeoutError, expect
+
+_LOOK_EVERY_MS = 40  # at a video: at each of the browser's own pictures costs more than playing it
+_VIDEO_STATE = """() => [...document.querySelectorAll('video')].map((video) => ({
+  source: video.currentSrc, at: video.currentTime, error: video.error && video.error.message,
+  ready: video.readyState, network: video.networkState, paused: video.paused,
+}))"""
 
 
 class Editor:
@@ -76,6 +82,10 @@ class Editor:
 
     def wait_for_video(self, condition: str) -> None:
         """Until an expression about `video` is true."""
-        self.page.wait_for_function(
-            f"() => {{ const video = document.querySelector('video'); return {condition}; }}"
-        )
+        script = f"const video = document.querySelector('video'); return {condition};"
+        try:
+            self.page.wait_for_function(f"() => {{ {script} }}", polling=_LOOK_EVERY_MS)
+        except TimeoutError as error:
+            shown = self.player.inner_text() if self.player.is_visible() else "no player"
+            state = self.page.evaluate(_VIDEO_STATE)
+            raise AssertionError(f"{condition} never came true: {state}; {shown}") from error

@@ -9,15 +9,16 @@ from PIL import Image
 
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene
+from tests.support.running.long_form import by_form
 from tests.support.search.search_data import media_hash, publish, random_units, unit
 
-SCENES = 5_000
-_FILES = 50
+SCENES = by_form(short=1_500, long=5_000)
+_FILES = SCENES // 100
 _MODEL, _DIM = "conse-lite0", 384
 
 
 def many_scenes(folder: Path) -> Path:
-    """5,000 scenes of a second, each much like all others; the cache folder."""
+    """SCENES of a second, each much like all others; the cache folder."""
     cache = CacheDir.open(folder / "cache", create=True)
     scenes = tuple(Scene(at, at + 1) for at in range(SCENES // _FILES))
     alike = random_units(1, _DIM, _FILES)
