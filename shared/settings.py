@@ -23,8 +23,7 @@ _MEDIA_ROOTS, _CACHE_ROOTS = "RUSHES_MEDIA_ROOTS", "RUSHES_CACHE_ROOTS"
 OTHER_VARIABLES = {
     "RUSHES_PYTHON": "The Python, 3.11 to 3.13, that makes the virtual environment.",
     "RUSHES_VENV": "Folder of the virtual environment. Unset: `.venv` in the clone.",
-    "RUSHES_TEST_STUDIO": "`1`: also install torch and open_clip and run their tests.",
-    "RUSHES_TEST_LONG": "`1`: tests that measure on much material take all of it.",
+    "RUSHES_CI_BASE": "Commit since which changes count, where its argument does not name one.",
     "RUSHES_SERVER": "Address of the server. Unset: this machine, `RUSHES_PORT`.",
     "RUSHES_KEY": "Licence key to send. Unset, on the server's own machine: the first key.",
     "RUSHES_CACHE_DIR": "The cache folder, where `--cache` does not name one.",

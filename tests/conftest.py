@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
+from xdist.workermanage import WorkerController
 
 from shared.process import telemetry
 from tests.support import openapi_agreement
 from tests.support.private_redis import PrivateRedis, private_redis
+from tests.support.running import processes
+from tests.support.running.once import shared_in
 from tests.support.stack import Client
 
-pytest_plugins = ["tests.support.running.minutes", "tests.support.running.side_by_side"]
+pytest_plugins = [
+    "tests.support.analysis.desk_fixtures",
+    "tests.support.running.hanging",
+    "tests.support.running.minutes",
+    "tests.support.running.selection",
+    "tests.support.running.side_by_side",
+]
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    workerinput: dict[str, str] = getattr(config, "workerinput", {})
+    processes.use_fork_server(workerinput.get("fork_server"))
     telemetry.switch_off()
     Client.on_answer.append(openapi_agreement.check)
+
+
+def pytest_configure_node(node: WorkerController) -> None:
+    """Give all processes that run tests the same fork server."""
+    node.workerinput["fork_server"] = processes.address_for_all()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _material(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Before all others: a folder for what the processes of this run make once."""
+    own = tmp_path_factory.getbasetemp()
+    with shared_in((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "made-once"):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import re
 import statistics
 import threading
 import time
@@ -23,6 +24,8 @@ from shared.settings import Settings
 from tests.support import rushes_up
 from tests.support.media.many_files import copy_of_its_own
 from tests.support.media.media import make_clip
+from tests.support.rushes_up import Up
+from tests.support.system.stopwatch import Stopwatch
 from tests.support.waiting import wait_for
 
 MODES = ("replace", "queue", "refuse")
@@ -43,12 +46,13 @@ _END_WITHIN_S = 300.0
 class Studio:
     """What all clients share: the server, its footage, when to stop, and what must never be."""
 
+    up: Up
     url: str
     folder: Path
     follower: Follower
     stopping: threading.Event = field(default_factory=threading.Event)
     faults: list[str] = field(default_factory=list)
-    searches: list[float] = field(default_factory=list)  # seconds
+    searches: list[float] = field(default_factory=list)  # seconds, see Stopwatch
     dropped: list[Path] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -133,7 +137,7 @@ def soak_clients(folder: Path, seconds: float, seed: int) -> Result:
     try:
         up.wait_for_line("ready on http")
         url = f"http://127.0.0.1:{up.port}"
-        studio = Studio(url, folder, Follower(url, _KEY, Notes()))
+        studio = Studio(up, url, folder, Follower(url, _KEY, Notes()))
         clients = [
             Client(studio, name, name.split()[0], random.Random(f"{seed} {name}")) for name in names
         ]
@@ -180,18 +184,24 @@ def _search(studio: Studio) -> None:
         for number in itertools.count():
             query = f"a thing, {threading.get_ident()} {number}"  # nobody has asked it before
             body = {"cache_dir": str(studio.cache), "query": query}
-            asked = time.monotonic()
+            asked, stopwatch = time.monotonic(), Stopwatch(None, *_answering(studio.up))
             # A 503: another query worker has begun and loads its model.
             while (answer := http.post("/search/text", json=body)).status_code == 503:
                 if time.monotonic() - asked > WITHIN_S or studio.stopping.wait(0.3):
                     break
             if answer.status_code == 503 and studio.stopping.is_set():
                 return
-            studio.searches.append(time.monotonic() - asked)
+            studio.searches.append(stopwatch.seconds())
             if answer.status_code != 200 or not answer.json()["matches"]:
                 studio.faults.append(f"a search: {answer.status_code} {answer.text[:200]}")
             if studio.stopping.wait(0.2):
                 return
+
+
+def _answering(up: Up) -> list[int]:
+    """The processes that answer a search."""
+    starts = re.findall(r"(?:api|query worker[ \d]*) runs as process (\d+)", up.text())
+    return list(map(int, starts))
 
 
 def _drop(studio: Studio) -> None:

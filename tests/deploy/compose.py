@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +34,24 @@ def resolved(
     **more: str,
 ) -> dict[str, Any]:
     """The project; `options` such as `--profile gpu`. Fails with what docker-compose says."""
+    env_text = (env_file or PROJECT / ".env.example").read_text(encoding="utf-8")
+    return dict(json.loads(_resolved(files, options, env_text, tuple(more.items()))))
+
+
+@functools.cache
+def _resolved(
+    files: tuple[str, ...],
+    options: tuple[str, ...],
+    env_text: str,
+    more: tuple[tuple[str, str], ...],
+) -> str:
+    """Return the project as JSON. `env_text`: the content of .env."""
     named = [word for name in files for word in ("--file", str(PROJECT / name))]
-    done = compose(*named, *options, "config", "--format", "json", env_file=env_file, **more)
+    words = (*named, *options, "config", "--format", "json")
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as env_file:
+        env_file.write(env_text)
+        env_file.flush()
+        done = compose(*words, env_file=Path(env_file.name), **dict(more))
     assert done.returncode == 0, done.stderr
     assert not done.stderr, done.stderr  # it warns of variables that are not set
-    return dict(json.loads(done.stdout))
+    return done.stdout

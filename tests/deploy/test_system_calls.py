@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.deploy.test_systemd_units import FOLDER, line
 from tests.support.media.media import H264, make_clip, make_still
 from tests.support.media.speech import recorded_speech
@@ -17,7 +15,6 @@ from tests.support.stack import KEY, PROJECT, Client
 FILTERED = "tests.support.system.system_calls"
 
 
-@pytest.mark.slow
 def test_analysis_search_and_exports_work_with_no_more_than_the_filter_allows(
     tmp_path: Path,
 ) -> None:

@@ -160,7 +160,7 @@ def test_a_worker_outlives_them_all_and_they_cost_the_good_ones_between_them_not
     good = [make_clip(tmp_path / f"good{n}.mp4", 1, encoding=tone) for n in range(5)]
     bad_stills, stills = _stills(tmp_path) if is_all else ([], [])
     try:
-        worker = desk.worker_that_hears_tones(still_base_s=_STILL_BASE_S)
+        worker = desk.worker_that_hears_tones(sees=True, still_base_s=_STILL_BASE_S)
         mixed = dict.fromkeys(path for n, one in enumerate(bad) for path in (one, good[n % 5]))
         both = ProgressType.VIDEO, ProgressType.AUDIO
         items = [desk.item([path], both, speech_model="tones") for path in mixed]

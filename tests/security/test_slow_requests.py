@@ -51,17 +51,15 @@ def test_thousands_of_idle_connections_are_gone_soon_and_hold_nobody_up(
 ) -> None:
     before = open_files(shared_stack)
     partial = head("/analyze")[:-4]
-    with contextlib.ExitStack() as held, others_asking(api.url):
+    with contextlib.ExitStack() as held, others_asking(shared_stack):
         for number in range(IDLE):
             held.enter_context(raw_socket(shared_stack, partial if number % 2 else b""))
-        opened = time.monotonic()
         wait_for(
             lambda: open_files(shared_stack) < before + 20,
             HEAD_S + 15,
             "the end of idle connections",
             every_s=0.2,
         )
-        assert time.monotonic() - opened < HEAD_S + 15
 
 
 @pytest.mark.parametrize("drip", [b"X-Drip: 1\r\n", b"\r\n"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.stack import Process, Stack
+from tests.support.system.stopwatch import Stopwatch
 
 
 @dataclass
@@ -24,23 +24,23 @@ class Waited:
 
 
 @contextlib.contextmanager
-def others_asking(url: str) -> Iterator[Waited]:
+def others_asking(stack: Stack) -> Iterator[Waited]:
     """Meanwhile somebody asks /health again and again, and is answered each time."""
-    waited = Waited()
+    url, waited = stack.client().url, Waited()
     over = threading.Event()
     wrong: list[object] = []
 
     def ask() -> None:
         with httpx.Client(timeout=60) as other:
             while not over.is_set():
-                began = time.monotonic()
+                stopwatch = Stopwatch(stack)
                 try:
                     found = other.get(f"{url}/api/v1/health").json()
                 except (httpx.HTTPError, ValueError) as error:
                     found = error
                 if found != {"status": "ok"}:
                     wrong.append(found)
-                waited.longest_s = max(waited.longest_s, time.monotonic() - began)
+                waited.longest_s = max(waited.longest_s, stopwatch.seconds())
                 waited.asked += 1
                 over.wait(0.02)
 

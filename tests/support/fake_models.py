@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shared.domain import ModelKind
+from shared.models.model_catalogue import require_weights
 from shared.models.specs import FaceScale, ModelSpec
+from shared.settings import Settings
 from workers.models.protocols import SAMPLE_RATE, FaceBox, SpokenWord, Utterance
 
 FAKE_SPEC = ModelSpec(
@@ -70,6 +72,12 @@ class FakeEmbedder:
 
     def embed_texts(self, texts: list[str]) -> NDArray[np.float32]:
         return _rows(np.array([_colour(text) for text in texts], np.float32).reshape(-1, 3))
+
+
+def load_fake_embedder(settings: Settings, spec: ModelSpec) -> FakeEmbedder:
+    """Load FakeEmbedder in place of a visual model, whose weights must be there as for itself."""
+    require_weights(settings, spec)
+    return FakeEmbedder(spec)
 
 
 def _colour(text: str) -> NDArray[np.float32]:

@@ -29,6 +29,7 @@ class PrivateRedis:
         kept = "yes" if append_only else "no"
         self._command += ["--save", "", "--appendonly", kept, "--maxmemory-policy", "noeviction"]
         self._command += ["--dir", str(folder), "--logfile", str(folder / "redis.log")]
+        self._command += ["--pidfile", str(folder / "redis.pid")]
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

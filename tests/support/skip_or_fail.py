@@ -34,8 +34,8 @@ def fetched_or_skipped() -> Iterator[None]:
 
 
 def import_studio(module: str) -> Any:
-    """A module of the studio extra. Missing, it skips the test, in a CI that installs it, fails."""
-    if in_ci() and os.environ.get("RUSHES_TEST_STUDIO") == "1":
+    """Import a module of the studio extra. Missing, it skips the test; in CI it fails it."""
+    if in_ci():
         return importlib.import_module(module)
     return pytest.importorskip(
         module, reason="the studio extra (torch, open_clip) is not installed"

@@ -8,7 +8,6 @@ import random
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,9 +16,11 @@ from typing import Any, ClassVar
 
 import httpx
 
+from tests.support.running import processes
+from tests.support.running.processes import PROJECT, PythonProcess
 from tests.support.waiting import wait_for
 
-PROJECT = Path(__file__).resolve().parents[2]
+__all__ = ["PROJECT"]
 KEY = "test-key"
 # Bytes that no kind of process needs: when ready they have 0.4, 1.6, 0.9 and 0.5 GiB; threads and
 # malloc's arenas take more under load. A query worker allows its children up to 4 GiB.
@@ -47,7 +48,7 @@ def models_dir() -> Path:
 @dataclass
 class Process:
     name: str
-    popen: subprocess.Popen[bytes]
+    popen: PythonProcess
     log: Path
 
     def kill(self, number: int = signal.SIGKILL) -> None:
@@ -62,6 +63,11 @@ class Process:
             self.kill()
             self.popen.wait(5)
             raise AssertionError(f"{self.name} ignored SIGTERM:\n{self.text()[-3000:]}") from None
+
+    @property
+    def is_interpreter(self) -> bool:
+        """Return True unless the fork server has started it."""
+        return isinstance(self.popen, subprocess.Popen)
 
     def text(self) -> str:
         return self.log.read_text(errors="replace")
@@ -150,17 +156,16 @@ class Stack:
             **more,
         }
 
-    def start(self, name: str, *command: str, **more: str) -> Process:
+    def start(self, name: str, *command: str, interpreter: bool = False, **more: str) -> Process:
+        """Start Python with those words; `interpreter`: without the fork server."""
         log = self.folder / f"{name}.log"
         with log.open("ab") as output:
-            popen = subprocess.Popen(
-                [*self._before(name), sys.executable, *command],
-                cwd=PROJECT,
+            popen = processes.start(
+                command,
                 env=self.environment(**more),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+                stdout=output.fileno(),
+                under=self._before(name),
+                interpreter=interpreter,
             )
         self.processes[name] = Process(name, popen, log)
         return self.processes[name]
@@ -219,13 +224,14 @@ class Stack:
         wait_for(ready, timeout_s, "the workers", every_s=0.1)
 
     def stop(self) -> None:
+        """End all processes: at once, but interpreters as a service manager would."""
         for client in self.clients.values():
             client.http.close()
-        for name in sorted(self.processes, reverse=True):
-            process = self.processes[name]
-            if process.popen.poll() is None:
-                process.kill(signal.SIGTERM)
         deadline = time.monotonic() + 12
+        for name in sorted(self.processes, reverse=True):
+            self.processes[name].kill(
+                signal.SIGTERM if self.processes[name].is_interpreter else signal.SIGKILL
+            )
         for process in self.processes.values():
             try:
                 process.popen.wait(max(0.1, deadline - time.monotonic()))

@@ -46,6 +46,7 @@ def test_the_document_has_no_error_and_no_warning(
     assert problems(tmp_path, committed) == []
 
 
+@pytest.mark.generators
 def test_the_rules_notice_what_is_wrong(committed: dict[str, Any], tmp_path: Path) -> None:
     text_search = committed["paths"]["/search/text"]["post"]
     del text_search["summary"]

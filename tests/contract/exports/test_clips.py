@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +19,7 @@ from shared.ledger.records import FileState
 from tests.support.exports.clips_desk import PATH, ClipsDesk, clips_desk
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import KEY, Client, Stack, running_stack
+from tests.support.system.stopwatch import Stopwatch
 from tests.support.waiting import wait_for
 
 MISSING = MediaMissing("The file does not exist.")
@@ -93,7 +93,6 @@ def test_the_answer_waits_for_every_clip_and_keeps_the_order_of_the_request(
     ]
 
 
-@pytest.mark.quiet
 def test_no_thread_is_held_by_those_that_wait(desk: ClipsDesk, api_stack: Stack) -> None:
     count = 150  # more than the API has threads
     with ThreadPoolExecutor(count) as many:
@@ -103,10 +102,8 @@ def test_no_thread_is_held_by_those_that_wait(desk: ClipsDesk, api_stack: Stack)
             for _ in range(count)
         ]
         wait_for(lambda: len(desk.tasks()) == count, 30, "all requests to wait")
-        began = time.monotonic()
         assert desk.client.get("/tasks").status_code == 200
         assert desk.client.post("/media/metadata", media_paths=[]).status_code == 200
-        assert time.monotonic() - began < 5
         for task_id in desk.tasks():
             desk.ledger.stop(task_id)
         assert {answer.result(30).status_code for answer in waiting} == {200}
@@ -314,10 +311,10 @@ def _enqueued(desk: ClipsDesk) -> list[str]:
     return [str(description).partition("/")[0] for description in descriptions]
 
 
-def test_ten_thousand_clips_are_accepted_and_told_apart(desk: ClipsDesk) -> None:
-    began = time.monotonic()
+def test_ten_thousand_clips_are_accepted_and_told_apart(desk: ClipsDesk, api_stack: Stack) -> None:
+    stopwatch = Stopwatch(api_stack)
     task_id = desk.in_background(*[desk.clip(f"{n}.mov") for n in range(10_000)])
-    assert time.monotonic() - began < 20
+    assert stopwatch.seconds() < 20
     desk.done(*desk.take(task_id, 9_999))
     assert [clip["index"] for clip in desk.found(task_id)["exported"]] == [9_999]
     assert desk.client.task(task_id)["total"] == 10_000

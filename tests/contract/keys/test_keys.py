@@ -233,7 +233,7 @@ def test_uses_are_counted(api_stack: Stack, client: Client) -> None:
     for _ in range(3):
         guest.get("/tasks")
     wait_for(lambda: listed(client)["Counted"]["requests"] == 3, 15, "the count")
-    assert listed(client)["Counted"]["last_seen_at"] == pytest.approx(began, abs=5)
+    assert began - 5 < listed(client)["Counted"]["last_seen_at"] < time.time() + 5
 
 
 def test_deeds_are_in_the_audit_log_without_keys(

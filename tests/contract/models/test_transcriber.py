@@ -142,7 +142,6 @@ class TestWhisperBase(TranscriberContract):
         assert word_errors(said.text, text_of(heard)).rate <= self.word_errors
         assert counting.encoded == 1
 
-    @pytest.mark.alone
     def test_other_threads_go_on_while_it_computes(
         self, transcriber: Transcriber, said: Said
     ) -> None:

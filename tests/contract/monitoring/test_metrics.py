@@ -146,7 +146,6 @@ def test_errors_count_by_their_kind(client: Client, caches: Path) -> None:
         assert grown(client, before, "rushes_errors_total", kind=kind) == 1, kind
 
 
-@pytest.mark.quiet
 def test_a_search_is_timed_by_its_kind_when_it_was_answered(client: Client, caches: Path) -> None:
     count, total = (f"rushes_search_duration_seconds_{word}" for word in ("count", "sum"))
     before = Scrape.of(client)

@@ -17,7 +17,8 @@ from shared.redis.clients import connect
 from tests.support.played_worker import claim
 from tests.support.private_redis import PrivateRedis
 from tests.support.socketio_client import Watcher
-from tests.support.stack import Client
+from tests.support.stack import Client, Stack
+from tests.support.system.stopwatch import Stopwatch
 
 
 @pytest.fixture
@@ -70,14 +71,13 @@ def test_files_of_the_wrong_kind_are_work_that_may_fail(
     assert kinds == [MediaType.AUDIO, MediaType.VIDEO]
 
 
-@pytest.mark.alone
 def test_ten_thousand_paths_are_accepted_within_two_seconds(
-    client: Client, media: Path, caches: Path
+    client: Client, media: Path, caches: Path, api_stack: Stack
 ) -> None:
     names = [f"clip {n}.mp4" for n in range(10_000)]
-    began = time.monotonic()
+    stopwatch = Stopwatch(api_stack)
     task_id = client.ok("/analyze", **body(caches, media, *names))["task_id"]
-    assert time.monotonic() - began < 2
+    assert stopwatch.seconds() < 2
     assert client.task(task_id)["total"] == 10_000
 
 
@@ -104,9 +104,8 @@ def test_a_request_with_something_wrong_in_it_stops_nothing(
     assert client.task(running)["status"] == "running"
 
 
-@pytest.mark.quiet
 def test_a_busy_server_answers_409_queues_or_refuses_as_asked(
-    client: Client, ledger: Ledger, media: Path, caches: Path
+    client: Client, ledger: Ledger, media: Path, caches: Path, api_stack: Stack
 ) -> None:
     running = client.ok("/analyze", **body(caches, media, "a.mp4"))["task_id"]
     lease = claim(ledger, running, 0, "worker", "nonce")
@@ -118,10 +117,11 @@ def test_a_busy_server_answers_409_queues_or_refuses_as_asked(
     assert "It waits for its turn." in queued["message"]
     assert client.task(queued["task_id"])["status"] == "queued"
     assert client.post("/models/load", model_key="conse-lite0").status_code == 409
-    began = time.monotonic()
+    began, stopwatch = time.monotonic(), Stopwatch(api_stack)
     replaced = client.post("/analyze", **body(caches, media, "b.mp4"))
     assert replaced.status_code == 409
-    assert 2.0 <= time.monotonic() - began <= 2.5
+    assert time.monotonic() - began >= 2.0
+    assert stopwatch.seconds() <= 2.5
     assert ledger.renew(lease) == "stop"
     assert client.task(running)["status"] == "stopping"
 

@@ -20,11 +20,14 @@ from tests.support.media.speech import RATE, spoken
 from tests.support.openapi_agreement import served
 from tests.support.stack import KEY, PROJECT, Stack
 from tests.support.system.fenced import Page
-from tests.support.system.generators import node_folder, programs, ran
+from tests.support.system.generators import generators_path, node_folder, ran, search_path
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(300)  # the first waits until all of the page has run
-PAGE = Page.read(PROJECT / "docs" / "clients.md")
+PAGE, GENERATED = map(
+    Page.parse,
+    (PROJECT / "docs" / "clients.md").read_text(encoding="utf-8").split("\n## Generated clients\n"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,19 +58,24 @@ def exporting(stack: Stack) -> Iterator[Stack]:
 def desk(
     exporting: Stack, footage: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, str]:
-    """The folder in which all of the page has run, and what was printed."""
+    """The folder in which the page has run, up to generated clients, and what was printed."""
     folder = node_folder(tmp_path_factory.mktemp("desk"))
-    PAGE.write(folder)
+    return folder, run_page(PAGE, folder, search_path(), exporting, footage)
+
+
+def run_page(page: Page, folder: Path, path: str, stack: Stack, footage: Path) -> str:
+    """Run every command of the page in the folder; returns what they print."""
+    page.write(folder)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("RUSHES_")},
-        "PATH": programs(folder / "bin"),
-        "API": f"{exporting.client().url}/api/v1",
+        "PATH": path,
+        "API": f"{stack.client().url}/api/v1",
         "KEY": KEY,
         "FOOTAGE": str(footage),
         "npm_config_offline": "true",  # what is not installed is missing, not fetched
     }
     result = subprocess.run(
-        ["bash", "-c", PAGE.script()],
+        ["bash", "-c", page.script()],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -75,7 +83,7 @@ def desk(
         timeout=240,
     )
     assert result.returncode == 0, f"{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
-    return folder, result.stdout
+    return result.stdout
 
 
 def test_the_script_finds_what_is_seen_and_what_is_said(
@@ -144,8 +152,10 @@ def documented_lists() -> list[list[str]]:
     return sorted(list(values) for values in found - {()})
 
 
-def test_generated_clients_compile_and_work(desk: tuple[Path, str], footage: Path) -> None:
-    folder, printed = desk
+@pytest.mark.generators
+def test_generated_clients_compile_and_work(stack: Stack, footage: Path, tmp_path: Path) -> None:
+    folder = node_folder(tmp_path)
+    printed = run_page(GENERATED, folder, generators_path(folder / "bin"), stack, footage)
     for language in ("typescript", "python"):
         assert f"{language}: completed\n" in printed
         assert f"{language}: {footage}/coffee.png 00:00:00\n" in printed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tests.support.media.media import Encoding, make_clip, make_still
 from tests.support.private_redis import PrivateRedis, private_redis
 from tests.support.socketio_client import Watcher
 from tests.support.stack import Stack, running_stack
+from tests.support.system.stopwatch import Stopwatch
 from tests.support.waiting import wait_for
 
 LONG = Encoding(fps=2, gop=4)  # seconds that are quick to make and take time to analyse
@@ -46,10 +46,10 @@ def test_a_worker_killed_in_a_file_loses_it_to_another_within_15_s_and_the_task_
             # Each worker holds one of the two files once both have begun to write it.
             wait_for(lambda: len(begun(tmp_path / "cache")) == 2, 30, "both files to be begun")
             stack.processes["analysis-0"].kill(signal.SIGKILL)
-            died = time.monotonic()
+            stopwatch = Stopwatch(stack)
             survivor = stack.processes["analysis-1"].popen.pid
             events = watcher.until_final(task_id, timeout_s=60)
-        took = time.monotonic() - died
+            took = stopwatch.seconds()
         record = client.task(task_id, files=True)
     assert record["status"] == "completed"
     assert record["failed_files"] == []
@@ -83,7 +83,6 @@ def test_sigterm_hands_the_file_back_and_another_worker_finishes_it(
     assert client.wait_final(task_id)["status"] == "completed"
 
 
-@pytest.mark.quiet
 def test_cancel_stops_a_running_file_within_a_second_and_leaves_nothing_half_done(
     no_query: Stack, tmp_path: Path
 ) -> None:
@@ -93,11 +92,11 @@ def test_cancel_stops_a_running_file_within_a_second_and_leaves_nothing_half_don
         task_id = client.analyze(tmp_path / "cache", clip)
         watcher.join(task_id)
         wait_for(lambda: client.task(task_id)["progress"] > 0, 20, "progress")
-        began = time.monotonic()
+        stopwatch = Stopwatch(no_query)
         answer = client.ok("/analyze/cancel", task_id=task_id)
         assert answer["cancelled"] is True
-        events = watcher.until_final(task_id, 5)
-        assert time.monotonic() - began <= 1.0
+        events = watcher.until_final(task_id, 30)
+        assert stopwatch.seconds() <= 1.0
     assert events[-1]["status"] == "cancelled"
     again = client.ok("/analyze/cancel", task_id=task_id)
     assert again["cancelled"] is False
@@ -108,7 +107,6 @@ def test_cancel_stops_a_running_file_within_a_second_and_leaves_nothing_half_don
     assert artefacts(tmp_path / "cache") == []
 
 
-@pytest.mark.quiet
 def test_redis_away_is_a_503_within_two_seconds_and_comes_back(
     tmp_path: Path, own_redis: PrivateRedis
 ) -> None:
@@ -122,10 +120,10 @@ def test_redis_away_is_a_503_within_two_seconds_and_comes_back(
             ("/analyze", body),
             ("/search/text", {"query": "new words", "cache_dir": str(tmp_path / "cache")}),
         ]:
-            began = time.monotonic()
+            stopwatch = Stopwatch(stack)
             answer = client.post(path, **request)
             assert (answer.status_code, "retry-after" in answer.headers) == (503, True), path
-            assert time.monotonic() - began <= 2
+            assert stopwatch.seconds() <= 2
             assert set(answer.json()) == {"error", "message"}
         assert client.get("/health").json() == {"status": "ok"}
         own_redis.start()

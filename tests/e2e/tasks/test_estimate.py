@@ -9,7 +9,6 @@ import pytest
 from tests.support.media.media import make_still, picture_video
 from tests.support.stack import Client, Stack
 
-pytestmark = pytest.mark.alone
 CLIPS = 2
 CLIP_S = 20
 FACTOR = 3
@@ -40,14 +39,14 @@ def test_an_estimate_comes_near_what_the_analysis_takes(
 ) -> None:
     client, cache = stack.client(), tmp_path / "cache"
     asked = {"cache_dir": str(cache), "speech": False}
-    analyzed(client, cache, footage / "day1")
+    before = analyzed(client, cache, footage / "day1")  # what it is measured on
     estimate = client.ok("/analyze/estimate", paths=[str(footage / "day2")], **asked)
     assert (estimate["files"]["new"], estimate["waits"]) == (CLIPS + 1, None)
     assert estimate["hours"] * 3600 == pytest.approx(CLIP_S * CLIPS, rel=0.02)
     assert estimate["basis"].startswith("Measured on this server: pictures")
     took = analyzed(client, cache, footage / "day2")
-    print(f"{estimate['seconds']} s were expected, and it took {took:.1f} s")
-    assert took / FACTOR < estimate["seconds"] < took * FACTOR
+    print(f"{estimate['seconds']} s were expected, and it took {before:.1f} s and {took:.1f} s")
+    assert min(before, took) / FACTOR < estimate["seconds"] < max(before, took) * FACTOR
     after = client.ok("/analyze/estimate", paths=[str(footage / "day2")], **asked)
     assert (after["files"]["new"], after["files"]["analyzed"]) == (0, CLIPS + 1)
     listed = client.http.post(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from tests.support.media.media import make_clip, make_still
 from tests.support.stack import running_stack
+from tests.support.system.stopwatch import Stopwatch
 from tests.support.waiting import wait_for
 
 
@@ -59,7 +58,6 @@ def test_two_workers_share_100_stills_and_10_clips_with_one_model_load_each(
     assert mean >= 16, f"{mean:.1f} stills a batch"
 
 
-@pytest.mark.alone
 def test_ten_thousand_paths_are_accepted_within_two_seconds_and_none_of_them_is_opened(
     tmp_path: Path, redis_url: str
 ) -> None:
@@ -72,9 +70,9 @@ def test_ten_thousand_paths_are_accepted_within_two_seconds_and_none_of_them_is_
     noting = {"NOTED": str(share), "NOTES": str(opened)}
     with running_stack(tmp_path / "stack", redis_url, apis=0, analysis=0, query=0) as stack:
         client = stack.start_api("tests.support.programs.api_that_notes_what_it_opens", **noting)
-        began = time.monotonic()
+        stopwatch = Stopwatch(stack)
         task_id = client.analyze(tmp_path / "cache", *paths)
-        assert time.monotonic() - began <= 2
+        assert stopwatch.seconds() <= 2
         record = client.task(task_id)
         assert (record["status"], record["total"]) == ("queued", 10_000)
         assert "worker" in record["message"]

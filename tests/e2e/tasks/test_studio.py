@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tests.support.media.media import make_clip
 from tests.support.private_redis import private_redis
 from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, Stack, running_stack
+from tests.support.system.stopwatch import Stopwatch
 from tests.support.waiting import wait_for
 from tests.support.watch.ingest import Ingest
 
@@ -81,7 +81,6 @@ def test_anothers_five_clips_begin_within_one_item(
     ann.wait_final(long)
 
 
-@pytest.mark.quiet
 def test_an_absent_model_is_in_nobodys_way(
     stack: Stack, people: dict[str, Client], tmp_path: Path
 ) -> None:
@@ -95,11 +94,11 @@ def test_an_absent_model_is_in_nobodys_way(
     wait_for(lambda: ann.task(waiting)["waiting_for"], 10, "its reason")
 
     for number, other in enumerate(others):
-        began = time.monotonic()
+        stopwatch = Stopwatch(stack)
         body = {"cache_dir": str(tmp_path / f"cache-{number}"), "visual_media_paths": [str(clip)]}
         task = other.ok("/analyze", **body, on_busy="refuse")["task_id"]
-        wait_for(lambda t=task: people["Bob"].task(t)["status"] != "queued", 10, "it to begin")
-        assert time.monotonic() - began < 2
+        wait_for(lambda t=task: people["Bob"].task(t)["status"] != "queued", 30, "it to begin")
+        assert stopwatch.seconds() < 2
         assert other.wait_final(task)["status"] == "completed"
         assert other.task(task)["waiting_for"] is None, "it was told another's reason"
     stack.start_worker("watcher")

@@ -26,6 +26,7 @@ from tests.support.exports.export_desk import (
 from tests.support.media.media import Encoding, make_clip
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client
+from tests.support.system.stopwatch import Stopwatch
 from tests.support.system.tiny_disk import tiny_disk
 from tests.support.waiting import wait_for
 
@@ -171,17 +172,16 @@ def test_sigterm_hands_the_clip_back_and_the_next_worker_does_it(desk: ExportDes
     assert desk.names() == ["a.mov"]
 
 
-@pytest.mark.quiet
 def test_a_cancel_in_the_middle_of_an_encode_is_heard_within_two_seconds(desk: ExportDesk) -> None:
     film = make_clip(desk.media / "film.mov", 60, encoding=FAST)
     desk.waiting_worker(share=0.02)
     waiting = desk.exporting(clip(film, 0, 60), clip(film, 0, 60), mode="encode", codec="hevc")
     desk.wait_held()
     desk.release.touch()  # it encodes when the stop comes
-    began = time.monotonic()
+    stopwatch = Stopwatch(desk.stack)
     assert desk.client.ok("/analyze/cancel", task_id=desk.newest_task())["cancelled"]
-    answer = waiting.result(10)
-    assert time.monotonic() - began < 2.5
+    answer = waiting.result(30)
+    assert stopwatch.seconds() < 2.5
     assert codes(answer) == [(0, "cancelled"), (1, "cancelled")]
     assert desk.names() == []
     assert desk.found(desk.newest_task())["status"] == "cancelled"

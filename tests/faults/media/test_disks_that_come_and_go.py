@@ -17,8 +17,8 @@ from shared.domain import TaskState
 from tests.support.analysis.desk import INSTANCE, Desk
 from tests.support.running.long_form import by_form
 from tests.support.system.removable_disk import RemovableDisk, removable_disk
+from tests.support.system.stopwatch import Stopwatch
 from tests.support.waiting import wait_for
-from workers.presence.seen_folders import GONE_FOLDER_S
 
 STILLS = 192
 AN_ITEM = 64
@@ -72,18 +72,18 @@ def wait_for_the_reason(desk: Desk, words: str) -> None:
 
 def resumed_after(desk: Desk, task_id: str, count: int) -> float:
     """Seconds until an Item is in work: a lease that outlasts a look at the disk, or the end."""
-    began = time.monotonic()
+    stopwatch = Stopwatch(desk.stack)
     first_seen: dict[tuple[str, ...], float] = {}
 
     def in_work() -> float | None:
         for n in range(count):
             fields = ("state", "token")
             lease = str(n), *desk.client.hmget(f"rushes:{INSTANCE}:item:{task_id}:{n}", *fields)
-            seen_at = first_seen.setdefault(lease, time.monotonic())
-            if lease[1] == "leased" and time.monotonic() - seen_at > A_LOOK_S:
-                return seen_at - began
+            seen_at = first_seen.setdefault(lease, stopwatch.seconds())
+            if lease[1] == "leased" and stopwatch.seconds() - seen_at > A_LOOK_S:
+                return seen_at
         if desk.record(task_id).status is TaskState.COMPLETED:  # known files are done in no time
-            return time.monotonic() - began
+            return stopwatch.seconds()
         return None
 
     return wait_for(in_work, 40, f"work again; {desk.logs()}")
@@ -107,8 +107,6 @@ def all_done(desk: Desk, task_id: str, count: int) -> None:
     assert (record.current, record.failed_files) == (count, ())
 
 
-@pytest.mark.slow
-@pytest.mark.quiet
 @pytest.mark.timeout(400)
 def test_a_root_that_goes_in_the_middle_of_items_fails_no_still(desk: Desk) -> None:
     root = desk.folder / "media"
@@ -118,8 +116,6 @@ def test_a_root_that_goes_in_the_middle_of_items_fails_no_still(desk: Desk) -> N
             one_round(desk, disk, root / str(number), percent, str(root))
 
 
-@pytest.mark.slow
-@pytest.mark.quiet
 @pytest.mark.timeout(200)
 def test_a_disk_below_the_root_that_goes_in_the_middle_of_items_fails_no_still(desk: Desk) -> None:
     point = desk.folder / "media" / "card"
@@ -129,7 +125,6 @@ def test_a_disk_below_the_root_that_goes_in_the_middle_of_items_fails_no_still(d
         one_round(desk, disk, point / "a", 5, f"{point} is not mounted")
 
 
-@pytest.mark.quiet
 def test_a_folder_that_is_renamed_away_for_a_while_is_waited_for(desk: Desk) -> None:
     folder, away = desk.folder / "media" / "shoot", desk.folder / "media" / "away"
     paths = stills(folder, 80)
@@ -138,16 +133,16 @@ def test_a_folder_that_is_renamed_away_for_a_while_is_waited_for(desk: Desk) -> 
     wait_progress(desk, task_id, 5)
     folder.rename(away)
     wait_for_the_reason(desk, f"The folder {folder} is missing")
-    before, began = desk.record(task_id).current, time.monotonic()
+    before, stopwatch = desk.record(task_id).current, Stopwatch(desk.stack)
     away.rename(folder)
     wait_for(lambda: desk.record(task_id).current > before, 20, "the next file")
-    assert time.monotonic() - began < RESUMED_S
+    assert stopwatch.seconds() < RESUMED_S
     all_done(desk, task_id, len(paths))
 
 
 def test_a_file_that_is_deleted_from_a_folder_that_stays_fails_at_once(desk: Desk) -> None:
     first, *deleted = stills(desk.folder / "media" / "shoot", 4)
-    desk.worker()
+    desk.worker_with_fake_embedder()
     all_done(desk, desk.submit([first]), 1)
     for path in deleted:
         path.unlink()
@@ -155,15 +150,16 @@ def test_a_file_that_is_deleted_from_a_folder_that_stays_fails_at_once(desk: Des
     assert {file.error for file in record.failed_files} == {"The file does not exist."}
 
 
-@pytest.mark.slow
 def test_a_folder_that_stays_away_is_given_up_after_a_while(desk: Desk) -> None:
     folder = desk.folder / "media" / "shoot"
     paths = stills(folder, 40)
     (desk.folder / "media" / "notes.txt").write_text("the root stays")
-    desk.worker()
+    desk.worker_with(gone_folder_s=4)
     task_id = desk.submit(*([path] for path in paths))
     wait_progress(desk, task_id, 5)
     shutil.rmtree(folder)
-    record = desk.wait_final(task_id, GONE_FOLDER_S + 25)
+    gone_at = time.monotonic()
+    record = desk.wait_final(task_id, 30)
+    assert time.monotonic() - gone_at > 4
     assert record.status is TaskState.COMPLETED
     assert {file.error for file in record.failed_files} == {"The file does not exist."}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from shared.cache.cache_dir import CacheDir
 from shared.settings import Settings
 from tests.support.search.search_data import media_hash
 from tests.support.system.faulty_disk import FaultyDisk, faulty_disk
+from tests.support.system.stopwatch import Stopwatch
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.quiet
 FILES = 40
 
 
@@ -41,9 +40,9 @@ def test_copies_elsewhere_are_named_at_once_and_the_originals_when_it_is_back(
     caches = Caches(Settings(state_dir=tmp_path / "state"))
 
     def folder_of_hits() -> tuple[set[str], float]:
-        view, began = caches.open(str(cache.root)), time.monotonic()
+        view, stopwatch = caches.open(str(cache.root)), Stopwatch()
         best = caches.best_paths(view, hashes)
-        return {Path(path or "").parent.name for path in best.values()}, time.monotonic() - began
+        return {Path(path or "").parent.name for path in best.values()}, stopwatch.seconds()
 
     assert wait_for(lambda: folder_of_hits()[0] == {"share"}, 10, "the originals")
     share.hang()

@@ -151,14 +151,21 @@ def in_child(work: Callable[[], None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk in memory: what a process has written outlives it there as well, synced or not."""
+    with tiny_disk(tmp_path / "disk", kib=64 << 10) as disk:
+        yield disk
+
+
 def kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_kill_before_any_step_leaves_each_artefact_whole_or_absent_and_the_next_try_completes(
-    tmp_path: Path,
+    disk: Path,
 ) -> None:
-    for number, stills in by_step(tmp_path):
+    for number, stills in by_step(disk):
 
         def killed(stills: Stills = stills, number: int = number) -> None:
             with before_step(number, kill):
@@ -180,9 +187,9 @@ def test_a_kill_before_any_step_leaves_each_artefact_whole_or_absent_and_the_nex
 
 
 def test_a_disk_that_fails_at_any_step_leaves_each_artefact_whole_or_absent_and_no_rest(
-    tmp_path: Path,
+    disk: Path,
 ) -> None:
-    for number, stills in by_step(tmp_path):
+    for number, stills in by_step(disk):
         failed: list[int] = []
 
         def fail(failed: list[int] = failed, number: int = number) -> None:

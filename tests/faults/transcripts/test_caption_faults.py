@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Manifest, ProgressType, Stage, TaskState
@@ -14,13 +11,6 @@ from tests.support.fake_models import said
 from tests.support.media.by_path import hash_media
 from tests.support.media.captions import subtitled, with_sound
 from tests.support.waiting import wait_for
-
-
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
 
 
 def film(desk: Desk, name: str) -> Path:

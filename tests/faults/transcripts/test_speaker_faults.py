@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-
-import pytest
 
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Manifest, ProgressType, Stage, TaskState
@@ -19,13 +16,6 @@ from tests.support.media.by_path import hash_media
 from tests.support.media.sounds import write_sounds
 from tests.support.system.tiny_disk import tiny_disk
 from tests.support.waiting import wait_for
-
-
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
 
 
 def talk(desk: Desk, name: str = "talk.wav", seconds: int = 60) -> Path:

@@ -14,12 +14,12 @@ from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.watch.choices import FileGroup
 from tests.support.media.media import make_clip
+from tests.support.running.long_form import by_form
 from tests.support.stack import Process
 from tests.support.waiting import wait_for
 from tests.support.watch.ingest_stack import IngestStack, still
 
-FILES = 300
-KILLS = 14
+FILES, KILLS = by_form(short=(160, 9), long=(300, 14))
 
 
 @pytest.fixture
@@ -62,7 +62,6 @@ def arrive(ingest: IngestStack) -> list[str]:
     return names
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_killed_watchers_and_workers_publish_every_content_exactly_once(
     ingest: IngestStack,
@@ -77,7 +76,7 @@ def test_killed_watchers_and_workers_publish_every_content_exactly_once(
     running: dict[str, Process] = {}
 
     def keep(kind: str, number: int) -> None:
-        start = ingest.watcher if kind == "watcher" else ingest.worker
+        start = ingest.watcher if kind == "watcher" else ingest.worker_with_fake_embedder
         running[f"{kind}-{number % 2}"] = start(number)
 
     for number in range(2):

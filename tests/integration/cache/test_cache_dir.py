@@ -15,12 +15,19 @@ from pathlib import Path
 import pytest
 
 from api.media.cache_path_routes import artefact_path
-from shared.cache import cache_tidying, catalogue
+from shared import private_files
+from shared.cache import cache_files, cache_tidying, catalogue
 from shared.cache.cache_dir import CacheDir
 from shared.cache.catalogue import Artefact, FollowState
 from shared.domain import Scene, Stage
 from shared.errors import BadInput, CacheError
+from shared.opening import RootedPath
 from tests.integration.cache.publishing import HASH, MODEL, SPAWN, data_of, publish
+from tests.support.system.disk_steps import (
+    names_of_unsynced_files,
+    names_that_may_be_lost,
+    record_disk_steps,
+)
 from tests.support.waiting import wait_for
 
 
@@ -56,6 +63,33 @@ def test_what_is_published_is_found_again_by_another_reader(cache: CacheDir) -> 
         cache.data_path(HASH, manifest),
         True,
     )
+
+
+def test_a_power_cut_never_leaves_a_manifest_without_its_data(
+    cache: CacheDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(cache, b"old")
+    steps = record_disk_steps(monkeypatch)
+    data = publish(cache, b"new")
+    assert names_of_unsynced_files(steps) == []
+    shown = [step.name.startswith("manifest.") for step in steps if step.kind == "name"]
+    assert shown == [False, True], "the data comes first"
+    at = next(n for n, step in enumerate(steps) if step.name.startswith("manifest."))
+    assert data in {step.name for step in steps[:at]}
+    assert names_that_may_be_lost(steps[:at]) == []
+    assert names_that_may_be_lost(steps) == []
+
+
+def test_a_small_file_has_all_its_bytes_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = record_disk_steps(monkeypatch)
+    with cache_files.folder(RootedPath.alone(tmp_path)) as folder:
+        cache_files.write_atomically(folder, "small.json", b"{}", "token")
+    private_files.publish(tmp_path / "keys.json", b"{}")
+    assert [step.name for step in steps if step.kind == "name"] == ["small.json", "keys.json"]
+    assert names_of_unsynced_files(steps) == []
+    assert "small.json" not in names_that_may_be_lost(steps)
 
 
 def test_where_names_a_place_before_anything_is_published(cache: CacheDir) -> None:

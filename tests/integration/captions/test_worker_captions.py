@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,14 @@ from shared.cache import captions
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Manifest, ProgressType, Stage, TaskState
 from shared.ledger.records import TaskRecord
-from tests.support.analysis.desk import Desk, shared_desk
+from tests.support.analysis.desk import Desk
+from tests.support.analysis.desk_fixtures import worker_of_file
 from tests.support.fake_models import said
 from tests.support.media.by_path import hash_media
 from tests.support.media.captions import subtitled, with_sound
 from tests.support.media.sounds import write_sounds
 
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with shared_desk(tmp_path_factory.mktemp("shared")) as desk:
-        desk.worker_that_hears_tones()
-        yield desk
+first = worker_of_file(Desk.worker_that_hears_tones)
 
 
 @pytest.fixture

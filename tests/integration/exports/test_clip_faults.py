@@ -10,7 +10,7 @@ import av
 import pytest
 
 from shared.exports.clips import ClipCode, ClipSpec
-from tests.quality.exports.clip_oracle import Part, export, look
+from tests.quality.exports.clip_oracle import Part, export, look, small_clip
 from tests.support.media.by_path import cut, plan
 from tests.support.media.media import (
     Encoding,
@@ -33,7 +33,7 @@ def test_a_source_with_a_damaged_middle_fails_or_warns_with_what_was_got(
     tmp_path: Path, extension: str, mode: str
 ) -> None:
     encoding = Encoding(tone_hz=500, gop=20, options={"crf": "10"})
-    path = make_clip(tmp_path / f"a.{extension}", 6, encoding=encoding)
+    path = small_clip(tmp_path / f"a.{extension}", 6, encoding=encoding)
     damage(path, 0.35, 0.6)
     with contextlib.suppress(ClipFailed):
         clip, made = export(path, 0.52, 5.52, tmp_path, mode=mode)
@@ -72,7 +72,7 @@ def test_what_is_no_media_is_refused(tmp_path: Path, content: bytes, code: ClipC
 
 
 def test_a_source_is_never_written_to(tmp_path: Path) -> None:
-    path = make_clip(tmp_path / "a.mp4", 1)
+    path = small_clip(tmp_path / "a.mp4", 1)
     before = path.read_bytes()
     os.link(path, tmp_path / "same.mp4")
     target = Part(tmp_path / "same.mp4")
@@ -84,7 +84,7 @@ def test_a_source_is_never_written_to(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["copy", "encode"])
 def test_a_full_disk_is_told_also_when_it_shows_only_at_the_end(tmp_path: Path, mode: str) -> None:
-    path = make_clip(tmp_path / "a.mp4", 2, encoding=Encoding(tone_hz=500))
+    path = small_clip(tmp_path / "a.mp4", 2, encoding=Encoding(tone_hz=500))
 
     class Full:
         path = "/dev/full"
@@ -96,7 +96,7 @@ def test_a_full_disk_is_told_also_when_it_shows_only_at_the_end(tmp_path: Path, 
 
 @pytest.mark.parametrize("mode", ["copy", "encode"])
 def test_a_stop_goes_through_at_any_time(tmp_path: Path, mode: str) -> None:
-    path = make_clip(tmp_path / "a.mp4", 2, encoding=Encoding(tone_hz=500))
+    path = small_clip(tmp_path / "a.mp4", 2, encoding=Encoding(tone_hz=500))
     spec = spec_of(path, mode=mode)
     calls = 0
 
@@ -120,7 +120,7 @@ def test_a_stop_goes_through_at_any_time(tmp_path: Path, mode: str) -> None:
 
 
 def test_the_share_that_is_done_only_grows_and_ends_at_1(tmp_path: Path) -> None:
-    path = make_clip(tmp_path / "a.mp4", 3, encoding=Encoding(tone_hz=500))
+    path = small_clip(tmp_path / "a.mp4", 3, encoding=Encoding(tone_hz=500))
     shares: list[float] = []
     cut(spec_of(path, mode="encode"), Part(tmp_path / "b.mp4"), lambda: None, shares.append)
     assert shares == sorted(shares)
@@ -129,7 +129,7 @@ def test_the_share_that_is_done_only_grows_and_ends_at_1(tmp_path: Path) -> None
 
 
 def test_what_was_planned_is_what_is_made(tmp_path: Path) -> None:
-    path = make_clip(tmp_path / "a.mov", 3, encoding=Encoding(timecode="01:00:00:00", gop=10))
+    path = small_clip(tmp_path / "a.mov", 3, encoding=Encoding(timecode="01:00:00:00", gop=10))
     spec = spec_of(path, mode="copy")
     planned = plan(spec)
     made = cut(spec, Part(tmp_path / "b.mov"), lambda: None, lambda share: None)
@@ -152,7 +152,7 @@ def spec_of(path: Path, **more: object) -> ClipSpec:
 
 
 def test_sound_that_ends_long_before_the_clip_is_no_hindrance(tmp_path: Path) -> None:
-    loud = make_clip(tmp_path / "loud.mkv", 1, encoding=Encoding(tone_hz=500, sound_codec="aac"))
+    loud = small_clip(tmp_path / "loud.mkv", 1, encoding=Encoding(tone_hz=500, sound_codec="aac"))
     path = with_more_pictures(loud, tmp_path / "a.mkv", 8)
     clip, made = export(path, 6.0, 7.0, tmp_path, mode="encode")
     assert len(look(clip).numbers) == 25
@@ -161,7 +161,7 @@ def test_sound_that_ends_long_before_the_clip_is_no_hindrance(tmp_path: Path) ->
 
 def with_more_pictures(sound: Path, path: Path, seconds: int) -> Path:
     """The sound of one clip beside longer pictures."""
-    pictures = make_clip(
+    pictures = small_clip(
         path.with_name("pictures.mkv"), seconds, encoding=Encoding(gop=10, options={"bf": "0"})
     )
     with av.open(str(sound)) as one, av.open(str(pictures)) as two, av.open(str(path), "w") as out:

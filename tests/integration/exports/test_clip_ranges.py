@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from shared.exports.clips import ClipCode
-from tests.quality.exports.clip_oracle import MS, beeps, export, look
+from tests.quality.exports.clip_oracle import MS, beeps, export, look, small_clip
 from tests.support.media.media import (
     H264_OPEN,
     TIME_BASE,
@@ -31,7 +31,7 @@ DROPPING = Encoding(fps=Fraction(30000, 1001), timecode="00:59:58;00", gop=15)
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     encoding = Encoding(tone_hz=1000, beeps=True, timecode="10:00:00:00", gop=25)
-    return make_clip(tmp_path_factory.mktemp("source") / "a.mp4", 4, encoding=encoding)
+    return small_clip(tmp_path_factory.mktemp("source") / "a.mp4", 4, encoding=encoding)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -118,7 +118,7 @@ def test_times_may_be_timecodes_of_the_source(source: Path, tmp_path: Path) -> N
 
 
 def test_drop_frame_timecode_leaves_out_labels_and_no_pictures(tmp_path: Path) -> None:
-    path = make_clip(tmp_path / "df.mov", 5, encoding=DROPPING)
+    path = small_clip(tmp_path / "df.mov", 5, encoding=DROPPING)
     clips = tmp_path / "clips"
     clips.mkdir()
     clip, made = export(path, "00:59:59;00", "01:00:00;00", clips)
@@ -130,7 +130,7 @@ def test_drop_frame_timecode_leaves_out_labels_and_no_pictures(tmp_path: Path) -
 
 def test_timecode_of_119_88_has_three_digits_and_drops_eight_labels(tmp_path: Path) -> None:
     encoding = Encoding(fps=Fraction(120000, 1001), timecode="00:58:58;100", gop=30)
-    path = make_clip(tmp_path / "df.mov", 3, encoding=encoding)
+    path = small_clip(tmp_path / "df.mov", 3, encoding=encoding)
     clips = tmp_path / "clips"
     clips.mkdir()
     clip, made = export(path, "00:58:59;118", "00:59:00;010", clips)
@@ -143,7 +143,7 @@ def test_timecode_of_119_88_has_three_digits_and_drops_eight_labels(tmp_path: Pa
 def test_timecode_may_count_fewer_frames_than_there_are_pictures(tmp_path: Path) -> None:
     """50p with a timecode track of 25: two pictures have one label; a clip counts 50."""
     encoding = Encoding(fps=50, gop=10, timecode="01:00:00:00")
-    path = with_timecode_rate(make_clip(tmp_path / "a.mov", 4, encoding=encoding), Fraction(25))
+    path = with_timecode_rate(small_clip(tmp_path / "a.mov", 4, encoding=encoding), Fraction(25))
     clips = tmp_path / "clips"
     clips.mkdir()
     clip, made = export(path, "02:00:01:05", "02:00:02:00", clips)
@@ -156,7 +156,7 @@ def test_an_in_point_in_ts_is_right_although_seeks_land_late(
     tmp_path: Path, encoding: Encoding
 ) -> None:
     """The stream starts at 1.4 s on its own clock, and a seek finds the key frame after it."""
-    path = make_clip(tmp_path / "a.ts", 8, encoding=encoding)
+    path = small_clip(tmp_path / "a.ts", 8, encoding=encoding)
     for first in (7, 55, 99, 103, 150):
         clip, made = export(path, first / 25, (first + 10) / 25, tmp_path, mode="encode")
         assert look(clip).numbers == list(range(first, first + 10))
@@ -189,7 +189,7 @@ def test_uneven_pictures_keep_their_times_and_leave_no_hole_at_the_start(
     gaps = [3000, 3000, 10800, 3000, 6000]
     ticks = np.cumsum([0, *(gaps * 20)])[:100]
     encoding = Encoding(fps=30, gop=10, b_frames=0)
-    path = make_clip(
+    path = small_clip(
         tmp_path / f"a.{extension}", 100 / 30, encoding=encoding,
         times=lambda n: float(int(ticks[n]) * TIME_BASE),
     )  # fmt: skip
@@ -212,7 +212,7 @@ def test_uneven_pictures_keep_their_times_and_leave_no_hole_at_the_start(
 
 
 def test_a_picture_without_times_is_counted(tmp_path: Path) -> None:
-    path = make_clip(tmp_path / "a.avi", 3, encoding=Encoding("mpeg4", b_frames=2))
+    path = small_clip(tmp_path / "a.avi", 3, encoding=Encoding("mpeg4", b_frames=2))
     clip, made = export(path, 1.0, 2.0, tmp_path)
     assert look(clip).numbers == list(range(25, 50))
     assert made.method == "encode"

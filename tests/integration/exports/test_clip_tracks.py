@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from shared.exports.clips import ClipCode
-from tests.quality.exports.clip_oracle import export, look
+from tests.quality.exports.clip_oracle import export, look, small_clip
 from tests.support.media.media import (
     H264_INTERLACED,
     HEVC,
@@ -35,7 +35,7 @@ TAGGED = {"color_primaries": "bt2020", "color_trc": "arib-std-b67", "colorspace"
 
 @pytest.mark.parametrize("mode", MODES)
 def test_hevc_in_mp4_keeps_the_tag_that_quicktime_plays(tmp_path: Path, mode: str) -> None:
-    path = make_clip(tmp_path / "a.mov", 2, encoding=HEVC)
+    path = small_clip(tmp_path / "a.mov", 2, encoding=HEVC)
     clip, _ = export(path, 0.4, 1.2, tmp_path, mode=mode, codec="hevc")
     with av.open(str(clip)) as container:
         assert container.streams.video[0].codec_context.codec_tag == "hvc1"
@@ -44,7 +44,7 @@ def test_hevc_in_mp4_keeps_the_tag_that_quicktime_plays(tmp_path: Path, mode: st
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 @pytest.mark.parametrize("mode", MODES)
 def test_a_clip_stays_upright(tmp_path: Path, mode: str, rotation: int) -> None:
-    path = make_clip(tmp_path / "a.mp4", 2, encoding=Encoding(rotation=rotation))
+    path = small_clip(tmp_path / "a.mp4", 2, encoding=Encoding(rotation=rotation))
     clip, _ = export(path, 0.4, 1.2, tmp_path, mode=mode)
     assert upright_numbers(clip)[:20] == list(range(10, 30))
 
@@ -54,7 +54,7 @@ def test_colour_tags_and_the_shape_of_pixels_are_kept(tmp_path: Path, mode: str)
     encoding = Encoding(
         "libx265", pixels="yuv420p10le", aspect=Fraction(64, 45), options={**TAGGED}
     )
-    path = make_clip(tmp_path / "a.mp4", 2, encoding=encoding)
+    path = small_clip(tmp_path / "a.mp4", 2, encoding=encoding)
     clip, _ = export(path, 0.4, 1.2, tmp_path, mode=mode)
     with av.open(str(path)) as source, av.open(str(clip)) as made:
         assert looks(made) == looks(source)
@@ -62,7 +62,7 @@ def test_colour_tags_and_the_shape_of_pixels_are_kept(tmp_path: Path, mode: str)
 
 
 def test_full_range_pictures_keep_their_brightness(tmp_path: Path) -> None:
-    path = make_clip(tmp_path / "a.mp4", 1, encoding=Encoding(pixels="yuvj420p"))
+    path = small_clip(tmp_path / "a.mp4", 1, encoding=Encoding(pixels="yuvj420p"))
     clip, _ = export(path, 0, 1, tmp_path, mode="encode")
     with av.open(str(path)) as source, av.open(str(clip)) as made:
         wanted = next(source.decode(video=0)).to_ndarray()[0]
@@ -74,7 +74,7 @@ def test_full_range_pictures_keep_their_brightness(tmp_path: Path) -> None:
 @pytest.mark.parametrize("extension", ["mp4", "mov", "mkv"])
 def test_all_sound_is_kept_with_its_languages(tmp_path: Path, mode: str, extension: str) -> None:
     encoding = Encoding(tone_hz=400, channels=2, languages=("deu", "fra", "eng"), gop=10)
-    path = make_clip(tmp_path / f"a.{extension}", 2, encoding=encoding)
+    path = small_clip(tmp_path / f"a.{extension}", 2, encoding=encoding)
     clip, _ = export(path, 0.4, 1.2, tmp_path, mode=mode)
     with av.open(str(clip)) as container:
         found = [s.metadata.get("language") for s in container.streams.audio]
@@ -89,7 +89,7 @@ def test_all_sound_is_kept_with_its_languages(tmp_path: Path, mode: str, extensi
 @pytest.mark.parametrize("mode", MODES)
 def test_container_tags_and_the_reel_are_kept(tmp_path: Path, mode: str) -> None:
     path = tmp_path / "a.mov"
-    plain = make_clip(tmp_path / "plain.mov", 2, encoding=Encoding(gop=10, timecode="01:00:00:00"))
+    plain = small_clip(tmp_path / "plain.mov", 2, encoding=Encoding(gop=10, timecode="01:00:00:00"))
     with (
         av.open(str(plain)) as taken,
         av.open(str(path), "w", options={"movflags": "use_metadata_tags"}) as out,
@@ -116,7 +116,7 @@ def test_container_tags_and_the_reel_are_kept(tmp_path: Path, mode: str) -> None
 def test_interlaced_pictures_stay_so_by_copy_and_encoding_warns(
     tmp_path: Path, extension: str, encoding: Encoding
 ) -> None:
-    path = make_clip(tmp_path / f"a.{extension}", 2, encoding=encoding)
+    path = small_clip(tmp_path / f"a.{extension}", 2, encoding=encoding)
     copied, _ = export(path, 0.48, 1.2, tmp_path, mode="copy")
     assert is_interlaced(copied)
     encoded, made = export(path, 0.48, 1.2, tmp_path, mode="encode")
@@ -163,7 +163,7 @@ def test_codecs_without_fields_take_interlaced_pictures_and_warn(
 def test_10_bit_pictures_stay_10_bit(
     tmp_path: Path, encoding: Encoding, extension: str, codec: str
 ) -> None:
-    path = make_clip(tmp_path / f"a.{extension}", 1, encoding=encoding)
+    path = small_clip(tmp_path / f"a.{extension}", 1, encoding=encoding)
     clip, made = export(path, 0.2, 0.6, tmp_path, mode="encode")
     with av.open(str(clip)) as container:
         video = container.streams.video[0]
@@ -206,7 +206,7 @@ def test_of_large_pictures_the_encoder_keeps_none_to_look_ahead(tmp_path: Path, 
 
 def test_mxf_channels_without_names_become_stereo(tmp_path: Path) -> None:
     encoding = Encoding("mpeg2video", gop=12, b_frames=2, tone_hz=500, channels=2)
-    path = make_clip(tmp_path / "a.mxf", 2, encoding=encoding)
+    path = small_clip(tmp_path / "a.mxf", 2, encoding=encoding)
     with av.open(str(path)) as container:
         assert container.streams.audio[0].layout.name == "2 channels"
     clip, _ = export(path, 0.4, 1.2, tmp_path)
@@ -221,7 +221,7 @@ def test_intra_only_video_with_pcm_is_copied_wherever_it_is_cut(tmp_path: Path) 
         "prores_ks", pixels="yuv422p10le", gop=1, b_frames=0, tone_hz=500,
         sound_codec="pcm_s24le", timecode="01:00:00:00",
     )  # fmt: skip
-    path = make_clip(tmp_path / "a.mov", 2, encoding=encoding)
+    path = small_clip(tmp_path / "a.mov", 2, encoding=encoding)
     clip, made = export(path, 0.52, 1.16, tmp_path)
     seen = look(clip)
     assert made.method == "copy"
@@ -248,9 +248,9 @@ def test_a_copy_that_cannot_be_is_refused_with_the_cure(
     if name == "a.jpg":
         make_still(path)
     elif name == "a.mxf":
-        make_clip(path, 1, encoding=Encoding("mpeg2video", gop=12, b_frames=2))
+        small_clip(path, 1, encoding=Encoding("mpeg2video", gop=12, b_frames=2))
     else:
-        make_clip(path, 1)
+        small_clip(path, 1)
     with pytest.raises(ClipFailed, match=r'Use mode "auto"') as failed:
         export(path, 0.2, 0.8, tmp_path, mode="copy", **options)
     assert failed.value.code is ClipCode.NOT_COPYABLE
@@ -310,7 +310,7 @@ def test_auto_encodes_what_the_asked_container_cannot_hold_and_tells_what_was_wr
     tmp_path: Path, source: str, sound: str, asked: str, written: str
 ) -> None:
     encoding = Encoding(gop=1, b_frames=0, tone_hz=500, sound_codec=sound)
-    path = make_clip(tmp_path / source, 2, encoding=encoding)
+    path = small_clip(tmp_path / source, 2, encoding=encoding)
     clip, made = export(path, 0.4, 1.2, tmp_path, container=asked)
     assert look(clip).numbers == list(range(10, 30))
     assert made.extension == written

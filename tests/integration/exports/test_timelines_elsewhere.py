@@ -27,7 +27,7 @@ from tests.support.exports.other_programs import melted, program
 from tests.support.exports.timeline_checker import number, rate_of
 from tests.support.exports.timeline_data import NTSC_24, NTSC_30, asked, timeline, xmeml_of
 from tests.support.media.by_path import probe
-from tests.support.media.media import Encoding, make_clip, read_bar_code
+from tests.support.media.media import Encoding, make_clip, number_of
 
 Cut = tuple[str, Fraction, int]  # path, seconds since the first picture, frames of the timeline
 MIXED = {
@@ -161,5 +161,5 @@ def _played(cuts: list[Cut], rate: Fraction, folder: Path) -> tuple[list[int], F
     melted("-profile", str(profile), *arguments, "-consumer", *consumer, into=target)
     with av.open(str(target)) as found:
         stream: Any = found.streams.video[0]
-        pictures = [read_bar_code(f.to_ndarray(format="rgb24")) for f in found.decode(stream)]
+        pictures = [number_of(frame) for frame in found.decode(stream)]
         return pictures, Fraction(stream.base_rate)

@@ -290,6 +290,7 @@ def test_a_worker_that_does_not_see_a_root_leaves_the_clip_to_others(
 
 
 @pytest.mark.studio
+@pytest.mark.short
 def test_it_imports_no_model_library_and_ends_in_good_order(desk: ExportDesk) -> None:
     film = desk.film()
     start_and_tell(desk.desk, "export")

@@ -93,6 +93,7 @@ def desk(redis_url: str) -> Iterator[Desk]:
         yield Desk(client)
 
 
+@pytest.mark.releases
 @pytest.mark.parametrize("course", ["mixed", "upgrade"])
 def test_every_task_ends_once_while_two_versions_work_on_it(redis_url: str, course: str) -> None:
     ends: Counter[TaskState] = Counter()

@@ -147,6 +147,7 @@ def test_metal_means_the_cpu() -> None:
 
 
 @pytest.mark.studio
+@pytest.mark.short
 def test_loading_a_speech_model_imports_no_torch_and_no_second_decoder(settings: Settings) -> None:
     """Whatever else is installed: CTranslate2 can convert models of torch and transformers."""
     program = (

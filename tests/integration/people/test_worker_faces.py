@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from shared.media import MediaType
 from shared.opening import RootedPath
 from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.collection import Collection
-from tests.support.analysis.desk import FACE_MODEL, Desk, shared_desk
+from tests.support.analysis.desk import FACE_MODEL, Desk
+from tests.support.analysis.desk_fixtures import worker_of_file
 from tests.support.fake_models import fake_face_row, paint_face
 from tests.support.media.by_path import hash_media
 from tests.support.media.media import Encoding, make_clip, make_still, write_video
@@ -30,26 +31,7 @@ from tests.support.waiting import wait_for
 FACES, VIDEO = ProgressType.FACES, ProgressType.VIDEO
 Shown = Sequence[tuple[int, tuple[int, int, int]]]  # (person, (left, top, side))
 SIZE = (640, 360)
-
-
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with shared_desk(tmp_path_factory.mktemp("shared")) as desk:
-        desk.worker_that_sees_squares()
-        yield desk
-
-
-@pytest.fixture
-def shared(first: Desk, tmp_path: Path) -> Desk:
-    """With a worker that is already there."""
-    return first.with_folder(tmp_path)
+first = worker_of_file(Desk.worker_that_sees_squares)
 
 
 def picture(shown: Shown, size: tuple[int, int] = SIZE, **how: Any) -> NDArray[np.uint8]:

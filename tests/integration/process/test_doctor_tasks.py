@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
+import pytest
 import redis
 
-from cli.checks import tasks
+from cli.checks import everything, libraries, tasks
 from shared.domain import TaskKind
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import ItemFile, NewItem, NewTask, Sender, WaitReason
 from shared.settings import Settings
-from tests.integration.process.test_doctor import doctor, messages
+from tests.integration.process.test_doctor import messages
+from tests.support.cli.local_command import environment
 
 ABSENT = WaitReason("model", "speech:whisper-large-v3", "Its weights are not here.")
 NOBODY = WaitReason("worker", "analysis", "No analysis worker is running.")
@@ -30,11 +33,12 @@ def parked(redis_url: str, label: str, reason: WaitReason) -> str:
 
 
 def test_each_task_that_waits_is_a_warning_with_its_owner_reason_and_cure(
-    tmp_path: Path, redis_url: str
+    tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(libraries, "look", lambda _: libraries.Libraries())  # imports them all
     anns, bobs = parked(redis_url, "Ann", ABSENT), parked(redis_url, "Bob", NOBODY)
-    _status, found = doctor(tmp_path, RUSHES_REDIS_URL=redis_url)
-    told = messages(found, "warning")
+    found = everything.look_at_everything(environment(tmp_path, RUSHES_REDIS_URL=redis_url))
+    told = messages([dataclasses.asdict(finding) for finding in found], "warning")
     weights = "Its weights are not here: fetch it on a machine that has workers"
     assert f"task {anns[:8]} of Ann waits: {weights}" in told
     assert f"task {bobs[:8]} of Bob waits: No analysis worker is running: start one" in told

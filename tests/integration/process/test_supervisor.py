@@ -120,7 +120,7 @@ def test_a_child_deaf_to_sigterm_is_killed_with_its_own_children(
         await until(lambda: len(pids(tmp_path)) == 2)
 
     supervised(child("is_deaf_and_has_a_child.py", tmp_path), scenario)
-    assert not any(lives(pid) for pid in pids(tmp_path))
+    wait_for(lambda: not any(map(lives, pids(tmp_path))), 10, "the end of the killed session")
 
 
 def test_what_a_dead_child_leaves_behind_is_killed_before_it_starts_again(
@@ -134,7 +134,7 @@ def test_what_a_dead_child_leaves_behind_is_killed_before_it_starts_again(
         assert one.process is not None
         os.kill(one.process.pid, signal.SIGKILL)
         await until(lambda: len(pids(tmp_path)) == 4)
-        assert not any(lives(pid) for pid in first)
+        await until(lambda: not any(map(lives, first)))
 
     supervised(child("is_deaf_and_has_a_child.py", tmp_path), scenario)
 

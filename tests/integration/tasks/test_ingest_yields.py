@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from shared.domain import TaskKind, TaskState
 from tests.support.analysis.desk import INSTANCE, Desk
 from tests.support.media.media import make_clip
+from tests.support.system.stopwatch import Stopwatch
 from tests.support.waiting import wait_for
 
 INGEST = TaskKind.INGEST
@@ -42,7 +42,6 @@ def tries(desk: Desk, task_id: str, item_id: int = 0) -> list[str | None]:
     return desk.client.hmget(f"rushes:{INSTANCE}:item:{task_id}:{item_id}", ["lost", "errors"])
 
 
-@pytest.mark.quiet
 def test_ten_foreground_tasks_in_a_row_interrupt_one_file_and_cost_it_no_try(desk: Desk) -> None:
     (long,) = clips(desk, 1, 4)
     shorts = clips(desk, 10)
@@ -50,13 +49,13 @@ def test_ten_foreground_tasks_in_a_row_interrupt_one_file_and_cost_it_no_try(des
     ingest = desk.submit([long], kind=INGEST)
     holds(desk, 1)
     for number, short in enumerate(shorts):
-        asked = time.monotonic()
+        stopwatch = Stopwatch(desk.stack)
         foreground = desk.submit([short])
-        assert time.monotonic() - asked < 0.5, "the request waited for ingestion"
+        assert stopwatch.seconds() < 0.5, "the request waited for ingestion"
         assert desk.wait_final(foreground).status is TaskState.COMPLETED
-        ended = time.monotonic()
+        stopwatch = Stopwatch(desk.stack)
         holds(desk, number + 2)
-        assert time.monotonic() - ended < 5, "ingestion came back late"
+        assert stopwatch.seconds() < 5, "ingestion came back late"
     assert tries(desk, ingest) == ["0", "0"]
     desk.release()
     assert desk.wait_final(ingest).status is TaskState.COMPLETED
@@ -77,7 +76,6 @@ def test_foreground_tasks_that_follow_each_other_at_once_starve_nothing(desk: De
     assert tries(desk, ingest) == ["0", "0"]
 
 
-@pytest.mark.quiet
 def test_what_an_idle_worker_refused_is_taken_up_when_the_foreground_has_ended(desk: Desk) -> None:
     """One worker holds the foreground, the other takes and refuses every job of ingestion."""
     (long,) = clips(desk, 1, 4)
@@ -92,9 +90,9 @@ def test_what_an_idle_worker_refused_is_taken_up_when_the_foreground_has_ended(d
     assert desk.record(ingest).status is TaskState.QUEUED
     desk.release()
     desk.wait_final(foreground)
-    ended = time.monotonic()
-    wait_for(lambda: desk.record(ingest).status is not TaskState.QUEUED, 5, "ingestion")
-    assert time.monotonic() - ended < 4
+    stopwatch = Stopwatch(desk.stack)
+    wait_for(lambda: desk.record(ingest).status is not TaskState.QUEUED, 20, "ingestion")
+    assert stopwatch.seconds() < 4
     assert desk.wait_final(ingest).status is TaskState.COMPLETED
 
 
@@ -110,7 +108,6 @@ def test_several_workers_share_one_ingest_task(desk: Desk) -> None:
     assert len({file.worker for file in desk.ledger.files(ingest)}) == 3
 
 
-@pytest.mark.quiet
 def test_a_foreground_task_goes_before_128_waiting_items_of_ingestion(desk: Desk) -> None:
     (long,) = clips(desk, 1, 4)
     (short,) = clips(desk, 1)
@@ -118,8 +115,8 @@ def test_a_foreground_task_goes_before_128_waiting_items_of_ingestion(desk: Desk
     ingest = desk.submit(*([long] for _ in range(128)), kind=INGEST)
     holds(desk, 1)
     assert desk.jobs.waiting("analysis") > 100
-    asked = time.monotonic()
+    stopwatch = Stopwatch(desk.stack)
     foreground = desk.submit([short])
     assert desk.wait_final(foreground).status is TaskState.COMPLETED
-    assert time.monotonic() - asked < 4
+    assert stopwatch.seconds() < 4
     assert not desk.record(ingest).status.is_final

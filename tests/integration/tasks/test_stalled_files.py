@@ -87,13 +87,6 @@ def test_a_place_is_not_that_of_the_worker_before(world: World) -> None:
     assert world.claimed(task_id).tries == 2
 
 
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
-
-
 def long_film(folder: Path) -> Path:
     """A film of several ranges."""
     encoding = Encoding(fps=2, gop=20)
@@ -105,9 +98,9 @@ def test_a_range_whose_decoder_hangs_costs_two_workers(threads: str, desk: Desk)
     desk.stack.settings["RUSHES_DECODE_THREADS"] = threads
     task_id = desk.submit([long_film(desk.folder)])
     for number in range(2):
-        hung = desk.worker_with(number, do="decoder hangs", at=130, stall_s=6)
+        hung = desk.worker_with(number, do="decoder hangs", at=130, stall_s=4)
         assert hung.popen.wait(60) != 0
-    desk.worker(2)  # its thread sweeps
+    desk.worker_with_fake_embedder(2)  # its thread sweeps
     record = desk.wait_final(task_id)
     assert record.status is TaskState.FAILED
     assert "twice at the same place: the pictures at 129 s" in (record.error or "")
@@ -120,7 +113,7 @@ def test_a_range_that_kills_its_worker_fails_alone(threads: str, desk: Desk) -> 
     task_id = desk.submit([long_film(desk.folder)], [good])
     for number in range(3):
         assert desk.worker_with(number, do="decoder dies", at=130).popen.wait(60) != 0
-    desk.worker(3)
+    desk.worker_with_fake_embedder(3)
     record = desk.wait_final(task_id)
     assert [Path(file.media_path).name for file in record.failed_files] == ["film.mp4"]
 
@@ -129,9 +122,9 @@ def test_a_decoder_that_hangs_at_one_place_costs_two_workers(desk: Desk) -> None
     clip = make_clip(desk.folder / "clip.mp4", 4)
     task_id = desk.submit([clip])
     for number in range(2):
-        hung = desk.worker_with(number, do="hang", stall_s=6)
+        hung = desk.worker_with(number, do="hang", stall_s=4)
         assert hung.popen.wait(60) != 0
-    desk.worker(2)  # its thread sweeps
+    desk.worker_with_fake_embedder(2)  # its thread sweeps
     record = desk.wait_final(task_id)
     assert record.status is TaskState.FAILED
     assert "twice at the same place: the pictures at 2 s" in (record.error or "")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from shared.cache import catalogue
@@ -15,32 +13,14 @@ from shared.cache.cache_dir import CacheDir
 from shared.cache.frame_packs import PackReader
 from shared.domain import ModelKind, Stage, TaskState
 from shared.redis import heartbeats
-from tests.support.analysis.desk import MODEL, Desk, shared_desk
+from tests.support.analysis.desk import MODEL, Desk
+from tests.support.analysis.desk_fixtures import worker_of_file
 from tests.support.media.by_path import hash_media
 from tests.support.media.media import H264, make_clip, make_still, truncate
 from tests.support.waiting import wait_for
 
 SHOTS = (((200, 40, 40), 3.0), ((40, 200, 40), 3.0))
-
-
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with shared_desk(tmp_path_factory.mktemp("shared")) as desk:
-        desk.worker()
-        yield desk
-
-
-@pytest.fixture
-def shared(first: Desk, tmp_path: Path) -> Desk:
-    """With a worker that is already there."""
-    return first.with_folder(tmp_path)
+first = worker_of_file(Desk.worker)
 
 
 def manifests(desk: Desk, path: Path) -> tuple[CacheDir, str]:
@@ -128,16 +108,17 @@ def test_stills_of_one_item_share_batches_and_a_bad_one_fails_alone(shared: Desk
     assert visual.rows == 1
 
 
-def test_what_is_published_is_skipped_and_a_second_task_loads_no_model_again(desk: Desk) -> None:
-    clip = make_clip(desk.folder / "clip.mp4", 3)
-    process = desk.worker()
-    desk.wait_final(desk.submit([clip]))
-    before = desk.artefacts()
-    desk.wait_final(desk.submit([clip]))
-    assert desk.artefacts() == before
-    desk.wait_final(desk.submit([clip], force=True))
-    assert len(desk.artefacts()) == len(before) + 2  # the replaced data is collected later
-    assert process.text().count("loaded conse-lite0") == 1
+def test_what_is_published_is_skipped_and_a_second_task_loads_no_model_again(
+    shared: Desk,
+) -> None:
+    clip = make_clip(shared.folder / "clip.mp4", 3)
+    shared.wait_final(shared.submit([clip]))
+    before = shared.artefacts()
+    shared.wait_final(shared.submit([clip]))
+    assert shared.artefacts() == before
+    shared.wait_final(shared.submit([clip], force=True))
+    assert len(shared.artefacts()) == len(before) + 2  # the replaced data is collected later
+    assert shared.stack.processes["analysis-0"].text().count("loaded conse-lite0") == 1
 
 
 def test_only_what_is_missing_of_a_file_is_made(shared: Desk) -> None:
@@ -178,7 +159,7 @@ def test_an_absent_root_lets_the_task_wait_for_a_machine_that_sees_it(desk: Desk
     root = desk.folder / "mount"
     clip = make_clip(desk.folder / "real" / "clip.mp4", 1)
     roots = {"RUSHES_MEDIA_ROOTS": str(root), "RUSHES_CACHE_ROOTS": str(desk.folder)}
-    desk.worker(0, **roots)
+    desk.worker_with_fake_embedder(0, **roots)
     task_id = desk.submit([root / "clip.mp4"])
 
     def waits() -> bool:
@@ -186,7 +167,7 @@ def test_an_absent_root_lets_the_task_wait_for_a_machine_that_sees_it(desk: Desk
 
     wait_for(waits, 20, "a heartbeat that says why")
     (desk.folder / "real").rename(root)
-    desk.worker(1, **roots)
+    desk.worker_with_fake_embedder(1, **roots)
     assert desk.wait_final(task_id).status is TaskState.COMPLETED
     assert clip.name == "clip.mp4"
 
@@ -197,7 +178,9 @@ def test_a_path_that_leads_out_of_the_roots_fails_alone(desk: Desk) -> None:
     secret = make_clip(desk.folder / "secret.mp4", 1)
     link = root / "link.mp4"
     link.symlink_to(secret)
-    desk.worker(RUSHES_MEDIA_ROOTS=str(root), RUSHES_CACHE_ROOTS=str(desk.folder))
+    desk.worker_with_fake_embedder(
+        RUSHES_MEDIA_ROOTS=str(root), RUSHES_CACHE_ROOTS=str(desk.folder)
+    )
     record = desk.wait_final(desk.submit([inside], [link]))
     assert [file.media_path for file in record.failed_files] == [f"client:{link}"]
     assert "outside" in record.failed_files[0].error
@@ -207,8 +190,8 @@ def test_two_workers_share_a_task_and_the_same_content_twice_does_no_harm(desk: 
     clips = [make_clip(desk.folder / f"{n}.mp4", 6) for n in range(6)]
     copy = desk.folder / "copy.mp4"
     copy.write_bytes(clips[0].read_bytes())
-    desk.worker(0)
-    desk.worker(1)
+    desk.worker_with_fake_embedder(0)
+    desk.worker_with_fake_embedder(1)
     wait_for(lambda: len(desk.hearts()) == 2, 20, "both workers")
     task_id = desk.submit([copy], *([clip] for clip in clips), force=True)
     record = desk.wait_final(task_id)
@@ -222,7 +205,7 @@ def test_two_workers_share_a_task_and_the_same_content_twice_does_no_harm(desk: 
 
 
 def test_a_wanted_model_that_cannot_be_loaded_is_said_in_the_heartbeat(desk: Desk) -> None:
-    desk.worker()
+    desk.worker_with_fake_embedder()
     wait_for(lambda: _model_key(desk) == MODEL, 20, "the default model")
     heartbeats.desire(desk.client, "default", ModelKind.VISUAL, "ViT-B-32--openai")
     wait_for(lambda: _model_key(desk) is None and _model_error(desk), 20, "the error")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from shared.domain import Fault, ProgressType, TaskKind, TaskState
 from shared.ledger.records import FileRecord
-from tests.support.analysis.desk import Desk, shared_desk
+from tests.support.analysis.desk import Desk
+from tests.support.analysis.desk_fixtures import worker_of_file
 from tests.support.media.media import Encoding, make_clip, make_still, truncate
 from tests.support.media.sounds import SoundEncoding, tone, write_sounds
 from tests.support.system.tiny_disk import tiny_disk
@@ -19,26 +17,7 @@ from tests.support.waiting import wait_for
 
 AUDIO = (ProgressType.AUDIO,)
 BOTH = (ProgressType.VIDEO, ProgressType.AUDIO)
-
-
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with shared_desk(tmp_path_factory.mktemp("shared")) as desk:
-        desk.worker_that_hears_tones()
-        yield desk
-
-
-@pytest.fixture
-def shared(first: Desk, tmp_path: Path) -> Desk:
-    """With a worker that is already there."""
-    return first.with_folder(tmp_path)
+first = worker_of_file(Desk.worker_that_hears_tones)
 
 
 def ended(desk: Desk, task_id: str) -> dict[str, FileRecord]:
@@ -159,7 +138,7 @@ def test_a_file_that_kills_its_worker_three_times_is_set_aside_and_the_others_go
 
         wait_for(reached, 40, "the next worker on the same file")
         os.kill(desk.wait_marker()[-1], signal.SIGKILL)
-    desk.worker(3)
+    desk.worker_with_fake_embedder(3)
     files = ended(desk, task_id)
     assert files["poison.mp4"].fault is Fault.WORKER
     assert [files[other.name].fault for other in others] == [None] * 3

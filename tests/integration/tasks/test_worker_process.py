@@ -6,8 +6,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -23,14 +21,8 @@ from tests.support.waiting import wait_for
 from workers.liveness import StallTimer
 
 
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
-
-
 @pytest.mark.studio
+@pytest.mark.short
 def test_an_analysis_worker_imports_neither_torch_nor_what_only_speech_needs(desk: Desk) -> None:
     start_and_tell(desk, "analysis")
     clip = make_clip(desk.folder / "clip.mp4", 1)
@@ -44,6 +36,7 @@ def test_an_analysis_worker_imports_neither_torch_nor_what_only_speech_needs(des
 
 
 @pytest.mark.studio
+@pytest.mark.short
 def test_hdbscan_is_imported_only_where_parameters_are_looked_for(desk: Desk) -> None:
     people = GroupingDesk(CacheDir.open(desk.cache, create=True))
     people.add(1, shots(*range(8), each=30))  # fewer tell nothing, and are not asked
@@ -61,7 +54,7 @@ def test_hdbscan_is_imported_only_where_parameters_are_looked_for(desk: Desk) ->
 def start_and_tell(desk: Desk, kind: str, **more: str) -> None:
     modules = str(desk.folder / "modules.json")
     command = ("-m", "tests.support.programs.names_its_modules")
-    desk.stack.start(f"{kind}-0", *command, KIND=kind, MODULES=modules, **more)
+    desk.stack.start(f"{kind}-0", *command, interpreter=True, KIND=kind, MODULES=modules, **more)
 
 
 def told_modules(desk: Desk, kind: str) -> set[str]:
@@ -118,7 +111,7 @@ def test_a_missing_file_is_missing_only_when_every_machine_says_so(desk: Desk) -
         name="analysis-other", kind="analysis", host="other", pid=1, started_at=time.time()
     )
     heartbeats.publish(desk.client, INSTANCE, other, ttl_s=6)
-    desk.worker()
+    desk.worker_with_fake_embedder()
     task_id = desk.submit([desk.folder / "nowhere.mp4"])
     key = f"rushes:{INSTANCE}:missing:{task_id}:0"
     wait_for(lambda: desk.client.exists(key), 20, "the worker saying that it sees no such file")
@@ -129,7 +122,7 @@ def test_a_missing_file_is_missing_only_when_every_machine_says_so(desk: Desk) -
 
 
 def test_a_lost_bell_is_rung_again_by_the_workers_own_sweep(desk: Desk) -> None:
-    desk.worker()
+    desk.worker_with_fake_embedder()
     wait_for(desk.hearts, 20, "the worker")
     task_id = desk.submit([make_clip(desk.folder / "clip.mp4", 1)])
     desk.client.delete(f"rq:queue:rushes-{INSTANCE}-analysis")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,18 @@ from shared.domain import Manifest, ProgressType, Stage, TaskState
 from shared.errors import CacheError
 from shared.models.sentence_model import DIM, ROWS
 from tests.support.analysis.desk import MODEL, Desk
+from tests.support.analysis.desk_fixtures import worker_of_file
 from tests.support.fake_models import said
 from tests.support.lite_models import lite_model
 from tests.support.media.by_path import hash_media
 from tests.support.media.sounds import write_sounds
 
 
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
+def start(desk: Desk) -> None:
+    desk.worker_that_hears_tones(embeds_sentences=True)
+
+
+first = worker_of_file(start)
 
 
 def voice(desk: Desk, name: str, *heard: str) -> Path:
@@ -56,20 +56,21 @@ def texts(desk: Desk, path: Path) -> list[str]:
     return [one.text for one in transcripts.read(cache, hash_media(str(path)), found).segments]
 
 
-def test_an_english_transcript_has_a_row_for_each_segment_and_no_other_has_any(desk: Desk) -> None:
-    english, german = voice(desk, "en.wav", "Alpha", "bravo"), voice(desk, "de.wav", "Eins")
-    silent = voice(desk, "silent.wav")
-    desk.worker_that_hears_tones(embeds_sentences=True)
-    analyze(desk, english, german, silent)
-    (text,) = texts(desk, english)
-    rows, alone = rows_of(desk, english), lite_model().embed_sentences([text])
+def test_an_english_transcript_has_a_row_for_each_segment_and_no_other_has_any(
+    shared: Desk,
+) -> None:
+    english, german = voice(shared, "en.wav", "Alpha", "bravo"), voice(shared, "de.wav", "Eins")
+    silent = voice(shared, "silent.wav")
+    analyze(shared, english, german, silent)
+    (text,) = texts(shared, english)
+    rows, alone = rows_of(shared, english), lite_model().embed_sentences([text])
     assert rows is not None
     assert alone is not None
     np.testing.assert_allclose(rows.astype(np.float32), alone, atol=1e-3)
-    _, found = published(desk, english)
+    _, found = published(shared, english)
     assert (found.sentence_model, found.rows, rows.shape) == (ROWS, 1, (1, DIM))
-    assert rows_of(desk, german) is None
-    assert rows_of(desk, silent) is None
+    assert rows_of(shared, german) is None
+    assert rows_of(shared, silent) is None
 
 
 def test_a_transcript_that_is_there_gets_only_what_it_means(desk: Desk) -> None:
@@ -89,19 +90,18 @@ def test_a_transcript_that_is_there_gets_only_what_it_means(desk: Desk) -> None:
     assert published(desk, path)[1] == after, "nothing is missing any more"
 
 
-def test_rows_that_are_damaged_are_made_anew_with_force_only(desk: Desk) -> None:
-    path = voice(desk, "voice.wav", "Alpha")
-    desk.worker_that_hears_tones(embeds_sentences=True)
-    analyze(desk, path)
-    cache, found = published(desk, path)
+def test_rows_that_are_damaged_are_made_anew_with_force_only(shared: Desk) -> None:
+    path = voice(shared, "voice.wav", "Alpha")
+    analyze(shared, path)
+    cache, found = published(shared, path)
     assert found.pack is not None
     pack = cache_files.data_path(cache.root, hash_media(str(path)), found.pack).path
     pack.write_bytes(bytes(pack.stat().st_size))
-    analyze(desk, path)
+    analyze(shared, path)
     with pytest.raises(CacheError, match="is damaged"):
-        rows_of(desk, path)
-    analyze(desk, path, force=True)
-    assert rows_of(desk, path) is not None
+        rows_of(shared, path)
+    analyze(shared, path, force=True)
+    assert rows_of(shared, path) is not None
 
 
 def test_without_the_weights_there_is_a_transcript_all_the_same(desk: Desk) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from shared.cache.speakers import SpeakerTurns
 from shared.domain import Manifest, ProgressType, Stage, TaskState
 from shared.errors import CacheError
 from tests.support.analysis.desk import Desk
+from tests.support.analysis.desk_fixtures import worker_of_file
 from tests.support.fake_models import said
 from tests.support.lite_models import lite_weights
 from tests.support.media.by_path import hash_media
@@ -27,13 +27,23 @@ VOICES = "resemblyzer"
 
 
 @pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
+def desk(desk: Desk) -> Desk:
+    return with_voices(desk)
+
+
+def with_voices(desk: Desk) -> Desk:
+    """With the network that tells voices apart among its models."""
     lite_weights(VOICES)
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / VOICES).symlink_to(models_dir() / VOICES)
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
+    (desk.folder / "models").mkdir()
+    (desk.folder / "models" / VOICES).symlink_to(models_dir() / VOICES)
+    return desk
+
+
+def start(desk: Desk) -> None:
+    with_voices(desk).worker_that_hears_tones(tells_speakers=True)
+
+
+first = worker_of_file(start)
 
 
 def voice(desk: Desk, name: str = "voice.wav", *heard: str) -> Path:
@@ -59,23 +69,23 @@ def told(desk: Desk, path: Path) -> SpeakerTurns | None:
     return speakers.read(cache, hash_str, found) if found else None
 
 
-def test_a_transcript_comes_with_who_speaks(desk: Desk) -> None:
-    path, silent = voice(desk), write_sounds(desk.folder / "silent.wav", [said([], 3)], rate=16_000)
-    desk.worker_that_hears_tones(tells_speakers=True)
-    analyze(desk, path)
-    analyze(desk, silent)
-    found = told(desk, path)
-    assert found is not None, desk.logs()
+def test_a_transcript_comes_with_who_speaks(shared: Desk) -> None:
+    path = voice(shared)
+    silent = write_sounds(shared.folder / "silent.wav", [said([], 3)], rate=16_000)
+    analyze(shared, path)
+    analyze(shared, silent)
+    found = told(shared, path)
+    assert found is not None, shared.logs()
     assert (found.model, len(found.speakers)) == (VOICES, 1)
     assert [turn.speaker for turn in found.turns] == [0] * len(found.turns)
     assert abs(found.turns[0].start - 1) < 0.1
     assert found.warnings == (
         "Somebody speaks for 0.7 s in all: too little to tell how many there are.",
     )
-    assert told(desk, silent) is None, "nobody is invented"
-    without = voice(desk, "without.wav", "bravo", "Alpha")
-    analyze(desk, without, speakers=False)
-    assert told(desk, without) is None, "the request says so"
+    assert told(shared, silent) is None, "nobody is invented"
+    without = voice(shared, "without.wav", "bravo", "Alpha")
+    analyze(shared, without, speakers=False)
+    assert told(shared, without) is None, "the request says so"
 
 
 def test_who_speaks_is_the_same_whether_the_sound_is_kept_or_read_again(desk: Desk) -> None:
@@ -129,21 +139,20 @@ def test_without_the_weights_there_is_a_transcript_all_the_same(desk: Desk) -> N
     assert "rushes models pull resemblyzer" in process.text()
 
 
-def test_what_is_damaged_is_told_and_made_anew_with_force(desk: Desk) -> None:
-    path = voice(desk)
-    desk.worker_that_hears_tones(tells_speakers=True)
-    analyze(desk, path)
-    made = manifest(desk, path, Stage.SPEAKERS)
+def test_what_is_damaged_is_told_and_made_anew_with_force(shared: Desk) -> None:
+    path = voice(shared)
+    analyze(shared, path)
+    made = manifest(shared, path, Stage.SPEAKERS)
     assert made is not None
-    cache = CacheDir.open(desk.cache, create=False)
+    cache = CacheDir.open(shared.cache, create=False)
     place = cache.data_path(hash_media(str(path)), made).path
     whole = json.loads(place.read_text())
     whole["turns"][0][2] = 7  # a speaker that there is not
     place.write_text(json.dumps(whole))
     with pytest.raises(CacheError, match="damaged"):
-        told(desk, path)
-    analyze(desk, path, force=True)
-    assert told(desk, path) is not None
+        told(shared, path)
+    analyze(shared, path, force=True)
+    assert told(shared, path) is not None
 
 
 def test_a_worker_that_is_killed_before_leaves_nothing_and_the_next_makes_both(desk: Desk) -> None:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from shared.cache.transcripts import Doubt
 from tests.integration.transcripts.test_worker_speech import (
     analyzed,
@@ -17,39 +12,38 @@ from tests.integration.transcripts.test_worker_speech import (
     words,
 )
 from tests.support.analysis.desk import Desk
+from tests.support.analysis.desk_fixtures import worker_of_file
 from tests.support.media.media import truncate
 from tests.support.media.sounds import SoundEncoding, tone, write_sounds
 
 
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
-
-
-def test_text_that_was_heard_in_silence_is_named_in_the_transcript(desk: Desk) -> None:
-    path = words(desk, "voice.wav", "Alpha", "bravo")
+def start(desk: Desk) -> None:
     desk.worker_that_hears_tones(invents="Kilo lima mike.")
-    assert errors(analyzed(desk, path)) == {}
-    assert texts(desk, path) == ["Alpha bravo"]
-    (warning,) = transcript(desk, path).warnings
+
+
+first = worker_of_file(start)
+
+
+def test_text_that_was_heard_in_silence_is_named_in_the_transcript(shared: Desk) -> None:
+    path = words(shared, "voice.wav", "Alpha", "bravo")
+    assert errors(analyzed(shared, path)) == {}
+    assert texts(shared, path) == ["Alpha bravo"]
+    (warning,) = transcript(shared, path).warnings
     assert (warning.doubt, warning.action, warning.text) == (
         Doubt.NO_SPEECH,
         "dropped",
         "Kilo lima mike.",
     )
-    shown = manifest(desk, path)
+    shown = manifest(shared, path)
     assert shown is not None
     assert shown.warnings == (), "the file itself is whole"
 
 
-def test_a_file_that_ends_early_is_named_in_the_manifest(desk: Desk) -> None:
+def test_a_file_that_ends_early_is_named_in_the_manifest(shared: Desk) -> None:
     how = SoundEncoding(container_options={"movflags": "faststart"})
-    path = write_sounds(desk.folder / "voice.m4a", [tone(12, 300)], encoding=how)
+    path = write_sounds(shared.folder / "voice.m4a", [tone(12, 300)], encoding=how)
     truncate(path, 0.6)
-    desk.worker_that_hears_tones()
-    assert errors(analyzed(desk, path)) == {}
-    shown = manifest(desk, path)
+    assert errors(analyzed(shared, path)) == {}
+    shown = manifest(shared, path)
     assert shown is not None
     assert "The sound ends at 7 s of 12 s; the file may be incomplete." in shown.warnings

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,8 @@ from shared.domain import ProgressType, Stage
 from shared.people.collection import Collection
 from shared.people.edits import ClusterNaming, Names
 from shared.people.enrolment import Enrolment, References
-from tests.support.analysis.desk import SPEECH_MODEL, Desk, shared_desk
+from tests.support.analysis.desk import SPEECH_MODEL, Desk
+from tests.support.analysis.desk_fixtures import worker_of_file
 from tests.support.fake_models import said
 from tests.support.media.by_path import hash_media
 from tests.support.media.sounds import write_sounds
@@ -23,6 +22,7 @@ from tests.support.people.clusterings import clustering
 from tests.support.skip_or_fail import fetched_or_skipped
 
 AUDIO = (ProgressType.AUDIO,)
+first = worker_of_file(Desk.worker_that_hears_tones)
 
 
 @pytest.mark.parametrize(
@@ -46,26 +46,6 @@ def test_the_model_is_given_names_and_words_and_nothing_of_the_path(
     found = cache.manifest(hash_media(str(path)), Stage.TRANSCRIPT, "tones")
     assert found is not None
     assert (found.vocabulary, transcripts.has_folder_names(found)) == (given, False)
-
-
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
-    desk = Desk(tmp_path, redis_url)
-    yield desk
-    desk.close()
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with shared_desk(tmp_path_factory.mktemp("shared")) as desk:
-        desk.worker_that_hears_tones()
-        yield desk
-
-
-@pytest.fixture
-def shared(first: Desk, tmp_path: Path) -> Desk:
-    """With a worker that is already there."""
-    return first.with_folder(tmp_path)
 
 
 def test_names_of_people_and_given_words_are_spelt_as_they_are(desk: Desk) -> None:

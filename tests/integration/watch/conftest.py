@@ -22,7 +22,7 @@ def ingest(tmp_path: Path, redis_url: str) -> Iterator[IngestStack]:
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with shared_desk(tmp_path_factory.mktemp("workplace")) as desk:
-        desk.worker()
+        desk.worker_with_fake_embedder()
         yield desk
 
 

@@ -12,6 +12,7 @@ from shared.watch.choices import FileGroup
 from shared.watch.folders import WatchFolder
 from tests.support.system.faulty_disk import FaultyDisk, faulty_disk
 from tests.support.watch.ingest_stack import IngestStack, still
+from tests.support.watch.stepping import Steps
 
 NAMES = ("a.png", "day1/b.png", "day2/c.png")
 
@@ -68,6 +69,17 @@ def test_a_directory_that_fails_keeps_its_files_and_the_rest_goes_on(
     assert served.ingested() == 5
 
 
+def test_a_file_that_fails_is_not_forgotten(steps: Steps, disk: FaultyDisk) -> None:
+    run = steps.run(steps.watch(disk.mounted))
+    run.step()
+    assert steps.work() == len(NAMES)
+    run.step()
+    disk.fail(errno.EIO, "a.png")
+    (disk.source / "day2" / "c.png").unlink()
+    steps.walk(run)
+    assert set(steps.groups(run)) == {"a.png", "b.png"}
+
+
 def test_a_root_that_fails_while_its_files_are_worked_on_counts_no_try(
     ingest: IngestStack, disk: FaultyDisk
 ) -> None:
@@ -76,7 +88,7 @@ def test_a_root_that_fails_while_its_files_are_worked_on_counts_no_try(
     ingest.watcher()
     ingest.wait_state("running")
     disk.fail(errno.EIO, "", *NAMES)
-    ingest.worker()
+    ingest.worker_with_fake_embedder()
     ingest.wait_reason(folder, str(disk.mounted))
     pending = ingest.group(folder, FileGroup.PENDING)
     assert set(pending) == set(NAMES)

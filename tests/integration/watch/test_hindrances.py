@@ -86,7 +86,7 @@ def test_without_a_worker_files_wait_and_say_why(ingest: IngestStack) -> None:
         return bool(live and live.last_error and "No analysis worker" in live.last_error)
 
     wait_for(said, 20, f"the hint; {ingest.live()}")
-    ingest.worker()
+    ingest.worker_with_fake_embedder()
     ingest.wait_processed(folder, "a.png")
     assert ingest.processed(folder)["a.png"].tries == 0
 
@@ -98,7 +98,7 @@ def test_a_model_that_is_on_no_machine_is_waited_for(ingest: IngestStack) -> Non
     empty = ingest.folder / "no-models"
     empty.mkdir()
     ingest.watcher()
-    without = ingest.worker(0, RUSHES_MODELS_DIR=str(empty))
+    without = ingest.worker_with_fake_embedder(0, RUSHES_MODELS_DIR=str(empty))
 
     def said() -> bool:
         live = ingest.live()
@@ -106,7 +106,7 @@ def test_a_model_that_is_on_no_machine_is_waited_for(ingest: IngestStack) -> Non
 
     wait_for(said, 30, f"the hint; {ingest.live()}")
     without.end()
-    ingest.worker(1)
+    ingest.worker_with_fake_embedder(1)
     ingest.wait_processed(folder, "a.png")
     assert ingest.processed(folder)["a.png"].tries == 0
 
@@ -118,7 +118,7 @@ def test_a_redis_that_goes_away_holds_nothing_against_files(
     try:
         for n in range(4):
             still(ingest.media / f"{n}.png", n)
-        ingest.worker()
+        ingest.worker_with_fake_embedder()
         folder = ingest.watch()
         ingest.start_watching()
         ingest.watcher()

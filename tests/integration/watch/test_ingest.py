@@ -56,18 +56,17 @@ def test_a_watcher_that_starts_again_repeats_nothing_and_finds_what_came(
     assert served.ingested() == 2
 
 
-def test_a_redis_that_came_up_empty_costs_no_new_analysis(ingest: IngestStack) -> None:
-    stills = [still(ingest.media / f"{n}.jpg", n) for n in range(3)]
-    ingest.worker()
-    folder = ingest.watch()
-    ingest.start_watching()
-    ingest.watcher()
-    ingest.wait_processed(folder, "0.jpg", "1.jpg", "2.jpg")
-    before = ingest.published()
-    ingest.client.flushall()
-    ingest.wait_processed(folder, *(path.name for path in stills))
-    assert ingest.published() == before
-    assert ingest.ingested() == 0, "no Task was needed"
+def test_a_redis_that_came_up_empty_costs_no_new_analysis(served: IngestStack) -> None:
+    stills = [still(served.media / f"{n}.jpg", n) for n in range(3)]
+    folder = served.watch()
+    served.start_watching()
+    served.watcher()
+    served.wait_processed(folder, "0.jpg", "1.jpg", "2.jpg")
+    before = served.published()
+    served.client.flushall()
+    served.wait_processed(folder, *(path.name for path in stills))
+    assert served.published() == before
+    assert served.ingested() == 0, "no Task was needed"
 
 
 def test_moved_copied_and_linked_files_cost_no_analysis(served: IngestStack) -> None:
@@ -89,21 +88,25 @@ def test_moved_copied_and_linked_files_cost_no_analysis(served: IngestStack) -> 
     assert seen >= {str(served.media / name) for name in ("copy.jpg", "link.jpg", "A.jpg")}
 
 
-def test_copies_that_come_together_are_analysed_once(ingest: IngestStack) -> None:
+def test_copies_that_come_together_are_analysed_once(served: IngestStack) -> None:
     for n in range(6):
-        still(ingest.media / f"{n}.jpg", 7)
-    other = ingest.folder / "other"
+        still(served.media / f"{n}.jpg", 7)
+    other = served.folder / "other"
     for n in range(3):
         still(other / f"{n}.jpg", 7)
-    ingest.worker(0)
-    ingest.worker(1)
-    folders = ingest.watch(), ingest.watch(other)
-    ingest.start_watching()
-    ingest.watcher()
-    ingest.wait_processed(folders[0], *(f"{n}.jpg" for n in range(6)))
-    ingest.wait_processed(folders[1], *(f"{n}.jpg" for n in range(3)))
-    assert ingest.ingested() == 1
-    assert set(ingest.published().values()) == {1}
+    start_second_worker(served)
+    folders = served.watch(), served.watch(other)
+    served.start_watching()
+    served.watcher()
+    served.wait_processed(folders[0], *(f"{n}.jpg" for n in range(6)))
+    served.wait_processed(folders[1], *(f"{n}.jpg" for n in range(3)))
+    assert served.ingested() == 1
+    assert set(served.published().values()) == {1}
+
+
+def start_second_worker(served: IngestStack) -> None:
+    served.worker_with_fake_embedder(1)
+    wait_for(lambda: len(served.hearts()) == 2, 30, "both workers")
 
 
 def test_names_in_both_unicode_forms_are_found_again(served: IngestStack) -> None:
@@ -197,24 +200,23 @@ def test_frames_that_arrive_one_by_one_are_not_taken_for_stills(served: IngestSt
     assert served.ingested() == 2
 
 
-def test_many_files_travel_in_few_tasks_that_workers_share(ingest: IngestStack) -> None:
+def test_many_files_travel_in_few_tasks_that_workers_share(served: IngestStack) -> None:
     names = [f"{n}.mp4" for n in range(12)]
     for name in names:
-        make_clip(ingest.media / name, 4, size=(640, 360), encoding=Encoding(fps=5))
-    ingest.worker(0)
-    ingest.worker(1)
-    wait_for(lambda: len(ingest.hearts()) == 2, 30, "both workers")
-    folder = ingest.watch()
-    ingest.start_watching()
-    ingest.watcher()
-    ingest.wait_processed(folder, *names)
-    tasks = {file.task_id for file in ingest.processed(folder).values()}
+        make_clip(served.media / name, 4, size=(640, 360), encoding=Encoding(fps=5))
+    start_second_worker(served)
+    folder = served.watch()
+    served.start_watching()
+    served.watcher()
+    served.wait_processed(folder, *names)
+    tasks = {file.task_id for file in served.processed(folder).values()}
     assert len(tasks) == 1
-    workers = {record.worker for record in ingest.ledger.files(tasks.pop())}
+    workers = {record.worker for record in served.ledger.files(tasks.pop())}
     assert len(workers) == 2
 
 
 @pytest.mark.studio
+@pytest.mark.short
 def test_a_watcher_that_has_seen_all_kinds_of_work_has_loaded_no_decoder_and_no_model(
     served: IngestStack,
 ) -> None:

@@ -132,7 +132,7 @@ def test_a_root_that_goes_while_its_files_are_worked_on_counts_no_try(ingest: In
     ingest.wait_state("running")
     away = ingest.folder / "away"
     ingest.media.rename(away)
-    ingest.worker()
+    ingest.worker_with_fake_embedder()
     ingest.wait_reason(folder, "is missing; is its disk")
     pending = ingest.group(folder, FileGroup.PENDING)
     assert set(pending) == set(NAMES)

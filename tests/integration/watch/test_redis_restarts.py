@@ -33,7 +33,7 @@ def test_what_redis_lost_when_it_was_killed_is_found_again(
     ingest = IngestStack(tmp_path, redis.url)
     try:
         still(ingest.media / "a.png", 1)
-        ingest.worker()
+        ingest.worker_with_fake_embedder()
         folder = ingest.watch()
         ingest.start_watching()
         watcher = ingest.watcher()

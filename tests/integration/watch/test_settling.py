@@ -21,6 +21,20 @@ def test_a_file_that_is_open_for_writing_is_not_looked_at_all_the_time(steps: St
     assert steps.tasks() == []
 
 
+def test_a_file_that_changes_while_it_waits_for_its_turn_settles_again(steps: Steps) -> None:
+    path = still(steps.media / "a.png", 1)
+    run = steps.run(steps.watch())
+    run.state.trip_breaker("The disk is full.")
+    run.step()
+    assert list(run.state.table.ready) == [str(path)]
+    still(path, 2)
+    steps.end_breaker_pause(run)
+    run.step()
+    assert steps.tasks() == []
+    run.step()
+    assert steps.work() == 1
+
+
 def test_stills_of_long_ago_are_not_remembered(steps: Steps) -> None:
     state = steps.run(steps.watch()).state
     state.stills.note("/a/x1.png")

@@ -18,10 +18,11 @@ import numpy as np
 
 from shared.exports.clips import ClipSpec
 from tests.support.media.by_path import cut, plan
-from tests.support.media.media import TIME_BASE, Encoding, make_clip, read_bar_code
+from tests.support.media.media import TIME_BASE, Encoding, make_clip, number_of
 from workers.export.cutting import Cut
 
 SECONDS = 6
+SMALL = (160, 96)
 MS = Fraction(1, 1000)
 RATES = {
     "23.976": Fraction(24000, 1001),
@@ -87,8 +88,15 @@ def source(folder: Path, extension: str, kind: str, codec: str = "") -> Numbered
         times = _uneven(len(numbers))
         free = lambda n: float(times[n])  # noqa: E731
     if not path.exists():
-        make_clip(path, SECONDS, encoding=_encoding(extension, kind, codec), times=free)
+        size = (320, 180) if codec == "dnxhd" else SMALL  # DNxHR has no smaller ones
+        encoding = _encoding(extension, kind, codec)
+        make_clip(path, SECONDS, size=size, encoding=encoding, times=free)
     return Numbered(path, rate, times, None if extension == "ts" else TIMECODES.get(kind))
+
+
+def small_clip(path: Path, seconds: float = 4, **more: object) -> Path:
+    """A clip for tests in which the size of its pictures does not matter."""
+    return make_clip(path, seconds, size=SMALL, **more)  # type: ignore[arg-type]
 
 
 def _uneven(count: int) -> tuple[Fraction, ...]:
@@ -163,7 +171,7 @@ def look(path: Path) -> Seen:
         base = video.time_base
         numbers, times = [], []
         for frame in container.decode(video):
-            numbers.append(read_bar_code(frame.to_ndarray(format="rgb24")))
+            numbers.append(number_of(frame))
             times.append(frame.pts * base)
         first = times[0] if times else Fraction(0)
         last = times[-1] - first + 1 / video.guessed_rate if times else Fraction(0)

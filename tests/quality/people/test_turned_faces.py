@@ -88,6 +88,7 @@ def in_profile() -> Image.Image:
         return opened.convert("RGB")
 
 
+@pytest.mark.short
 def test_a_man_in_profile_is_a_person_in_two_films() -> None:
     """Found in all pictures, each marked, and nobody before."""
     seen = Seen()

@@ -62,6 +62,21 @@ def test_the_pool_and_the_queries_are_large_enough(run: Run) -> None:
     assert len({query.text for query in run.queries}) >= 30
 
 
+@pytest.mark.short
+def test_things_are_found_among_a_few_pictures() -> None:
+    """Every fourth held-out query, among one right answer of each."""
+    lite, queries = lite_model(), read_queries(SETS["held-out queries"][0])[::4]
+    with fetched_or_skipped():
+        pool = held_out_pool()
+    few = {name: pool[name] for query in queries for name in sorted(query.right)[:1]}
+    query_rows = lite.embed_texts([query.text for query in queries])
+    outcomes = rank_all(queries, query_rows, list(few), embedded(lite, few))
+    print(f"{len(queries)} queries over {len(few)} pictures: top-1 {top(outcomes, 1):.3f}")
+    assert len(few) >= 10
+    assert top(outcomes, 1) >= WANTED
+
+
+@pytest.mark.short
 def test_no_held_out_query_is_one_that_the_method_was_fitted_on() -> None:
     fitted, held_out = (
         {query.text.removeprefix("a ").removeprefix("an ") for query in read_queries(file)}

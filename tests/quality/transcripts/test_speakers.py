@@ -18,6 +18,7 @@ from tests.support.skip_or_fail import fetched_or_skipped
 from workers.analysis.speakers.diarizing import Diarizer
 from workers.analysis.speakers.doubts import warnings_of
 
+pytestmark = pytest.mark.quality
 _TEXT = (
     "Good morning, and welcome to the second day of our little journey along the river. "
     "We looked at photographs, drank hot tea, and talked about the people who once lived here. "
@@ -60,6 +61,7 @@ def test_words_at_which_two_speak_at_once_are_doubtful_more_often_than_others() 
     assert found.others_marked / found.others < 0.12
 
 
+@pytest.mark.short
 def test_one_voice_alone_is_one_speaker() -> None:
     with fetched_or_skipped():
         alone = conversation({"slt": uttered(_TEXT, "slt")}, seed=6, seconds=30, longest_s=8)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+import pytest
 
 from tests.quality.transcripts.measure_voices import HeardFile, heard_in, joined
 from tests.support.media.speech import RATE
 from tests.support.media.voices import uttered
 from tests.support.skip_or_fail import fetched_or_skipped
 
+pytestmark = pytest.mark.quality
 _SENTENCES = (
     "Good morning, and welcome to the second day of our little journey along the river. "
     "We looked at photographs, drank hot tea, and talked about the people who once lived here. "

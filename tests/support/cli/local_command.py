@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
+from tests.support.running import processes
 from tests.support.stack import free_port, models_dir
 
 
@@ -24,15 +24,8 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
 
 def rushes(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run `rushes` to its end."""
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "cli.main", *arguments],
-        env=environment(folder, **settings),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    words = ["-P", "-m", "cli.main", *arguments]
+    return processes.run(words, env=environment(folder, **settings), cwd=folder)
 
 
 def left_running(folder: Path) -> list[int]:

@@ -15,7 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support.running import processes
+
 RUSHES = Path(sys.executable).with_name("rushes")
+_SCRIPT = "import sys; sys.argv[0] = 'rushes'; from cli.main import run; sys.exit(run())"
+_WORDS = ("-P", "-c", _SCRIPT)  # what pip has written there
 
 
 @dataclass
@@ -44,22 +48,15 @@ class Command:
         self, *arguments: str | Path, status: int = 0, stdin: bytes = b"", **more: str
     ) -> subprocess.CompletedProcess[str]:
         """Run it to its end with pipes; fails where it ends with another status."""
-        result = subprocess.run(
-            [RUSHES, *arguments],
+        result = processes.run(
+            [*_WORDS, *map(str, arguments)],
             cwd=self.folder,
             env=self.environment(**more),
-            input=stdin,
-            capture_output=True,
-            timeout=60,
+            stdin=stdin,
         )
-        told = subprocess.CompletedProcess(
-            result.args,
-            result.returncode,
-            *(os.fsdecode(output) for output in (result.stdout, result.stderr)),
-        )
-        assert told.returncode == status, f"{told.args} ended with {told}"
-        assert "Traceback" not in told.stderr, told.stderr
-        return told
+        assert result.returncode == status, f"{result.args} ended with {result}"
+        assert "Traceback" not in result.stderr, result.stderr
+        return result
 
     def json(self, *arguments: str | Path, status: int = 0, **more: str) -> Any:
         """What it prints with --json, which must be all that it prints."""
@@ -78,25 +75,18 @@ class Command:
     def on_terminal(self, *arguments: str | Path, **more: str) -> Terminal:
         """Start it on a terminal of 100 columns and 50 lines."""
         size = {"COLUMNS": "100", "LINES": "50"}
-        return Terminal([RUSHES, *arguments], self.folder, self.environment(**size, **more))
+        return Terminal(
+            [*_WORDS, *map(str, arguments)], self.folder, self.environment(**size, **more)
+        )
 
 
 class Terminal:
     """A process on a pseudo-terminal; what it prints is kept in `text`."""
 
-    def __init__(
-        self, command: Sequence[str | Path], folder: Path, environment: dict[str, str]
-    ) -> None:
+    def __init__(self, command: Sequence[str], folder: Path, environment: dict[str, str]) -> None:
         self._leader, follower = pty.openpty()
-        self.process = subprocess.Popen(
-            # What a script has put into the background ignores Ctrl-C, and so would this.
-            ["env", "--default-signal=INT", *command],
-            cwd=folder,
-            env=environment,
-            stdin=follower,
-            stdout=follower,
-            stderr=follower,
-            start_new_session=True,
+        self.process = processes.start(
+            command, cwd=folder, env=environment, stdin=follower, stdout=follower
         )
         os.close(follower)
         self._printed = b""

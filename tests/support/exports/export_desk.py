@@ -18,7 +18,7 @@ import httpx
 
 from tests.support.analysis.desk import Desk
 from tests.support.exports.clips_desk import PATH
-from tests.support.media.media import H264, PRORES, make_clip, read_bar_code
+from tests.support.media.media import H264, PRORES, make_clip, number_of
 from tests.support.private_redis import private_redis
 from tests.support.stack import Client, Process, Stack
 from tests.support.waiting import wait_for
@@ -168,9 +168,7 @@ def clip(path: Path | str, start: Any = 1, end: Any = 2, **more: Any) -> dict[st
 def shown(path: Path | str) -> list[int]:
     """Numbers of the pictures of a file of `film`, as a player shows them."""
     with av.open(str(path)) as container:
-        return [
-            read_bar_code(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)
-        ]
+        return [number_of(frame) for frame in container.decode(video=0)]
 
 
 def codes(answer: dict) -> list[tuple[int, str]]:

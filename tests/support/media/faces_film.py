@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from tests.support.media.media import RGB, write_video
+from tests.support.running.once import copied
 
 SIZE = (1280, 720)
 FPS = 2
@@ -56,7 +57,11 @@ def whole(photo: Image.Image) -> RGB:
 
 
 def film_of(path: Path, shots: Sequence[tuple[str, int]]) -> Path:
-    """Each shot is (a key of PEOPLE, "all" or "nobody", seconds)."""
+    """Each shot is (a key of PEOPLE, "all" or "nobody", seconds). It is encoded once a run."""
+    return copied(path, f"faces {shots}", lambda target: _write_film(target, shots))
+
+
+def _write_film(path: Path, shots: Sequence[tuple[str, int]]) -> Path:
     photo = group_photo()
     everybody = whole(photo)
 

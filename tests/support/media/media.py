@@ -7,6 +7,8 @@ picture it was given.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +17,11 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
+
+from tests.support.running.once import copied
 
 RGB = NDArray[np.uint8]
 BITS = 16  # of the bar code: clips of up to 65,536 pictures
@@ -92,16 +97,19 @@ def make_clip(
     """A clip of plain colours with bar codes; `shots` are (colour, seconds) with a cut between.
 
     Without `shots` one colour, taken from the file's name, so that clips differ. `times` gives
-    picture n its own presentation time (VFR).
+    picture n its own presentation time (VFR). The same clip is encoded once a run.
     """
     if shots is None:
-        mixed = zlib.crc32(path.name.encode())
+        mixed = zlib.crc32(os.fsencode(path.name))
         shots = [((mixed & 0xFF, mixed >> 8 & 0xFF, mixed >> 16 & 0xFF), seconds)]
-    pictures = (
-        with_bar_code(colour, size, number)
-        for number, colour in enumerate(_shot_colours(shots, encoding.fps))
-    )
-    return write_video(path, pictures, encoding=encoding, times=times)
+    colours = list(_shot_colours(shots, encoding.fps))
+
+    def make(target: Path) -> Path:
+        pictures = (with_bar_code(colour, size, n) for n, colour in enumerate(colours))
+        return write_video(target, pictures, encoding=encoding, times=times)
+
+    own_times = [times(number) for number in range(len(colours))] if times else None
+    return copied(path, f"clip {size} {shots} {encoding} {own_times}", make)
 
 
 def picture_video(
@@ -111,15 +119,17 @@ def picture_video(
     size: tuple[int, int] = (640, 360),
     encoding: Encoding = H264,
 ) -> Path:
-    """Real pictures as shots of the given seconds, filled and cropped to `size`."""
+    """Real pictures as shots of the given seconds, filled and cropped to `size`; encoded once."""
+    filled = [(fill(source, size), seconds) for source, seconds in shots]
 
-    def pictures() -> Iterator[RGB]:
-        for source, seconds in shots:
-            picture = fill(source, size)
-            for _ in range(round(seconds * encoding.fps)):
-                yield picture
+    def make(target: Path) -> Path:
+        pictures = (
+            picture for picture, seconds in filled for _ in range(round(seconds * encoding.fps))
+        )
+        return write_video(target, pictures, encoding=encoding)
 
-    return write_video(path, pictures(), encoding=encoding)
+    shown = [(hashlib.sha256(picture).hexdigest(), seconds) for picture, seconds in filled]
+    return copied(path, f"pictures {size} {shown} {encoding}", make)
 
 
 def write_video(
@@ -133,13 +143,14 @@ def write_video(
     """Encode RGB arrays [h, w, 3], images or frames, all of one size; number n at n / fps."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rate = Fraction(fps or encoding.fps)
+    scaler = VideoReformatter()
     with av.open(
         str(path), "w", format=encoding.container, options=encoding.container_options
     ) as out:
         stream = None
         seconds = 0.0
         for number, picture in enumerate(pictures):
-            frame = _frame(picture, encoding)
+            frame = _frame(picture, encoding, scaler)
             if stream is None:
                 cover = _add_cover(out) if encoding.cover else None
                 stream = _video_stream(out, frame, rate, encoding, times is not None)
@@ -230,10 +241,10 @@ def with_bar_code(colour: tuple[int, int, int], size: tuple[int, int], number: i
     """One colour, and the number in white and black stripes over the upper half."""
     width, height = size
     picture = np.empty((height, width, 3), np.uint8)
-    picture[:] = colour
-    for bit in range(BITS):
-        stripe = slice(bit * width // BITS, (bit + 1) * width // BITS)
-        picture[: height // 2, stripe] = 255 if number >> bit & 1 else 0
+    bits = np.array([255 if number >> bit & 1 else 0 for bit in range(BITS)], np.uint8)
+    stripes = np.repeat(bits, np.diff(np.arange(BITS + 1) * width // BITS))
+    picture[: height // 2] = np.repeat(stripes, 3).reshape(width, 3)  # rows are fast to copy
+    picture[height // 2 :] = np.tile(np.array(colour, np.uint8), (width, 1))
     return picture
 
 
@@ -242,6 +253,15 @@ def read_bar_code(picture: RGB) -> int:
     height, width = picture.shape[:2]
     row = picture[height // 4].mean(axis=1)
     return sum(int(row[int((bit + 0.5) * width / BITS)] > 127) << bit for bit in range(BITS))
+
+
+def number_of(frame: av.VideoFrame) -> int:
+    """The number that `with_bar_code` wrote, from a decoded picture: by its brightness alone."""
+    plane, depth = frame.planes[0], frame.format.components[0].bits
+    luma = np.frombuffer(plane, np.uint8 if depth == 8 else np.uint16)
+    row = luma.reshape(plane.height, -1)[frame.height // 4, : frame.width]
+    middles = row[((np.arange(BITS) + 0.5) * frame.width / BITS).astype(int)]
+    return sum(int(level >> depth - 1) << bit for bit, level in enumerate(middles))
 
 
 def fill(source: Path | RGB, size: tuple[int, int]) -> RGB:
@@ -279,12 +299,14 @@ def _shot_colours(
             yield colour
 
 
-def _frame(picture: RGB | Image.Image | av.VideoFrame, encoding: Encoding) -> av.VideoFrame:
+def _frame(
+    picture: RGB | Image.Image | av.VideoFrame, encoding: Encoding, scaler: VideoReformatter
+) -> av.VideoFrame:
     frame = picture
     if not isinstance(frame, av.VideoFrame):
         stored = np.rot90(np.asarray(picture, np.uint8), -encoding.rotation // 90)
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(stored))
-    return frame.reformat(format=encoding.pixels, threads=1)
+    return scaler.reformat(frame, format=encoding.pixels, threads=1)
 
 
 def _video_stream(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]  # [n] mono, or [n, channels], -1 to 1
 _FRAME = 1024  # samples a frame, where the codec does not say
+_GREY = np.repeat(np.array([93, 128], np.uint8), [64 * 64, 64 * 32]).reshape(96, 64)  # Y, U and V
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 
 
@@ -136,10 +137,13 @@ def _frame(samples: Samples, layout: str, rate: int, pts: int, form: str = "fltp
 def _stored(samples: Samples, form: str) -> NDArray[np.generic]:
     planar = form.endswith("p")
     kind = form.removesuffix("p")
-    scale, dtype = {"s16": (32767, "i2"), "s32": (2**31 - 1, "i4")}.get(kind, (1, "f4"))
-    stored = (samples.astype(np.float64) * scale).astype(dtype)
     if kind == "u8":
         stored = (samples * 127 + 128).astype(np.uint8)
+    elif kind in ("s16", "s32"):
+        scale, dtype = {"s16": (32767, np.int16), "s32": (2**31 - 1, np.int32)}[kind]
+        stored = (samples.astype(np.float64) * scale).astype(dtype)
+    else:
+        stored = samples.astype(np.float32, copy=False)
     return np.ascontiguousarray(stored.T if planar else stored.reshape(1, -1))
 
 
@@ -150,8 +154,6 @@ def _video(out: av.container.OutputContainer, codec: str) -> av.VideoStream:
 
 
 def _picture(stream: av.VideoStream, seconds: float) -> list[av.Packet]:
-    frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 90, np.uint8)).reformat(
-        format="yuv420p"
-    )
+    frame = av.VideoFrame.from_ndarray(_GREY, format="yuv420p")
     frame.pts, frame.time_base = round(seconds * 25), Fraction(1, 25)
     return stream.encode(frame)

@@ -24,6 +24,7 @@ from tests.quality.debian_packages import DebianPackage, fetch_deb, members
 from tests.support.media import espeak
 from tests.support.media.photos import SAMPLES
 from tests.support.media.sounds import resampled, write_sounds
+from tests.support.running.once import kept_value
 
 RATE = 16_000
 # Debian's own library wants libpulse and more; this wheel holds the same release, 1.52.0, alone.
@@ -66,7 +67,17 @@ class Said:
 
 
 def spoken(text: str, voice: str = "en-us", words_per_minute: int = 160) -> Said:
-    """`text` by a voice of espeak-ng: en-us, en-gb, de, es, with a variant such as "en-gb+f3"."""
+    """`text` by a voice of espeak-ng: en-us, en-gb, de, es, with a variant such as "en-gb+f3".
+
+    It is said once a run.
+    """
+    return kept_value(
+        f"espeak {voice} {words_per_minute} {text}",
+        lambda: _synthesize(text, voice, words_per_minute),
+    )
+
+
+def _synthesize(text: str, voice: str, words_per_minute: int) -> Said:
     file, _, variant = voice.partition("+")
     name = {"en-gb": "en"}.get(file, file) + (f"+{variant}" if variant else "")
     command = [sys.executable, "-S", espeak.__file__, str(_espeak_folder()), name]

@@ -20,6 +20,7 @@ from tests.support.media import flite
 from tests.support.media.photos import SAMPLES
 from tests.support.media.sounds import resampled
 from tests.support.media.speech import RATE
+from tests.support.running.once import kept_value
 
 # A woman and three men; one of these has a Scottish accent ("awb"), one sounds like a machine.
 FLITE = ("slt", "rms", "awb", "kal16")
@@ -37,7 +38,11 @@ _PACKAGES = (
 
 @functools.cache
 def uttered(text: str, voice: str) -> NDArray[np.float32]:
-    """`text` by a voice of FLITE: mono at 16 kHz, always the same."""
+    """`text` by a voice of FLITE: mono at 16 kHz, always the same, and said once a run."""
+    return kept_value(f"flite {voice} {text}", lambda: _synthesize(text, voice))
+
+
+def _synthesize(text: str, voice: str) -> NDArray[np.float32]:
     command = [sys.executable, "-S", flite.__file__, str(_folder()), voice]
     result = subprocess.run(command, input=text.encode(), capture_output=True, check=True)
     head, _, sound = result.stdout.partition(b"\n")

@@ -21,9 +21,10 @@ from pathlib import Path
 
 import msgspec
 
-from shared.domain import AnalyzeSpec
+from shared.domain import AnalyzeSpec, ModelKind
 from shared.process import logs
 from shared.settings import Settings
+from tests.support.fake_models import load_fake_embedder
 from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
 from workers.analysis.stages.thumbnails import ThumbnailStage
@@ -92,7 +93,13 @@ def note(what: str, name: str, context: Context) -> None:
 def main() -> int:
     logs.configure("analysis-worker", "DEBUG", "text")
     stall = StallTimer(float(os.environ.get("TEST_STALL_S", STALL_S)))
-    return Worker(Settings.from_env(), Work("analysis", run, why_not), stall=stall).serve()
+    worker = Worker(
+        Settings.from_env(),
+        Work("analysis", run, why_not),
+        stall=stall,
+        loaders={ModelKind.VISUAL: load_fake_embedder},
+    )
+    return worker.serve()
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@
 loading) writes `marker`, then goes on only when `release` exists; like a native call it hears of
 no stop.
 `invents`: text that the models add over the end of all they hear.
-`embeds_sentences`: the lite model is loaded, and embeds them. `tells_speakers`: the real network
-tells voices apart, or where the following are told a fake one: `hold_voices`, the call of a file at
-which it holds as with `hold_at`; `dies_at_voices`, the call that kills the process.
+`sees`: the visual model is the lite one, not FakeEmbedder; so it is with `embeds_sentences`, where
+it embeds them. `tells_speakers`: the real network tells voices apart, or where the following are
+told a fake one: `hold_voices`, the call of a file at which it holds as with `hold_at`;
+`dies_at_voices`, the call that kills the process.
 `hold_captions`: 1 holds before captions are read, and hears of a stop; `dies_at_captions`: how the
 name of a file begins whose captions kill the process; `fails_at_captions`: whose disk is
 away the first time, which `marker` says.
@@ -39,7 +40,7 @@ from shared.models.specs import ModelSpec
 from shared.opening import OpenedFile
 from shared.process import logs
 from shared.settings import Settings
-from tests.support.fake_models import FakeTranscriber, FakeVoiceDetector
+from tests.support.fake_models import FakeTranscriber, FakeVoiceDetector, load_fake_embedder
 from tests.support.fake_voices import FakeVoices
 from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
@@ -55,6 +56,7 @@ from workers.models.protocols import SAMPLE_RATE, SpokenWord, Utterance, VoiceEm
 from workers.worker import Work, Worker
 
 TOLD = json.loads(os.environ.get("TEST_SPEECH", "{}"))
+SEES = TOLD.get("embeds_sentences") or TOLD.get("sees")
 _pause = threading.Event()
 _calls = itertools.count(1)
 
@@ -151,7 +153,10 @@ def main() -> int:
         replace(Settings.from_env(), speakers=TOLD.get("tells_speakers", False)),
         Work("analysis", run, why_not),
         stall=StallTimer(TOLD.get("stall_s", STALL_S), TOLD.get("wide_s", WIDE_STALL_S)),
-        loaders={ModelKind.VISUAL: load_visual, ModelKind.SPEECH: load_tones},
+        loaders={
+            ModelKind.VISUAL: load_visual if SEES else load_fake_embedder,
+            ModelKind.SPEECH: load_tones,
+        },
     )
     worker.take_signals()
     return worker.serve()

@@ -1,4 +1,4 @@
-"""The real analysis worker with the face model FakeFaceFinder, as TEST_FACES says.
+"""The real analysis worker with FakeFaceFinder, as TEST_FACES says, and FakeEmbedder.
 
 TEST_FACES (JSON): `hold_at`: this call of `detect` (from 1) of the process writes `marker`, then
 waits until `release` exists, hearing of no stop. `seconds`: what each call takes. `is_broken`: the
@@ -24,14 +24,13 @@ from shared.errors import ModelError
 from shared.models.specs import ModelSpec
 from shared.process import logs
 from shared.settings import Settings
-from tests.support.fake_models import FAKE_FACES_SPEC, FakeFaceFinder
+from tests.support.fake_models import FAKE_FACES_SPEC, FakeFaceFinder, load_fake_embedder
 from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
 from workers.analysis.stages.faces import FaceStage
 from workers.analysis.stages.thumbnails import ThumbnailStage
 from workers.analysis.stages.transcript import TranscriptStage
 from workers.analysis.stages.visual import VisualStage
-from workers.models.load import load_visual
 from workers.models.protocols import FaceBox
 from workers.worker import Work, Worker
 
@@ -65,7 +64,7 @@ def main() -> int:
     worker = Worker(
         Settings.from_env(),
         Work("analysis", run, why_not),
-        loaders={ModelKind.VISUAL: load_visual, ModelKind.FACES: load_squares},
+        loaders={ModelKind.VISUAL: load_fake_embedder, ModelKind.FACES: load_squares},
     )
     worker.take_signals()
     return worker.serve()

@@ -4,7 +4,8 @@ hold: at second `at` writes `marker`, then waits with checkpoints until `release
 hang: the same without checkpoints. unwind: as hold, but a stop takes `seconds` to unwind.
 break: at second `at` fails as a library of ours would that cannot read a file of its own.
 decoder hangs, decoder dies: at second `at`, in the thread that decodes, as FFmpeg would.
-`stall_s`: the stall timer's term.
+`stall_s`: the stall timer's term. `fake_embedder`: true for FakeEmbedder as the visual model.
+`gone_folder_s`: how long a folder that is gone is waited for.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from shared.domain import ModelKind
 from shared.process import logs
 from shared.settings import Settings
+from tests.support.fake_models import load_fake_embedder
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.eligibility import why_not
 from workers.analysis.frame_stream import Prepared
@@ -33,6 +36,8 @@ from workers.analysis.stages.visual import VisualStage
 from workers.liveness import STALL_S, StallTimer
 from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame
+from workers.models.load import load_visual
+from workers.presence import seen_folders
 from workers.worker import Work, Worker
 
 TOLD = json.loads(os.environ.get("TEST_STAGE", "{}"))
@@ -82,10 +87,18 @@ class ExtraRun(StageRun):
 
 def main() -> int:
     logs.configure("analysis-worker", "DEBUG", "text")
+    seen_folders.GONE_FOLDER_S = TOLD.get("gone_folder_s", seen_folders.GONE_FOLDER_S)
     stages = (ThumbnailStage, VisualStage, Extra)
     run = functools.partial(analyze, stages=stages, sound=TranscriptStage)
     work = Work("analysis", run, why_not)
-    worker = Worker(Settings.from_env(), work, stall=StallTimer(TOLD.get("stall_s", STALL_S)))
+    worker = Worker(
+        Settings.from_env(),
+        work,
+        stall=StallTimer(TOLD.get("stall_s", STALL_S)),
+        loaders={
+            ModelKind.VISUAL: load_fake_embedder if TOLD.get("fake_embedder") else load_visual
+        },
+    )
     return worker.serve()
 
 

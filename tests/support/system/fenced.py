@@ -18,11 +18,11 @@ class Page:
     commands: tuple[str, ...]
 
     @classmethod
-    def read(cls, path: Path) -> Page:
+    def parse(cls, markdown: str) -> Page:
         """Raises AssertionError for a block that is neither: nothing on the page goes unrun."""
         files: dict[str, str] = {}
         commands: list[str] = []
-        for language, text in _BLOCK.findall(path.read_text(encoding="utf-8")):
+        for language, text in _BLOCK.findall(markdown):
             name = _FILE_NAME.match(text)
             if name:
                 files[name[1]] = text

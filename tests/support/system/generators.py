@@ -28,8 +28,15 @@ def node_folder(folder: Path) -> Path:
     return folder
 
 
-def programs(folder: Path) -> str:
-    """A PATH with our Python, the generators of both languages, and then all of the system.
+def search_path(*folders: Path) -> str:
+    """A PATH with these folders, our Python, and then all of the system."""
+    return os.pathsep.join(
+        [*map(str, folders), str(Path(sys.executable).parent), os.environ["PATH"]]
+    )
+
+
+def generators_path(folder: Path) -> str:
+    """The same with the generators of both languages.
 
     `folder` is made and holds a program that starts the generator in Python with its own packages.
     """
@@ -41,8 +48,7 @@ def programs(folder: Path) -> str:
         f'#!/bin/sh\nPYTHONPATH="{_PYTHON}" exec "{sys.executable}" -m openapi_python_client "$@"\n'
     )
     started.chmod(0o755)
-    own = [str(folder), str(_NODE_MODULES / ".bin"), str(Path(sys.executable).parent)]
-    return os.pathsep.join([*own, os.environ["PATH"]])
+    return search_path(folder, _NODE_MODULES / ".bin")
 
 
 def ran(command: Sequence[str | Path], folder: Path) -> str:

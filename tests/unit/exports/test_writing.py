@@ -11,10 +11,15 @@ import pytest
 
 from shared.errors import BadInput, ExportError, NotAllowed
 from shared.exports import writing
-from shared.exports.writing import part_file, write_output
+from shared.exports.writing import OutputOnExists, part_file, write_output
 from shared.opening import OpenedFolder, open_folder
 from shared.paths import Roots
 from shared.settings import Settings
+from tests.support.system.disk_steps import (
+    names_of_unsynced_files,
+    names_that_may_be_lost,
+    record_disk_steps,
+)
 from tests.support.system.tiny_disk import tiny_disk
 
 
@@ -76,6 +81,24 @@ def test_it_works_the_same_where_there_are_no_hard_links(
         write_output(str(out / "a.srt"), content, roots)
     assert names(out) == ["a (2).srt", "a.srt"]
     assert (out / "a (2).srt").read_bytes() == b"2"
+
+
+@pytest.mark.parametrize("on_exists", ["number", "replace"])
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_a_power_cut_leaves_the_whole_file_under_its_name_or_none(
+    roots: Roots,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    on_exists: OutputOnExists,
+    is_taken: bool,
+) -> None:
+    if is_taken:
+        (out / "a.srt").write_bytes(b"old")
+    steps = record_disk_steps(monkeypatch)
+    written = write_output(str(out / "a.srt"), b"new", roots, on_exists=on_exists)
+    assert [step.name for step in steps if step.kind == "name"] == [os.path.basename(written)]
+    assert names_of_unsynced_files(steps) == []
+    assert names_that_may_be_lost(steps) == []
 
 
 @pytest.mark.parametrize("kind", ["link", "dangling link", "fifo", "folder"])

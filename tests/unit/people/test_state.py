@@ -214,6 +214,10 @@ def test_undo_goes_back_to_any_point_and_can_be_undone() -> None:
     assert shown[6] == shown[3]
     assert shown[7] == shown[5], "undone: the undo"
     assert shown[8] == shown[0]
+    state = states[0]
+    for edit, expected in zip(edits, shown[1:], strict=True):
+        state = state.with_edits(edit)
+        assert (state.names, state.counts) == expected, "the same, one after another"
     assert reasons(states[5]) == [
         (True, ""), (False, "undone"), (False, "undone"), (True, ""), (True, "")
     ]  # fmt: skip

@@ -37,6 +37,7 @@ def pulled_in(name: str, *extras: str) -> set[str]:
 
 
 @pytest.mark.studio
+@pytest.mark.short
 def test_the_base_brings_no_model_library_and_no_decoder() -> None:
     base = pulled_in("rushes")
     assert {"starlette", "redis", "numpy", "opentelemetry-api"} <= base
@@ -44,6 +45,7 @@ def test_the_base_brings_no_model_library_and_no_decoder() -> None:
 
 
 @pytest.mark.studio
+@pytest.mark.short
 def test_the_lite_extra_brings_no_torch() -> None:
     lite = pulled_in("rushes", "lite")
     assert {"av", "onnxruntime", "faster-whisper"} <= lite
@@ -55,6 +57,7 @@ def test_the_studio_extra_is_the_one_that_brings_torch() -> None:
 
 
 @pytest.mark.studio
+@pytest.mark.short
 def test_the_api_process_imports_no_model_library_and_no_decoder() -> None:
     program = "import api.app, sys; print(' '.join(sys.modules))"
     result = subprocess.run(

@@ -101,26 +101,114 @@ def test_an_environment_that_is_used_again_is_named_with_its_python(
     assert result.stderr.startswith(f"setup: using {venv} with Python 3.12.1\n")
 
 
-def test_ci_tests_with_the_python_of_the_system_and_names_each_version(clone: Path) -> None:
+@pytest.fixture
+def ci_clone(clone: Path) -> Path:
+    """A clone whose scripts only say how they are called, and make an environment."""
     shutil.copytree(ROOT / ".ci", clone / ".ci")
-    for script in ("setup", "test", "check"):
-        body = f"""echo "{script} $*: ${{RUSHES_PYTHON:-any}}"
+    running = Path("tests", "support", "running")
+    (clone / running).mkdir(parents=True)
+    for name in ("groups.py", "changed_groups.py"):
+        shutil.copy(ROOT / running / name, clone / running)
+    for script in ("test", "check"):
+        body = f"""echo "{script} $*: ${{RUSHES_PYTHON:-any}} in $(basename "$RUSHES_VENV")"
 mkdir -p "$RUSHES_VENV/bin"
 ln -sf "${{RUSHES_PYTHON:-{sys.executable}}}" "$RUSHES_VENV/bin/python"
+[ "$FAILING" != "{script} $*" ]
 """
         stub(clone / "scripts", script, body)
+    return clone
+
+
+def commit_all(clone: Path) -> str:
+    identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    (clone / ".gitignore").write_text(".rushes\n__pycache__\n")
+    for words in (["init", "-q"], ["add", "--all"], [*identity, "commit", "-qm", "change"]):
+        subprocess.run(["git", "-C", clone, *words], check=True)
+    head = ["git", "-C", clone, "rev-parse", "HEAD"]
+    return subprocess.run(head, capture_output=True, text=True, check=True).stdout
+
+
+def test_ci_runs_steps_with_a_python_of_their_own_and_groups_whose_inputs_changed(
+    ci_clone: Path,
+) -> None:
     debian = Path("/usr/bin/python3")
     fits = "import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))"
     has_debian = debian.exists() and subprocess.run([debian, "-c", fits]).returncode == 0
-    result = run(clone, "../.ci/run")
-    lines = result.stdout.splitlines()
+    result = run(ci_clone, "../.ci/run")
     assert result.returncode == 0, result.stderr
-    assert f"test : {debian if has_debian else 'any'}" in lines
-    assert "test -m studio -n 2: any" in lines
+    *lines, last = result.stdout.splitlines()
+    assert lines == [
+        f"test : {debian if has_debian else 'any'} in test",
+        "check : any in check",
+        "test studio: any in studio",
+        "test quality soak releases generators: any in test",
+    ]
     for name in ("test", "check", "studio"):
         python = debian if has_debian and name == "test" else sys.executable
         version = subprocess.run([python, "-V"], capture_output=True, text=True, check=True).stdout
-        assert f"{name} ({version.strip()}) 0:0" in lines[-1]
+        assert f"{name} ({version.strip()}) 0:0" in last
+    assert "all of it 0:0" in last
+    assert "ci: soak runs: a passed run is not a commit of this clone" in result.stderr
+
+
+def test_ci_notes_the_commit_that_passed_and_compares_the_next_one_with_it(ci_clone: Path) -> None:
+    passed = ci_clone / ".rushes" / "ci" / "passed"
+    head = commit_all(ci_clone)
+    assert run(ci_clone, "../.ci/run", FAILING="check ").returncode == 1
+    assert run(ci_clone, "../.ci/run", head.strip()).returncode == 0
+    assert not passed.exists(), "it failed, and then groups were compared with a base of its own"
+    assert run(ci_clone, "../.ci/run").returncode == 0
+    assert passed.read_text() == head
+    (ci_clone / "docs").mkdir()
+    (ci_clone / "docs" / "clients.md").write_text("changed\n")
+    result = run(ci_clone, "../.ci/run")
+    assert "test generators: any in test\n" in result.stdout
+    assert passed.read_text() == head, "nothing is noted of a tree with changes"
+    commit_all(ci_clone)
+    result = run(ci_clone, "../.ci/run", RUSHES_CI_BASE="HEAD")
+    assert result.stdout.count("\n") == 4, "no group: nothing has changed"
+
+
+@pytest.mark.parametrize("failing", ["test ", "test quality soak releases generators"])
+def test_ci_goes_on_after_a_step_that_fails_and_fails_itself(ci_clone: Path, failing: str) -> None:
+    result = run(ci_clone, "../.ci/run", FAILING=failing)
+    assert result.returncode == 1
+    assert "check : any in check\ntest studio: any in studio\ntest quality" in result.stdout
+    assert f"ci: FAILED: {'test' if failing == 'test ' else 'groups'}\n" in result.stdout
+
+
+def test_ci_fails_above_45_minutes(ci_clone: Path) -> None:
+    result = run(ci_clone, "../.ci/run", SECONDS="2701")  # its clock begins there
+    assert result.returncode == 1
+    assert "all of it 45:0" in result.stdout
+    assert result.stdout.endswith("ci: FAILED: it takes more than 45 minutes\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "groups", "others"),
+    [
+        ("", "", ""),
+        ("tests/unit -k grid", "", "tests/unit -k grid"),
+        ("tests", "", "tests"),
+        ("quality soak -x", "quality,soak", "-x"),
+        ("studio", "studio", ""),
+        ("all tests/unit", "all", "tests/unit"),
+    ],
+)
+def test_words_before_the_arguments_of_pytest_are_groups(
+    clone: Path, tmp_path: Path, words: str, groups: str, others: str
+) -> None:
+    (clone / "tests").mkdir()
+    stub(clone / "scripts", "setup", 'echo "$*"')
+    stub(tmp_path / "venv" / "bin", "python", 'echo "$*"; exit 3')
+    result = run(clone, "test", *words.split(), RUSHES_VENV=str(tmp_path / "venv"))
+    extras = "lite test models samples tools clients"
+    assert result.stdout.splitlines() == [
+        f"{extras} studio" if groups in ("studio", "all") else extras,
+        f"-m pytest -n auto --groups={groups} {others}".strip(),
+        "test: set-up 0:00, tests 0:00 (minutes:seconds)",
+    ]
+    assert result.returncode == 3
 
 
 def serving_clone(clone: Path, tmp_path: Path) -> None:

@@ -27,10 +27,11 @@ def rows_of(scene_lengths: list[int], gap: int = 1) -> NDArray[np.void]:
 
 
 class StoredRows:
-    """Rows that all come from one file."""
+    """Rows of files with these names; without any, all come from one file."""
 
-    def __init__(self, base, final, rows) -> None:
+    def __init__(self, base, final, rows, names=None) -> None:
         self._base, self._final, self._rows = base, final, rows
+        self._names = np.zeros(len(rows), np.uint64) if names is None else names
 
     def rows(self, places):
         return self._rows[places]
@@ -39,18 +40,18 @@ class StoredRows:
         return places
 
     def tie_order(self, places):
-        return np.zeros(len(places), np.uint64)
+        return self._names[places]
 
     def scores(self, places):
         return self._base[places], self._final[places]
 
 
-def ranked(base, rows, max_results=50, final=None, off_by=0.0) -> list[int]:
+def ranked(base, rows, max_results=50, final=None, off_by=0.0, names=None) -> list[int]:
     """Matches by exact estimates, or by ones that are off by as much as `off_by`."""
     base = np.asarray(base, np.float32)
     excluding = final is not None
     final = np.where(np.isfinite(base), final, -np.inf).astype(np.float32) if excluding else base
-    stored = StoredRows(base, final, rows)
+    stored = StoredRows(base, final, rows, names)
     if off_by:
         off = np.random.default_rng(1).uniform(-off_by, off_by, len(rows))
         estimates = Estimates(
@@ -103,6 +104,14 @@ def test_a_further_frame_is_ten_seconds_from_every_better_one() -> None:
 def test_seconds_count_and_not_rows() -> None:
     rows = rows_of([8], gap=5)  # a picture every 5 s
     assert ranked([0.5, 0.4, 0.3, 0, 0, 0, 0, 0], rows)[:2] == [0, 2]
+
+
+def test_equal_scores_come_in_the_order_of_names_wherever_the_rows_lie() -> None:
+    names = np.array([7, 7, 3, 3, 5], np.uint64)
+    rows, base = rows_of([2, 2, 1]), [0.4, 0.4, 0.4, 0.1, 0.4]
+    assert ranked(base, rows, names=names) == [2, 4, 0]
+    assert ranked(base, rows, max_results=2, names=names) == [2, 4]
+    assert ranked(base, rows, final=np.full(5, 0.1), names=names) == [2, 4, 0]
 
 
 def test_a_filtered_frame_cannot_stand_for_its_scene() -> None:
