@@ -142,7 +142,7 @@ def test_a_poison_file_ends_within_seconds_with_a_sentence(
         assert any(REFUSED[name] in sentence for sentence in said), said
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("threads", ["1", "4"])
 def test_a_worker_outlives_them_all_and_they_cost_the_good_ones_between_them_nothing(
     threads: str, tmp_path: Path, redis_url: str
@@ -166,7 +166,7 @@ def test_a_worker_outlives_them_all_and_they_cost_the_good_ones_between_them_not
         items = [desk.item([path], both, speech_model="tones") for path in mixed]
         if is_all:
             items.append(desk.item([*bad_stills, *stills], (ProgressType.VIDEO,)))
-        record = desk.wait_final(desk.submit_items(items), 200)
+        record = desk.wait_final(desk.submit_items(items), 300)
         failed = {Path(file.media_path).name for file in record.failed_files}
         assert failed == {path.name for path in (*bad, *bad_stills)}
         assert record.status is TaskState.COMPLETED

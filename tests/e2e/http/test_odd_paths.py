@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.media.media import make_clip, make_still
-from tests.support.stack import Stack, running_stack
+from tests.support.stack import Stack
 
 NAMES = (
     "Tag 1 – Übung #1 100% \"laut\" 'leise' & mehr?",
@@ -61,16 +61,3 @@ def test_a_path_that_can_be_used_by_none_fails_alone_in_a_task(
     failed = {one["media_path"]: one["error"] for one in record["failed_files"]}
     assert set(failed) == {"D:\\footage\\a.mov", ""}
     assert "RUSHES_PATH_MAP" in failed["D:\\footage\\a.mov"]
-
-
-def test_roots_may_have_odd_names(tmp_path: Path, redis_url: str) -> None:
-    name = NAMES[0]
-    media, cache = tmp_path / name, tmp_path / f"cache {name}"
-    cache.mkdir()
-    still = make_still(media / f"{name}.png", colour=(20, 200, 60))
-    roots = {"RUSHES_MEDIA_ROOTS": str(media), "RUSHES_CACHE_ROOTS": str(cache)}
-    with running_stack(tmp_path / "stack", redis_url, **roots) as stack:
-        client = stack.client()
-        client.analyzed(cache / "a", still)
-        found = client.ok("/search/text", query="green", cache_dir=str(cache / "a"))["matches"]
-        assert [match["video_path"] for match in found] == [str(still)]

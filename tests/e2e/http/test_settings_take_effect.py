@@ -15,6 +15,7 @@ import socketio.exceptions
 
 from shared.process import machine
 from shared.settings import Settings
+from tests.e2e.http.test_odd_paths import NAMES
 from tests.support.media.media import make_clip, make_still
 from tests.support.private_redis import private_redis
 from tests.support.socketio_client import Watcher
@@ -25,8 +26,10 @@ from tests.support.watch.ingest import Ingest
 
 @pytest.fixture(scope="module")
 def share(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that clients know by other names."""
-    return tmp_path_factory.mktemp("share")
+    """A folder with an odd name, that clients know by other names."""
+    folder = tmp_path_factory.mktemp("share") / NAMES[0]
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +88,15 @@ def test_paths_outside_the_roots_are_403_and_name_the_setting(
     assert batch[0]["error"] is None
     assert "RUSHES_MEDIA_ROOTS" in batch[1]["error"]
     client.analyzed(share / "caches" / "a", inside)
+
+
+def test_roots_may_have_odd_names(changed: Stack, share: Path) -> None:
+    cache = share / "caches" / NAMES[0]
+    still = make_still(share / "media" / f"{NAMES[0]}.png", colour=(20, 200, 60))
+    client = changed.client()
+    client.analyzed(cache, still)
+    found = client.ok("/search/text", query="green", cache_dir=str(cache))["matches"]
+    assert [match["video_path"] for match in found] == [str(still)]
 
 
 def test_json_logs_carry_the_task_id_from_the_request_to_the_worker(

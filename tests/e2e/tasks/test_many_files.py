@@ -28,27 +28,27 @@ def total(stats: list[dict[str, int]], name: str) -> int:
     return sum(worker.get(name, 0) for worker in stats)
 
 
-def test_two_workers_share_200_stills_and_20_clips_with_one_model_load_each(
+def test_two_workers_share_100_stills_and_10_clips_with_one_model_load_each(
     tmp_path: Path, redis_url: str
 ) -> None:
     media = tmp_path / "media"
     media.mkdir()
     stills = [
         make_still(media / f"still {n:03}.jpg", colour=colour)
-        for n, colour in enumerate(colours(200))
+        for n, colour in enumerate(colours(100))
     ]
-    clips = [make_clip(media / f"clip {n:02}.mp4", seconds=2 + n % 3) for n in range(20)]
+    clips = [make_clip(media / f"clip {n:02}.mp4", seconds=2 + n % 3) for n in range(10)]
     with running_stack(tmp_path / "stack", redis_url, query=0, analysis=2) as stack:
         client = stack.client()
         record = client.analyzed(tmp_path / "cache", *stills, *clips)
-        assert (record["current"], record["total"]) == (220, 220)
+        assert (record["current"], record["total"]) == (110, 110)
         files = client.task(record["task_id"], files=True)["files"]
         assert {file["media_path"] for file in files} == {str(p) for p in (*stills, *clips)}
         assert len({file["worker"] for file in files}) == 2, "both workers took part"
         client.analyzed(tmp_path / "cache 2", *stills[:10])  # in one batch of its own
         stats = wait_for(
             lambda: (
-                (now := worker_stats(redis_url)) and total(now, "still_pictures") == 210 and now
+                (now := worker_stats(redis_url)) and total(now, "still_pictures") == 110 and now
             ),
             10,
             "the heartbeats to tell of all stills",

@@ -73,14 +73,14 @@ def people_in(folder: Folder) -> int:
 def test_films_put_into_a_folder_are_found_by_what_they_show(
     ingest: Ingest, media: Path, cache: Path
 ) -> None:
-    cat = film(media / "A001.mp4", "cat", 60)
-    coffee = film(media / "day 2" / "B001.mov", "coffee", 60)
+    cat = film(media / "A001.mp4", "cat", 30)
+    coffee = film(media / "day 2" / "B001.mov", "coffee", 30)
     (media / "A001.xml").write_text("a sidecar")
     assert ingest.status()["state"] == "stopped"
     assert ingest.start() == "waiting"
     with ingest.room() as room:
         assert room.join("watch-folders") == {"message": "Joined.", "task_id": "watch-folders"}
-        folder = ingest.add(media, cache, settle_seconds=5)
+        folder = ingest.add(media, cache, settle_seconds=2)
         folder.wait_processed(2)
         ingest.wait_state("waiting")
         wait_for(lambda: room.events[-1]["state"] == "waiting", 5, "the last event")
@@ -256,42 +256,49 @@ def test_a_file_that_fails_again_and_again_is_listed_and_gets_new_tries(
     assert folder.found("an espresso") == str(bad)
 
 
+@pytest.fixture
+def hasty(stack: Stack, ingest: Ingest) -> Iterator[Ingest]:
+    """The same with a watcher that tries again soon."""
+    stack.processes["watcher-0"].end()
+    watcher = stack.start("watcher-0", "-m", "tests.support.programs.hasty_watcher")
+    yield ingest
+    assert watcher.end() == 0
+    stack.start_worker("watcher")
+
+
 def test_a_file_that_fails_three_times_is_listed_as_a_failure_until_it_is_mended(
-    media: Path, cache: Path, tmp_path: Path, redis_url: str
+    hasty: Ingest, media: Path, cache: Path
 ) -> None:
     bad = media / "bad.mp4"
     bad.write_bytes(b"this is no video at all" * 100)
-    with running_stack(tmp_path / "stack", redis_url) as stack:
-        stack.start("watcher-0", "-m", "tests.support.programs.hasty_watcher")
-        ingest = Ingest(stack.client())
-        ingest.start()
-        folder = ingest.add(media, cache)
+    client, body = hasty.client, {"cache_dir": str(cache), "media_paths": [str(bad)]}
+    hasty.start()
+    folder = hasty.add(media, cache)
 
-        def wait_failed(attempts: int) -> None:
-            wait_for(lambda: folder.stats()["files_failed"] == 1, 30, folder.account)
-            [failure] = folder.stats()["failures"]
-            assert failure["path"] == str(bad)
-            assert failure["tries"] == 3
-            assert failure["error"]
-            assert set(folder.files("failed")) == {str(bad)}
-            tasks = stack.client().get("/tasks").json()["tasks"]
-            failed = [file for task in tasks for file in task["failed_files"]]
-            assert [file["media_path"] for file in failed] == [str(bad)] * attempts
-
-        wait_failed(attempts=3)
-        assert folder.retry(bad) == {"message": "1 failed file will be tried again.", "files": 1}
-        wait_for(lambda: folder.stats()["files_failed"] == 0, 15, folder.account)
-        wait_failed(attempts=6)
-        client, body = stack.client(), {"cache_dir": str(cache), "media_paths": [str(bad)]}
-        assert client.ok("/analysis-data/left-out", **body, left_out=True)["changed"] == 1
-        wait_for(lambda: str(bad) in folder.files("skipped"), 15, folder.account)
-        assert "has left it out. " in folder.files("skipped")[str(bad)]["reason"]
-        assert client.ok("/analysis-data/left-out", **body, left_out=False)["changed"] == 1
+    def wait_failed(attempts: int) -> None:
         wait_for(lambda: folder.stats()["files_failed"] == 1, 30, folder.account)
-        film(bad, "cat")
-        stats = folder.wait_processed(1)
-        assert (stats["failures"], stats["files_failed"]) == ([], 0)
-        assert folder.found("a cat") == str(bad)
+        [failure] = folder.stats()["failures"]
+        assert failure["path"] == str(bad)
+        assert failure["tries"] == 3
+        assert failure["error"]
+        assert set(folder.files("failed")) == {str(bad)}
+        tasks = client.get("/tasks").json()["tasks"]
+        failed = [file["media_path"] for task in tasks for file in task["failed_files"]]
+        assert failed.count(str(bad)) == attempts
+
+    wait_failed(attempts=3)
+    assert folder.retry(bad) == {"message": "1 failed file will be tried again.", "files": 1}
+    wait_for(lambda: folder.stats()["files_failed"] == 0, 15, folder.account)
+    wait_failed(attempts=6)
+    assert client.ok("/analysis-data/left-out", **body, left_out=True)["changed"] == 1
+    wait_for(lambda: str(bad) in folder.files("skipped"), 15, folder.account)
+    assert "has left it out. " in folder.files("skipped")[str(bad)]["reason"]
+    assert client.ok("/analysis-data/left-out", **body, left_out=False)["changed"] == 1
+    wait_for(lambda: folder.stats()["files_failed"] == 1, 30, folder.account)
+    film(bad, "cat")
+    stats = folder.wait_processed(1)
+    assert (stats["failures"], stats["files_failed"]) == ([], 0)
+    assert folder.found("a cat") == str(bad)
 
 
 def test_files_of_a_state_are_listed_in_pages(ingest: Ingest, media: Path, cache: Path) -> None:

@@ -23,7 +23,7 @@ from tests.support.media.speech import RATE, recorded_speech, together
 FPS = 24
 _MOVES_FPS = 12  # of moves into photos
 _SIZE = (640, 360)
-FAST = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "21", "-pix_fmt", "yuv420p")
+FAST = ("-c:v", "libx264", "-preset", "superfast", "-crf", "21", "-pix_fmt", "yuv420p")
 _PRORES = ("-c:v", "prores", "-profile:v", "0", "-pix_fmt", "yuv422p10le")
 # Where shots of Big Buck Bunny begin, and how long they are; seconds.
 _MEADOW = ((63, 3), (89, 3), (118, 3), (195, 3), (240, 3))
