@@ -7,17 +7,22 @@ from shared.ledger.records import Lease
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, WorkerKind
+from tests.support.waiting import wait_for
 
-_TRIES = 50  # the API may park it again between the two calls
 
+def claim(ledger: Ledger, task_id: str, item_id: int, worker: str, nonce: str) -> Lease:
+    """Claim an Item, also of a Task that the API has parked, since no worker lives.
 
-def claim(ledger: Ledger, task_id: str, item_id: int, worker: str, nonce: str) -> Lease | None:
-    """An Item, also of a Task that the API has parked, since no worker lives."""
-    for _ in range(_TRIES):
+    It tries again, since the API may not have queued the Task yet, or may park it meanwhile.
+    """
+
+    def try_once() -> Lease | None:
         ledger.unpark(task_id)
-        if lease := ledger.claim(task_id, item_id, worker, nonce):
-            return lease
-    return None
+        return ledger.claim(task_id, item_id, worker, nonce)
+
+    lease = wait_for(try_once, 10, f"Item {item_id} of task {task_id}")
+    assert lease is not None
+    return lease
 
 
 def seem_alive(redis_url: str, kind: WorkerKind = "analysis") -> None:

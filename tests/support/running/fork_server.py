@@ -85,6 +85,7 @@ def _accept(listener: socket.socket) -> socket.socket | None:
             connection, _ = listener.accept()
             if os.fork() == 0:
                 listener.close()
+                connection.send(b"%d" % os.getpid())
                 return connection
             connection.close()
             with contextlib.suppress(ChildProcessError):

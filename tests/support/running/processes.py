@@ -108,6 +108,7 @@ class _Starter:
         self.started: list[PythonProcess] = []
         self._connection: socket.socket | None = None
         self._owns_server = False
+        self._server_pid: int | None = None
         self._lock = threading.Lock()
         self._test = ""
         self._count = 0
@@ -123,8 +124,7 @@ class _Starter:
         """Return the process that forks for us, unless it descends from this one."""
         if self._connection is None or self._owns_server:
             return None
-        credentials = self._connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 4)
-        return int.from_bytes(credentials, sys.byteorder)
+        return self._server_pid
 
     def takes_turn_of_interpreter(self) -> bool:
         test = os.environ.get("PYTEST_CURRENT_TEST", "").partition(" (")[0]
@@ -147,6 +147,7 @@ class _Starter:
         if self._connection is None:
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             connection.connect(self.find_server())
+            self._server_pid = int(connection.recv(16))
             atexit.register(connection.close)
             self._connection = connection
         return self._connection
