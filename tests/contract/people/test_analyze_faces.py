@@ -10,7 +10,7 @@ import pytest
 from shared.domain import AnalyzeSpec, ProgressType
 from shared.ledger.ledger import Ledger
 from shared.redis.clients import connect
-from tests.support.played_worker import claim
+from tests.support.played_worker import claim_all
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client
 
@@ -24,10 +24,8 @@ def ledger(api_redis: PrivateRedis, client: Client) -> Ledger:
 
 
 def specs(ledger: Ledger, task_id: str) -> list[AnalyzeSpec]:
-    found = []
-    while lease := claim(ledger, task_id, len(found), "worker", "nonce"):
-        found.append(msgspec.json.decode(lease.spec, type=AnalyzeSpec))
-    return found
+    leases = claim_all(ledger, task_id)
+    return [msgspec.json.decode(lease.spec, type=AnalyzeSpec) for lease in leases]
 
 
 def test_a_file_in_all_lists_is_one_item_that_wants_all_three(

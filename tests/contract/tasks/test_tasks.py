@@ -14,7 +14,7 @@ from shared.domain import AnalyzeSpec, Fault, ProgressType
 from shared.ledger.ledger import Ledger
 from shared.media import MediaType
 from shared.redis.clients import connect
-from tests.support.played_worker import claim
+from tests.support.played_worker import claim, claim_all
 from tests.support.private_redis import PrivateRedis
 from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, Stack
@@ -29,10 +29,8 @@ def ledger(api_redis: PrivateRedis, client: Client) -> Ledger:
 
 def specs(ledger: Ledger, task_id: str) -> list[AnalyzeSpec]:
     """What each Item of a Task asks of a worker."""
-    found = []
-    while lease := claim(ledger, task_id, len(found), "worker", "nonce"):
-        found.append(msgspec.json.decode(lease.spec, type=AnalyzeSpec))
-    return found
+    leases = claim_all(ledger, task_id)
+    return [msgspec.json.decode(lease.spec, type=AnalyzeSpec) for lease in leases]
 
 
 def body(caches: Path, media: Path, *names: str) -> dict[str, Any]:

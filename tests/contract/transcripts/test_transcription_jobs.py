@@ -18,7 +18,7 @@ from shared.models.languages import CODES
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat
-from tests.support.played_worker import claim
+from tests.support.played_worker import claim_all
 from tests.support.private_redis import PrivateRedis
 from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, running_stack
@@ -40,11 +40,10 @@ def ask(client: Client, caches: Path, ledger: Ledger) -> Ask:
 
     def post(**body: Any) -> list[AnalyzeSpec]:
         task_id = client.ok("/analyze", cache_dir=str(caches / "speech"), **body)["task_id"]
-        found: list[AnalyzeSpec] = []
-        while lease := claim(ledger, task_id, len(found), "worker", "nonce"):
-            found.append(msgspec.json.decode(lease.spec, type=AnalyzeSpec))
+        leases = claim_all(ledger, task_id)
+        for lease in leases:
             ledger.settle(lease, "done")
-        return found
+        return [msgspec.json.decode(lease.spec, type=AnalyzeSpec) for lease in leases]
 
     return post
 
