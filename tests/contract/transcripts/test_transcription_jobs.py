@@ -18,7 +18,7 @@ from shared.models.languages import CODES
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat
-from tests.support.played_worker import claim_all
+from tests.support.played_worker import claim, claim_all
 from tests.support.private_redis import PrivateRedis
 from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, running_stack
