@@ -272,10 +272,11 @@ def test_a_redis_left_behind_while_it_was_mended_is_ended(settings: Settings) ->
     socket = private_redis.make_socket_path(data)
     command = [redis_binary.find(), "--port", "0", "--unixsocket", socket.with_name("mend.sock")]
     command += ["--dir", data, "--pidfile", data / "redis.pid"]
-    left = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    wait_for((data / "redis.pid").exists, 10, "its process number")
-    private_redis.end_left_behind(data)
-    assert left.wait(5) != 0
+    noted = data / "redis.pid"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as left:
+        wait_for(lambda: noted.exists() and noted.read_text(), 10, "its process number")
+        private_redis.end_left_behind(data)
+        assert left.wait(5) != 0
     private_redis.remove_socket(data)
 
 

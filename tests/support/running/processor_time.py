@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -16,11 +17,15 @@ def cpu_of_tree(pid: int) -> float:
     process = Path(f"/proc/{pid}")
     try:
         fields = (process / "stat").read_text().rpartition(")")[2].split()
-        threads = list((process / "task").iterdir())
-        children = {
-            int(child) for thread in threads for child in (thread / "children").read_text().split()
-        }
-    except (OSError, ValueError):  # it has just ended
+    except OSError:  # it has just ended
         return 0.0
     own = sum(map(int, fields[11:15])) / _TICKS_PER_S
-    return own + sum(map(cpu_of_tree, children))
+    return own + sum(map(cpu_of_tree, _children(process)))
+
+
+def _children(process: Path) -> set[int]:
+    children: set[int] = set()
+    for path in process.glob("task/*/children"):
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            children.update(map(int, path.read_text().split()))
+    return children
