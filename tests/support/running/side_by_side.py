@@ -27,11 +27,11 @@ _LAST_TIER = 3
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Processes for `-n auto`: two a core, since half is waiting; 0: in this one."""
+    """Processes for `-n auto`: two a core and one, since half is waiting; 0: in this one."""
     named = [Path(argument.partition("::")[0]) for argument in config.args]
     if all(path.is_file() for path in named) and len(set(named)) == 1:
         return 0
-    return min(2 * len(os.sched_getaffinity(0)), _MOST)
+    return min(2 * len(os.sched_getaffinity(0)) + 1, _MOST)
 
 
 class _ByFile(LoadScopeScheduling):
