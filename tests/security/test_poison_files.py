@@ -51,7 +51,7 @@ from workers.preview.segment import make_segment
 
 # What a file may take: of a processor, and by the clock of a busy machine, which is still less than
 # a worker's stall timer.
-LIMIT_CPU_S = 30.0
+LIMIT_CPU_S = 20.0
 LIMIT_S = 60.0
 _STILL_BASE_S = 0.5  # of a processor, for stills of any size: ten times what good ones here take
 OF_THE_CHILD = ("took longer", "crashed", "more memory than allowed")

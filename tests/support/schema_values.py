@@ -82,6 +82,8 @@ def wrong_values(schema: Json, good: Any, place: str = "") -> Iterator[tuple[str
     Another type, null and nothing where one is required, and the next value beyond each bound.
     """
     yield place, _of_another_type(schema)
+    # An object that may be null is written as a choice of two.
+    schema = next((one for one in schema.get("anyOf", ()) if "properties" in one), schema)
     yield from _beyond_bounds(schema, good, place)
     if isinstance(good, list) and good and "items" in schema:
         entry = f"{place}[0]"
@@ -123,6 +125,6 @@ def _beyond_bounds(schema: Json, good: Any, place: str) -> Iterator[tuple[str, A
     if "enum" in schema:
         yield place, "nonsense"
     if schema.get("minItems"):
-        yield place, []
+        yield place, (good or [])[: schema["minItems"] - 1]
     if schema.get("maxItems", _LONGEST) < _LONGEST and good:
         yield place, good[:1] * (schema["maxItems"] + 1)

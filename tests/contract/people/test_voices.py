@@ -156,6 +156,7 @@ def test_voices_move_alone_with_faces_and_with_their_cluster(talking: PeopleDesk
         (404, "There is no voice", {"moves": [{"voice_ids": [f"{'0' * 16}-voice-00000001"]}]}),
         (404, "apart[0].cluster_ids[1]: ", {"apart": [{"cluster_ids": [str(ADA), "77"]}]}),
         (400, "are one person", {"apart": [{"cluster_ids": [str(ADA), str(ADA)]}]}),
+        (400, "apart[0].cluster_ids", {"apart": [{"cluster_ids": [str(ADA)]}]}),
     ],
 )
 def test_what_is_wrong_is_said(

@@ -60,11 +60,11 @@ def changed_groups(project: Path, named_base: str = "") -> dict[str, str]:
     base = find_base(project, named_base)
     changed = None if base is None else changed_paths(project, base)
     if base is None or changed is None:
-        known = f"{named_base or 'a passed run'} is not a commit of this clone"
-        return {group.marker: known for group in groups}
+        reason = f"{named_base} is not a commit here" if named_base else "no run has passed here"
+        return {group.marker: reason for group in groups}
     inputs = {group.marker: find_inputs(project, group, changed) for group in groups}
     return {
-        marker: f"{paths[0]} and {len(paths) - 1} others changed since {base[:10]}"
+        marker: f"{len(paths)} files changed since {base[:10]}, such as {paths[0]}"
         for marker, paths in inputs.items()
         if paths
     }

@@ -39,6 +39,7 @@ PRELOADED = (
 )
 DUMP_STACKS = signal.SIGUSR2  # a forked process writes the stacks of its threads to its stderr
 LARGEST_REQUEST = 1 << 17
+PID_SIZE = 8  # bytes, of a status pipe the first; the exit status follows
 _STREAMS = 3
 
 
@@ -113,11 +114,12 @@ def _serve(connection: socket.socket) -> StartRequest | None:
                 status = descriptors.pop()
                 pid = os.fork()
                 if pid == 0:
+                    connection.close()  # later, its number might be a descriptor of the program
                     _take_streams(descriptors)
                     return StartRequest(**json.loads(message))
                 for descriptor in descriptors:
                     os.close(descriptor)
-                os.write(status, b"%d " % pid)
+                os.write(status, b"%*d" % (PID_SIZE, pid))
                 pidfd = os.pidfd_open(pid)
                 statuses[pidfd] = (pid, status)
                 selector.register(pidfd, selectors.EVENT_READ)
@@ -135,6 +137,7 @@ def _kill(pids: Iterable[int]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def _take_streams(descriptors: list[int]) -> None:
@@ -150,7 +153,7 @@ def _become(request: StartRequest) -> None:
     os.environ.clear()
     os.environ.update(request.env)
     time.tzset()
-    _open_streams("PYTHONUNBUFFERED" in request.env)
+    _open_streams(bool(request.env.get("PYTHONUNBUFFERED")))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     faulthandler.register(DUMP_STACKS, file=2, all_threads=True)
     words = list(request.words)
@@ -171,13 +174,17 @@ def _become(request: StartRequest) -> None:
 
 
 def _open_streams(unbuffered: bool) -> None:
-    """Open standard input, output and error again, since a terminal is buffered by lines."""
-    sys.stdin = open(0, closefd=False)  # noqa: SIM115
-    for name, number, errors in (("stdout", 1, "strict"), ("stderr", 2, "backslashreplace")):
-        raw = open(number, "wb", 0 if unbuffered else -1, closefd=False)  # noqa: SIM115
-        by_line = name == "stderr" or os.isatty(number)
+    """Open standard input, output and error again: what they lead to decides how they buffer."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        old, is_input = getattr(sys, name), name == "stdin"
+        buffering = 0 if unbuffered and not is_input else -1
+        raw = open(number, "rb" if is_input else "wb", buffering, closefd=False)  # noqa: SIM115
         stream = io.TextIOWrapper(
-            raw, errors=errors, line_buffering=by_line, write_through=unbuffered
+            raw,  # type: ignore[arg-type]
+            encoding=old.encoding,
+            errors=old.errors,
+            line_buffering=os.isatty(number) or (name == "stderr" and not unbuffered),
+            write_through=unbuffered,
         )
         setattr(sys, name, stream)
 

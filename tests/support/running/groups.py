@@ -27,10 +27,8 @@ GROUPS = (
         "quality",
         "measure models on labelled material",
         (
-            *("api/search", "cli/demo", "shared/cache", "shared/domain.py", "shared/media.py"),
-            *("shared/models", "shared/opening.py", "shared/people", "shared/settings.py"),
+            *("api/cache", "api/people", "api/search", "cli/demo", "shared", "workers"),
             *("tests/contract/models", "tests/quality"),
-            *("workers/analysis", "workers/media", "workers/models", "workers/recluster"),
         ),
     ),
     Group(

@@ -9,20 +9,28 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
-import sys
 import tempfile
 from types import FrameType
 from typing import Any
 
 import pytest
+import pytest_timeout
 
 from tests.support.running import processes
 
 _GRACE_S = 30.0  # to print the stacks and to end what the test has begun
+_stderr = -1  # that of the run: where tests run, pytest has put a file in its place
+
+
+def pytest_configure() -> None:
+    global _stderr
+    _stderr = os.dup(2)
 
 
 def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool:
-    """Take the place of the timer of pytest-timeout."""
+    """Take the place of the timer of pytest-timeout, which a debugger stops."""
+    if pytest_timeout.is_debugging():
+        return True
 
     def fail(_number: int, _frame: FrameType | None) -> None:
         pytest.fail(
@@ -32,7 +40,7 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool:
 
     signal.signal(signal.SIGALRM, fail)
     signal.setitimer(signal.ITIMER_REAL, settings.timeout)
-    faulthandler.dump_traceback_later(settings.timeout + _GRACE_S, exit=True, file=sys.__stderr__)
+    faulthandler.dump_traceback_later(settings.timeout + _GRACE_S, exit=True, file=_stderr)
     return True
 
 

@@ -1,4 +1,4 @@
-"""Where the minutes of a test run go: a table by folder, and the dearest files and tests."""
+"""Where the minutes of a test run go: a table by folder, and the most expensive files and tests."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.support.running.processes import server_pid
 from tests.support.running.processor_time import cpu_of_tree
 
 _FROM_S = 60.0  # a shorter run needs no table
-_DEAREST = 10
+_MOST_EXPENSIVE = 10
 _HEAD = f"{'CPU s':>8} {'wall s':>8} {'share':>6} {'tests':>6}"
 
 
 @dataclass(eq=False)
 class Minutes:
-    """The time of every test with its fixtures; waiting for a turn does not count.
+    """The time of every test with its fixtures.
 
     CPU seconds are those of all processes that a file of tests has started, once it has ended.
     """
@@ -64,11 +64,11 @@ class Minutes:
                 f"{self._row(folders[folder], tests)}  {folder}:"
                 f" {self.wall[slowest]:.1f} s {slowest.removeprefix(folder + '/')}"
             )
-        lines.append(f"{_HEAD}  the dearest files")
-        for file in _most(files, self.cpu.__getitem__)[:_DEAREST]:
+        lines.append(f"{_HEAD}  the most expensive files")
+        for file in _most(files, self.cpu.__getitem__)[:_MOST_EXPENSIVE]:
             lines.append(f"{self._row([file], files[file])}  {file}")
         lines.append(f"{'':8} {'wall s':>8}  the slowest tests")
-        for test in _most(self.wall, self.wall.__getitem__)[:_DEAREST]:
+        for test in _most(self.wall, self.wall.__getitem__)[:_MOST_EXPENSIVE]:
             lines.append(f"{'':8} {self.wall[test]:8.1f}  {test}")
         return lines
 
@@ -85,8 +85,11 @@ class _CpuOfFiles:
     """In a process that runs tests: adds the CPU time of a file to its last report."""
 
     def __init__(self) -> None:
-        self._before = _cpu_of_all()
+        self._before = 0.0
         self._is_last = False
+
+    def pytest_collection_finish(self) -> None:
+        self._before = _cpu_of_all()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(

@@ -21,12 +21,14 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tests.support.running.fork_server import DUMP_STACKS, StartRequest
+from tests.support.running.fork_server import DUMP_STACKS, PID_SIZE, StartRequest
 from tests.support.waiting import wait_for
 
 PROJECT = Path(__file__).resolve().parents[3]
+_LARGEST_DUMP = 1 << 20
 _ONE_IN = 20  # so many starts are an interpreter's
 _READ_AT_START = ("PYTHON", "LD_", "MALLOC_", "OMP_", "OPENBLAS_", "MKL_")
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
 _SAME_FOR_BOTH = ("PYTHONUNBUFFERED", "PYTHONFAULTHANDLER")
 
 
@@ -86,7 +88,7 @@ class ForkServer:
             self._server = subprocess.Popen(
                 [sys.executable, "-m", "tests.support.running.fork_server", str(listener.fileno())],
                 cwd=PROJECT,
-                env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                env=os.environ | _ENVIRONMENT,
                 stdin=subprocess.PIPE,
                 pass_fds=[listener.fileno()],
                 start_new_session=True,
@@ -138,7 +140,7 @@ class _Starter:
             status, status_of_child = os.pipe()
             socket.send_fds(connection, [request.encode()], [*streams, status_of_child])
             os.close(status_of_child)
-            pid = os.read(status, 16)
+            pid = os.read(status, PID_SIZE)
         if not pid:
             raise RuntimeError("The fork server has ended; its error is printed above.")
         return ForkedProcess(int(pid), status)
@@ -197,7 +199,8 @@ def start(
     process: PythonProcess
     if under or interpreter or not _can_fork(words, env) or _starter.takes_turn_of_interpreter():
         process = subprocess.Popen(
-            [*under, sys.executable, *words],
+            # What a script has put into the background ignores Ctrl-C, and so would this.
+            ["env", "--default-signal=INT", *under, sys.executable, *words],
             cwd=cwd,
             env=settings,
             stdin=stdin,
@@ -243,7 +246,8 @@ def run(
             )
         try:
             status = process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
+        except BaseException:
+            print(f"{' '.join(words)} was ended:\n{_stacks_of(process)}")
             process.kill()
             process.wait()
             raise
@@ -264,24 +268,24 @@ def stacks() -> str:
 
 def _stacks_of(process: PythonProcess) -> str:
     try:
-        log = Path(os.readlink(f"/proc/{process.pid}/fd/2"))
-        size = log.stat().st_size
-        is_forked = isinstance(process, ForkedProcess)
-        process.send_signal(DUMP_STACKS if is_forked else signal.SIGABRT)
-        wait_for(lambda: log.stat().st_size > size and _is_whole(log), 2, "the stacks")
-        text = log.read_bytes()[size:].decode(errors="replace")
+        with open(f"/proc/{process.pid}/fd/2", "rb") as log:  # also where the file has no name
+            size = os.fstat(log.fileno()).st_size
+            is_forked = isinstance(process, ForkedProcess)
+            process.send_signal(DUMP_STACKS if is_forked else signal.SIGABRT)
+            wait_for(lambda: _is_whole(log.fileno(), size), 2, "the stacks")
+            text = os.pread(log.fileno(), _LARGEST_DUMP, size).decode(errors="replace")
     except (OSError, AssertionError) as error:
         text = f"no stacks: {error}"
     return f"---- process {process.pid}\n{text}"
 
 
-def _is_whole(log: Path) -> bool:
-    """Return True once nothing more is written: what runs is one thread, and it comes last."""
-    size = log.stat().st_size
+def _is_whole(log: int, before: int) -> bool:
+    """Return True once something was written, and then nothing more for a moment."""
+    size = os.fstat(log).st_size
     with contextlib.suppress(AssertionError):
-        wait_for(lambda: log.stat().st_size > size, 0.05, "more of the stacks")
+        wait_for(lambda: os.fstat(log).st_size > size, 0.05, "more of the stacks")
         return False
-    return True
+    return size > before
 
 
 def _can_fork(words: Sequence[str], env: Mapping[str, str]) -> bool:

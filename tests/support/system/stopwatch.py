@@ -9,6 +9,8 @@ from pathlib import Path
 
 from tests.support.stack import Stack
 
+_LEAST_SHARE = 0.25  # of the wall time: threads may wait for a processor beside one that sleeps
+
 
 class Stopwatch:
     """Seconds since its start, less the time in which the processes waited for a processor.
@@ -17,7 +19,7 @@ class Stopwatch:
     kernel counts for each thread how long it ran, and how long it was ready to run and had no
     processor. Of each process the thread that waited longest counts; a thread that has ended
     counts as when `seconds` was last called. The result is not less than what the busiest thread
-    computed. On an idle machine this is the time on the wall.
+    computed, nor than a quarter of the time on the wall. On an idle machine this is that time.
     """
 
     def __init__(self, stack: Stack | None = None, *pids: int) -> None:
@@ -35,7 +37,7 @@ class Stopwatch:
             ran_before, waited_before = self._counts_before.get((pid, thread), (0.0, 0.0))
             busiest = max(busiest, ran - ran_before)
             longest_waits[pid] = max(longest_waits[pid], waited - waited_before)
-        return max(busiest, wall - sum(longest_waits.values()))
+        return max(busiest, wall - sum(longest_waits.values()), wall * _LEAST_SHARE)
 
     def _read_counts(self) -> None:
         """Read how many seconds each thread has run and has waited for a processor."""

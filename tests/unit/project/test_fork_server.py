@@ -15,53 +15,41 @@ import pytest
 
 from tests.support.running import processes
 from tests.support.running.processor_time import cpu_of_tree
-from tests.support.stack import Stack
+from tests.support.stack import PROJECT, Stack
 from tests.support.waiting import wait_for
 
 BOTH = pytest.mark.parametrize("interpreter", [True, False], ids=["interpreter", "forked"])
-DESCRIBES_ITSELF = """
-import json, os, signal, sys, threading
-names = sorted(os.readlink(f"/proc/self/fd/{n}").partition(":")[0] for n in (0, 1, 2))
-print(json.dumps({
-    "arguments": sys.argv[1:],
-    "name": __name__,
-    "main": sys.modules["__main__"].__dict__ is globals(),
-    "environment": dict(os.environ),
-    "folder": os.getcwd(),
-    "path": sys.path,
-    "descriptors": [len(os.listdir("/proc/self/fd")), names],
-    "threads": [threading.active_count(), len(os.listdir("/proc/self/task"))],
-    "leads its session": os.getsid(0) == os.getpid() == os.getpgrp(),
-    "input": sys.stdin.read(),
-    "streams": [[s.encoding, s.errors, s.line_buffering, s.isatty()] for s in
-                (sys.stdin, sys.stdout, sys.stderr)],
-    "signals": {n.name: str(signal.getsignal(n)) for n in signal.valid_signals()
-                if isinstance(n, signal.Signals) and n.name != "SIGUSR2"},
-    "mask": [str(n) for n in signal.pthread_sigmask(signal.SIG_BLOCK, [])],
-    "umask": os.umask(0o22),
-}, default=repr))
-print("to stderr", file=sys.stderr)
-sys.exit(7)
-"""
+PROGRAM = "tests.support.programs.describes_itself"
+SOURCE = PROJECT.joinpath(*PROGRAM.split(".")).with_suffix(".py").read_text()
+FORKS = next(test for test in "abc" if zlib.crc32(f"{test} 0".encode()) % 20)  # by its name
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> str:
-    (tmp_path / "program_of_test.py").write_text(DESCRIBES_ITSELF)
-    return "program_of_test"
+@pytest.fixture(autouse=True)
+def no_turn_of_an_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "another")
+    processes.takes_turn_of_interpreter()  # it counts the starts of each test
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", FORKS)
 
 
-@pytest.mark.parametrize("words", [["-m"], ["-P", "-m"], ["-c"]], ids=" ".join)
-def test_both_ways_give_a_program_the_same(tmp_path: Path, program: str, words: list[str]) -> None:
-    env = {**os.environ, "PYTHONPATH": str(tmp_path), "ONLY": "this"}
-    words = [*words, program if words[-1] == "-m" else DESCRIBES_ITSELF, "first", "ä \udcff"]
+@pytest.mark.parametrize(
+    ("words", "folder"),
+    [(["-m", PROGRAM], PROJECT), (["-P", "-c", SOURCE], Path("/")), (["-c", SOURCE], Path("/"))],
+    ids=["-m", "-P -c", "-c"],
+)
+def test_both_ways_give_a_program_the_same(words: list[str], folder: Path) -> None:
+    env = {**os.environ, "ONLY": "this"}
     described = []
     for interpreter in (True, False):
         result = processes.run(
-            words, env=env, cwd=tmp_path, stdin=b"typed", interpreter=interpreter
+            [*words, "first", "ä \udcff"],
+            env=env,
+            cwd=folder,
+            stdin=b"typed",
+            interpreter=interpreter,
         )
         assert (result.returncode, result.stderr) == (7, "to stderr\n")
         described.append(json.loads(result.stdout))
+    assert [one.pop("is forked") for one in described] == [False, True]
     assert described[0] == described[1]
 
 
@@ -120,8 +108,7 @@ def test_what_runs_ends_with_the_process_that_has_started_it(tmp_path: Path) -> 
         "print(processes.start(words, env=os.environ, stdout=2).pid, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
-    is_forked = next(name for name in "abc" if zlib.crc32(f"{name} 0".encode()) % 20)
-    result = processes.run(["-c", program, processes.address_for_all(), is_forked])
+    result = processes.run(["-c", program, processes.address_for_all(), FORKS])
     started = Path(f"/proc/{int(result.stdout)}")
     wait_for(lambda: not started.exists(), 10, "the end of the process")
 

@@ -86,4 +86,5 @@ def test_it_fails_with_the_stacks_of_its_processes_and_the_run_goes_on(folder: P
     assert "The test runs for more than 3 s." in printed
     assert printed.count("in waits_for_ever") >= 4, printed  # two tests and two processes
     assert printed.count("in loops_in_the_process") >= 2, printed
+    assert "in test_in_a_call_that_no_signal_ends\n" in result.stderr
     assert "crashed while running 'test_a.py::test_in_a_call_that_no_signal_ends'" in printed

@@ -148,7 +148,7 @@ def test_ci_runs_steps_with_a_python_of_their_own_and_groups_whose_inputs_change
         version = subprocess.run([python, "-V"], capture_output=True, text=True, check=True).stdout
         assert f"{name} ({version.strip()}) 0:0" in last
     assert "all of it 0:0" in last
-    assert "ci: soak runs: a passed run is not a commit of this clone" in result.stderr
+    assert "ci: soak runs: no run has passed here" in result.stderr
 
 
 def test_ci_notes_the_commit_that_passed_and_compares_the_next_one_with_it(ci_clone: Path) -> None:
