@@ -53,6 +53,7 @@ from workers.preview.segment import make_segment
 # a worker's stall timer.
 LIMIT_CPU_S = 20.0
 LIMIT_S = 60.0
+assert budget.STILL_BASE_S <= 10, "that of the product, in place of which tests set a smaller one"
 _STILL_BASE_S = 0.5  # of a processor, for stills of any size: ten times what good ones here take
 OF_THE_CHILD = ("took longer", "crashed", "more memory than allowed")
 

@@ -256,6 +256,7 @@ def test_the_examples_are_what_the_types_allow(endpoint) -> None:
 
 
 @pytest.mark.studio
+@pytest.mark.short
 def test_the_api_process_imports_no_model_library_and_no_decoder() -> None:
     heavy = (
         *("av", "onnxruntime", "ctranslate2", "faster_whisper", "huggingface_hub", "hdbscan"),

@@ -162,6 +162,17 @@ def test_what_is_no_json_object_is_refused_with_the_reason(
         assert word in said
 
 
+def test_a_number_beyond_all_bounds_is_refused(client: Client) -> None:
+    endpoint = WITH_BODY["recluster_faces"]
+    body = msgspec.json.encode({**(endpoint.example or {}), "eps": 0.4321})
+    assert refusal(client, endpoint, body.replace(b"0.4321", b"1e999")).startswith("eps")
+
+
+def test_only_the_export_of_a_transcript_mends_text_with_half_characters() -> None:
+    mending = [name for name, endpoint in WITH_BODY.items() if endpoint.drops_half_characters]
+    assert mending == ["export_transcript"]
+
+
 def test_of_a_field_that_is_given_twice_the_last_value_counts(client: Client) -> None:
     """As most readers of JSON have it."""
     answer = client.http.post("/analyze/cancel", content='{"task_id": "one", "task_id": "two"}')

@@ -46,6 +46,7 @@ def test_an_estimate_comes_near_what_the_analysis_takes(
     assert estimate["basis"].startswith("Measured on this server: pictures")
     took = analyzed(client, cache, footage / "day2")
     print(f"{estimate['seconds']} s were expected, and it took {before:.1f} s and {took:.1f} s")
+    assert max(before, took) < 2.5 * min(before, took), "what else runs here changed too much"
     assert min(before, took) / FACTOR < estimate["seconds"] < max(before, took) * FACTOR
     after = client.ok("/analyze/estimate", paths=[str(footage / "day2")], **asked)
     assert (after["files"]["new"], after["files"]["analyzed"]) == (0, CLIPS + 1)

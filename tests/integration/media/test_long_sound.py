@@ -16,7 +16,7 @@ from tests.support.running.long_form import by_form
 RATE = 12_000  # makes packets of nearly 0.1 s
 HOURS = by_form(short=1, long=12)
 MARKS = (1.5, HOURS * 1800 + 0.25, HOURS * 3600 - 3.75)
-MOST_GROWTH_MB = by_form(short=10, long=30)
+MOST_GROWTH_MB = by_form(short=5, long=30)
 
 READ = """
 import sys

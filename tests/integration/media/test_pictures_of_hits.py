@@ -20,6 +20,7 @@ from tests.support.media.media import make_still
 from tests.support.private_redis import private_redis
 from tests.support.search.search_data import media_hash, publish, random_units
 from tests.support.stack import Client, Stack, running_stack
+from tests.support.system.stopwatch import Stopwatch
 from tests.support.waiting import wait_for
 
 HASH = media_hash(1)
@@ -158,9 +159,11 @@ def test_an_address_ends_with_the_key_that_asked_for_it(stack: Stack, client: Cl
     expiring = client.post("/keys", expires_at=time.time() + 2).json()
     urls.append(address(expiring["license_key"]))
     assert fetched(stack, urls[1]).status_code == 200
+    stopwatch = Stopwatch(stack)
     assert client.http.delete(f"/keys/{revoked['key']['id']}").status_code == 200
     for url in urls:
         wait_for(lambda url=url: fetched(stack, url).status_code == 404, 20, "the end of the key")
+        assert stopwatch.seconds() < 5
         assert "was revoked or has expired" in fetched(stack, url).json()["message"]
 
 

@@ -353,7 +353,7 @@ def test_a_speech_model_that_is_not_here_holds_up_sound_alone(desk: Desk) -> Non
 
 def test_quiet_hours_take_little_memory_and_the_worker_lives_throughout(desk: Desk) -> None:
     path = long_recording(desk.folder / "long.flac", HOURS)
-    process = desk.worker_that_hears_tones()
+    process = desk.worker_that_hears_tones(interpreter=True, sees=True)
     wait_for(desk.hearts, 20, "the worker")
     stopped = desk.submit([path], wants=AUDIO, speech_model="tones")
     wait_for(lambda: desk.record(stopped).progress > 1, 20, "some progress")

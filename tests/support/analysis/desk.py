@@ -136,7 +136,9 @@ class Desk:
         command = ("-m", "tests.support.programs.analysis_with_a_stage")
         return self.stack.start(f"analysis-{number}", *command, TEST_STAGE=json.dumps(told))
 
-    def worker_that_hears_tones(self, number: int = 0, **told: Any) -> Process:
+    def worker_that_hears_tones(
+        self, number: int = 0, *, interpreter: bool = False, **told: Any
+    ) -> Process:
         """programs/analysis_that_hears_tones.py, with the models "tones" and "tones-en"."""
         told = {
             "marker": str(self.folder / "marker"),
@@ -154,6 +156,7 @@ class Desk:
         return self.stack.start(
             f"analysis-{number}",
             *("-m", "tests.support.programs.analysis_that_hears_tones"),
+            interpreter=interpreter,
             TEST_SPEECH=json.dumps(told),
             RUSHES_MODELS_DIR=str(models),
         )

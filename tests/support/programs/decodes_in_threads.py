@@ -13,7 +13,6 @@ import typing
 import msgspec
 
 from shared.msgspec_decoding import learn_types
-from tests.support.running.long_form import by_form
 
 FIELDS = "\n".join(
     f"    f{n}: 'typing.Annotated[int | None, msgspec.Meta(description=\"x\")]' = None"
@@ -39,7 +38,7 @@ def new_type(number: int) -> typing.Any:
 
 def main(is_learnt_before: bool) -> None:
     sys.setswitchinterval(1e-6)
-    for number in range(by_form(short=250, long=1000)):
+    for number in range(250):
         outer = new_type(number)
         if is_learnt_before:
             learn_types()
