@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.running import processes
+from tests.support.running.processes import PythonProcess
 from tests.support.stack import free_port, models_dir
 from tests.support.waiting import wait_for
 
@@ -24,7 +24,7 @@ class Up:
     state_dir: Path
     port: int
     log: Path
-    process: subprocess.Popen[bytes]
+    process: PythonProcess
 
     def text(self) -> str:
         return self.log.read_text(errors="replace")
@@ -66,7 +66,7 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
 
 
 def command(*arguments: str, module: str = "cli.main") -> list[str]:
-    return [sys.executable, "-P", "-m", module, *arguments]
+    return ["-P", "-m", module, *arguments]
 
 
 def start(
@@ -80,14 +80,14 @@ def start(
     port = free_port()
     log = folder / "up.log"
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            [*under, *command("up", module=module)],
+        process = processes.start(
+            command("up", module=module),
             cwd=folder,
             env=environment(folder, RUSHES_PORT=str(port), **settings),
-            stdin=subprocess.DEVNULL,
-            stdout=output if stdout is None else stdout,
-            stderr=output,
-            start_new_session=True,
+            stdout=output.fileno() if stdout is None else stdout,
+            stderr=output.fileno(),
+            under=under,
+            interpreter=True,
         )
     return Up(folder / "state dir", port, log, process)
 
