@@ -52,8 +52,7 @@ def test_what_others_compute_is_not_counted() -> None:
         stopwatch, began = Stopwatch(), time.monotonic()
         compute(0.2)
         wall, measured = time.monotonic() - began, stopwatch.seconds()
-    assert measured == pytest.approx(0.2, abs=0.1)
-    assert wall > 2 * measured
+    assert 0.19 < measured < 0.5 * wall
 
 
 def test_waiting_for_anything_but_a_processor_is_counted() -> None:
