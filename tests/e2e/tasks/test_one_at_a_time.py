@@ -62,7 +62,8 @@ def test_the_second_post_gets_409_after_two_seconds_and_its_retries_get_through(
     client = slow_stack.client()
     clip = make_clip(tmp_path / "a.mp4", seconds=3)
     first = client.analyze(tmp_path / "cache", clip)
-    wait_working(client, first)
+    record = slow_stack.folder / "runs.jsonl"
+    wait_for(lambda: record.exists() and "start" in record.read_text(), 15, "the work to begin")
     body = {"cache_dir": str(tmp_path / "cache"), "visual_media_paths": [str(clip)]}
     held = slow_stack.folder / "held"
     held.touch()  # the first one ends after the answer, however late that is
