@@ -19,7 +19,7 @@ from tests.support.stack import PROJECT, Stack
 from tests.support.waiting import wait_for
 
 BOTH = pytest.mark.parametrize("interpreter", [True, False], ids=["interpreter", "forked"])
-PROGRAM = "tests.support.programs.describes_itself"
+PROGRAM = "tests.support.running.describes_itself"
 SOURCE = PROJECT.joinpath(*PROGRAM.split(".")).with_suffix(".py").read_text()
 FORKS = next(test for test in "abc" if zlib.crc32(f"{test} 0".encode()) % 20)  # by its name
 
