@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -96,35 +97,33 @@ def _paths() -> list[tuple[re.Pattern[str], Json]]:
 
 @functools.cache
 def _validator(schema: bytes) -> Draft4Validator:
-    return validator_of(_closed(inlined(msgspec.json.decode(schema))))
+    return validator_of(_rewrite(inlined(msgspec.json.decode(schema)), _forbid_other_fields))
 
 
 def validator_of(schema: Json) -> Draft4Validator:
-    """Return what checks values by a schema of OpenAPI 3.0, which is Draft 4 and `nullable`."""
-    return Draft4Validator(_with_null(schema))
+    """Build a validator from a schema of OpenAPI 3.0, which is Draft 4 with `nullable`."""
+    return Draft4Validator(_rewrite(schema, _allow_null))
 
 
-def _with_null(schema: Any) -> Any:
+def _rewrite(schema: Any, change: Callable[[Json], None]) -> Any:
+    """Copy a schema, with `change` applied to each object in it."""
     if isinstance(schema, list):
-        return [_with_null(item) for item in schema]
+        return [_rewrite(item, change) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    typed = {word: _with_null(value) for word, value in schema.items()}
-    if typed.pop("nullable", None) is True:
-        typed["type"] = [typed["type"], "null"]
-    return typed
+    copied = {word: _rewrite(value, change) for word, value in schema.items()}
+    change(copied)
+    return copied
 
 
-def _closed(schema: Any) -> Any:
-    """The same, but an object must not have fields that are not declared."""
-    if isinstance(schema, list):
-        return [_closed(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    found = {word: _closed(value) for word, value in schema.items()}
-    if isinstance(found.get("properties"), dict) and "type" in found:
-        found.setdefault("additionalProperties", False)
-    return found
+def _allow_null(schema: Json) -> None:
+    if schema.pop("nullable", None) is True:
+        schema["type"] = [schema["type"], "null"]
+
+
+def _forbid_other_fields(schema: Json) -> None:
+    if isinstance(schema.get("properties"), dict) and "type" in schema:
+        schema.setdefault("additionalProperties", False)
 
 
 def _agree(where: str, schema: Json, body: Any) -> None:

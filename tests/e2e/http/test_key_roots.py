@@ -57,8 +57,8 @@ def test_no_process_follows_a_link_out_of_the_roots_of_a_key(
     )
     assert [clip["media_path"] for clip in exported["exported"]] == [str(own)]
     assert [OUTSIDE in clip["error"] for clip in exported["failed"]] == [True]
-    found = guest.post("/search/image", cache_dir=str(cache), image_path=str(link))
-    assert (found.status_code, OUTSIDE in found.json()["message"]) == (403, True)
+    answer = guest.post("/search/image", cache_dir=str(cache), image_path=str(link))
+    assert (answer.status_code, OUTSIDE in answer.json()["message"]) == (403, True)
     assert administrator.analyzed(folder / "cache", link)["failed_files"] == []
 
 

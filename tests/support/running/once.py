@@ -21,17 +21,16 @@ Make = Callable[[Path], object]
 
 
 class Material:
-    """What one process has of the folder of its run: names, and how the files lay there."""
+    """The shared folder of a run, and the state of the files that one process has used from it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._used: dict[Path, dict[str, tuple[int, int]]] = {}
 
     def made_once(self, name: str, make: Make) -> Path:
-        """Return the folder that `make` fills, which is made by the first process that asks.
+        """Return the folder that `make` fills. The first process that needs it makes it.
 
-        Of a process that is killed while it makes, nothing is left but a draft: the next one that
-        asks begins again.
+        A process that is killed meanwhile leaves only a draft, and the next one begins again.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         place = self._folder / hashlib.sha256(os.fsencode(name)).hexdigest()[:20]

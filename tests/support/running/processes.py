@@ -246,11 +246,11 @@ def run(
             )
         try:
             status = process.wait(timeout_s)
-        except BaseException:
-            print(f"{' '.join(words)} was ended:\n{_stacks_of(process)}")
-            process.kill()
-            process.wait()
-            raise
+        finally:
+            if process.poll() is None:  # too late, or the test itself is ended
+                print(f"{' '.join(words)} is killed:\n{_stacks_of(process)}")
+                process.kill()
+                process.wait()
         texts = []
         for file in (output, errors):
             file.seek(0)

@@ -104,7 +104,7 @@ def test_what_runs_ends_with_the_process_that_has_started_it(tmp_path: Path) -> 
         "from tests.support.running import processes\n"
         "processes.use_fork_server(sys.argv[1])\n"
         "os.environ['PYTEST_CURRENT_TEST'] = sys.argv[2]\n"
-        "words = ['-c', 'import time; time.sleep(600)']\n"
+        "words = ['-c', 'import signal; signal.pause()']\n"
         "print(processes.start(words, env=os.environ, stdout=2).pid, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
