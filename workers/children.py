@@ -141,10 +141,21 @@ class Children:
             max_tasks=MAX_CALLS,
             initializer=_prepare_child,
             initargs=(self._warm_up,),
-            context=multiprocessing.get_context("spawn"),
+            context=_forking_context(self._warm_up),
         )
         _ = pool.active  # starts the processes now, not at the first call
         return pool
+
+
+def _forking_context(warm_up: Callable[[], None]) -> multiprocessing.context.ForkServerContext:
+    """Return what forks children from a process that has imported the module of `warm_up`.
+
+    A child then takes milliseconds to start where an interpreter takes a third of a second, and
+    shares the memory of what is imported.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([warm_up.__module__])
+    return context
 
 
 def _prepare_child(warm_up: Callable[[], None]) -> None:

@@ -6,10 +6,13 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from benchmarks.scale.drawing import COLUMNS
 from tests.support.stack import PROJECT
 
 
+@pytest.mark.soak
 def test_the_short_form_measures_everything() -> None:
     command = [sys.executable, "-m", "benchmarks.scale", "--short"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120)

@@ -34,7 +34,7 @@ GROUPS = (
     Group(
         "soak",
         "load a whole server for a minute each",
-        ("api", "benchmarks/soak", "cli", "shared", "workers"),
+        ("api", "benchmarks", "cli", "shared", "workers"),
     ),
     Group("studio", "need torch and open_clip"),
     Group(

@@ -8,6 +8,8 @@ process all of this is idle.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -32,6 +34,26 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     if all(path.is_file() for path in named) and len(set(named)) == 1:
         return 0
     return min(2 * len(os.sched_getaffinity(0)) + 1, _MOST)
+
+
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """In a new clone, compile the tests before all processes would: pytest rewrites their code."""
+    if config.args != config.getini("testpaths"):
+        return
+    files = {
+        folder: len(list(folder.rglob("test_*.py")))
+        for folder in (config.rootpath / "tests").iterdir()
+        if folder.is_dir() and not any(folder.rglob("*-pytest-*.pyc"))
+    }
+    parts: list[list[Path]] = [[] for _ in range(len(os.sched_getaffinity(0)))]
+    for folder in sorted(filter(files.get, files), key=files.__getitem__, reverse=True):
+        min(parts, key=lambda part: sum(map(files.__getitem__, part))).append(folder)
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    compiling = [
+        subprocess.Popen([*command, *part], stdout=subprocess.DEVNULL) for part in parts if part
+    ]
+    for process in compiling:
+        process.wait()
 
 
 class _ByFile(LoadScopeScheduling):
