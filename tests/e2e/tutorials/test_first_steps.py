@@ -70,6 +70,7 @@ def tour(browser: Browser, tmp_path: Path) -> Iterator[FirstSteps]:
         yield FirstSteps(browser, shown, client, shoot, link, downloads)
 
 
+@pytest.mark.timeout(300)
 def test_every_step_of_the_page_can_be_done_and_makes_its_pictures(tour: FirstSteps) -> None:
     tutorial.go_through(tour)
 

@@ -155,6 +155,7 @@ def _become(request: StartRequest) -> None:
     time.tzset()
     _open_streams(bool(request.env.get("PYTHONUNBUFFERED")))
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     faulthandler.register(DUMP_STACKS, file=2, all_threads=True)
     words = list(request.words)
     del sys.path[0]

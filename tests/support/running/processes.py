@@ -199,8 +199,8 @@ def start(
     process: PythonProcess
     if under or interpreter or not _can_fork(words, env) or _starter.takes_turn_of_interpreter():
         process = subprocess.Popen(
-            # What a script has put into the background ignores Ctrl-C, and so would this.
-            ["env", "--default-signal=INT", *under, sys.executable, *words],
+            # What a script has put into the background, or nohup started, ignores these.
+            ["env", "--default-signal=INT,HUP", *under, sys.executable, *words],
             cwd=cwd,
             env=settings,
             stdin=stdin,
