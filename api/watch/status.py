@@ -190,7 +190,7 @@ def _state_of(readings: _Readings, folder: WatchFolder) -> tuple[WatchState, str
         return (WatchState.STOPPING, "") if is_busy else (WatchState.STOPPED, STOPPED)
     if not readings.has_watcher:
         return WatchState.WAITING, NO_WATCHER
-    if live is None:
+    if live is None or live.state is WatchState.STOPPED:  # as the watcher left it, or will leave it
         return WatchState.WAITING, _NOT_SEEN
     if readings.foreground is not None and is_busy:  # the watcher is about to say so itself
         return WatchState.PAUSED, _PAUSED

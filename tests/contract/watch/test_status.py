@@ -118,6 +118,16 @@ def test_a_folder_that_waits_says_why_and_one_that_is_new_is_not_forgotten(desk:
     assert (stats["state"], stats["reason"]) == ("waiting", "The watcher has not come to it yet.")
 
 
+def test_a_folder_waits_that_the_watcher_left_when_the_service_was_stopped(desk: WatchDesk) -> None:
+    folder = desk.added("in")
+    desk.service("start")
+    desk.watcher_says(WatchState.STOPPED, {folder["id"]: FolderLive(state=WatchState.STOPPED)})
+    status = desk.status()
+    stats = only_folder(status)
+    assert (status["state"], stats["state"]) == ("waiting", "waiting")
+    assert stats["reason"] == "The watcher has not come to it yet."
+
+
 def test_files_are_counted_by_what_became_of_them(desk: WatchDesk) -> None:
     ids = [desk.added(name)["id"] for name in ("one", "two")]
     off = desk.added("off", enabled=False)["id"]
