@@ -83,6 +83,13 @@ _OF_EXPORTS: Kinds = {
     errors.ExportError: "The server has no permission to write into /footage/exports. Give it "
     "permission or choose another folder.",
 }
+# By the parameter of the path that names what is not there.
+_NOT_THERE = {
+    "{task_id}": "There is no task 8f14e45fceea167a5a36dedd4bea2543.",
+    "{key_id}": "There is no key 9f86d081884c.",
+    "{webhook_id}": "There is no webhook 5f2b9c0e1d3a4b67.",
+    "{watch_folder_id}": "There is no watch folder 5f2b9c0e1d3a4b67.",
+}
 # Of every answer: components of the document, and the reference to them.
 HEADERS = {
     "Warnings": {
@@ -112,9 +119,14 @@ def possible(endpoint: Endpoint) -> dict[type[errors.RushesError], str]:
     if endpoint.method in ("POST", "PUT"):
         found |= {errors.BadInput: _bad_body(endpoint)}
         found |= {kind: kind().message for kind in (TooLarge, TooSlow, BodiesFull)}
+    elif endpoint.query and endpoint.query[0].required:
+        found |= {errors.BadInput: f"{endpoint.query[0].name} is required."}
     elif endpoint.query or "{" in endpoint.path:
         name = endpoint.query[0].name if endpoint.query else endpoint.path.split("{")[1][:-1]
         found |= {errors.BadInput: f"{name} may have at most 1,000 characters; shorten it."}
+    for name, message in _NOT_THERE.items():
+        if name in endpoint.path:
+            found |= {errors.Missing: message}
     if endpoint.scope:
         found |= {
             ScopeMissing: f"This licence key lacks the scope '{endpoint.scope}'; it has none."
@@ -151,10 +163,11 @@ def common_responses() -> dict[str, Any]:
     return {f"Error{status}": _response(status, found) for status, found in by_status.items()}
 
 
-def show(response: dict[str, Any], status: int, example: Mapping[str, Any]) -> None:
+def show(response: dict[str, Any], status: int) -> None:
     """Complete the response of an error whose body has more fields than the usual ones."""
-    shown = {"summary": example["error"], "value": dict(example)}
-    response["content"]["application/json"]["examples"] = {"Example": shown}
+    content = response["content"]["application/json"]
+    example = content.pop("example")
+    content["examples"] = {"Example": {"summary": example["error"], "value": example}}
     if status == 503:
         response["headers"] = WARNINGS | {"Retry-After": _RETRY_AFTER}
 

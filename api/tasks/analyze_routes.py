@@ -50,7 +50,16 @@ log = logging.getLogger(__name__)
 
 
 async def analyze(call: Call[AnalyzeBody]) -> Accepted:
-    """202 with the task; see contract: only a request that would be accepted stops another."""
+    """Analyze files.
+
+    Starts a background task. One request with many files is much cheaper than many requests.
+    What is done with the same model is skipped; a bad file fails alone and ends in
+    `failed_files`; speech of a file without an audio track is `not_applicable`. A path in
+    several lists is one file, whose pictures, speech and faces each have their own progress
+    (`type` "video", "audio" and "faces"); pictures and faces come out of one decoding. Faces
+    are grouped while the task runs, and all of them before it completes. One analysis runs at a
+    time: see `on_busy`.
+    """
     if call.body.on_busy == "replace-any":
         call.check(KeyScope.ADMIN)
         check_rootless(call.services.paths, 'on_busy "replace-any"')
@@ -215,7 +224,11 @@ def _check_languages(jobs: Sequence[Asked]) -> None:
 
 
 async def cancel_task(call: Call[CancelBody]) -> CancelAnswer:
-    """Stop a task; without an id the caller's own analysis. Another's needs the scope admin."""
+    """Stop a task.
+
+    Work that is finished stays. With nothing running: `cancelled` is false. Any key may stop
+    its own tasks; those of others need the scope admin, a watch folder's watch.
+    """
     logs.task_id_var.set(call.body.task_id)
     found = await run_in_threadpool(_stop, call)
     logs.task_id_var.set(found.task_id)
@@ -242,22 +255,11 @@ def _stop(call: Call[CancelBody]) -> StopResult:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/analyze",
+        "POST /analyze",
         analyze,
-        scope=KeyScope.ANALYZE,
+        "Analysis",
+        KeyScope.ANALYZE,
         is_audited=True,
-        tag="Analysis",
-        summary="Analyze files",
-        description="Starts a background task. One request with many files is much cheaper than "
-        "many requests. What is done with the same model is skipped; a bad file fails alone and "
-        "ends in `failed_files`; speech of a file without an audio track is `not_applicable`. A "
-        "path in several lists is one file, whose pictures, speech and "
-        'faces each have their own progress (`type` "video", "audio" and "faces"); pictures and '
-        "faces come out of one decoding. Faces are grouped while the task runs, and all "
-        "of them before it completes. One analysis runs at a time: see `on_busy`.",
-        body=AnalyzeBody,
-        answer=Accepted,
         errors={
             BadInput: "There is nothing to do: name files in visual_media_paths, "
             "transcription_jobs or face_media_paths.",
@@ -266,32 +268,19 @@ ENDPOINTS = (
         },
         status=202,
         example={
-            "cache_dir": "/footage/.rushes",
             "visual_media_paths": ["/footage/day1/A001.mov", "/footage/stills/0001.jpg"],
-            "transcription_jobs": [
-                {"path": "/footage/day1/A001.mov", "language": "english"},
-                {"path": "/footage/day1/boom.wav", "language": None},
-            ],
+            "transcription_jobs": [{"path": "/footage/day1/A001.mov", "language": "english"}],
             "face_media_paths": ["/footage/day1/A001.mov"],
             "cluster_job_name": "Season 1",
         },
-        answer_example={
-            "message": "Analysis of 3 files accepted.",
-            "task_id": "8f14e45fceea167a5a36dedd4bea2543",
-        },
+        answer_example={"message": "Analysis of 2 files accepted."},
     ),
     Endpoint(
-        "POST",
-        "/analyze/cancel",
+        "POST /analyze/cancel",
         cancel_task,
+        "Analysis",
         roots=RootsRule.WITHIN,
         is_audited=True,
-        tag="Analysis",
-        summary="Stop a task",
-        description="Work that is finished stays. With nothing running: `cancelled` is false. Any "
-        "key may stop its own tasks; those of others need the scope admin, a watch folder's watch.",
-        body=CancelBody,
-        answer=CancelAnswer,
         errors={
             Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543.",
             NotAllowed: "Task 8f14e45fceea167a5a36dedd4bea2543 works on files outside the folders "
@@ -302,7 +291,6 @@ ENDPOINTS = (
         answer_example={
             "message": "The task was asked to stop; its progress ends as cancelled.",
             "cancelled": True,
-            "task_id": "8f14e45fceea167a5a36dedd4bea2543",
         },
     ),
 )

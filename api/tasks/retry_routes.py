@@ -28,7 +28,15 @@ _SHOWN = 200  # characters of a path in a message
 
 
 async def retry_task(call: Call[RetryTaskBody]) -> Accepted:
-    """202 with the new task, which waits behind what runs."""
+    """Try again what failed.
+
+    A new analysis, with the same models, languages, collection, vocabulary and cache folder, of
+    the files that failed in a task that has ended, and of those parts of them (pictures,
+    speech, faces) that failed. It is accepted as any other, is the asking key's, and waits for
+    its turn. Files that an earlier retry of the task still has in hand are not put in line
+    again; where it has all of them, it is the answer. Own tasks; those of others need the scope
+    admin. What became of a task is kept for a day.
+    """
     task_id = call.path["task_id"]
     accepted = await run_in_threadpool(_retry, call, task_id)
     logs.task_id_var.set(accepted.task_id)
@@ -152,21 +160,11 @@ def _first(values: Iterable[Any]) -> Any:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/tasks/{task_id}/retry",
+        "POST /tasks/{task_id}/retry",
         retry_task,
-        scope=KeyScope.ANALYZE,
+        "Analysis",
+        KeyScope.ANALYZE,
         is_audited=True,
-        tag="Analysis",
-        summary="Try again what failed",
-        description="A new analysis, with the same models, languages, collection, vocabulary and "
-        "cache folder, of the files that failed in a task that has ended, and of those parts of "
-        "them (pictures, speech, faces) that failed. It is accepted as any other, is the asking "
-        "key's, and waits for its turn. Files that an earlier retry of the task still has in hand "
-        "are not put in line again; where it has all of them, it is the answer. Own tasks; those "
-        "of others need the scope admin. What became of a task is kept for a day.",
-        body=RetryTaskBody,
-        answer=Accepted,
         errors={
             BadInput: "No file of task 8f14e45fceea167a5a36dedd4bea2543 has failed: there is "
             "nothing to try again.",
@@ -180,9 +178,6 @@ ENDPOINTS = (
         },
         status=202,
         example={"paths": ["/footage/day1/A002.mov"]},
-        answer_example={
-            "message": "Analysis of 1 file accepted.",
-            "task_id": "c9f0f895fb98ab9159f51fd0297e236d",
-        },
+        answer_example={"message": "Analysis of 1 file accepted."},
     ),
 )
