@@ -6,7 +6,15 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from api.http.bodies import LONGEST_TEXT, LONGEST_WORD, AbsolutePath, CacheDir, Keyed, Vocabulary
+from api.http.bodies import (
+    LONGEST_WORD,
+    AbsolutePath,
+    CacheDir,
+    Keyed,
+    Text,
+    Vocabulary,
+    Word,
+)
 from shared.watch.choices import ImageSequences, Polling
 from shared.watch.folders import SETTLE_S
 
@@ -35,10 +43,8 @@ AnalyzeSpeech = Annotated[
     bool, Meta(description="What is said in videos and sound files.", examples=[True])
 ]
 Language = Annotated[
-    str,
+    Word,
     Meta(
-        min_length=1,
-        max_length=LONGEST_WORD,
         description='Of the speech: an English name such as "english", an ISO code, a tag, or '
         '"auto". Null and "auto": detect.',
         examples=["english"],
@@ -56,17 +62,15 @@ AnalyzeFaces = Annotated[
     bool, Meta(description="Faces in videos and stills; needs cluster_job_name.", examples=[False])
 ]
 ClusterJobName = Annotated[
-    str,
+    Text,
     Meta(
-        min_length=1,
-        max_length=LONGEST_TEXT,
         description="Collection (1 to 200 characters) that receives the faces and voices, made "
         "when it is new; required with analyze_faces.",
         examples=["Season 1"],
     ),
 ]
 ExcludedExtensions = Annotated[
-    list[Annotated[str, Meta(min_length=1, max_length=LONGEST_WORD)]],
+    list[Word],
     Meta(
         max_length=_MOST_NAMED,
         description="Files with these extensions are left out; with or without dot, in any case.",
@@ -74,7 +78,7 @@ ExcludedExtensions = Annotated[
     ),
 ]
 ExcludedGlobs = Annotated[
-    list[Annotated[str, Meta(min_length=1, max_length=LONGEST_WORD)]],
+    list[Word],
     Meta(
         max_length=_MOST_NAMED,
         description="Files whose name matches one of these patterns (`*`, `?`, `[abc]`, `[!abc]`) "
@@ -119,23 +123,13 @@ class ScheduleBody(Struct, kw_only=True):
     """Hours in which a folder may be worked on; may cross midnight."""
 
     start: Annotated[
-        str,
-        Meta(
-            max_length=LONGEST_WORD,
-            description="HH:MM by the server's clock.",
-            examples=["20:00"],
-            extra_json_schema={"pattern": _TIME},
-        ),
+        str, Meta(max_length=LONGEST_WORD, examples=["20:00"], extra_json_schema={"pattern": _TIME})
     ]
+    """HH:MM by the server's clock."""
     stop: Annotated[
-        str,
-        Meta(
-            max_length=LONGEST_WORD,
-            description="HH:MM by the server's clock; another time than `start`.",
-            examples=["06:00"],
-            extra_json_schema={"pattern": _TIME},
-        ),
+        str, Meta(max_length=LONGEST_WORD, examples=["06:00"], extra_json_schema={"pattern": _TIME})
     ]
+    """HH:MM by the server's clock; another time than `start`."""
 
 
 HOURS = Meta(
@@ -198,14 +192,11 @@ class RetryBody(Keyed, kw_only=True):
     paths: (
         Annotated[
             list[AbsolutePath],
-            Meta(
-                max_length=_MOST_PATHS,
-                description="As `failures` and `/files` name them. Left out: all failed files.",
-                examples=[["/footage/incoming/A002.mov"]],
-            ),
+            Meta(max_length=_MOST_PATHS, examples=[["/footage/incoming/A002.mov"]]),
         ]
         | None
     ) = None
+    """As `failures` and `/files` name them. Left out: all failed files."""
 
 
 class NothingBody(Keyed, kw_only=True):

@@ -26,8 +26,10 @@ _TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
 class Schedule(msgspec.Struct, frozen=True):
     """Hours in which a folder may be worked on, by the server's clock; may cross midnight."""
 
-    start: Annotated[str, Meta(pattern=_TIME, description="HH:MM.", examples=["20:00"])]
-    stop: Annotated[str, Meta(pattern=_TIME, description="HH:MM.", examples=["06:00"])]
+    start: Annotated[str, Meta(pattern=_TIME, examples=["20:00"])]
+    """HH:MM."""
+    stop: Annotated[str, Meta(pattern=_TIME, examples=["06:00"])]
+    """HH:MM."""
 
 
 class WatchFolder(msgspec.Struct, frozen=True, kw_only=True):
