@@ -11,9 +11,9 @@ from msgspec import Meta
 class StartTimecode(msgspec.Struct, frozen=True, kw_only=True):
     """The timecode of the first picture. `rate` is what its frames count: 30 of 59.94p, perhaps."""
 
-    value: Annotated[str, Meta(examples=["00:59:58;00"])]
+    value: Annotated[str, Meta(examples=["10:00:00:00"])]
     """HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame."""
-    rate: Annotated[str, Meta(examples=["30000/1001"])]
+    rate: Annotated[str, Meta(examples=["24000/1001"])]
     """Frames a second that the timecode counts; not always those of the picture."""
     drop_frame: bool
     """Two of its numbers a minute are left out."""
@@ -30,11 +30,11 @@ class Color(msgspec.Struct, frozen=True, kw_only=True):
 
     range: Annotated[str, Meta(examples=["limited"])] | None = None
     """limited or full."""
-    primaries: Annotated[str, Meta(examples=["bt709"])] | None = None
+    primaries: Annotated[str, Meta(examples=["bt2020"])] | None = None
     """Primaries."""
-    transfer: Annotated[str, Meta(examples=["bt709"])] | None = None
+    transfer: Annotated[str, Meta(examples=["smpte2084"])] | None = None
     """Transfer curve."""
-    matrix: Annotated[str, Meta(examples=["bt709"])] | None = None
+    matrix: Annotated[str, Meta(examples=["bt2020nc"])] | None = None
     """Matrix."""
     hdr: Annotated[str, Meta(examples=["pq"])] | None = None
     """pq or hlg, by the transfer curve."""

@@ -148,16 +148,10 @@ ENDPOINTS = (
             "if the server calls it otherwise.",
             NotAllowed: _OUTSIDE,
         },
-        example={"path": "/footage/day1", "cache_dir": "/footage/.rushes"},
+        example={"path": ..., "cache_dir": ...},
         answer_example={
             "parent": "/footage",
             "folders": [{"path": "/footage/day1/b", "name": "b"}],
-            "files": [
-                {
-                    "states": {"speech": "waiting", "faces": "none"},
-                    "reason": "In line for analysis.",
-                }
-            ],
         },
     ),
     Endpoint(

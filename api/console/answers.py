@@ -27,11 +27,11 @@ class ConsoleSession(Struct, kw_only=True):
     """Id of the licence key."""
     label: Annotated[str, Meta(examples=["Edit 3"])]
     """What people call it."""
-    scopes: list[KeyScope]
+    scopes: Annotated[list[KeyScope], Meta(examples=[["search", "export"]])]
     """Parts of the API that it may use."""
     roots: Annotated[list[str], Meta(examples=[["/footage/show1"]])] | None
     """Folders in which its paths must lie; null: all of the server's."""
-    key_expires_at: _Moment | None
+    key_expires_at: Annotated[_Moment, Meta(examples=[1798761600.0])] | None
     media_roots: Annotated[list[str], _folders("Folders with media", "/footage/show1")] | None
     cache_roots: Annotated[list[str], _folders("Folders of cache_dirs", "/footage/show1")] | None
     export_roots: Annotated[list[str], _folders("Folders of exports", "/footage/show1")] | None

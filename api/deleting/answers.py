@@ -19,7 +19,7 @@ DataKind = Literal["frames", "visual", "transcription", "speakers", "captions", 
 class DeletedData(Struct, kw_only=True):
     """One result of a file."""
 
-    kind: Annotated[DataKind, Meta(title="DataKind")]
+    kind: Annotated[DataKind, Meta(title="DataKind", examples=["visual"])]
     """What it is."""
     model_key: ModelKey | None
     """What made it; null: no model."""
@@ -50,7 +50,7 @@ class DataDeleted(Struct, kw_only=True):
     dry_run: bool
     """Whether it would be, and nothing was."""
     deletion_id: _DeletionId | None
-    kept_until: _Moment | None
+    kept_until: Annotated[_Moment, Meta(examples=[1764115200.0])] | None
     """Until when it can be undone."""
     files: Count
     bytes: _Bytes
@@ -67,7 +67,7 @@ class DeletionItem(Struct, kw_only=True):
     at: _Moment
     by: Annotated[str, Meta(examples=["Edit 3"])]
     """Label of the licence key."""
-    kept_until: _Moment
+    kept_until: Annotated[_Moment, Meta(examples=[1764115200.0])]
     files: Count
     bytes: _Bytes
 
@@ -95,9 +95,9 @@ class DeletedFaces(Struct, kw_only=True):
 
     cluster_job_name: Annotated[str, Meta(examples=["Season 1"])]
     """The collection."""
-    cluster_ids: list[str]
+    cluster_ids: Annotated[list[str], Meta(examples=[["418350733"]])]
     """Clusters of that person."""
-    names: list[str]
+    names: Annotated[list[str], Meta(examples=[["Ada"]])]
     """Names that these clusters have."""
     face_count: Count
 
@@ -108,9 +108,9 @@ class PersonDeleted(Struct, kw_only=True):
     message: Message
     dry_run: bool
     """Whether it would be, and nothing was."""
-    files: Annotated[int, Meta(ge=0)]
+    files: Annotated[int, Meta(ge=0, examples=[3])]
     """Files in which the person is seen. In how many the voice is, `message` says."""
-    faces: Annotated[int, Meta(ge=0)]
+    faces: Annotated[int, Meta(ge=0, examples=[12])]
     """Faces, with their vectors and pictures."""
     voices: Annotated[int, Meta(ge=1, examples=[2])] | UnsetType = UNSET
     """Voices, with their vectors; left out where none is heard."""

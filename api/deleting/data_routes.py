@@ -213,11 +213,9 @@ ENDPOINTS = (
             Missing: "model_key: no file of this cache folder has data of 'clip'; there is data "
             "of conse-lite0, whisper-base.",
         },
-        example={"model_key": "conse-lite0", "dry_run": False},
+        example={"model_key": ..., "dry_run": False},
         answer_example={
-            "message": "Deleted: 12 results of 12 files. This can be undone for 24 hours.",
-            "media": [{"data": [{"kind": "visual"}]}],
-            "failed": [],
+            "message": "Deleted: 12 results of 12 files. This can be undone for 24 hours."
         },
     ),
     Endpoint(
@@ -226,7 +224,6 @@ ENDPOINTS = (
         "Analysis data",
         KeyScope.ANALYZE,
         query=(IN_CACHE_DIR,),
-        errors={BadInput: "cache_dir is required."},
     ),
     Endpoint(
         "POST /analysis-data/deletions/undo",
@@ -236,7 +233,7 @@ ENDPOINTS = (
         is_audited=True,
         errors={
             Missing: "deletion_id: there is no deletion '5f0c1de2a49b7c39' that could be undone; "
-            "GET /analysis-data/deletions lists them.",
+            "GET /analysis-data/deletions lists them."
         },
         answer_example={"message": "Back: 12 results."},
     ),

@@ -11,18 +11,20 @@ Json = dict[str, Any]
 _ABSENT = object()
 # Of whole examples, which show what is usual: nothing has failed, and no page follows.
 _NULL = (
-    *("error", "last_error", "next", "finished_at", "paused_until", "place", "schedule"),
+    *("error", "finished_at", "last_error", "next", "paused_until", "reason", "schedule"),
     *("superseded_by", "undone_to", "unsupported", "waiting_for"),
 )
-_EMPTY = ("dead", "failed_files", "missing", "skipped")
+_EMPTY = ("dead", "failed", "failed_files", "missing", "skipped", "warnings")
 
 
 def example_of(schemas: Json, schema: Json, given: Any = _ABSENT) -> Any:
     """Return an example of a schema: what is `given`, completed by every required field.
 
-    Objects in lists are completed as well. A field shows its own example, or what its type is made
-    of. Raises KeyError for a text without either.
+    Objects in lists are completed as well; `...` stands for a field's own example. A field shows
+    its own example, or what its type is made of. Raises KeyError for a text without either.
     """
+    if given is ...:
+        given = _ABSENT
     schema = _object_or_value(schemas, schema, given)
     if isinstance(given, list):
         return [example_of(schemas, schema["items"], item) for item in given]
@@ -31,11 +33,12 @@ def example_of(schemas: Json, schema: Json, given: Any = _ABSENT) -> Any:
     return _value(schemas, schema) if given is _ABSENT else given
 
 
-def _object_or_value(schemas: Json, schema: Json, given: Any) -> Json:
+def _object_or_value(schemas: Json, schema: Json, given: object) -> Json:
     """Return what a schema refers to; of several alternatives the one that fits."""
     if "$ref" in schema:
         return dict(schemas[schema["$ref"].rpartition("/")[2]])
-    kinds = [kind for kind in schema.get("anyOf", schema.get("allOf", ())) if kind != ONLY_NULL]
+    alternatives = schema.get("anyOf") or schema.get("allOf") or ()
+    kinds = [kind for kind in alternatives if kind != ONLY_NULL]
     if not kinds or (given is _ABSENT and "example" in schema):
         return schema
     found = [_object_or_value(schemas, kind, given) for kind in kinds]
@@ -59,7 +62,8 @@ def _object(schemas: Json, schema: Json, given: Mapping[str, Any]) -> Json:
 def _of_field(schemas: Json, name: str, field: Json) -> Any:
     if name in _NULL and (field.get("nullable") or ONLY_NULL in field.get("anyOf", ())):
         return None
-    return [] if name in _EMPTY else example_of(schemas, field)
+    is_empty = name in _EMPTY and field.get("type") == "array"
+    return [] if is_empty else example_of(schemas, field)
 
 
 def _value(schemas: Json, schema: Json) -> Any:

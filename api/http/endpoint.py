@@ -111,13 +111,14 @@ class Endpoint:
     _: KW_ONLY
     description: str = ""  # one that holds values, which a docstring cannot
     query: tuple[Parameter[Any], ...] = ()
-    # What differs in the examples from those of fields, or is optional and to be shown.
+    # What differs in the examples from those of fields, or is optional and to be shown; `...` is
+    # a field's own example.
     example: Mapping[str, Any] = field(default_factory=dict)
     answer_example: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
     # Further statuses with their answers: errors with fields of their own, too.
     also: Mapping[int, tuple[type[msgspec.Struct], Mapping[str, Any]]] = field(default_factory=dict)
-    # Beyond those of api.docs.openapi_errors, each with a message as an example.
+    # Beyond those of api.docs.openapi_errors, each with an example of its message; "": its usual.
     errors: Mapping[type[RushesError], str] = field(default_factory=dict)
     files: tuple[str, ...] = ()  # media types of the files that it may answer instead of JSON
     json_file: type[msgspec.Struct] | None = None  # a file that is JSON too
@@ -149,7 +150,7 @@ class Endpoint:
     @cached_property
     def answer(self) -> type[msgspec.Struct]:
         returned = get_type_hints(self.handler)["return"]
-        kinds = get_args(returned) or (returned,)
+        kinds: tuple[type, ...] = get_args(returned) or (returned,)
         return next(kind for kind in kinds if issubclass(kind, msgspec.Struct))
 
     @property

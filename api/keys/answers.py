@@ -20,12 +20,12 @@ class KeyAnswer(Struct, kw_only=True):
     label: Annotated[str, Meta(examples=["Edit 3"])]
     """What people call it."""
     tier: KeyTier
-    scopes: list[KeyScope]
+    scopes: Annotated[list[KeyScope], Meta(examples=[["search", "export"]])]
     """Parts of the API that it may use."""
     roots: Annotated[list[str], Meta(examples=[["/footage/show1"]])] | None
     """Folders in which its paths must lie; null: all of the server's."""
     created_at: _Moment | None
-    expires_at: _Moment | None
+    expires_at: Annotated[_Moment, Meta(examples=[1798761600.0])] | None
     is_from_settings: bool
     """It stands in RUSHES_LICENSE_KEYS, and can be revoked only there."""
     requests: Count

@@ -136,17 +136,8 @@ def _answer(record: KeyRecord, use: KeyUse) -> KeyAnswer:
     )
 
 
-_KEY = {"tier": "pro", "scopes": ["search", "export"]}
-
 ENDPOINTS = (
-    Endpoint(
-        "GET /keys",
-        list_keys,
-        "Keys",
-        KeyScope.ADMIN,
-        roots=RootsRule.FILTERED,
-        answer_example={"keys": [_KEY]},
-    ),
+    Endpoint("GET /keys", list_keys, "Keys", KeyScope.ADMIN, roots=RootsRule.FILTERED),
     Endpoint(
         "POST /keys",
         create_key,
@@ -158,8 +149,7 @@ ENDPOINTS = (
             BadInput: "expires_at is in the past: name a time that is to come, or leave it out.",
             NotAllowed: "roots[0]: /footage/show2 lies outside the folders of this licence key.",
         },
-        example={"label": "Edit 3", "scopes": ["search", "export"], "roots": ["/footage/show1"]},
-        answer_example={"key": {**_KEY, "requests": 0, "last_seen_at": None}},
+        example={"label": ..., "scopes": ..., "roots": ...},
     ),
     Endpoint(
         "DELETE /keys/{key_id}",
@@ -168,7 +158,6 @@ ENDPOINTS = (
         KeyScope.ADMIN,
         is_audited=True,
         errors={
-            Missing: "There is no key 9f86d081884c.",
             BadInput: "key_id: this is the key of this very request. Use another to revoke it.",
             NotAllowed: "key_id: that key reaches beyond the folders of this licence key.",
         },

@@ -18,5 +18,5 @@ class LeaveOutBody(Keyed, kw_only=True):
         Meta(min_length=1, max_length=MOST_ITEMS, examples=[["/footage/day1/A002.mov"]]),
     ]
     """Their absolute paths."""
-    left_out: bool
+    left_out: Annotated[bool, Meta(examples=[True])]
     """`false`: they are taken again."""

@@ -114,7 +114,6 @@ ENDPOINTS = (
             NotAllowed: "media_paths[0]: /private/A002.mov lies outside the folders that are "
             "allowed.",
         },
-        example={"left_out": True},
         answer_example={"message": "12 files left out."},
     ),
     Endpoint(

@@ -24,13 +24,13 @@ class MediaItem(Struct, kw_only=True):
 
     media_path: ClientPath
     hash_str: HashStr | None = None
-    exists: bool = False
+    exists: Annotated[bool, Meta(examples=[True])] = False
     """The file is there."""
-    media_type: MediaType | None = None
+    media_type: Annotated[MediaType, Meta(examples=["video"])] | None = None
     """Null: none of them."""
-    duration_seconds: float | None = None
+    duration_seconds: Annotated[float, Meta(examples=[12.5])] | None = None
     """Length."""
-    fps: float | None = None
+    fps: Annotated[float, Meta(examples=[23.976])] | None = None
     """Frames per second."""
     fps_rational: Annotated[str, Meta(examples=["24000/1001"])] | None = None
     """The same, exactly."""
@@ -38,19 +38,19 @@ class MediaItem(Struct, kw_only=True):
     """The same, as a fraction."""
     is_vfr: Annotated[bool, Meta(examples=[False])] | None = None
     """The pictures do not come evenly; `fps` is the rate that they are built on."""
-    frame_count: int | None = None
+    frame_count: Annotated[int, Meta(examples=[300])] | None = None
     """Frames that are shown."""
     duration_frames_estimated: bool = False
     """`frame_count` is neither stated nor counted, but length times rate."""
-    width: int | None = None
+    width: Annotated[int, Meta(examples=[1920])] | None = None
     """Pixels, as stored."""
-    height: int | None = None
+    height: Annotated[int, Meta(examples=[1080])] | None = None
     """Pixels, as stored."""
     display_width: Annotated[int, Meta(examples=[1920])] | None = None
     """Upright, with square pixels."""
     display_height: Annotated[int, Meta(examples=[1080])] | None = None
     """Upright, with square pixels."""
-    rotation: Annotated[int, Meta(examples=[90])] | None = None
+    rotation: Annotated[int, Meta(examples=[0])] | None = None
     """Clockwise degrees to apply."""
     scan: Annotated[str, Meta(examples=["progressive"])] | None = None
     """progressive, top_first or bottom_first (the field shown first), or interlaced where the order
@@ -59,15 +59,15 @@ class MediaItem(Struct, kw_only=True):
     """Of the picture."""
     pixel_aspect: Annotated[str, Meta(examples=["1/1"])] | None = None
     """Width to height of a pixel."""
-    video_codec: str | None = None
+    video_codec: Annotated[str, Meta(examples=["h264"])] | None = None
     """Name of the codec."""
-    audio_codec: str | None = None
+    audio_codec: Annotated[str, Meta(examples=["pcm_s24le"])] | None = None
     """Name of the codec."""
-    has_audio: bool = False
+    has_audio: Annotated[bool, Meta(examples=[True])] = False
     """There is a sound track."""
-    audio_channels: int | None = None
+    audio_channels: Annotated[int, Meta(examples=[2])] | None = None
     """Channels of the first track."""
-    start_timecode: str | None = None
+    start_timecode: Annotated[str, Meta(examples=["10:00:00:00"])] | None = None
     """HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame."""
     timecode: StartTimecode | None = None
     """The same, with what it counts; null where nothing tells that."""
@@ -91,9 +91,9 @@ class MediaItem(Struct, kw_only=True):
         tuple[str, ...], Meta(examples=[["The pictures do not come evenly (VFR)."]])
     ] = ()
     """What to know before it is cut."""
-    file_size: int | None = None
+    file_size: Annotated[int, Meta(examples=[18_874_368])] | None = None
     """Bytes."""
-    modified_at: float | None = None
+    modified_at: Annotated[float, Meta(examples=[1764028800.0])] | None = None
     """Unix seconds."""
     analysis: AnalysisState | None = None
     """Null without cache_dir."""
@@ -240,11 +240,11 @@ class MediaDetails(Struct, kw_only=True):
 class AnalysisState(Struct, kw_only=True):
     """What the cache folder holds about a file."""
 
-    visual: list[str]
+    visual: Annotated[list[str], Meta(examples=[["conse-lite0"]])]
     """Keys of the models that analysed it."""
-    transcribed: bool
+    transcribed: Annotated[bool, Meta(examples=[True])]
     """Its speech is transcribed."""
-    face_jobs: list[str]
+    face_jobs: Annotated[list[str], Meta(examples=[["Season 1"]])]
     """Collections its faces are in."""
 
 
@@ -265,14 +265,17 @@ class Thumbnails(Struct, kw_only=True):
 class SceneThumbnails(Struct, kw_only=True):
     """A pair of picture and timestamp per grid second; null where the file gives none."""
 
-    scene_thumbnails: list[tuple[Jpeg, Timestamp]] | None
+    scene_thumbnails: (
+        Annotated[list[tuple[Jpeg, Timestamp]], Meta(examples=[[["/9j/4AAQSkZJRg==", "00:00:12"]]])]
+        | None
+    )
     """Pairs of picture and HH:MM:SS."""
 
 
 class CachePlace(Struct, kw_only=True):
     """Where something lies, or would lie."""
 
-    path: str
+    path: Annotated[str, Meta(examples=["/footage/.rushes/media/9a"])]
     """In the form of the given cache_dir."""
     exists: bool
     """Something is published there."""

@@ -138,12 +138,9 @@ ENDPOINTS = (
                         "path": f"{_FOLDER}/visual.conse-lite0.0a1b2c3d.npy",
                         "exists": True,
                     },
-                    "transcription": {
-                        "path": f"{_FOLDER}/manifest.transcript.whisper-base.json",
-                        "model_key": "whisper-base",
-                    },
                     "frames": {"path": f"{_FOLDER}/frames.4e5f6a7b.pack", "exists": True},
-                    "faces": {"path": f"{_FOLDER}/manifest.faces.dlib-resnet.json"},
+                    "transcription": None,
+                    "faces": None,
                 }
             ]
         },

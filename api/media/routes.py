@@ -190,24 +190,6 @@ ENDPOINTS = (
         get_media_metadata,
         "Media",
         KeyScope.SEARCH,
-        example={"cache_dir": "/footage/.rushes"},
-        answer_example={
-            "media": [
-                {
-                    "media_type": "video",
-                    "rotation": 0,
-                    "warnings": [],
-                    "color": {
-                        "hdr": None,
-                        "mastering_min_nits": None,
-                        "mastering_max_nits": None,
-                        "max_cll": None,
-                        "max_fall": None,
-                    },
-                    "timecode": {"value": "10:00:00:00", "rate": "24000/1001"},
-                    "analysis": {"visual": ["conse-lite0"], "transcribed": True},
-                }
-            ]
-        },
+        example={"cache_dir": ...},
     ),
 )

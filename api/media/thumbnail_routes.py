@@ -168,8 +168,5 @@ ENDPOINTS = (
         f"is read within {LONGEST_S:g} s: X-Rushes-Warnings says what is missing.",
         errors={BadInput: "end_time must not be before start_time."},
         example={"end_time": 14},
-        answer_example={
-            "scene_thumbnails": [["/9j/4AAQSkZJRg==", "00:00:12"], ["/9j/4AAQSkZJRg==", "00:00:13"]]
-        },
     ),
 )

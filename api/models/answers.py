@@ -56,9 +56,9 @@ class AvailableModel(Struct, kw_only=True):
 class AvailableVisual(AvailableModel, kw_only=True):
     """A visual model."""
 
-    resolution: int | None
+    resolution: Annotated[int, Meta(examples=[224])] | None
     """Side of its input, pixels."""
-    embedding_dim: int | None
+    embedding_dim: Annotated[int, Meta(examples=[384])] | None
     """Length of its vectors."""
     multilingual: bool
     """It understands more than English."""

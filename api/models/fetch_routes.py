@@ -104,17 +104,7 @@ ENDPOINTS = (
             "`rushes worker query`, or run `rushes models pull whisper-base` where the workers "
             "run.",
         },
-        example={"model_key": "whisper-base"},
-        answer_example={
-            "message": "Whisper base is being fetched on edit3; see /models/fetches.",
-            "model_key": "whisper-base",
-        },
+        answer_example={"message": "ConSE Lite0 is being fetched on edit3; see /models/fetches."},
     ),
-    Endpoint(
-        "GET /models/fetches",
-        list_model_fetches,
-        "Models",
-        KeyScope.MODELS,
-        answer_example={"fetches": [{"model_key": "whisper-base"}]},
-    ),
+    Endpoint("GET /models/fetches", list_model_fetches, "Models", KeyScope.MODELS),
 )

@@ -169,13 +169,7 @@ ENDPOINTS = (
         answer_example={"speech": {"model_key": None}, "faces": {"model_key": None}},
     ),
     Endpoint(
-        "GET /models/available",
-        list_models,
-        "Models",
-        answer_example={
-            "speech": [{"model_key": "whisper-tiny.en", "display_name": "Whisper tiny, English"}],
-            "faces": [],
-        },
+        "GET /models/available", list_models, "Models", answer_example={"speech": [], "faces": []}
     ),
     Endpoint(
         "POST /models/load",

@@ -84,14 +84,7 @@ def _deed(line: AuditLine) -> AuditedDeed:
 
 
 ENDPOINTS = (
-    Endpoint(
-        "GET /machines",
-        list_machines,
-        "Health",
-        KeyScope.ADMIN,
-        roots=RootsRule.REFUSED,
-        answer_example={"machines": [{"processes": [{"models": [{"kind": "visual"}]}]}]},
-    ),
+    Endpoint("GET /machines", list_machines, "Health", KeyScope.ADMIN, roots=RootsRule.REFUSED),
     Endpoint(
         "GET /doctor",
         get_doctor,
@@ -99,7 +92,6 @@ ENDPOINTS = (
         KeyScope.ADMIN,
         roots=RootsRule.REFUSED,
         query=(_FRESH,),
-        answer_example={"ok": True},
     ),
     Endpoint(
         "GET /audit",

@@ -28,10 +28,10 @@ class ReadyChecks(Struct, kw_only=True):
 class Readiness(Struct, kw_only=True):
     """All that is required is there."""
 
-    ready: bool
+    ready: Annotated[bool, Meta(examples=[True])]
     """All that is required is there."""
     checks: ReadyChecks
-    workers: dict[str, int]
+    workers: Annotated[dict[str, int], Meta(examples=[{"query": 1, "analysis": 2}])]
     """Live workers by kind."""
     loading: bool
     """A worker is still loading its model."""

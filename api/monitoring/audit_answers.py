@@ -33,5 +33,5 @@ class AuditPage(Struct, kw_only=True):
 
     lines: list[AuditedDeed]
     """Of what was asked for."""
-    next: str | None
+    next: Annotated[str, Meta(examples=["1f2e3d4c5b6a7980-48120"])] | None
     """`after` of the page that follows; null: this is the last one."""

@@ -25,7 +25,7 @@ class DoctorFinding(Struct, kw_only=True):
 class DoctorReport(Struct, kw_only=True):
     """What `rushes doctor` says on the machine of the API process."""
 
-    ok: bool
+    ok: Annotated[bool, Meta(examples=[True])]
     """There is no problem; there may be warnings."""
     checked_at: Annotated[float, Meta(examples=[1764028800.0])]
     """When it was looked, Unix seconds."""

@@ -21,10 +21,12 @@ _Lacks = Annotated[
 class ProcessModel(Struct, kw_only=True):
     """A model in the memory of a process, on its way there, or one that it cannot use."""
 
-    kind: Annotated[Literal["visual", "speech", "faces"], Meta(title="ModelKind")]
+    kind: Annotated[
+        Literal["visual", "speech", "faces"], Meta(title="ModelKind", examples=["visual"])
+    ]
     """Kind of model."""
     model_key: ModelKey
-    bytes: Annotated[int, Meta(ge=0)] | None
+    bytes: Annotated[int, Meta(ge=0, examples=[180_000_000])] | None
     """Memory that it is expected to take; null: not told."""
     is_loading: bool
     """On its way into memory."""
@@ -46,7 +48,7 @@ class MachineProcess(Struct, kw_only=True):
     """Its number on that machine."""
     state: Annotated[WorkerState, Meta(title="WorkerState", examples=["working"])]
     """What it does."""
-    message: str
+    message: Annotated[str, Meta(examples=[""])]
     """Why it waits, or what it loads; empty: nothing to say."""
     task_id: Annotated[str, Meta(examples=["8f14e45fceea167a5a36dedd4bea2543"])] | None
     """The task that it works on; null: none."""

@@ -124,6 +124,5 @@ ENDPOINTS = (
         },
         query=(_REQUIRE,),
         needs_key=False,
-        answer_example={"ready": True, "workers": {"query": 1, "analysis": 2}},
     ),
 )

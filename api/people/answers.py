@@ -12,7 +12,7 @@ ClusterId = Annotated[
     str,
     Meta(
         description='Id of a cluster; kept when the faces are grouped anew. "-1": in no cluster.',
-        examples=["3"],
+        examples=["418350733"],
     ),
 ]
 PersonName = (
@@ -130,7 +130,7 @@ class NamesAnswer(Struct, kw_only=True, omit_defaults=True):
 
     updated: Annotated[int, Meta(ge=0, examples=[1])]
     """Clusters that were named."""
-    changes: Annotated[dict[str, str], Meta(examples=[{"3": "Ada"}])]
+    changes: Annotated[dict[str, str], Meta(examples=[{"418350733": "Ada"}])]
     """Name by cluster_id as asked for; empty: taken away."""
     edit_id: EditId | UnsetType = UNSET
     """The edit that was made; only where known_edit_id was given."""
@@ -163,7 +163,7 @@ class NamedCluster(Struct, kw_only=True):
 class DoneMerge(Struct, kw_only=True):
     """A merge made by an edit."""
 
-    cluster_ids: Annotated[list[str], Meta(examples=[["7", "9"]])]
+    cluster_ids: Annotated[list[str], Meta(examples=[["77031420"]])]
     """What was merged."""
     target_cluster_id: ClusterId
 
@@ -189,7 +189,7 @@ class DoneMove(Struct, kw_only=True, omit_defaults=True):
 class DoneParting(Struct, kw_only=True):
     """Two clusters that somebody said are two people."""
 
-    cluster_ids: Annotated[list[str], Meta(examples=[["7", "9"]])]
+    cluster_ids: Annotated[list[str], Meta(examples=[["418350733", "77031420"]])]
     """The two."""
 
 
@@ -209,7 +209,8 @@ class EditItem(Struct, kw_only=True, omit_defaults=True):
     moves: list[DoneMove]
     """Faces and voices moved."""
     apart: (
-        Annotated[list[DoneParting], Meta(examples=[[{"cluster_ids": ["7", "9"]}]])] | UnsetType
+        Annotated[list[DoneParting], Meta(examples=[[{"cluster_ids": ["418350733", "77031420"]}]])]
+        | UnsetType
     ) = UNSET
     """Clusters told apart; left out where none were."""
     undone_to: Annotated[str, Meta(examples=["000000000011-1b2c3d4e"])] | None

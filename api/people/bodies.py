@@ -28,12 +28,12 @@ CollectionName = Annotated[
     Text, Meta(description="The collection; 1 to 200 characters.", examples=["Season 1"])
 ]
 ClusterId = Annotated[
-    Annotated[Word, Meta(description="As /faces/clusters gives it.", examples=["3"])]
+    Annotated[Word, Meta(description="As /faces/clusters gives it.", examples=["418350733"])]
     | Annotated[int, Meta(description="The same as a number.", examples=[3])],
     Meta(
         description='Id of a cluster; "-1" stands for the faces in no cluster. A number is read '
         "too. The id of a cluster that was merged into another means that other one.",
-        examples=["3"],
+        examples=["418350733"],
     ),
 ]
 
@@ -79,7 +79,10 @@ class SamplesBody(OfCollection, kw_only=True):
     """Which clusters to show by a few faces."""
 
     cluster_ids: (
-        Annotated[list[ClusterId], Meta(max_length=MOST_NAMED, examples=[["3", "7"]])] | None
+        Annotated[
+            list[ClusterId], Meta(max_length=MOST_NAMED, examples=[["418350733", "77031420"]])
+        ]
+        | None
     ) = None
     """The clusters. Left out: all of them, without "-1"."""
     samples_per_cluster: Annotated[int, Meta(ge=1, le=MOST_SAMPLES, examples=[2])] = 2
@@ -89,11 +92,14 @@ class SamplesBody(OfCollection, kw_only=True):
 class FacesBody(OfCollection, kw_only=True):
     """Which faces to list, and which part of the list."""
 
-    cluster_id: Annotated[ClusterId, Meta(examples=["3"])] | None = None
+    cluster_id: Annotated[ClusterId, Meta(examples=["418350733"])] | None = None
     """One cluster; "-1": the faces in no cluster. With neither this nor `cluster_ids`: all
     faces."""
     cluster_ids: (
-        Annotated[list[ClusterId], Meta(max_length=MOST_NAMED, examples=[["3", "7"]])] | None
+        Annotated[
+            list[ClusterId], Meta(max_length=MOST_NAMED, examples=[["418350733", "77031420"]])
+        ]
+        | None
     ) = None
     """Several clusters; overrides `cluster_id`. An empty list: no faces."""
     limit: Annotated[int, Meta(ge=1, le=MOST_FACES, examples=[500])] = 500

@@ -22,7 +22,7 @@ from api.people.modify_bodies import MOST_MOVED, ModifyBody, Move
 from api.people.routes import cluster_items
 from api.people.snapshot import CollectionSnapshot, with_state
 from api.services import Services
-from shared.errors import BadInput, EditedMeanwhile, Missing
+from shared.errors import BadInput
 from shared.people import edits as kinds
 from shared.people.clustering import NO_CLUSTER
 from shared.rights import KeyScope
@@ -193,15 +193,7 @@ def _person(snapshot: CollectionSnapshot, cluster_id: ClusterId, field: str) -> 
 
 ENDPOINTS = (
     Endpoint(
-        "PUT /faces/clusters/names",
-        name_face_clusters,
-        "Faces",
-        KeyScope.PEOPLE,
-        is_audited=True,
-        errors={
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-            EditedMeanwhile: "Meanwhile this person was named Bea. Look again, then decide.",
-        },
+        "PUT /faces/clusters/names", name_face_clusters, "Faces", KeyScope.PEOPLE, is_audited=True
     ),
     Endpoint(
         "POST /faces/clusters/modify",
@@ -209,11 +201,7 @@ ENDPOINTS = (
         "Faces",
         KeyScope.PEOPLE,
         is_audited=True,
-        errors={
-            BadInput: "There is nothing to do: give merges or moves.",
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-            EditedMeanwhile: "Meanwhile this person was named Bea. Look again, then decide.",
-        },
-        example={"merges": [{}], "moves": [{"face_ids": ["9ae0daaf81f5b2c3-67-7ff5c1"]}]},
+        errors={BadInput: "There is nothing to do: give merges or moves."},
+        example={"merges": [{}], "moves": [{"face_ids": ...}]},
     ),
 )

@@ -221,7 +221,7 @@ ENDPOINTS = (
             NoWorker: "No query worker answered within 60 s; retry shortly.",
             ModelError: "The weights of dlib-resnet are not on this machine.",
         },
-        example={"pictures": ["/footage/ada-1.jpg", "/footage/ada-2.jpg"]},
+        example={"pictures": ...},
         answer_example={"message": "Ada is known by 2 photos, and found in 12 faces so far."},
     ),
 )

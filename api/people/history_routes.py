@@ -16,7 +16,7 @@ from api.people.editing import undo_edit
 from api.people.routes import cluster_items
 from api.people.snapshot import CollectionSnapshot
 from api.services import Services
-from shared.errors import BadInput, EditedMeanwhile, Missing
+from shared.errors import BadInput
 from shared.people import edits as kinds
 from shared.people.state import report
 from shared.rights import KeyScope
@@ -145,11 +145,7 @@ ENDPOINTS = (
         "Faces",
         KeyScope.PEOPLE,
         query=(IN_CACHE_DIR, OF_COLLECTION, _LIMIT, _BRIEF),
-        errors={
-            BadInput: "cluster_job_name is required.",
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-        },
-        answer_example={"edits": [{"assignments": [], "moves": [], "reason": None}]},
+        answer_example={"edits": [{"assignments": []}]},
     ),
     Endpoint(
         "POST /faces/edits/undo",
@@ -157,14 +153,8 @@ ENDPOINTS = (
         "Faces",
         KeyScope.PEOPLE,
         is_audited=True,
-        errors={
-            BadInput: "There is nothing to undo: no edit is in force.",
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-            EditedMeanwhile: "Meanwhile a person was named Bea. Look again, then decide.",
-        },
-        example={"edit_id": "000000000011-1b2c3d4e"},
-        answer_example={
-            "message": "Everything is as it was right after the edit 000000000011-1b2c3d4e."
-        },
+        errors={BadInput: "There is nothing to undo: no edit is in force."},
+        example={"edit_id": ...},
+        answer_example={"message": "Everything is as it was before the first edit."},
     ),
 )

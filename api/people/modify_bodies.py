@@ -17,10 +17,10 @@ class Merge(Struct, kw_only=True):
     """Clusters that are the same person."""
 
     cluster_ids: Annotated[
-        list[ClusterId], Meta(min_length=1, max_length=MOST_NAMED, examples=[["7", "9"]])
+        list[ClusterId], Meta(min_length=1, max_length=MOST_NAMED, examples=[["77031420"]])
     ]
     """Clusters that become a part of the target."""
-    target_cluster_id: Annotated[ClusterId, Meta(examples=["3"])]
+    target_cluster_id: Annotated[ClusterId, Meta(examples=["418350733"])]
     """The cluster that stays. It keeps its name, or inherits theirs if it has none."""
 
 
@@ -60,7 +60,9 @@ class Move(Struct, kw_only=True):
     """The voices, as /faces/clusters/voices gives them; at most 20,000 in all moves of a
     request."""
     cluster_ids: (
-        Annotated[list[ClusterId], Meta(min_length=1, max_length=MOST_NAMED, examples=[["7"]])]
+        Annotated[
+            list[ClusterId], Meta(min_length=1, max_length=MOST_NAMED, examples=[["77031420"]])
+        ]
         | None
     ) = None
     """All faces and voices of these clusters, however many, as they are after the merges of the
@@ -71,7 +73,7 @@ class Move(Struct, kw_only=True):
     many."""
     voice_count: Annotated[int, Meta(ge=0, examples=[4])] | None = None
     """With `cluster_ids`: how many voices the caller saw in them, as `face_count`."""
-    target_cluster_id: Annotated[ClusterId, Meta(examples=["3"])] | None = None
+    target_cluster_id: Annotated[ClusterId, Meta(examples=["418350733"])] | None = None
     """The cluster they belong to. Null or left out: a new one. "-1": none, they are nobody."""
 
 

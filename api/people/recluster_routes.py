@@ -11,7 +11,7 @@ from api.tasks.acceptance import enqueue, note_accepted
 from api.tasks.answers import Accepted
 from api.tasks.progress import waiting_hint
 from shared.domain import ProgressType, ReclusterSpec, TaskKind
-from shared.errors import Busy, Missing
+from shared.errors import Busy
 from shared.ledger.records import ItemFile, NewItem, NewTask, Sender
 from shared.people.collection import Collection
 from shared.process import logs
@@ -67,9 +67,8 @@ ENDPOINTS = (
         KeyScope.PEOPLE,
         is_audited=True,
         errors={
-            Missing: "There is no collection 'Season 2' in this cache folder.",
             Busy: "Task 8f14e45fceea167a5a36dedd4bea2543 groups the same collection; wait for its "
-            "end or cancel it.",
+            "end or cancel it."
         },
         status=202,
         example={"eps": 0.48, "min_samples": 5},

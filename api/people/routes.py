@@ -20,7 +20,7 @@ from api.people.snapshot import CollectionSnapshot
 from api.people.voices.whose import voice_counts, voice_seconds
 from api.services import Services
 from shared.clock_times import timestamp
-from shared.errors import BadInput, Missing
+from shared.errors import BadInput
 from shared.media import MediaType, media_type_of
 from shared.people.clustering import NO_CLUSTER
 from shared.rights import KeyScope
@@ -212,10 +212,6 @@ ENDPOINTS = (
         "Faces",
         KeyScope.SEARCH,
         query=(IN_CACHE_DIR, _COLLECTION_NAME, _DETAILS, _VOICES),
-        errors={
-            BadInput: "cache_dir is required.",
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-        },
         answer_example={"cluster_jobs": [{"clusters": [{}, {"cluster_id": "-1", "name": None}]}]},
     ),
     Endpoint(
@@ -225,8 +221,7 @@ ENDPOINTS = (
         KeyScope.SEARCH,
         description="The clearest and most different ones, best first, at most "
         f"{MOST_SAMPLES} of each cluster and {_MOST_SHOWN} in all.",
-        errors={Missing: "There is no collection 'Season 2' in this cache folder."},
-        example={"cluster_ids": ["418350733"], "samples_per_cluster": 2},
+        example={"cluster_ids": ..., "samples_per_cluster": 2},
         answer_example={"samples": {"418350733": [{}]}},
     ),
     Endpoint(
@@ -234,10 +229,6 @@ ENDPOINTS = (
         list_faces,
         "Faces",
         KeyScope.SEARCH,
-        errors={
-            BadInput: "cache_dir is required.",
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-        },
-        example={"cluster_id": "418350733", "limit": 500, "offset": 0},
+        example={"cluster_id": ..., "limit": 500},
     ),
 )

@@ -8,7 +8,7 @@ from api.people.answers import VocabularyAnswer
 from api.people.bodies import VocabularyBody
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
-from shared.errors import BadInput, Missing
+from shared.errors import BadInput
 from shared.models.vocabulary import checked_vocabulary
 from shared.people.collection import Collection
 from shared.people.vocabulary import CollectionVocabulary
@@ -51,11 +51,8 @@ ENDPOINTS = (
         "Faces",
         KeyScope.PEOPLE,
         is_audited=True,
-        errors={
-            BadInput: "vocabulary[0] holds no letter; leave it out.",
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-        },
-        example={"vocabulary": ["Siobhan Gallagher"]},
+        errors={BadInput: "vocabulary[0] holds no letter; leave it out."},
+        example={"vocabulary": ...},
         answer_example={"message": "Season 1 has 1 word of its own."},
     ),
 )

@@ -99,17 +99,14 @@ ENDPOINTS = (
         load_analysis_data,
         "Analysis data",
         KeyScope.SEARCH,
-        answer_example={
-            "message": "The visual data of 12 files is loaded. 12 transcripts can be searched.",
-            "frames": 8431,
-        },
+        answer_example={"message": "The visual data of 12 files is loaded."},
     ),
     Endpoint(
         "POST /analysis-data/load-for-media",
         load_analysis_data_for_media,
         "Analysis data",
         KeyScope.SEARCH,
-        example={"media_paths": ["/footage/day1/A001.mov"]},
-        answer_example={"message": "The visual data of 12 files is loaded.", "frames": 8431},
+        example={"media_paths": ...},
+        answer_example={"message": "The visual data of 12 files is loaded."},
     ),
 )

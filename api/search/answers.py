@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -16,27 +16,6 @@ from api.http.answers import (
     Timestamp,
 )
 from api.search.coverage.answers import COVERAGE, Coverage
-
-# Examples for the document.
-MATCH = {
-    "frame_idx": "67",
-    "timestamp": "00:01:07",
-    "image": "/9j/4AAQSkZJRg==",
-    "scene_start_timestamp": "00:01:02",
-    "scene_end_timestamp": "00:01:11",
-    "original_index": 67,
-    "hash_str": "9ae0daaf81f5b2c3",
-    "video_path": "/footage/day1/A001.mov",
-}
-TRANSCRIPT_MATCH = {
-    "media_path": "/footage/day1/A001.mov",
-    "hash_str": "9ae0daaf81f5b2c3",
-    "start_seconds": 67.2,
-    "end_seconds": 71.04,
-    "start_timestamp": "00:01:07",
-    "end_timestamp": "00:01:11",
-    "text": "Thunder, rolling thunder.",
-}
 
 
 class Skipped(Struct, kw_only=True):
@@ -113,12 +92,12 @@ class Match(Struct, kw_only=True, omit_defaults=True):
     timestamp: Timestamp
     image: Annotated[str, Meta(examples=["/9j/4AAQSkZJRg=="])]
     """Bare base64 JPEG, no data: prefix; empty unless `images` is true."""
-    scene_start_timestamp: Timestamp
-    scene_end_timestamp: Timestamp
-    original_index: Annotated[int, Meta(ge=0)]
+    scene_start_timestamp: Annotated[Timestamp, Meta(examples=["00:01:02"])]
+    scene_end_timestamp: Annotated[Timestamp, Meta(examples=["00:01:11"])]
+    original_index: Annotated[int, Meta(ge=0, examples=[67])]
     """Row of the frame in its file's embedding array."""
     hash_str: HashStr
-    video_path: str
+    video_path: Annotated[str, Meta(examples=["/footage/day1/A001.mov"])]
     """The file, as the client asked for it; else the place where its content was seen first of
     those that open, so that a copy does not hide its original."""
     image_url: (
@@ -156,18 +135,12 @@ class Match(Struct, kw_only=True, omit_defaults=True):
     faces first."""
 
 
-def _group(match: dict[str, Any]) -> dict[str, Any]:
-    """An example."""
-    file = {"media_path": "/footage/day1/A001.mov", "hash_str": "9ae0daaf81f5b2c3"}
-    return {**file, "matches": [match]}
-
-
 class MatchGroup(Struct, kw_only=True):
     """What was found in one file."""
 
     media_path: ClientPath
     hash_str: HashStr
-    matches: Annotated[list[Match], Meta(examples=[[MATCH]])]
+    matches: list[Match]
     """The best ones, at most matches_per_file; best first, or by time."""
 
 
@@ -195,7 +168,7 @@ class Matches(Struct, kw_only=True, omit_defaults=True):
 
     matches: list[Match]
     """At most max_results."""
-    groups: Annotated[list[MatchGroup], Meta(examples=[[_group(MATCH)]])] | None = None
+    groups: list[MatchGroup] | None = None
     """Files with their matches, with `group_by`; at most max_results."""
     next: Next | None = None
     notes: SearchNotes | None = None
@@ -221,7 +194,7 @@ class TranscriptMatch(Struct, kw_only=True, omit_defaults=True):
     end_seconds: Annotated[float, Meta(ge=0, examples=[71.04])]
     """End of the last segment."""
     start_timestamp: Timestamp
-    end_timestamp: Timestamp
+    end_timestamp: Annotated[Timestamp, Meta(examples=["00:01:11"])]
     text: Annotated[str, Meta(examples=["Thunder, rolling thunder."])]
     """Text of these segments."""
     speaker: Annotated[str, Meta(examples=["S1"])] | None = None
@@ -252,7 +225,7 @@ class TranscriptGroup(Struct, kw_only=True):
 
     media_path: ClientPath
     hash_str: HashStr
-    matches: Annotated[list[TranscriptMatch], Meta(examples=[[TRANSCRIPT_MATCH]])]
+    matches: list[TranscriptMatch]
     """By time, at most matches_per_file."""
 
 
@@ -261,9 +234,7 @@ class TranscriptMatches(Struct, kw_only=True, omit_defaults=True):
 
     matches: list[TranscriptMatch]
     """At most max_results."""
-    groups: Annotated[list[TranscriptGroup], Meta(examples=[[_group(TRANSCRIPT_MATCH)]])] | None = (
-        None
-    )
+    groups: list[TranscriptGroup] | None = None
     """Files with their matches, with `group_by`; at most max_results."""
     next: Next | None = None
     notes: SearchNotes | None = None

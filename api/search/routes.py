@@ -14,7 +14,7 @@ from api.http.endpoint import Call, Endpoint
 from api.http.scope import Scope
 from api.http.times import seconds_of
 from api.models.model_keys import active_key
-from api.search.answers import MATCH, Matches
+from api.search.answers import Matches
 from api.search.bodies import (
     Mode,
     SearchFields,
@@ -244,8 +244,8 @@ _RANKING = (
 
 # What the query workers, which embed words and pictures, may answer.
 _OF_WORKERS = {
-    NoWorker: "No worker that can answer this is running. Start one with `rushes worker query`.",
-    ModelLoading: "The model is still loading; retry shortly.",
+    NoWorker: "",
+    ModelLoading: "",
     ModelError: "There is no visual model 'conse-lite9'. Known: conse-lite0.",
 }
 
@@ -258,8 +258,7 @@ ENDPOINTS = (
         description="score = text_weight · cos(query) − 0.5 · max(0, max cos(exclude)). "
         + _RANKING,
         errors={BadInput: "people_filter[0] needs person_name or cluster_id.", **_OF_WORKERS},
-        example={"exclude": ["night"], "max_results": 20},
-        answer_example={"matches": [MATCH]},
+        example={"exclude": ..., "max_results": 20},
     ),
     Endpoint(
         "POST /search/image",
@@ -273,8 +272,7 @@ ENDPOINTS = (
             MediaMissing: "image_path: the file /footage/reference/car.jpg does not exist.",
             **_OF_WORKERS,
         },
-        example={"image_path": "/footage/reference/car.jpg"},
-        answer_example={"matches": [MATCH]},
+        example={"image_path": ...},
     ),
     Endpoint(
         "POST /search/frame",
@@ -289,6 +287,5 @@ ENDPOINTS = (
             MediaMissing: "media_path: the file /footage/day1/A001.mov does not exist.",
             **_OF_WORKERS,
         },
-        answer_example={"matches": [MATCH]},
     ),
 )

@@ -168,7 +168,7 @@ ENDPOINTS = (
         load_transcriptions,
         "Analysis data",
         KeyScope.SEARCH,
-        example={"media_paths": ["/footage/day1/A001.mov"]},
+        example={"media_paths": ...},
         answer_example={"message": "The transcripts of 12 files are loaded."},
     ),
     Endpoint(
@@ -176,9 +176,11 @@ ENDPOINTS = (
         search_transcripts,
         "Search",
         KeyScope.SEARCH,
-        errors={kind: kind().message for kind in (NoWorker, ModelLoading)}
-        | {ModelError: "The weights of conse-lite0 are not there."},
+        errors={
+            NoWorker: "",
+            ModelLoading: "",
+            ModelError: "The weights of conse-lite0 are not there.",
+        },
         example={"max_results": 20},
-        answer_example={"matches": [{"end_timestamp": "00:01:11"}]},
     ),
 )

@@ -12,7 +12,6 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call, Endpoint, RootsRule
-from api.http.errors import ScopeMissing
 from api.models.model_keys import (
     check_allowed,
     check_loadable,
@@ -24,7 +23,7 @@ from api.services import Services
 from api.tasks.acceptance import enqueue, note_accepted
 from api.tasks.answers import Accepted, CancelAnswer
 from api.tasks.bodies import AnalyzeBody, CancelBody
-from api.tasks.callers import caller, check_in_roots, check_rootless, scopes_to_stop
+from api.tasks.callers import OF_OTHERS, caller, check_in_roots, check_rootless, scopes_to_stop
 from api.tasks.progress import no_worker, waiting_hint
 from shared.cache.cache_dir import CacheDir
 from shared.domain import AnalyzeSpec, FileSpec, ModelKind, ProgressType, TaskKind
@@ -267,13 +266,8 @@ ENDPOINTS = (
             "starting; retry shortly.",
         },
         status=202,
-        example={
-            "visual_media_paths": ["/footage/day1/A001.mov", "/footage/stills/0001.jpg"],
-            "transcription_jobs": [{"path": "/footage/day1/A001.mov", "language": "english"}],
-            "face_media_paths": ["/footage/day1/A001.mov"],
-            "cluster_job_name": "Season 1",
-        },
-        answer_example={"message": "Analysis of 2 files accepted."},
+        example={"visual_media_paths": ["/footage/day1/A001.mov"], "transcription_jobs": [{}]},
+        answer_example={"message": "Analysis of 1 file accepted."},
     ),
     Endpoint(
         "POST /analyze/cancel",
@@ -283,14 +277,9 @@ ENDPOINTS = (
         is_audited=True,
         errors={
             Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543.",
-            NotAllowed: "Task 8f14e45fceea167a5a36dedd4bea2543 works on files outside the folders "
-            "of this licence key.",
-            ScopeMissing: "This licence key lacks the scope 'admin'; it has analyze.",
+            **OF_OTHERS,
         },
-        example={"task_id": "8f14e45fceea167a5a36dedd4bea2543"},
-        answer_example={
-            "message": "The task was asked to stop; its progress ends as cancelled.",
-            "cancelled": True,
-        },
+        example={"task_id": ...},
+        answer_example={"message": "The task was asked to stop; its progress ends as cancelled."},
     ),
 )

@@ -30,7 +30,7 @@ class CancelAnswer(Struct, kw_only=True):
     """Whether something was asked to stop."""
 
     message: Message
-    cancelled: bool
+    cancelled: Annotated[bool, Meta(examples=[True])]
     """A task was asked to stop."""
     task_id: TaskId | None
 
@@ -39,7 +39,7 @@ class PutFirst(Struct, kw_only=True):
     """Whether a waiting task was put first."""
 
     message: Message
-    moved: bool
+    moved: Annotated[bool, Meta(examples=[True])]
     """It waits, and comes first now."""
     place: Annotated[int, Meta(ge=1, examples=[1])] | None
     """Its place in line; 1 is next."""
@@ -70,21 +70,21 @@ class TaskProgress(Struct, kw_only=True):
     """The event `progress` over Socket.IO: the last state of a task."""
 
     task_id: TaskId
-    type: ProgressType
+    type: Annotated[ProgressType, Meta(examples=["video"])]
     """"video" is the visual part."""
     status: TaskState
     progress: Annotated[float, Meta(examples=[42.5])]
     """0 to 100 for the type."""
-    overall_progress: float
+    overall_progress: Annotated[float, Meta(examples=[42.5])]
     """0 to 100 for the whole task."""
-    current: int
+    current: Annotated[int, Meta(examples=[4])]
     """Files (of an export: clips) that have ended. A recluster counts as one."""
-    total: int
+    total: Annotated[int, Meta(examples=[10])]
     """Files."""
     media_path: Annotated[str, Meta(examples=["/footage/day1/A005.mov"])] | None
     """The file it is at; null: none, as of a recluster."""
     message: Message
-    eta_seconds: float | None
+    eta_seconds: Annotated[float, Meta(examples=[73.0])] | None
     """Estimate of what is left."""
     failed_files: list[FailedFile]
     """Files that failed, once the task has ended."""
@@ -122,7 +122,7 @@ class TaskAnswer(TaskProgress, kw_only=True):
     """A task."""
 
     kind: TaskKind
-    created_at: float
+    created_at: Annotated[float, Meta(examples=[1764028800.0])]
     """Unix seconds."""
     finished_at: Annotated[float, Meta(examples=[1764028900.0])] | None
     """Unix seconds."""

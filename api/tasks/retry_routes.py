@@ -9,14 +9,13 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
-from api.http.errors import ScopeMissing
 from api.services import Services
 from api.tasks.analyze_routes import submit
 from api.tasks.answers import Accepted
 from api.tasks.bodies import AnalyzeBody, RetryTaskBody, TranscriptionJob
-from api.tasks.callers import check_in_roots, is_own
+from api.tasks.callers import OF_OTHERS, check_in_roots, is_own
 from shared.domain import AnalyzeSpec, FileSpec, ProgressType, TaskKind
-from shared.errors import BadInput, Busy, Missing, NotAllowed, RedisAway
+from shared.errors import BadInput, Busy, Missing, RedisAway
 from shared.ledger.analysis_files import AnalysisFiles
 from shared.ledger.records import TaskRecord
 from shared.ledger.retries import Retries
@@ -172,12 +171,10 @@ ENDPOINTS = (
             "now: look at the tasks, then ask again.",
             Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543: what became of a task is "
             "kept for a day after its end.",
-            NotAllowed: "Task 8f14e45fceea167a5a36dedd4bea2543 works on files outside the folders "
-            "of this licence key.",
-            ScopeMissing: "This licence key lacks the scope 'admin'; it has analyze.",
+            **OF_OTHERS,
         },
         status=202,
-        example={"paths": ["/footage/day1/A002.mov"]},
+        example={"paths": ...},
         answer_example={"message": "Analysis of 1 file accepted."},
     ),
 )

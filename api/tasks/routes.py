@@ -5,11 +5,11 @@ from __future__ import annotations
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint, RootsRule
-from api.http.errors import ScopeMissing
 from api.http.parameters import flag
 from api.tasks.answers import PutFirst, TaskAnswer, TaskList
 from api.tasks.bodies import PutFirstBody
 from api.tasks.callers import (
+    OF_OTHERS,
     caller,
     check_in_roots,
     check_rootless,
@@ -19,7 +19,7 @@ from api.tasks.callers import (
 )
 from api.tasks.listing import AFTER, DETAILS, LIMIT, RECENT, STATE, add_details, listed_tasks
 from api.tasks.progress import in_clients_form, reason_of, task_answer
-from shared.errors import BadInput, Missing, NotAllowed
+from shared.errors import BadInput, Missing
 from shared.process import logs
 from shared.rights import KeyScope
 
@@ -84,8 +84,7 @@ def _put_first(call: Call[PutFirstBody], task_id: str) -> PutFirst:
     )
 
 
-_RUNNING = {"type": "video", "status": "running", "message": "Analyzing pictures", "files": None}
-
+_RUNNING = {"status": "running", "message": "Analyzing pictures", "place": None, "files": None}
 
 ENDPOINTS = (
     Endpoint(
@@ -106,7 +105,6 @@ ENDPOINTS = (
         "Analysis",
         roots=RootsRule.FILTERED,
         query=(_FILES, DETAILS),
-        errors={Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543."},
         answer_example=_RUNNING,
     ),
     Endpoint(
@@ -115,13 +113,8 @@ ENDPOINTS = (
         "Analysis",
         KeyScope.ANALYZE,
         is_audited=True,
-        errors={
-            Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543.",
-            NotAllowed: "Task 8f14e45fceea167a5a36dedd4bea2543 works on files outside the folders "
-            "of this licence key.",
-            ScopeMissing: "This licence key lacks the scope 'admin'; it has analyze.",
-        },
+        errors=OF_OTHERS,
         example={"of_all": False},
-        answer_example={"message": "It comes first now.", "moved": True},
+        answer_example={"message": "It comes first now."},
     ),
 )

@@ -249,6 +249,6 @@ ENDPOINTS = (
         "Transcriptions",
         KeyScope.SEARCH,
         example={"words": True, "speakers": True},
-        answer_example={"transcriptions": [_TRANSCRIPTION]},
+        answer_example={"transcriptions": [{"words": ..., "speakers": ...}]},
     ),
 )

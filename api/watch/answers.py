@@ -41,13 +41,13 @@ class WatchFolderAnswer(Struct, kw_only=True, omit_defaults=True):
     """As the client wrote it."""
     cache_dir: Annotated[str, Meta(examples=["/footage/.rushes"])]
     """As the client wrote it."""
-    enabled: bool
+    enabled: Annotated[bool, Meta(examples=[True])]
     """Files are taken from it."""
-    recursive: bool
+    recursive: Annotated[bool, Meta(examples=[True])]
     """Folders inside it too."""
-    analyze_visual: bool
+    analyze_visual: Annotated[bool, Meta(examples=[True])]
     """Pictures are analysed."""
-    analyze_speech: bool
+    analyze_speech: Annotated[bool, Meta(examples=[True])]
     """Speech is transcribed."""
     language: Annotated[str, Meta(examples=["english"])] | None
     """Lower-case English name; null: detect."""
@@ -55,12 +55,12 @@ class WatchFolderAnswer(Struct, kw_only=True, omit_defaults=True):
     """Faces are found."""
     cluster_job_name: Annotated[str, Meta(examples=["Season 1"])] | None
     """Collection of the faces."""
-    excluded_extensions: list[str]
+    excluded_extensions: Annotated[list[str], Meta(examples=[[".wav"]])]
     """As the client wrote them."""
-    excluded_filename_globs: list[str]
+    excluded_filename_globs: Annotated[list[str], Meta(examples=[["proxy_*"]])]
     """As the client wrote them."""
     polling: HowPolled
-    settle_seconds: float
+    settle_seconds: Annotated[float, Meta(examples=[5.0])]
     """Seconds without change before it is taken."""
     schedule: Annotated[Schedule | None, HOURS]
     image_sequences: Sequences

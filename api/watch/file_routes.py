@@ -109,7 +109,7 @@ ENDPOINTS = (
             Missing: "/footage/incoming/A002.mov is not among the failed files of this watch "
             "folder."
         },
-        example={"paths": ["/footage/incoming/A002.mov"]},
+        example={"paths": ...},
         answer_example={"message": "3 failed files will be tried again."},
     ),
     Endpoint(
@@ -118,9 +118,7 @@ ENDPOINTS = (
         "Watch folders",
         KeyScope.WATCH,
         query=(_STATE, FILE_LIMIT, AFTER_FILE),
-        errors={
-            BadInput: "limit must be a whole number from 1 to 1000, not 'many'.",
-            Missing: "There is no watch folder 5f2b9c0e1d3a4b67.",
-        },
+        errors={BadInput: "limit must be a whole number from 1 to 1000, not 'many'."},
+        answer_example={"files": [{"reason": "The file is cut off.", "tries": 3}]},
     ),
 )

@@ -184,14 +184,6 @@ def _answer(folder: WatchFolder) -> WatchFolderAnswer:
     return WatchFolderAnswer(**same)
 
 
-_FOLDER = {
-    "enabled": True,
-    "recursive": True,
-    "analyze_visual": True,
-    "analyze_speech": True,
-    "excluded_extensions": [".wav"],
-}
-
 ENDPOINTS = (
     Endpoint(
         "GET /watch-folders",
@@ -199,7 +191,6 @@ ENDPOINTS = (
         "Watch folders",
         KeyScope.WATCH,
         roots=RootsRule.FILTERED,
-        answer_example={"watch_folders": [_FOLDER]},
     ),
     Endpoint(
         "POST /watch-folders",
@@ -214,8 +205,7 @@ ENDPOINTS = (
             "folder 5f2b9c0e1d3a4b67 (/footage/incoming); change that one.",
         },
         status=201,
-        example={"excluded_extensions": [".wav"]},
-        answer_example=_FOLDER,
+        example={"excluded_extensions": ...},
     ),
     Endpoint(
         "PUT /watch-folders/{watch_folder_id}",
@@ -224,13 +214,12 @@ ENDPOINTS = (
         KeyScope.WATCH,
         is_audited=True,
         errors={
-            Missing: "There is no watch folder 5f2b9c0e1d3a4b67.",
             AlreadyWatched: "/footage/incoming is watched already with this cache_dir, by watch "
-            "folder 5f2b9c0e1d3a4b67 (/footage/incoming); change that one.",
+            "folder 5f2b9c0e1d3a4b67 (/footage/incoming); change that one."
         },
         keeps_nulls=True,
         example={"enabled": False, "language": None},
-        answer_example={**_FOLDER, "enabled": False},
+        answer_example={"enabled": False},
     ),
     Endpoint(
         "DELETE /watch-folders/{watch_folder_id}",
@@ -238,10 +227,7 @@ ENDPOINTS = (
         "Watch folders",
         KeyScope.WATCH,
         is_audited=True,
-        errors={Missing: "There is no watch folder 5f2b9c0e1d3a4b67."},
-        answer_example={
-            "message": "/footage/incoming is watched no more. Its analysis data stays in /footage/.rushes."
-        },
+        answer_example={"message": "/footage/incoming is watched no more."},
     ),
     Endpoint(
         "POST /watch-folders/service/start",
@@ -250,9 +236,7 @@ ENDPOINTS = (
         KeyScope.WATCH,
         roots=RootsRule.REFUSED,
         is_audited=True,
-        answer_example={
-            "message": "Watching is started, also after restarts, until it is stopped."
-        },
+        answer_example={"message": "Watching is started."},
     ),
     Endpoint(
         "POST /watch-folders/service/stop",
@@ -261,10 +245,7 @@ ENDPOINTS = (
         KeyScope.WATCH,
         roots=RootsRule.REFUSED,
         is_audited=True,
-        answer_example={
-            "message": "Watching is stopped, also after restarts, until it is started.",
-            "state": "stopping",
-        },
+        answer_example={"message": "Watching is stopped.", "state": "stopping"},
     ),
     Endpoint(
         "GET /watch-folders/service/status",

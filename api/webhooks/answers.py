@@ -33,7 +33,7 @@ class WebhookAnswer(Struct, kw_only=True):
     """Id of the webhook."""
     url: Annotated[str, Meta(examples=["https://mam.example/hooks/rushes"])]
     """Of the receiver."""
-    events: list[WebhookEvent]
+    events: Annotated[list[WebhookEvent], Meta(examples=[["task.ended", "file.failed"]])]
     """What it is told of."""
     created_at: _Moment
     waiting: Count

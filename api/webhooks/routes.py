@@ -168,17 +168,8 @@ def _answer(services: Services, hook: Webhook) -> WebhookAnswer:
     )
 
 
-_HOOK = {"events": ["task.ended", "file.failed"]}
-
 ENDPOINTS = (
-    Endpoint(
-        "GET /webhooks",
-        list_webhooks,
-        "Webhooks",
-        KeyScope.ADMIN,
-        roots=RootsRule.FILTERED,
-        answer_example={"webhooks": [_HOOK]},
-    ),
+    Endpoint("GET /webhooks", list_webhooks, "Webhooks", KeyScope.ADMIN, roots=RootsRule.FILTERED),
     Endpoint(
         "POST /webhooks",
         create_webhook,
@@ -193,8 +184,6 @@ ENDPOINTS = (
             AlreadySubscribed: "Webhook 5f2b9c0e1d3a4b67 sends the same events to this url with "
             "this secret.",
         },
-        example=_HOOK,
-        answer_example=_HOOK,
     ),
     Endpoint(
         "DELETE /webhooks/{webhook_id}",
@@ -202,7 +191,6 @@ ENDPOINTS = (
         "Webhooks",
         KeyScope.ADMIN,
         is_audited=True,
-        errors={Missing: _UNKNOWN},
         answer_example={"message": "The webhook is removed, and what waited for it."},
     ),
     Endpoint(
@@ -210,7 +198,6 @@ ENDPOINTS = (
         test_webhook,
         "Webhooks",
         KeyScope.ADMIN,
-        errors={Missing: _UNKNOWN},
         answer_example={"message": "The receiver took it."},
     ),
     Endpoint(
@@ -219,8 +206,8 @@ ENDPOINTS = (
         "Webhooks",
         KeyScope.ADMIN,
         is_audited=True,
-        errors={BadInput: "message_ids must not be empty.", Missing: _UNKNOWN},
-        example={"message_ids": ["task.ended:8f14e45fceea167a5a36dedd4bea2543"]},
+        errors={BadInput: "message_ids must not be empty."},
+        example={"message_ids": ...},
         answer_example={"message": "12 messages will be sent again."},
     ),
     Endpoint(
@@ -229,8 +216,8 @@ ENDPOINTS = (
         "Webhooks",
         KeyScope.ADMIN,
         is_audited=True,
-        errors={BadInput: "message_ids must not be empty.", Missing: _UNKNOWN},
-        example={"message_ids": ["task.ended:8f14e45fceea167a5a36dedd4bea2543"]},
+        errors={BadInput: "message_ids must not be empty."},
+        example={"message_ids": ...},
         answer_example={"message": "12 messages dropped."},
     ),
 )

@@ -18,7 +18,7 @@ from api.exports.exact_bounds import place_at_cuts
 from api.http.endpoint import Call, Endpoint, Reply
 from api.http.parameters import flag
 from api.tasks.answers import Accepted
-from api.tasks.callers import check_in_roots
+from api.tasks.callers import OUTSIDE, check_in_roots
 from api.tasks.progress import waiting_hint
 from shared.domain import TaskKind
 from shared.errors import BadInput, Missing, NotAllowed, NoWorker, RedisAway, Unavailable
@@ -133,16 +133,6 @@ def _is_over(record: TaskRecord | None, task_id: str) -> bool:
     return record.status.is_final
 
 
-_CLIPS = {
-    "failed": [
-        {
-            "media_path": "/footage/day1/A002.mov",
-            "error": "The file does not exist.",
-            "code": "missing_media",
-        }
-    ]
-}
-
 ENDPOINTS = (
     Endpoint(
         "POST /export/clips",
@@ -167,7 +157,6 @@ ENDPOINTS = (
             "stays in output_dir; send the others again.",
         },
         example={"clips": [{"end_time": "00:00:20.000"}]},
-        answer_example=_CLIPS,
     ),
     Endpoint(
         "GET /tasks/{task_id}/exports",
@@ -175,11 +164,10 @@ ENDPOINTS = (
         "Exports",
         KeyScope.EXPORT,
         query=(_DOWNLOAD_URLS,),
+        answer_example={"status": "completed"},
         errors={
             Missing: "There is no export task 8f14e45fceea167a5a36dedd4bea2543.",
-            NotAllowed: "Task 8f14e45fceea167a5a36dedd4bea2543 works on files outside the folders "
-            "of this licence key.",
+            NotAllowed: OUTSIDE,
         },
-        answer_example={**_CLIPS, "status": "completed"},
     ),
 )

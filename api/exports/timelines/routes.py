@@ -126,10 +126,9 @@ ENDPOINTS = (
         errors={
             NothingUsable: "clips[0].media_path: /footage/day1/A001.mov: The file does not exist.",
             BadInput: "clips[0].start_time must be a number of seconds from 0 to 3600000, not -1.",
-            NoWorker: "No worker that can answer this is running. Start one with `rushes worker "
-            "query`.",
+            NoWorker: "",
         },
-        example={"clips": [{"end_time": "00:00:21.133", "name": "Opening"}], "path_map": [{}]},
-        answer_example={"text": None, "output_path": None, "warnings": []},
+        example={"clips": [{"end_time": "00:00:21.133"}], "path_map": ...},
+        answer_example={"text": None, "output_path": None},
     ),
 )

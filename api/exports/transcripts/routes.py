@@ -130,7 +130,6 @@ ENDPOINTS = (
         files=tuple(f.media_type for f in FORMATS.values() if f.extension != "json"),
         json_file=TranscriptFile,
         drops_half_characters=True,
-        example={"output_path": "/footage/exports/interview.docx"},
-        answer_example={"output_path": "/footage/exports/interview.docx"},
+        example={"output_path": ...},
     ),
 )

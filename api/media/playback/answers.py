@@ -50,9 +50,11 @@ class Playback(Struct, kw_only=True):
     """How a file is played. Times count from its first picture, or its first sound."""
 
     media_path: ClientPath
-    online: bool
+    online: Annotated[bool, Meta(examples=[True])]
     """The file is there. If not, only stored pictures can be shown."""
-    kind: Annotated[Literal["video", "audio", "still"], Meta(title="PlaybackKind")]
+    kind: Annotated[
+        Literal["video", "audio", "still"], Meta(title="PlaybackKind", examples=["video"])
+    ]
     """What there is to see or hear."""
     duration_seconds: Annotated[float, Meta(examples=[12.5])] | None = None
     """Length."""

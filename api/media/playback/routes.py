@@ -161,14 +161,13 @@ ENDPOINTS = (
         "Media",
         KeyScope.SEARCH,
         errors={
-            MediaMissing: MediaMissing().message,
+            MediaMissing: "",
             MediaUnreadable: "It is not a media file that can be read, or its beginning is "
             "damaged.",
-            MediaChanging: MediaChanging().message,
+            MediaChanging: "",
             NotAllowed: "media_path: /tmp/x.mov lies outside the folders in RUSHES_MEDIA_ROOTS.",
-            NoWorker: NoWorker().message,
+            NoWorker: "",
         },
-        example={"cache_dir": "/footage/.rushes"},
-        answer_example={"online": True, "kind": "video"},
+        example={"cache_dir": ...},
     ),
 )

@@ -14,7 +14,6 @@ from api.people.voices.proposals import MOST_FILES, MOST_PROPOSALS, Proposal
 from api.people.voices.proposing import Proposed
 from api.people.voices.together import MIN_SECONDS, MIN_TIMES
 from api.services import Services
-from shared.errors import BadInput, Missing
 from shared.rights import KeyScope
 
 
@@ -87,10 +86,6 @@ ENDPOINTS = (
         f"whose they are do not count. At most {MOST_PROPOSALS}, over the {MOST_FILES:,} files in "
         "which is spoken longest; X-Rushes-Warnings says when some were not looked at.",
         query=(IN_CACHE_DIR, OF_COLLECTION),
-        errors={
-            BadInput: "cluster_job_name is required.",
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-        },
         answer_example={"proposals": [{"voice_cluster_id": "1590043", "voice_name": None}]},
     ),
 )

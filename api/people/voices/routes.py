@@ -159,20 +159,13 @@ ENDPOINTS = (
         list_voices,
         "Faces",
         KeyScope.SEARCH,
-        errors={
-            BadInput: "cache_dir is required.",
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-        },
-        example={"cluster_id": "418350733"},
+        example={"cluster_id": ...},
     ),
     Endpoint(
         "POST /faces/voices/of",
         list_file_speakers,
         "Faces",
         KeyScope.SEARCH,
-        errors={
-            BadInput: "media_path must be an absolute path, not 'A001.mov'.",
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-        },
+        errors={BadInput: "media_path must be an absolute path, not 'A001.mov'."},
     ),
 )

@@ -159,11 +159,10 @@ ENDPOINTS = (
         is_audited=True,
         errors={
             BadInput: f"labels name 7 queries: {LEAST_QUERIES} to {MOST_QUERIES} are wanted.",
-            NoWorker: "No worker that can answer this is running. Start one with `rushes worker "
-            "query`.",
-            ModelLoading: "The model is still loading; retry shortly.",
+            NoWorker: "",
+            ModelLoading: "",
         },
         example={"forget": True},
-        answer_example={"message": "conse-lite0 is calibrated.", "fair": 0.45, "weak": 0.14},
+        answer_example={"message": "conse-lite0 is calibrated."},
     ),
 )

@@ -44,7 +44,7 @@ class PersonFilter(Struct, kw_only=True):
     """The collection."""
     person_name: Annotated[Text, Meta(examples=["Ada"])] | None = None
     """A name given to clusters, all of which count; case does not matter."""
-    cluster_id: Annotated[ClusterId, Meta(examples=["3"])] | None = None
+    cluster_id: Annotated[ClusterId, Meta(examples=["418350733"])] | None = None
     """One cluster, as /faces/clusters gives it; a number is read too. "-1": frames with faces that
     are in no cluster."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import httpx
 import pytest
@@ -29,17 +29,14 @@ NAMES = {
 
 
 def _endpoint(reply: FileReply | Health) -> Endpoint:
-    async def get_file(_call: Call[Any]) -> FileReply | Health:
+    async def get_file(_call: Call[None]) -> FileReply | Health:
+        """A file."""
         return reply
 
     return Endpoint(
-        "GET",
-        "/file",
+        "GET /file",
         get_file,
-        tag="Exports",
-        summary="A file",
-        answer=Health,
-        answer_example={"status": "ok"},
+        "Exports",
         files=("text/plain", "application/pdf"),
         needs_key=False,
     )
