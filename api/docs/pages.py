@@ -53,7 +53,7 @@ def routes(endpoints: Sequence[Endpoint], settings: Settings) -> list[Route]:
 def _serving(
     document: Callable[[], dict[str, Any]], writer: _Writer, media_type: str
 ) -> Callable[[Request], Awaitable[Response]]:
-    """Written in a thread the first time: it takes half a second, and most processes are spared."""
+    """Written in a thread the first time: it takes up to two seconds."""
     headers = {"Content-Security-Policy": html.POLICY}
     written: list[bytes] = []
 

@@ -33,12 +33,12 @@ _REQUIRE = text_parameter(
 
 
 async def get_health(_call: Call[None]) -> Health:
-    """Is the server there?."""
+    """Is the server there?"""
     return Health()
 
 
 async def get_readiness(call: Call[None]) -> Readiness | Reply:
-    """Can it work?.
+    """Can the server work?
 
     For load balancers and start scripts. Without workers requests are still accepted: tasks
     wait for them, searches answer 503. A load balancer in front of several API processes asks
