@@ -3,7 +3,7 @@
 Defaults, limits, words and examples stand here and nowhere else. The words of a field are the
 literal below it (shared.field_words), those of a shared type its `description`. Null for an
 optional key equals leaving it out, and so does "" where its text may not be empty
-(api.http.body_types), so `T | None` only tells readers of the document that leaving a key out has
+(api.http.body_reading), so `T | None` only tells readers of the document that leaving a key out has
 a meaning.
 A list of choices has a `title`: its name in the document, and so that of one type in each client.
 """

@@ -22,8 +22,7 @@ from api.http.bodies import LONGEST_WORD, Keyed
 from api.http.body_budget import BodyBudget
 from api.http.body_reading import BodyDecoder, too_long
 from api.http.parameters import Parameter
-from api.http.unknown_fields import unknown_in_query
-from api.http.warnings import warn, warnings_headers
+from api.http.warnings import unknown_in_query, warn, warnings_headers
 from api.own_pages import BrowserSession
 from api.services import Services
 from shared.errors import BadInput, NotAllowed, RushesError, Unavailable
