@@ -21,7 +21,6 @@ from api.deleting.person import (
     unfinished,
 )
 from api.http.answers import counted
-from api.http.auditing import audit
 from api.http.endpoint import Call, Endpoint
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
@@ -55,7 +54,7 @@ async def delete_person_data(call: Call[DeletePersonBody]) -> PersonDeleted:
         call.audited["voices"] = voices
     call.audited["clusters"] = {one.snapshot.name: one.clusters for one in found}
     call.audited["state"] = "begun"
-    await audit(services.audit, "delete_person_data", call)  # before: nothing brings it back
+    await call.audit("delete_person_data")  # before: nothing brings it back
     damaged = await services.in_cache_dir(body.cache_dir, _delete, services, body)
     call.audited["state"] = "done"
     return _answer(found, photos, damaged)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
@@ -137,7 +137,7 @@ def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         described.append(f"Needs a key with the scope `{endpoint.scope}`.")
     if described:
         operation["description"] = "\n\n".join(described)
-    if parameters := [*_path_parameters(endpoint), *_query_parameters(endpoint)]:
+    if parameters := list(_parameters(endpoint)):
         operation["parameters"] = parameters
     if endpoint.body:
         operation["requestBody"] = {
@@ -149,29 +149,27 @@ def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     return operation
 
 
-def _path_parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
+def _parameters(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
+    in_path = {"type": "string", "maxLength": LONGEST_WORD}
     for name in _PARAMETER.findall(endpoint.path):
-        description, example = _PATH_PARAMETERS[name]
-        yield {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "description": description,
-            "schema": {"type": "string", "maxLength": LONGEST_WORD},
-            "example": example,
-        }
+        yield _parameter(name, "path", *_PATH_PARAMETERS[name], in_path, True)
+    for one in endpoint.query:
+        yield _parameter(
+            one.name, "query", one.description, one.example, dict(one.schema), one.required
+        )
 
 
-def _query_parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
-    for parameter in endpoint.query:
-        yield {
-            "name": parameter.name,
-            "in": "query",
-            "required": parameter.required,
-            "description": parameter.description,
-            "schema": dict(parameter.schema),
-            "example": parameter.example,
-        }
+def _parameter(
+    name: str, place: str, description: str, example: Any, schema: dict[str, Any], required: bool
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": place,
+        "required": required,
+        "description": description,
+        "schema": schema,
+        "example": example,
+    }
 
 
 def _responses(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:

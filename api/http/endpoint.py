@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.http.auditing import audit
+from api.http.auditing import audit, details_of
 from api.http.auth import authorise, check_scope
 from api.http.bodies import LONGEST_WORD, Keyed
 from api.http.body_budget import BodyBudget
@@ -63,6 +63,12 @@ class Call(Generic[Body]):
     def check(self, scope: KeyScope) -> None:
         """Raise ScopeMissing unless its key has the scope, besides that of the endpoint."""
         check_scope(self.key, scope)
+
+    async def audit(self, action: str) -> None:
+        """Write to the audit log what it changes or takes."""
+        body = self.body if isinstance(self.body, msgspec.Struct) else None
+        details = {**self.path, **details_of(body), **self.audited}
+        await audit(self.services.audit, action, self.sender, details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,13 +245,13 @@ async def _serve(
     except RushesError as error:
         if call.audited:
             call.audited["error"] = error.message
-            await audit(services.audit, endpoint.operation_id, call)
+            await call.audit(endpoint.operation_id)
         like = getattr(body, "cache_dir", None) or request.query_params.get("cache_dir")
         error.message = services.paths.in_words(error.message, like)
         raise
     warn(request.scope, call.warnings)
     if endpoint.is_audited and not getattr(body, "dry_run", False):
-        await audit(services.audit, endpoint.operation_id, call)
+        await call.audit(endpoint.operation_id)
     if isinstance(found, FileReply):
         warn(request.scope, found.warnings)
         headers = {"Content-Disposition": attachment(found.filename)}
