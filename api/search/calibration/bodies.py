@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from api.http.bodies import CacheDir, Keyed, MediaPath
-from shared.query.messages import LONGEST_QUERY
+from shared.query.bounds import LONGEST_QUERY
 
 MOST_LABELS = 10_000
 MOST_QUERIES = 500  # each is a search
