@@ -25,15 +25,13 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the sources in which the field of the page is added to its body."""
     copy = tmp_path_factory.mktemp("sources")
     for package in ("api", "cli", "shared"):
-        shutil.copytree(
-            ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__", "static")
-        )
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, copy / package, ignore=ignored)
     section = PAGE.read_text(encoding="utf-8").partition("### Add an optional field")[2]
-    (found,) = re.findall(r"`([\w/]+\.py)`, in `(class \w+)`.*?```python\n(.*?)```", section, re.S)[
-        :1
-    ]
-    path, struct, field = copy / found[0], found[1], dedent("   " + found[2].lstrip(" "))
-    before, head, after = path.read_text(encoding="utf-8").partition(f"{struct}(")
+    found = re.search(r"`([\w/]+\.py)`, in `(class \w+)`.*?```python\n(.*?)```", section, re.S)
+    assert found
+    path, field = copy / found[1], dedent(found[3])
+    before, head, after = path.read_text(encoding="utf-8").partition(f"{found[2]}(")
     lines, _, rest = after.partition("\n\n\n")
     field = indent(field.rstrip(), "    ")
     path.write_text(f"{before}{head}{lines}\n{field}\n\n\n{rest}", encoding="utf-8")
