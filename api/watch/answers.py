@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from api.http.answers import Count, HashStr, Message
 from api.watch.bodies import HOURS
-from shared.copied_fields import with_fields_of
+from api.watch.copied_fields import with_fields_of
 from shared.domain import NotApplicable
 from shared.watch.choices import FileGroup
 from shared.watch.folders import Schedule
