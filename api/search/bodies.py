@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, field
+from msgspec import Meta
 
 from api.http.bodies import (
     LONGEST_IMAGE,
-    MOST_PATHS,
     AbsolutePath,
     CacheDir,
     Keyed,
-    ListedPath,
+    ListedPaths,
     MediaPath,
     Text,
     Time,
@@ -63,12 +62,7 @@ class SearchFields(PageFields, kw_only=True):
     """What all three visual searches share."""
 
     cache_dir: CacheDir
-    media_paths: (
-        Annotated[
-            list[ListedPath], Meta(max_length=MOST_PATHS, examples=[["/footage/day1/A001.mov"]])
-        ]
-        | None
-    ) = None
+    media_paths: ListedPaths | None = None
     """Search in these files only; ignored with search_all. Left out: all loaded media of the
     cache_dir. An empty list: no matches."""
     max_results: MaxResults = 50
@@ -76,7 +70,7 @@ class SearchFields(PageFields, kw_only=True):
     """Weight of the text in the score."""
     exclude: Annotated[
         list[Concept], Meta(max_length=_MOST_EXCLUDED, examples=[["snow"]]), option(panel=BY)
-    ] = field(default_factory=list)
+    ] = []
     """Results that match these concepts rank lower; nothing is filtered out."""
     search_all: bool = False
     """Search all loaded media."""
@@ -86,7 +80,7 @@ class SearchFields(PageFields, kw_only=True):
             max_length=MOST_PEOPLE,
             examples=[[{"cluster_job_name": "Season 1", "person_name": "Ada"}]],
         ),
-    ] = field(default_factory=list)
+    ] = []
     """Only frames with these people. An empty list or null is no filter; who is unknown is on no
     frame, which is no error."""
     spoken: Annotated[Text, Meta(examples=["rolling thunder"])] | None = None
@@ -187,9 +181,7 @@ class LoadForMediaBody(Keyed, kw_only=True):
     """The files whose visual data to load; an empty list loads nothing."""
 
     cache_dir: CacheDir
-    media_paths: Annotated[
-        list[ListedPath], Meta(max_length=MOST_PATHS, examples=[["/footage/day1/A001.mov"]])
-    ]
+    media_paths: ListedPaths
     """Absolute paths of media files that the backend itself can open."""
 
 
@@ -197,12 +189,7 @@ class LoadTranscriptionsBody(Keyed, kw_only=True):
     """The files whose transcripts to load."""
 
     cache_dir: CacheDir
-    media_paths: (
-        Annotated[
-            list[ListedPath], Meta(max_length=MOST_PATHS, examples=[["/footage/day1/A001.mov"]])
-        ]
-        | None
-    ) = None
+    media_paths: ListedPaths | None = None
     """Left out: all of the cache_dir. An empty list loads nothing."""
 
 
@@ -212,12 +199,7 @@ class SearchTranscriptBody(PageFields, kw_only=True):
     query: Annotated[Text, Meta(examples=["rolling thunder"])]
     """Words as they were said."""
     cache_dir: CacheDir
-    media_paths: (
-        Annotated[
-            list[ListedPath], Meta(max_length=MOST_PATHS, examples=[["/footage/day1/A001.mov"]])
-        ]
-        | None
-    ) = None
+    media_paths: ListedPaths | None = None
     """Search in these files only, in this order; ignored with search_all. Left out: all loaded
     media of the cache_dir. An empty list: no matches."""
     search_all: bool = False

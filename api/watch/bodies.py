@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from api.http.bodies import (
     LONGEST_WORD,
@@ -76,7 +76,7 @@ class WatchFolderBody(Keyed, kw_only=True):
             metavar="EXT",
             help='Extensions to leave out, such as wav; "": none.',
         ),
-    ] = field(default_factory=list)
+    ] = []
     """Files with these extensions are left out; with or without dot, in any case."""
     excluded_filename_globs: Annotated[
         list[Word],
@@ -87,7 +87,7 @@ class WatchFolderBody(Keyed, kw_only=True):
             metavar="GLOB",
             help='File names to leave out, such as "proxy_*"; "": none.',
         ),
-    ] = field(default_factory=list)
+    ] = []
     """Files whose name matches one of these patterns (`*`, `?`, `[abc]`, `[!abc]`) are left out.
     They are compared with the file name only, never the path (one with a `/` matches nothing),
     without regard to case and to the Unicode form of accents."""

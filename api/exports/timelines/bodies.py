@@ -105,7 +105,7 @@ class TimelineBody(Keyed, kw_only=True):
     path_map: Annotated[
         list[PathPairBody],
         Meta(max_length=_MOST_FOLDERS, examples=[[{"from": "/mnt/nas", "to": "Z:/"}]]),
-    ] = field(default_factory=list)
+    ] = []
     """How the editing system calls folders; the longest beginning wins."""
     pathurl_style: (
         Annotated[UrlStyle, Meta(title="PathurlStyle", examples=["localhost"])] | None
