@@ -26,6 +26,8 @@ def words_of(kind: type) -> dict[str, str]:
     words: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         if issubclass(base, msgspec.Struct) and base is not msgspec.Struct:
+            copied = base.__dict__.get("WORDS_FROM")  # see api.watch.copied_fields
+            words |= words_of(copied) if copied else {}
             words |= _classes(base.__module__).get(base.__qualname__, {})
     return {name: text for name, text in words.items() if text}
 

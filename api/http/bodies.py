@@ -47,6 +47,9 @@ ListedPath = Annotated[
         examples=["/footage/day1/A001.mov"],
     ),
 ]
+ListedPaths = Annotated[
+    list[ListedPath], Meta(max_length=MOST_PATHS, examples=[["/footage/day1/A001.mov"]])
+]
 MediaPath = Annotated[
     AbsolutePath,
     Meta(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from api.http.bodies import (
     LONGEST_IMAGE,
@@ -155,7 +155,7 @@ class EnrollBody(Keyed, kw_only=True):
     pictures: Annotated[
         list[MediaPath],
         Meta(max_length=MOST_PICTURES, examples=[["/footage/ada-1.jpg", "/footage/ada-2.jpg"]]),
-    ] = field(default_factory=list)
+    ] = []
     """Photos on which this person is seen alone, clear and from the front. Several make it surer;
     at most 20 with `images`."""
     images: Annotated[
@@ -165,7 +165,7 @@ class EnrollBody(Keyed, kw_only=True):
             ]
         ],
         Meta(max_length=MOST_PICTURES, examples=[["/9j/4AAQSkZJRg=="]]),
-    ] = field(default_factory=list)
+    ] = []
     """Such photos themselves, base64: JPEG, PNG, WebP and what else is read here."""
 
 

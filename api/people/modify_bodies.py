@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from api.http.bodies import Word
 from api.people.bodies import MOST_NAMED, ClusterId, ToldClusters
@@ -80,9 +80,9 @@ class Move(Struct, kw_only=True):
 class ModifyBody(ToldClusters, kw_only=True):
     """Merges, moves and people apart, done all together or not at all, in this order."""
 
-    merges: Annotated[list[Merge], Meta(max_length=MOST_NAMED)] = field(default_factory=list)
+    merges: Annotated[list[Merge], Meta(max_length=MOST_NAMED)] = []
     """Clusters to make one."""
-    moves: Annotated[list[Move], Meta(max_length=MOST_NAMED)] = field(default_factory=list)
+    moves: Annotated[list[Move], Meta(max_length=MOST_NAMED)] = []
     """Faces and voices to move."""
-    apart: Annotated[list[Parting], Meta(max_length=MOST_NAMED)] = field(default_factory=list)
+    apart: Annotated[list[Parting], Meta(max_length=MOST_NAMED)] = []
     """Clusters that are not one person."""

@@ -15,6 +15,7 @@ from api.http.answers import (
     Message,
     Timestamp,
 )
+from api.search.bodies import MatchStrength
 from api.search.coverage.answers import COVERAGE, Coverage
 
 
@@ -42,18 +43,6 @@ class LoadForMediaAnswer(LoadAnswer, kw_only=True):
 
     missing: list[str]
     """Files without visual data."""
-
-
-MatchStrength = Annotated[
-    Literal["strong", "fair", "weak"],
-    Meta(
-        title="MatchStrength",
-        description="How likely a match is right. `strong`: more often than not; `fair`: about as "
-        "often as not; `weak`: seldom. In an answer with `details`, left out: it is no "
-        "match. As `min_strength`: what is weaker is left out, with `weak` what is no match.",
-        examples=["fair"],
-    ),
-]
 
 
 MatchPlaces = Annotated[

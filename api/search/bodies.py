@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, field
+from msgspec import Meta
 
 from api.http.bodies import (
     LONGEST_IMAGE,
-    MOST_PATHS,
     AbsolutePath,
     CacheDir,
     Keyed,
-    ListedPath,
+    ListedPaths,
     MediaPath,
     Text,
     Time,
     Word,
 )
-from api.search.answers import MatchStrength
 from api.search.filtering.fields import MOST_PEOPLE, PeopleFilterMode, PersonFilter
 from api.search.paging.fields import MOST_MATCHES, PageFields
-from shared.query.messages import LONGEST_QUERY, MOST_TEXTS
+from api.search.paging.fields import SHOWN as SHOWN
+from shared.command_line import option
+from shared.query.bounds import LONGEST_QUERY, MOST_TEXTS
 
+BY, WHERE = "What is searched for", "Where"  # panels of the command line
 _MOST_EXCLUDED = MOST_TEXTS - 1  # beside the query
 
 Concept = Annotated[str, Meta(min_length=1, max_length=500)]
@@ -34,18 +35,26 @@ MaxResults = Annotated[
         description=f"At most this many matches; more than {MOST_MATCHES:,} are never given.",
         examples=[50],
     ),
+    option("--max", SHOWN),
 ]
-
-
-Speaker = Annotated[Word, Meta(examples=["Ada"])]  # a label or a name
-
-
+MatchStrength = Annotated[
+    Literal["strong", "fair", "weak"],
+    Meta(
+        title="MatchStrength",
+        description="How likely a match is right. `strong`: more often than not; `fair`: about as "
+        "often as not; `weak`: seldom. In an answer with `details`, left out: it is no "
+        "match. As `min_strength`: what is weaker is left out, with `weak` what is no match.",
+        examples=["fair"],
+    ),
+]
+Speaker = Annotated[Word, Meta(examples=["Ada"]), option(panel=WHERE)]  # a label or a name
 WithCoverage = Annotated[
     bool,
     Meta(
         description="Say how much of what is asked was searched: how many files and hours are "
         "analyzed, waiting, failed, unknown or offline, and why."
     ),
+    option(panel=SHOWN),
 ]
 
 
@@ -53,20 +62,15 @@ class SearchFields(PageFields, kw_only=True):
     """What all three visual searches share."""
 
     cache_dir: CacheDir
-    media_paths: (
-        Annotated[
-            list[ListedPath], Meta(max_length=MOST_PATHS, examples=[["/footage/day1/A001.mov"]])
-        ]
-        | None
-    ) = None
+    media_paths: ListedPaths | None = None
     """Search in these files only; ignored with search_all. Left out: all loaded media of the
     cache_dir. An empty list: no matches."""
     max_results: MaxResults = 50
-    text_weight: Annotated[float, Meta(ge=-1e6, le=1e6, examples=[1])] = 1.0
+    text_weight: Annotated[float, Meta(ge=-1e6, le=1e6, examples=[1]), option(panel=BY)] = 1.0
     """Weight of the text in the score."""
-    exclude: Annotated[list[Concept], Meta(max_length=_MOST_EXCLUDED, examples=[["snow"]])] = field(
-        default_factory=list
-    )
+    exclude: Annotated[
+        list[Concept], Meta(max_length=_MOST_EXCLUDED, examples=[["snow"]]), option(panel=BY)
+    ] = []
     """Results that match these concepts rank lower; nothing is filtered out."""
     search_all: bool = False
     """Search all loaded media."""
@@ -76,7 +80,7 @@ class SearchFields(PageFields, kw_only=True):
             max_length=MOST_PEOPLE,
             examples=[[{"cluster_job_name": "Season 1", "person_name": "Ada"}]],
         ),
-    ] = field(default_factory=list)
+    ] = []
     """Only frames with these people. An empty list or null is no filter; who is unknown is on no
     frame, which is no error."""
     spoken: Annotated[Text, Meta(examples=["rolling thunder"])] | None = None
@@ -177,9 +181,7 @@ class LoadForMediaBody(Keyed, kw_only=True):
     """The files whose visual data to load; an empty list loads nothing."""
 
     cache_dir: CacheDir
-    media_paths: Annotated[
-        list[ListedPath], Meta(max_length=MOST_PATHS, examples=[["/footage/day1/A001.mov"]])
-    ]
+    media_paths: ListedPaths
     """Absolute paths of media files that the backend itself can open."""
 
 
@@ -187,12 +189,7 @@ class LoadTranscriptionsBody(Keyed, kw_only=True):
     """The files whose transcripts to load."""
 
     cache_dir: CacheDir
-    media_paths: (
-        Annotated[
-            list[ListedPath], Meta(max_length=MOST_PATHS, examples=[["/footage/day1/A001.mov"]])
-        ]
-        | None
-    ) = None
+    media_paths: ListedPaths | None = None
     """Left out: all of the cache_dir. An empty list loads nothing."""
 
 
@@ -202,12 +199,7 @@ class SearchTranscriptBody(PageFields, kw_only=True):
     query: Annotated[Text, Meta(examples=["rolling thunder"])]
     """Words as they were said."""
     cache_dir: CacheDir
-    media_paths: (
-        Annotated[
-            list[ListedPath], Meta(max_length=MOST_PATHS, examples=[["/footage/day1/A001.mov"]])
-        ]
-        | None
-    ) = None
+    media_paths: ListedPaths | None = None
     """Search in these files only, in this order; ignored with search_all. Left out: all loaded
     media of the cache_dir. An empty list: no matches."""
     search_all: bool = False
@@ -218,13 +210,15 @@ class SearchTranscriptBody(PageFields, kw_only=True):
     each file, or the name of a person whose voice it is, in any collection; whatever the case.
     Without data about speakers it matches nothing."""
     mode: Annotated[
-        Literal["substring", "fuzzy", "semantic", "auto"], Meta(title="TranscriptSearchMode")
+        Literal["substring", "fuzzy", "semantic", "auto"],
+        Meta(title="TranscriptSearchMode"),
+        option("--by", BY),
     ] = "substring"
     """`substring`: the query itself. `fuzzy`: also with about one wrong letter in five; the order
     of the matches is the same. `semantic`: what means the same in other words, the likest first;
     English only. `auto`: first what `substring` finds, then what else `fuzzy` does, then what else
     `semantic` does; `matched_by` says which."""
-    captions: bool = False
+    captions: Annotated[bool, option("--subtitles", BY)] = False
     """Search the subtitles and captions that are in the files themselves too, by their words; their
     matches have `kind`. With `speaker` there are none, since nobody is known to say them, nor in
     the mode `semantic`: a warning says so."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from api.http.bodies import (
     MOST_PATHS,
@@ -31,17 +31,11 @@ class AnalyzeBody(Keyed, kw_only=True):
     """What to analyze. At least one list must name a file."""
 
     cache_dir: CacheDir
-    visual_media_paths: Annotated[list[ListedPath], Meta(max_length=MOST_PATHS)] = field(
-        default_factory=list
-    )
+    visual_media_paths: Annotated[list[ListedPath], Meta(max_length=MOST_PATHS)] = []
     """Videos and stills whose pictures are analysed."""
-    transcription_jobs: Annotated[list[TranscriptionJob], Meta(max_length=MOST_PATHS)] = field(
-        default_factory=list
-    )
+    transcription_jobs: Annotated[list[TranscriptionJob], Meta(max_length=MOST_PATHS)] = []
     """Videos and sound files whose speech is transcribed."""
-    face_media_paths: Annotated[list[ListedPath], Meta(max_length=MOST_PATHS)] = field(
-        default_factory=list
-    )
+    face_media_paths: Annotated[list[ListedPath], Meta(max_length=MOST_PATHS)] = []
     """Videos and stills in which faces are found; needs cluster_job_name."""
     cluster_job_name: Annotated[Text, Meta(examples=["Season 1"])] | None = None
     """Collection (1 to 200 characters) that receives the faces and voices, made when it is new;

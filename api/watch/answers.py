@@ -7,11 +7,13 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from api.http.answers import Count, HashStr, Message
-from api.watch.bodies import HOURS, HowPolled, Sequences
+from api.watch.bodies import HOURS
+from api.watch.copied_fields import with_fields_of
 from shared.domain import NotApplicable
 from shared.watch.choices import FileGroup
 from shared.watch.folders import Schedule
 from shared.watch.live import WatchState
+from shared.watch.options import WatchOptions
 
 _Moment = Annotated[float, Meta(description="Unix seconds.", examples=[1764028800.0])]
 _ServiceState = Annotated[
@@ -32,7 +34,8 @@ _FilePath = Annotated[
 ]
 
 
-class WatchFolderAnswer(Struct, kw_only=True, omit_defaults=True):
+@with_fields_of(WatchOptions)
+class WatchFolderAnswer(Struct, kw_only=True):
     """A watched folder."""
 
     id: Annotated[str, Meta(examples=["5f2b9c0e1d3a4b67"])]
@@ -41,29 +44,17 @@ class WatchFolderAnswer(Struct, kw_only=True, omit_defaults=True):
     """As the client wrote it."""
     cache_dir: Annotated[str, Meta(examples=["/footage/.rushes"])]
     """As the client wrote it."""
-    enabled: Annotated[bool, Meta(examples=[True])]
-    """Files are taken from it."""
-    recursive: Annotated[bool, Meta(examples=[True])]
-    """Folders inside it too."""
-    analyze_visual: Annotated[bool, Meta(examples=[True])]
-    """Pictures are analysed."""
-    analyze_speech: Annotated[bool, Meta(examples=[True])]
-    """Speech is transcribed."""
     language: Annotated[str, Meta(examples=["english"])] | None
     """Lower-case English name; null: detect."""
-    analyze_faces: bool
-    """Faces are found."""
     cluster_job_name: Annotated[str, Meta(examples=["Season 1"])] | None
     """Collection of the faces."""
     excluded_extensions: Annotated[list[str], Meta(examples=[[".wav"]])]
     """As the client wrote them."""
     excluded_filename_globs: Annotated[list[str], Meta(examples=[["proxy_*"]])]
     """As the client wrote them."""
-    polling: HowPolled
     settle_seconds: Annotated[float, Meta(examples=[5.0])]
     """Seconds without change before it is taken."""
     schedule: Annotated[Schedule | None, HOURS]
-    image_sequences: Sequences
     created_at: _Moment
     vocabulary: (
         Annotated[list[str], Meta(examples=[["Siobhan Gallagher", "Kestrelhaven"]])] | UnsetType

@@ -7,8 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from api.http.bodies import LONGEST_PATH, Keyed, Word
-from shared.webhooks.events import WebhookEvent
-from shared.webhooks.outbox import MOST_DEAD
+from shared.webhooks.events import MOST_DEAD, WebhookEvent
 
 
 class WebhookBody(Keyed, kw_only=True):

@@ -17,10 +17,12 @@ from api.http.bodies import (
     Word,
 )
 from api.http.times import TIME_PATTERN
+from shared.command_line import option
 from shared.exports import clip_names
 from shared.exports.clips import ClipAudio, ClipCodec, ClipMode, OnExists
 
 MOST_CLIPS = 10_000
+_ENCODING = option(panel="How clips are written")
 _TIMECODE_PATTERN = r"^[0-9]{1,3}:[0-5]?[0-9]:[0-5]?[0-9][:;][0-9]{2,3}$"
 CLIP_TIME_PATTERN = f"{TIME_PATTERN}|{_TIMECODE_PATTERN}"
 _TIME_WORDS = "HH:MM:SS[.mmm], or a timecode of the source, HH:MM:SS:FF or HH:MM:SS;FF"
@@ -79,26 +81,32 @@ class ExportClipsBody(Keyed, kw_only=True):
         list[ClipBody],
         Meta(max_length=MOST_CLIPS, description=f"At least one, at most {MOST_CLIPS:,}."),
     ]
-    output_dir: Annotated[AbsolutePath, Meta(examples=["/footage/exports"])]
+    output_dir: Annotated[
+        AbsolutePath, Meta(examples=["/footage/exports"]), option("--to", metavar="FOLDER")
+    ]
     """Absolute path of a folder on the server that is there, in RUSHES_EXPORT_ROOTS. Existing files
     are never overwritten."""
     create_dir: CreateDir = False
     exact_cuts: ExactCutsWanted = False
     cache_dir: Annotated[AbsolutePath, Meta(examples=["/footage/.rushes"])] | None = None
     """Folder with the analysis data, for `exact_cuts`."""
-    mode: Annotated[ClipMode, Meta(title="ClipMode")] = "auto"
+    mode: Annotated[ClipMode, Meta(title="ClipMode"), _ENCODING] = "auto"
     """"copy" takes the streams as they are, "encode" makes them anew and is exact to the frame,
     "auto" copies where that is exact and encodes elsewhere."""
-    codec: Annotated[ClipCodec, Meta(title="ClipCodec", examples=["h264"])] | None = None
+    codec: Annotated[ClipCodec, Meta(title="ClipCodec", examples=["h264"]), _ENCODING] | None = None
     """Of the picture, where it is encoded. Left out: h264, or what keeps the depth of the
     source."""
-    quality: Annotated[int, Meta(ge=0, le=100, examples=[18])] | None = None
+    quality: Annotated[int, Meta(ge=0, le=100, examples=[18]), _ENCODING] | None = None
     """On the encoder's own scale (CRF of h264 and hevc). Left out: its usual value."""
-    container: Annotated[Container, Meta(title="ClipContainer", examples=["mp4"])] | None = None
+    container: (
+        Annotated[Container, Meta(title="ClipContainer", examples=["mp4"]), _ENCODING] | None
+    ) = None
     """Extension. Left out: the source's family."""
-    handle_seconds: Annotated[float, Meta(ge=0, le=3600, examples=[1])] = 0.0
+    handle_seconds: Annotated[
+        float, Meta(ge=0, le=3600, examples=[1]), option("--handles", metavar="SECONDS")
+    ] = 0.0
     """Added before and after each clip, as far as the media goes."""
-    audio: Annotated[ClipAudio, Meta(title="ClipAudio")] = "all"
+    audio: Annotated[ClipAudio, Meta(title="ClipAudio"), _ENCODING] = "all"
     """Which sound tracks are taken along."""
     naming: Annotated[
         Text,
@@ -109,11 +117,15 @@ class ExportClipsBody(Keyed, kw_only=True):
             "none; index: place in the request, from 1).",
             examples=[clip_names.USUAL],
         ),
+        option(
+            panel="How clips are written",
+            help="Names of the files, of {stem}, {in_tc}, {out_tc} and {index}.",
+        ),
     ] = clip_names.USUAL
-    on_exists: Annotated[OnExists, Meta(title="ClipOnExists")] = "number"
+    on_exists: Annotated[OnExists, Meta(title="ClipOnExists"), _ENCODING] = "number"
     """Where a file of that name is there: "number" the new one, "skip" the clip (answered with
     `skipped` and the path of the file that is there), or "error": the clip fails."""
-    dry_run: bool = False
+    dry_run: Annotated[bool, option()] = False
     """Plan everything and write nothing. Names are those that would be free now; `frames` is
     null."""
     background: bool = False

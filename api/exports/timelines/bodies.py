@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
 from api.exports.bodies import CreateDir, ExactCutsWanted
-from api.exports.timelines.formats import Layout, TimelineFormat
-from api.exports.timelines.pathurl import UrlStyle
 from api.http.bodies import (
     LONGEST_PATH,
     LONGEST_TEXT,
@@ -21,9 +19,14 @@ from api.http.bodies import (
     Text,
     Word,
 )
-from shared.exports.writing import OutputOnExists
+from shared.command_line import option
+from shared.exports.clips import OutputOnExists
 
+TimelineFormat = Literal["xmeml", "fcpxml", "otio", "edl"]
+Layout = Literal["sequence", "subclips", "both"]
+UrlStyle = Literal["localhost", "empty_host", "double_slash"]
 _MOST_CLIPS = 10_000
+_TIMELINE = "The timeline"  # a panel of the command line
 _MOST_MARKERS = 10_000  # of one clip
 _MOST_FOLDERS = 1_000  # of path_map
 _SIZE = Meta(ge=16, le=32768, description="Pixels. Left out: as the first clip.", examples=[1920])
@@ -79,24 +82,30 @@ class TimelineBody(Keyed, kw_only=True):
 
     clips: Annotated[list[TimelineClipBody], Meta(min_length=1, max_length=_MOST_CLIPS)]
     """In the order of the timeline."""
-    sequence_name: Annotated[Text, Meta(examples=["Selects"])] = "Rushes Export"
+    sequence_name: Annotated[Text, Meta(examples=["Selects"]), option("--name", _TIMELINE)] = (
+        "Rushes Export"
+    )
     """Name of the timeline."""
-    fps: Annotated[float | Word, Meta(examples=["24000/1001"])] | None = None
+    fps: Annotated[float | Word, Meta(examples=["24000/1001"]), option(panel=_TIMELINE)] | None = (
+        None
+    )
     """Frame rate of the timeline, such as 25, 29.97 or 24000/1001. Left out: the commonest among
     the clips (25 for sound and stills alone)."""
     width: Annotated[int, _SIZE] | None = None
     height: Annotated[int, _SIZE] | None = None
-    start_timecode: Annotated[Word, Meta(examples=["01:00:00:00"])] = "00:00:00:00"
+    start_timecode: Annotated[
+        Word, Meta(examples=["01:00:00:00"]), option("--start", _TIMELINE)
+    ] = "00:00:00:00"
     """Timecode at which the timeline begins; ; before the frames makes it drop-frame."""
-    format: Annotated[TimelineFormat, Meta(title="TimelineFormat")] = "xmeml"
+    format: Annotated[TimelineFormat, Meta(title="TimelineFormat"), option()] = "xmeml"
     """xmeml (version 4) for Premiere Pro, fcpxml (1.10) for Final Cut Pro and Resolve, otio for
     OpenTimelineIO, edl for CMX 3600."""
-    layout: Annotated[Layout, Meta(title="TimelineLayout")] = "sequence"
+    layout: Annotated[Layout, Meta(title="TimelineLayout"), option(panel=_TIMELINE)] = "sequence"
     """xmeml only: a sequence, a bin with a clip for each range, or both."""
     path_map: Annotated[
         list[PathPairBody],
         Meta(max_length=_MOST_FOLDERS, examples=[[{"from": "/mnt/nas", "to": "Z:/"}]]),
-    ] = field(default_factory=list)
+    ] = []
     """How the editing system calls folders; the longest beginning wins."""
     pathurl_style: (
         Annotated[UrlStyle, Meta(title="PathurlStyle", examples=["localhost"])] | None
@@ -114,7 +123,7 @@ class TimelineBody(Keyed, kw_only=True):
     "refuse" with a 400."""
     create_dir: CreateDir = False
     exact_cuts: ExactCutsWanted = False
-    strict: bool = False
+    strict: Annotated[bool, option()] = False
     """Refuse the request when a file is missing or away, or has no such range, instead of leaving
     it out or laying it out as it was."""
     cache_dir: CacheDir | None = None

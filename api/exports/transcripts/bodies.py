@@ -12,7 +12,7 @@ from api.exports.transcripts.formats import FORMATS
 from api.exports.transcripts.segments import LONGEST_SPOKEN, MOST_WORDS
 from api.http.bodies import LONGEST_TEXT, LONGEST_WORD, AbsolutePath, Keyed, Word
 from shared.cache.transcripts import LONGEST_S
-from shared.exports.writing import OutputOnExists
+from shared.exports.clips import OutputOnExists
 
 _USUAL = CaptionRules()
 _MOST_SEGMENTS = 200_000

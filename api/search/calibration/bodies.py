@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from api.http.bodies import CacheDir, Keyed, MediaPath
-from shared.query.messages import LONGEST_QUERY
+from shared.query.bounds import LONGEST_QUERY
 
 MOST_LABELS = 10_000
 MOST_QUERIES = 500  # each is a search
@@ -38,6 +38,6 @@ class CalibrateBody(Keyed, kw_only=True):
             description=f"One for each right answer, of at most {MOST_QUERIES} queries.",
             examples=[[{"query": "a red car", "media_path": "/footage/day1/A001.mov"}]],
         ),
-    ] = field(default_factory=list)
+    ] = []
     forget: bool = False
     """Forget what labels said of the model instead."""

@@ -112,7 +112,7 @@ class Filters(Struct, kw_only=True):
             max_length=MOST_PEOPLE,
             examples=[[{"cluster_job_name": "Season 1", "person_name": "Ada"}]],
         ),
-    ] = field(default_factory=list)
+    ] = []
     """Files that show these people, not only in the frames that match; for frames there is
     people_filter. An empty list is no filter."""
     people_mode: PeopleFilterMode = "and"

@@ -8,9 +8,11 @@ from msgspec import Meta
 
 from api.http.bodies import Keyed
 from api.search.filtering.fields import Filters
+from shared.command_line import option
 
 LONGEST_CURSOR = 1_000_000  # the vectors of a query with as many excluded concepts as there may be
 MOST_A_FILE = 100
+SHOWN = "What is shown"  # a panel of the command line
 MOST_MATCHES = 10_000  # of one search, on all its pages together
 
 Sort = Annotated[
@@ -25,6 +27,7 @@ Sort = Annotated[
         "as usual.",
         examples=["date"],
     ),
+    option(panel=SHOWN, help="By score, by file and time, or by when it was recorded."),
 ]
 
 
