@@ -63,7 +63,7 @@ def test_the_document_and_the_types_of_the_console_have_it(changed: Path) -> Non
 def test_a_body_is_read_with_it(changed: Path) -> None:
     program = """
         import msgspec
-        from api.http.body_types import decoded_type
+        from api.http.body_reading import decoded_type
         from api.search.bodies import SearchTextBody
         read = msgspec.json.Decoder(decoded_type(SearchTextBody)).decode
         body = b'{"query": "a beach", "cache_dir": "/c", "portrait": true}'
