@@ -18,7 +18,7 @@ from api.browsing.walking import FolderWalk, Walked
 from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint
 from api.models.model_keys import active_key
-from api.services import Services
+from api.search.services import SearchServices
 from shared.domain import ProgressType
 from shared.errors import BadInput, NotAllowed
 from shared.ledger.rates import Rates
@@ -39,9 +39,9 @@ class _Sorted:
     unusable: int = 0  # without any part that is asked for
 
 
-async def estimate_analysis(call: Call[EstimateBody]) -> Estimate:
+async def estimate_analysis(call: Call[EstimateBody], services: SearchServices) -> Estimate:
     """Files, hours, seconds of work and bytes of results."""
-    services, body = call.services, call.body
+    body = call.body
     parts = _parts(body)
     cache_dir = services.paths.cache(body.cache_dir)
     walk = await run_in_threadpool(FolderWalk, services, body.paths, is_recursive=body.recursive)
@@ -69,7 +69,7 @@ def _parts(body: EstimateBody) -> tuple[ProgressType, ...]:
 
 
 def _sort(
-    services: Services,
+    services: SearchServices,
     cache_dir: str,
     parts: tuple[ProgressType, ...],
     files: Sequence[LyingFile],
@@ -105,7 +105,7 @@ def _count(file: LyingFile, standing: FileStanding, found: _Sorted, *, is_silent
 
 
 def _cost(
-    services: Services, parts: tuple[ProgressType, ...], files: _Sorted, lengths: Lengths
+    services: SearchServices, parts: tuple[ProgressType, ...], files: _Sorted, lengths: Lengths
 ) -> tuple[Cost, LineBefore]:
     models = {part: active_key(services, MODEL_OF[part]) for part in parts}
     rates = Rates.read(services.redis, services.settings.instance)

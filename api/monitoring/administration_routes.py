@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import msgspec
 from starlette.concurrency import run_in_threadpool
 
 from api.http.bodies import LONGEST_WORD
 from api.http.endpoint import Call, Endpoint, Parameter, RootsRule
+from api.http.services import CoreServices
 from api.monitoring.audit_answers import AuditedDeed, AuditPage
+from api.monitoring.doctor import Doctor
 from api.monitoring.doctor_answers import DoctorReport
 from api.monitoring.machine_answers import MachineList
 from api.monitoring.machines import machines
-from shared.audit import AuditLine, AuditWish
+from shared.audit import AuditLine, AuditLog, AuditWish
 from shared.errors import BadInput, Unavailable
 from shared.rights import KeyScope
 
@@ -19,18 +23,26 @@ _LINES, _MOST_LINES = 100, 1000
 _LONGEST_CURSOR = 200
 
 
-async def list_machines(call: Call[None]) -> MachineList:
+@dataclass(frozen=True, slots=True)
+class AdministrationServices(CoreServices):
+    """Checks of this machine, and the audit log."""
+
+    audit: AuditLog
+    doctor: Doctor
+
+
+async def list_machines(call: Call[None], services: AdministrationServices) -> MachineList:
     """Every machine with a worker or a watcher, what these do, and what is missing."""
-    return await run_in_threadpool(machines, call.services)
+    return await run_in_threadpool(machines, services)
 
 
-async def get_doctor(call: Call[None]) -> DoctorReport:
+async def get_doctor(call: Call[None], services: AdministrationServices) -> DoctorReport:
     """Everything that may be wrong with the machine of this API process, and its cure."""
     fresh = call.is_asked("fresh")
-    return await call.services.doctor.report(call.services.settings, fresh=fresh)
+    return await services.doctor.report(services.settings, fresh=fresh)
 
 
-async def list_audit(call: Call[None]) -> AuditPage:
+async def list_audit(call: Call[None], services: AdministrationServices) -> AuditPage:
     """Who changed or took what, the newest first."""
     query = call.query
     wish = AuditWish(
@@ -42,7 +54,7 @@ async def list_audit(call: Call[None]) -> AuditPage:
 
     def read() -> AuditPage:
         try:
-            lines, after = call.services.audit.page(wish, query.get("after", ""))
+            lines, after = services.audit.page(wish, query.get("after", ""))
         except OSError as error:
             raise Unavailable(
                 f"The audit log cannot be read ({error.strerror or error}). Mend RUSHES_STATE_DIR "

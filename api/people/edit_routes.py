@@ -19,21 +19,21 @@ from api.people.editing import (
 )
 from api.people.meanwhile import checked_since, hindrance
 from api.people.modify_bodies import MOST_MOVED, ModifyBody, Move
+from api.people.people import PeopleServices
 from api.people.routes import cluster_items
 from api.people.snapshot import CollectionSnapshot, with_state
-from api.services import Services
 from shared.errors import BadInput, EditedMeanwhile, Missing
 from shared.people import edits as kinds
 from shared.people.clustering import NO_CLUSTER
 from shared.rights import KeyScope
 
 
-async def name_face_clusters(call: Call[NamesBody]) -> NamesAnswer:
+async def name_face_clusters(call: Call[NamesBody], services: PeopleServices) -> NamesAnswer:
     """Name clusters, or take names away."""
-    return await call.services.in_cache_dir(call.body.cache_dir, _names, call.services, call.body)
+    return await services.in_cache_dir(call.body.cache_dir, _names, services, call.body)
 
 
-def _names(services: Services, body: NamesBody) -> NamesAnswer:
+def _names(services: PeopleServices, body: NamesBody) -> NamesAnswer:
     names = [
         _name(given.name, f"assignments[{n}].name") for n, given in enumerate(body.assignments)
     ]
@@ -52,7 +52,7 @@ def _names(services: Services, body: NamesBody) -> NamesAnswer:
 
 
 def made_edit(
-    services: Services, body: OfEdit, make: Callable[[CollectionSnapshot], kinds.NewEdit]
+    services: PeopleServices, body: OfEdit, make: Callable[[CollectionSnapshot], kinds.NewEdit]
 ) -> tuple[kinds.Edit, CollectionSnapshot]:
     """The edit that `make` derives, written, and the collection after it.
 
@@ -81,12 +81,12 @@ def _name(name: str, field: str) -> str:
         raise BadInput(f"{field}: {error.message}") from error
 
 
-async def modify_face_clusters(call: Call[ModifyBody]) -> ModifyAnswer:
+async def modify_face_clusters(call: Call[ModifyBody], services: PeopleServices) -> ModifyAnswer:
     """Merge clusters, move faces; all or nothing."""
-    return await call.services.in_cache_dir(call.body.cache_dir, _modify, call.services, call.body)
+    return await services.in_cache_dir(call.body.cache_dir, _modify, services, call.body)
 
 
-def _modify(services: Services, body: ModifyBody) -> ModifyAnswer:
+def _modify(services: PeopleServices, body: ModifyBody) -> ModifyAnswer:
     _check_moves(body)
     before: list[CollectionSnapshot] = []
 

@@ -13,9 +13,9 @@ from api.people.answers import Edits, UndoAnswer
 from api.people.bodies import UndoBody
 from api.people.edit_routes import made_edit
 from api.people.editing import undo_edit
+from api.people.people import PeopleServices
 from api.people.routes import IN_CACHE_DIR, cluster_items
 from api.people.snapshot import CollectionSnapshot
-from api.services import Services
 from shared.errors import BadInput, EditedMeanwhile, Missing
 from shared.people import edits as kinds
 from shared.people.state import report
@@ -24,17 +24,17 @@ from shared.rights import KeyScope
 MOST_EDITS = 100_000  # of one answer, where a number is given
 
 
-async def list_face_edits(call: Call[None]) -> Edits:
+async def list_face_edits(call: Call[None], services: PeopleServices) -> Edits:
     """Everything that was said, and what of it is in force."""
     cache_dir, name = call.required("cache_dir"), call.required("cluster_job_name")
     limit, is_brief = call.whole_number("limit", MOST_EDITS), call.is_asked("brief")
-    return await call.services.in_cache_dir(
-        cache_dir, _edits, call.services, cache_dir, name, limit, is_brief
+    return await services.in_cache_dir(
+        cache_dir, _edits, services, cache_dir, name, limit, is_brief
     )
 
 
 def _edits(
-    services: Services, cache_dir: str, name: str, limit: int | None, is_brief: bool
+    services: PeopleServices, cache_dir: str, name: str, limit: int | None, is_brief: bool
 ) -> Edits:
     cache = services.caches.cache(services.paths.cache(cache_dir))
     found = report(services.people.open(cache, name).state)
@@ -83,12 +83,12 @@ def _done_move(move: kinds.FaceMove, is_brief: bool) -> answers.DoneMove:
     )
 
 
-async def undo_face_edits(call: Call[UndoBody]) -> UndoAnswer:
+async def undo_face_edits(call: Call[UndoBody], services: PeopleServices) -> UndoAnswer:
     """Take edits back. The undo is an edit too, so it can be undone."""
-    return await call.services.in_cache_dir(call.body.cache_dir, _undo, call.services, call.body)
+    return await services.in_cache_dir(call.body.cache_dir, _undo, services, call.body)
 
 
-def _undo(services: Services, body: UndoBody) -> UndoAnswer:
+def _undo(services: PeopleServices, body: UndoBody) -> UndoAnswer:
     def make(snapshot: CollectionSnapshot) -> kinds.Undo:
         log = snapshot.state.edits
         return undo_edit(log, before_the_last(log) if body.edit_id is None else body.edit_id)

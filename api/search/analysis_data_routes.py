@@ -10,15 +10,15 @@ from api.search.answers import LoadAnswer, LoadForMediaAnswer, Skipped
 from api.search.bodies import LoadBody, LoadForMediaBody
 from api.search.folders.answers import KnownFolderList
 from api.search.folders.listing import known_folders
+from api.search.services import SearchServices
 from api.search.types import LoadReport
-from api.services import Services
 from shared.rights import KeyScope
 
 
-async def load_analysis_data(call: Call[LoadBody]) -> LoadAnswer:
+async def load_analysis_data(call: Call[LoadBody], services: SearchServices) -> LoadAnswer:
     """Everything in the cache folder."""
-    cache_dir = call.services.paths.cache(call.body.cache_dir)
-    report = await call.services.folders.run(cache_dir, _load, call.services, cache_dir)
+    cache_dir = services.paths.cache(call.body.cache_dir)
+    report = await services.folders.run(cache_dir, _load, services, cache_dir)
     call.warnings.extend(report.warnings)
     transcripts = counted(report.transcription_files, "transcript")
     return LoadAnswer(
@@ -30,23 +30,23 @@ async def load_analysis_data(call: Call[LoadBody]) -> LoadAnswer:
     )
 
 
-async def list_cache_folders(call: Call[None]) -> KnownFolderList:
+async def list_cache_folders(call: Call[None], services: SearchServices) -> KnownFolderList:
     """What there is to search in."""
-    return KnownFolderList(folders=await run_in_threadpool(known_folders, call.services))
+    return KnownFolderList(folders=await run_in_threadpool(known_folders, services))
 
 
-def _load(services: Services, cache_dir: str) -> LoadReport:
+def _load(services: SearchServices, cache_dir: str) -> LoadReport:
     return services.index.load(services.caches.open(cache_dir, thorough=True))
 
 
-async def load_analysis_data_for_media(call: Call[LoadForMediaBody]) -> LoadForMediaAnswer:
+async def load_analysis_data_for_media(
+    call: Call[LoadForMediaBody], services: SearchServices
+) -> LoadForMediaAnswer:
     """The visual data of some files; `[]` loads nothing."""
-    return await call.services.in_cache_dir(
-        call.body.cache_dir, _load_for_media, call.services, call.body
-    )
+    return await services.in_cache_dir(call.body.cache_dir, _load_for_media, services, call.body)
 
 
-def _load_for_media(services: Services, body: LoadForMediaBody) -> LoadForMediaAnswer:
+def _load_for_media(services: SearchServices, body: LoadForMediaBody) -> LoadForMediaAnswer:
     paths = [
         (path, *services.paths.listed(path, f"media_paths[{n}]"))
         for n, path in enumerate(body.media_paths)

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from api.services import Services
+from api.http.services import CoreServices
 from api.watch.bodies import ScheduleBody, WatchFolderBody, WatchFolderChanges
 from shared.errors import BadInput, NotAllowed
 from shared.locations import location_of
@@ -29,7 +29,7 @@ _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
 def requested_fields(
-    services: Services, body: WatchFolderBody | WatchFolderChanges
+    services: CoreServices, body: WatchFolderBody | WatchFolderChanges
 ) -> dict[str, Any]:
     """What a request says, as fields of a WatchFolder. Touches no disk.
 
@@ -62,7 +62,7 @@ def requested_fields(
     return fields
 
 
-def locate(services: Services, fields: dict[str, Any]) -> dict[str, Any]:
+def locate(services: CoreServices, fields: dict[str, Any]) -> dict[str, Any]:
     """The fields with where links lead; folders must be there and allowed. Touches the disk."""
     found = dict(fields)
     if {"path", "cache_dir"} & fields.keys():

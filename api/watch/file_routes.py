@@ -7,10 +7,10 @@ from starlette.concurrency import run_in_threadpool
 from api.http.client_paths import in_clients_words
 from api.http.endpoint import Call, Endpoint, Parameter
 from api.path_cursors import file_page, path_cursor, path_of
-from api.services import Services
 from api.watch import status
 from api.watch.answers import RetryAnswer, WatchedFileItem, WatchedFilePage
 from api.watch.bodies import RetryBody
+from api.watch.status import WatchServices
 from shared.errors import BadInput, Missing
 from shared.rights import KeyScope
 from shared.watch.choices import FileGroup
@@ -23,12 +23,12 @@ _FILES = 100
 _ID = "watch_folder_id"
 
 
-async def retry_watched_files(call: Call[RetryBody]) -> RetryAnswer:
+async def retry_watched_files(call: Call[RetryBody], services: WatchServices) -> RetryAnswer:
     """Failed files get new tries."""
-    return await run_in_threadpool(_retry, call.services, call.path[_ID], call.body.paths)
+    return await run_in_threadpool(_retry, services, call.path[_ID], call.body.paths)
 
 
-def _retry(services: Services, folder_id: str, asked: list[str] | None) -> RetryAnswer:
+def _retry(services: WatchServices, folder_id: str, asked: list[str] | None) -> RetryAnswer:
     services.watched_folder(folder_id)
     paths: dict[str, str] | None = None  # ours -> the client's
     if asked is None:
@@ -51,7 +51,7 @@ def _retry(services: Services, folder_id: str, asked: list[str] | None) -> Retry
     return RetryAnswer(message=message, files=count)
 
 
-async def list_watched_files(call: Call[None]) -> WatchedFilePage:
+async def list_watched_files(call: Call[None], services: WatchServices) -> WatchedFilePage:
     """One page of the files of a folder that are in one state."""
     query = call.query
     group = _group(query.get("state", FileGroup.PENDING))
@@ -59,7 +59,6 @@ async def list_watched_files(call: Call[None]) -> WatchedFilePage:
     after = path_of(query["after"]) if query.get("after") else None
 
     def read() -> WatchedFilePage:
-        services = call.services
         folder = services.watched_folder(call.path[_ID])
         page = services.watched_files.page(folder.id, group, after=after, limit=limit)
         names = status.names_of(folder)

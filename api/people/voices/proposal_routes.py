@@ -8,28 +8,26 @@ from api.http.answers import counted
 from api.http.bodies import LONGEST_TEXT
 from api.http.endpoint import Call, Endpoint, Parameter
 from api.http.scope import Scope
+from api.people.people import PeopleServices
 from api.people.routes import IN_CACHE_DIR
 from api.people.snapshot import CollectionSnapshot
 from api.people.voices.answers import ProposalItem, Proposals
 from api.people.voices.proposals import MOST_FILES, MOST_PROPOSALS, Proposal
 from api.people.voices.proposing import Proposed
 from api.people.voices.together import MIN_SECONDS, MIN_TIMES
-from api.services import Services
 from shared.errors import BadInput, Missing
 from shared.rights import KeyScope
 
 
-async def list_proposals(call: Call[None]) -> Proposals:
+async def list_proposals(call: Call[None], services: PeopleServices) -> Proposals:
     """Faces that are seen while a voice speaks, and not at other times."""
     cache_dir, name = call.required("cache_dir"), call.required("cluster_job_name")
-    found, proposed = await call.services.in_cache_dir(
-        cache_dir, _proposals, call.services, cache_dir, name
-    )
+    found, proposed = await services.in_cache_dir(cache_dir, _proposals, services, cache_dir, name)
     call.warnings.extend(_left_out(proposed))
     return found
 
 
-def _proposals(services: Services, cache_dir: str, name: str) -> tuple[Proposals, Proposed]:
+def _proposals(services: PeopleServices, cache_dir: str, name: str) -> tuple[Proposals, Proposed]:
     scope = Scope.of(services, cache_dir, None)
     snapshot = services.people.open(scope.cache(), name)
     proposed = services.people.proposing.of(snapshot, services.caches.reader(scope.cache()))
