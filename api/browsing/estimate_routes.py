@@ -18,7 +18,7 @@ from api.browsing.walking import FolderWalk, Walked
 from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint
 from api.models.model_keys import active_key
-from api.services import Services
+from api.search.services import SearchServices
 from shared.domain import ProgressType
 from shared.errors import BadInput, NotAllowed
 from shared.ledger.rates import Rates
@@ -39,7 +39,7 @@ class _Sorted:
     unusable: int = 0  # without any part that is asked for
 
 
-async def estimate_analysis(call: Call[EstimateBody]) -> Estimate:
+async def estimate_analysis(call: Call[EstimateBody], services: SearchServices) -> Estimate:
     """Estimate an analysis.
 
     What /analyze would cost for these folders and files, by what this server has measured of
@@ -47,7 +47,7 @@ async def estimate_analysis(call: Call[EstimateBody]) -> Estimate:
     seen: one that was moved counts as new. Lengths that are not known come from up to 40 of the
     files, by size. What was left out is not in the cost. Bytes of results go by docs/sizing.md.
     """
-    services, body = call.services, call.body
+    body = call.body
     parts = _parts(body)
     cache_dir = services.paths.cache(body.cache_dir)
     walk = await run_in_threadpool(FolderWalk, services, body.paths, is_recursive=body.recursive)
@@ -75,7 +75,7 @@ def _parts(body: EstimateBody) -> tuple[ProgressType, ...]:
 
 
 def _sort(
-    services: Services,
+    services: SearchServices,
     cache_dir: str,
     parts: tuple[ProgressType, ...],
     files: Sequence[LyingFile],
@@ -111,7 +111,7 @@ def _count(file: LyingFile, standing: FileStanding, found: _Sorted, *, is_silent
 
 
 def _cost(
-    services: Services, parts: tuple[ProgressType, ...], files: _Sorted, lengths: Lengths
+    services: SearchServices, parts: tuple[ProgressType, ...], files: _Sorted, lengths: Lengths
 ) -> tuple[Cost, LineBefore]:
     models = {part: active_key(services, MODEL_OF[part]) for part in parts}
     rates = Rates.read(services.redis, services.settings.instance)

@@ -22,7 +22,7 @@ from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint
 from api.http.parameters import IN_CACHE_DIR
 from api.http.scope import Scope
-from api.services import Services
+from api.http.services import CoreServices
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import BadInput, Missing
@@ -40,7 +40,7 @@ _MOST_SHOWN = 1000  # files in an answer
 _MOST_NAMED = 5  # models in an error
 
 
-async def delete_analysis_data(call: Call[DeleteDataBody]) -> DataDeleted:
+async def delete_analysis_data(call: Call[DeleteDataBody], services: CoreServices) -> DataDeleted:
     """Delete results.
 
     All results of `media_paths`, those of `model_key` in the whole cache folder, or of that
@@ -50,11 +50,11 @@ async def delete_analysis_data(call: Call[DeleteDataBody]) -> DataDeleted:
     where nothing tells any more who speaks; after an undo they are back, under their names,
     when a collection is grouped anew.
     """
-    return await call.services.in_cache_dir(call.body.cache_dir, _delete, call)
+    return await services.in_cache_dir(call.body.cache_dir, _delete, call, services)
 
 
-def _delete(call: Call[DeleteDataBody]) -> DataDeleted:
-    services, body = call.services, call.body
+def _delete(call: Call[DeleteDataBody], services: CoreServices) -> DataDeleted:
+    body = call.body
     if body.media_paths is None and body.model_key is None:
         raise BadInput("What is to be deleted? Name media_paths, a model_key, or both.")
     scope = Scope.of(services, body.cache_dir, body.media_paths)
@@ -94,7 +94,7 @@ def _forget_voices(
         call.warnings.extend(file_voices.forget_voices(cache, asked, deleted))
 
 
-def _hashes(scope: Scope) -> tuple[list[str], list[UndeletableMedia]]:
+def _hashes(scope: Scope[CoreServices]) -> tuple[list[str], list[UndeletableMedia]]:
     """The MediaFiles that are asked about, and the paths that name none."""
     failed = [UndeletableMedia(media_path=path, error=why) for path, why in scope.unusable.items()]
     if scope.asked is None:
@@ -107,14 +107,16 @@ def _hashes(scope: Scope) -> tuple[list[str], list[UndeletableMedia]]:
     return list(dict.fromkeys(hash_str for hash_str in known if hash_str)), failed
 
 
-def _artefacts(scope: Scope, hashes: Iterable[str], model: str | None) -> list[PublishedArtefact]:
+def _artefacts(
+    scope: Scope[CoreServices], hashes: Iterable[str], model: str | None
+) -> list[PublishedArtefact]:
     cache = scope.cache()
     reader = scope.services.caches.reader(cache)
     found = reader.map(lambda hash_str: deletions.published(cache, hash_str, model), hashes)
     return [artefact for some in found for artefact in some]
 
 
-def _no_such_model(scope: Scope, hashes: Iterable[str], model: str) -> Missing:
+def _no_such_model(scope: Scope[CoreServices], hashes: Iterable[str], model: str) -> Missing:
     known = Counter(artefact.model for artefact in _artefacts(scope, hashes, None))
     del known[""]  # the stored frames
     named = ", ".join(key for key, _ in known.most_common(_MOST_NAMED))
@@ -132,7 +134,9 @@ def _message(artefacts: list[PublishedArtefact], deletion: Deletion | None) -> s
     return f"Deleted: {what}. This can be undone for 24 hours."
 
 
-def _shown(scope: Scope, artefacts: Iterable[PublishedArtefact]) -> list[DeletedMedia]:
+def _shown(
+    scope: Scope[CoreServices], artefacts: Iterable[PublishedArtefact]
+) -> list[DeletedMedia]:
     media: dict[str, list[DeletedData]] = {}
     for artefact in artefacts:
         if artefact.hash_str not in media and len(media) == _MOST_SHOWN:
@@ -153,16 +157,16 @@ def _shown(scope: Scope, artefacts: Iterable[PublishedArtefact]) -> list[Deleted
     ]
 
 
-async def list_deletions(call: Call[None]) -> Deletions:
+async def list_deletions(call: Call[None], services: CoreServices) -> Deletions:
     """What was deleted and can be undone.
 
     Until it is collected, a day after it was deleted.
     """
     cache_dir = IN_CACHE_DIR.read(call.query)
-    return await call.services.in_cache_dir(cache_dir, _list, call.services, cache_dir)
+    return await services.in_cache_dir(cache_dir, _list, services, cache_dir)
 
 
-def _list(services: Services, cache_dir: str) -> Deletions:
+def _list(services: CoreServices, cache_dir: str) -> Deletions:
     cache = services.caches.cache(services.paths.cache(cache_dir))
     return Deletions(
         [
@@ -179,16 +183,16 @@ def _list(services: Services, cache_dir: str) -> Deletions:
     )
 
 
-async def undo_deletion(call: Call[UndoDeletionBody]) -> DeletionUndone:
+async def undo_deletion(call: Call[UndoDeletionBody], services: CoreServices) -> DeletionUndone:
     """Take a deletion back.
 
     What was analyzed anew since stays as it is now. 404 for an unknown deletion, and for one
     that was undone or collected.
     """
-    return await call.services.in_cache_dir(call.body.cache_dir, _undo, call.services, call.body)
+    return await services.in_cache_dir(call.body.cache_dir, _undo, services, call.body)
 
 
-def _undo(services: Services, body: UndoDeletionBody) -> DeletionUndone:
+def _undo(services: CoreServices, body: UndoDeletionBody) -> DeletionUndone:
     cache = services.caches.cache(services.paths.cache(body.cache_dir))
     undone = deletions.undo(cache, body.deletion_id)
     message = f"Back: {counted(undone.restored, 'result')}."

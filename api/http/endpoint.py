@@ -17,19 +17,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.http.auditing import audit, details_of
-from api.http.auth import authorise, check_scope
+from api.http.auth import Access, UseCounter, check_scope
 from api.http.bodies import LONGEST_WORD, Keyed
 from api.http.body_budget import BodyBudget
 from api.http.body_reading import BodyDecoder, too_long
+from api.http.client_paths import ClientPaths
 from api.http.parameters import Parameter
+from api.http.services import CoreServices, Provider
 from api.http.warnings import unknown_in_query, warn, warnings_headers
 from api.own_pages import BrowserSession
-from api.services import Services
+from shared.audit import AuditLog
 from shared.errors import BadInput, NotAllowed, RushesError, Unavailable
 from shared.ledger.records import NOBODY, Sender
 from shared.printable import printable
 from shared.redis.licence_keys import KeyRecord
 from shared.rights import KeyScope
+from shared.settings import Settings
 
 Body = TypeVar("Body")
 Found = TypeVar("Found")
@@ -48,7 +51,7 @@ async def _is_there() -> bool:
 class Call(Generic[Body]):
     """What a handler gets: checked, typed, allowed."""
 
-    services: Services
+    paths: ClientPaths  # as its key may name them
     body: Body
     path: Mapping[str, str]
     query: Mapping[str, str]
@@ -64,11 +67,11 @@ class Call(Generic[Body]):
         """Raise ScopeMissing unless its key has the scope, besides that of the endpoint."""
         check_scope(self.key, scope)
 
-    async def audit(self, action: str) -> None:
+    async def audit(self, audit_log: AuditLog, action: str) -> None:
         """Write to the audit log what it changes or takes."""
         body = self.body if isinstance(self.body, msgspec.Struct) else None
         details = {**self.path, **details_of(body), **self.audited}
-        await audit(self.services.audit, action, self.sender, details)
+        await audit(audit_log, action, self.sender, details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,8 @@ class Endpoint:
     """
 
     route: str  # "POST /search/text"
-    handler: Callable[[Call[Any]], Awaitable[msgspec.Struct | Reply | FileReply]]
+    # Takes its Call and, where it needs any, a class of services; see api/http/services.py.
+    handler: Callable[..., Awaitable[msgspec.Struct | Reply | FileReply]]
     tag: str
     scope: KeyScope | None = None  # that the key must have; None: any key will do
     _: KW_ONLY
@@ -147,16 +151,25 @@ class Endpoint:
         return self.handler.__name__
 
     @cached_property
+    def _hints(self) -> dict[str, Any]:
+        return get_type_hints(self.handler)
+
+    @cached_property
     def body(self) -> type[Keyed] | None:
-        [call, *_] = get_type_hints(self.handler).values()
+        [call, *_] = self._hints.values()
         [body] = get_args(call)
         return body if isinstance(body, type) and issubclass(body, Keyed) else None
 
     @cached_property
     def answer(self) -> type[msgspec.Struct]:
-        returned = get_type_hints(self.handler)["return"]
+        returned = self._hints["return"]
         kinds: tuple[type, ...] = get_args(returned) or (returned,)
         return next(kind for kind in kinds if issubclass(kind, msgspec.Struct))
+
+    @property
+    def services(self) -> type[CoreServices] | None:
+        """What the handler takes besides its call."""
+        return self._hints.get("services")
 
     @property
     def roots_rule(self) -> RootsRule:
@@ -169,20 +182,19 @@ class Endpoint:
         return RootsRule.CHECKED if is_about_paths else RootsRule.NONE
 
 
-@dataclass(frozen=True, slots=True)
 class _Intake:
-    """How bodies come in, to all endpoints of the process together."""
+    """How requests come in, to all endpoints of the process together."""
 
-    decoders: Mapping[str, BodyDecoder[Any]]  # operation id -> its body's
-    with_header: BodyBudget
-    without_header: BodyBudget
-    # Decoding holds the interpreter: in more threads it would do so more often.
-    turn: CapacityLimiter  # of callers whose key was accepted
-    keyless_turn: CapacityLimiter
-
-    @classmethod
-    def of(cls, endpoints: Iterable[Endpoint], limit_mb: int) -> _Intake:
-        decoders = {
+    def __init__(self, endpoints: Iterable[Endpoint], provider: Provider) -> None:
+        limit_mb = provider.get(Settings).max_body_mb
+        self.access = provider.get(Access)
+        self.uses = provider.get(UseCounter)
+        self.audit_log = provider.get(AuditLog)
+        self.paths = provider.get(ClientPaths)
+        self.services = {
+            one.operation_id: provider.get(one.services) for one in endpoints if one.services
+        }
+        self.decoders = {
             endpoint.operation_id: BodyDecoder(
                 endpoint.body,
                 keeps_nulls=endpoint.keeps_nulls,
@@ -191,47 +203,44 @@ class _Intake:
             for endpoint in endpoints
             if endpoint.body
         }
-        return cls(
-            decoders,
-            BodyBudget.with_header(limit_mb),
-            BodyBudget.without_header(limit_mb),
-            CapacityLimiter(1),
-            CapacityLimiter(1),
-        )
+        self.with_header = BodyBudget.with_header(limit_mb)
+        self.without_header = BodyBudget.without_header(limit_mb)
+        # Decoding holds the interpreter: in more threads it would do so more often.
+        self.turn = CapacityLimiter(1)  # of callers whose key was accepted
+        self.keyless_turn = CapacityLimiter(1)
 
 
-def routes(endpoints: Iterable[Endpoint], services: Services) -> list[Route]:
+def routes(endpoints: Iterable[Endpoint], provider: Provider) -> list[Route]:
     """One Starlette route per path, so that a 405 names every allowed method."""
     by_path: dict[str, dict[str, Endpoint]] = {}
     endpoints = tuple(endpoints)
-    intake = _Intake.of(endpoints, services.settings.max_body_mb)
+    intake = _Intake(endpoints, provider)
     for endpoint in endpoints:
         by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
     return [
-        Route(PREFIX + path, _dispatcher(methods, intake, services), methods=list(methods))
+        Route(PREFIX + path, _dispatcher(methods, intake), methods=list(methods))
         for path, methods in by_path.items()
     ]
 
 
 def _dispatcher(
-    methods: Mapping[str, Endpoint], intake: _Intake, services: Services
+    methods: Mapping[str, Endpoint], intake: _Intake
 ) -> Callable[[Request], Awaitable[Response]]:
     async def dispatch(request: Request) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
-        return await _serve(methods[method], intake, services, request)
+        return await _serve(methods[method], intake, request)
 
     return dispatch
 
 
-async def _serve(
-    endpoint: Endpoint, intake: _Intake, services: Services, request: Request
-) -> Response:
-    body, key = await _allowed_body(endpoint, intake, services, request)
+async def _serve(endpoint: Endpoint, intake: _Intake, request: Request) -> Response:
+    body, key = await _allowed_body(endpoint, intake, request)
     _check(endpoint, request, key)
     if key:
-        services.use_counter.note(key.id)
+        intake.uses.note(key.id)
+    bounds = (key.roots, key.id) if key else (None,)
     call = Call(
-        services.within(key.roots, key.id) if key else services,
+        intake.paths.within(*bounds),
         body,
         request.path_params,
         _drop_empty(endpoint, request.query_params.items()),
@@ -240,18 +249,28 @@ async def _serve(
         _sender(request, key) if key else NOBODY,
         request.headers,
     )
+    services = intake.services.get(endpoint.operation_id)
     try:
-        found = await endpoint.handler(call)
+        if services is None:
+            found = await endpoint.handler(call)
+        else:
+            found = await endpoint.handler(call, services.within(*bounds))
     except RushesError as error:
         if call.audited:
             call.audited["error"] = error.message
-            await call.audit(endpoint.operation_id)
+            await call.audit(intake.audit_log, endpoint.operation_id)
         like = getattr(body, "cache_dir", None) or request.query_params.get("cache_dir")
-        error.message = services.paths.in_words(error.message, like)
+        error.message = intake.paths.in_words(error.message, like)
         raise
     warn(request.scope, call.warnings)
     if endpoint.is_audited and not getattr(body, "dry_run", False):
-        await call.audit(endpoint.operation_id)
+        await call.audit(intake.audit_log, endpoint.operation_id)
+    return await _response(endpoint, request, found)
+
+
+async def _response(
+    endpoint: Endpoint, request: Request, found: msgspec.Struct | Reply | FileReply
+) -> Response:
     if isinstance(found, FileReply):
         warn(request.scope, found.warnings)
         headers = {"Content-Disposition": attachment(found.filename)}
@@ -299,7 +318,7 @@ def _drop_empty(endpoint: Endpoint, query: Iterable[tuple[str, str]]) -> dict[st
 
 
 async def _allowed_body(
-    endpoint: Endpoint, intake: _Intake, services: Services, request: Request
+    endpoint: Endpoint, intake: _Intake, request: Request
 ) -> tuple[msgspec.Struct | None, KeyRecord | None]:
     """The body after the key was accepted, and that key: first key, then body.
 
@@ -310,18 +329,18 @@ async def _allowed_body(
     decoder = intake.decoders.get(endpoint.operation_id)
     key: str | BrowserSession | None = request.headers.get("x-license-key", "").strip()
     if endpoint.needs_key and not key:
-        key = services.own_pages.session(request.headers, request.method)
+        key = intake.access.pages.session(request.headers, request.method)
     is_told = bool(key) and not (isinstance(key, BrowserSession) and not key.may_be_used)
     record = None
     if endpoint.needs_key and (is_told or not decoder):
-        record = await authorise(services, key, endpoint.scope)
+        record = await intake.access.authorise(key, endpoint.scope)
     if not decoder:
         return None, record
     budget = intake.with_header if is_told else intake.without_header
     async with budget.body(request) as content:
         if endpoint.needs_key and not is_told:
             given = await _aside(intake.keyless_turn, decoder.key, content)
-            record = await authorise(services, given or key, endpoint.scope)
+            record = await intake.access.authorise(given or key, endpoint.scope)
         warn(request.scope, await _aside(intake.turn, decoder.unknown_fields, content))
         return await _aside(intake.turn, decoder.body, content), record
 

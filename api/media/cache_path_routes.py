@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from api.http.endpoint import Call, Endpoint
 from api.http.scope import Scope
+from api.http.services import CoreServices
 from api.http.slots import own_slot
 from api.media.answers import CachePaths, CachePathsItem, CachePlace, ModelCachePlace
 from api.media.bodies import CachePathsBody
 from api.models.model_keys import active_key, wanted_key
-from api.services import Services
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ModelKind, Stage
@@ -25,23 +25,21 @@ from shared.rights import KeyScope
 class _RequestedCache:
     """One cache folder and the models that are asked about."""
 
-    scope: Scope
+    scope: Scope[CoreServices]
     cache: CacheDir
     models: dict[ModelKind, str]
 
 
-async def get_cache_paths(call: Call[CachePathsBody]) -> CachePaths:
+async def get_cache_paths(call: Call[CachePathsBody], services: CoreServices) -> CachePaths:
     """Where results lie.
 
     Paths are given also when nothing exists yet; then they name the manifest that would be
     written. The formats are open: JSON, npy, npz, JPEG.
     """
-    return await call.services.in_cache_dir(
-        call.body.cache_dir, _cache_paths, call.services, call.body
-    )
+    return await services.in_cache_dir(call.body.cache_dir, _cache_paths, services, call.body)
 
 
-def _cache_paths(services: Services, body: CachePathsBody) -> CachePaths:
+def _cache_paths(services: CoreServices, body: CachePathsBody) -> CachePaths:
     scope = Scope.of(services, body.cache_dir, None)
     models = {
         ModelKind.VISUAL: wanted_key(
@@ -60,7 +58,7 @@ def _cache_paths(services: Services, body: CachePathsBody) -> CachePaths:
     )
 
 
-def _opened(scope: Scope) -> CacheDir:
+def _opened(scope: Scope[CoreServices]) -> CacheDir:
     """The folder; one that can never be there is only spoken of."""
     try:
         return scope.cache()
@@ -118,7 +116,7 @@ def _hash(place: _RequestedCache, path: str) -> str:
 
     def read() -> str:
         with services.paths.open_media(path) as file:
-            return services.hashes.hash_of(file)
+            return services.caches.hashes.hash_of(file)
 
     return services.folders.call(os.path.dirname(path), read)
 

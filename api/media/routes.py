@@ -15,7 +15,7 @@ from api.http.slots import own_slot
 from api.media.answers import AnalysisState, MediaDetails, MediaItem, Metadata, Rate
 from api.media.bodies import MetadataBody
 from api.media.details import details_of
-from api.services import Services
+from api.people.people import PeopleServices
 from shared.cache import catalogue
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Manifest, Probe, Stage
@@ -39,13 +39,13 @@ R = TypeVar("R")
 _OF_CONTAINER = frozenset(Probe.__struct_fields__) & frozenset(MediaItem.__struct_fields__)
 
 
-async def get_media_metadata(call: Call[MetadataBody]) -> Metadata:
+async def get_media_metadata(call: Call[MetadataBody], services: PeopleServices) -> Metadata:
     """Describe files.
 
     Gives `hash_str` and what the container says about itself. A file that is missing,
     unreadable or outside the allowed roots has `error` in its own slot.
     """
-    services, body = call.services, call.body
+    body = call.body
     cache, details = None, None
     if body.cache_dir:
         folder = services.paths.cache(body.cache_dir)
@@ -63,7 +63,7 @@ async def get_media_metadata(call: Call[MetadataBody]) -> Metadata:
 
 
 def _details(
-    services: Services, items: list[MediaItem], cache: CacheDir
+    services: PeopleServices, items: list[MediaItem], cache: CacheDir
 ) -> list[MediaDetails | None]:
     """Of each item; one that is away is filled in from what is known of it."""
     view = services.caches.follow(cache)
@@ -84,7 +84,7 @@ def _details(
     return found
 
 
-def _fill_face_jobs(services: Services, items: list[MediaItem], cache: CacheDir) -> None:
+def _fill_face_jobs(services: PeopleServices, items: list[MediaItem], cache: CacheDir) -> None:
     hashes = {item.hash_str for item in items if item.hash_str}
     found = services.people.collections_of(cache.root, hashes)
     for item in items:
@@ -93,7 +93,7 @@ def _fill_face_jobs(services: Services, items: list[MediaItem], cache: CacheDir)
 
 
 async def _item(
-    services: Services, number: int, client_path: str, cache: CacheDir | None
+    services: PeopleServices, number: int, client_path: str, cache: CacheDir | None
 ) -> MediaItem:
     """One file's item. Only an outage ends the request."""
     item = MediaItem(media_path=client_path)
@@ -117,7 +117,7 @@ async def _item(
 
 
 async def _beside(
-    services: Services, path: str, work: Callable[P, R], *args: P.args, **named: P.kwargs
+    services: PeopleServices, path: str, work: Callable[P, R], *args: P.args, **named: P.kwargs
 ) -> R:
     """`work(*args)` in a thread for the file's folder; that it hangs is the file's own error."""
     try:
@@ -135,7 +135,7 @@ def _fill(item: MediaItem, probe: Probe) -> None:
         item.rate = Rate(num=int(num), den=int(den))
 
 
-def _check_unchanged(services: Services, item: MediaItem, path: str) -> None:
+def _check_unchanged(services: PeopleServices, item: MediaItem, path: str) -> None:
     """A file that grew since it was hashed has another id and other facts by now."""
     with services.paths.open_media(path) as file:
         found = file.status
@@ -144,7 +144,7 @@ def _check_unchanged(services: Services, item: MediaItem, path: str) -> None:
         raise MediaChanging
 
 
-def _facts(services: Services, item: MediaItem, path: str) -> os.stat_result:
+def _facts(services: PeopleServices, item: MediaItem, path: str) -> os.stat_result:
     """What the disk says. Raises MediaError, NotAllowed."""
     try:
         file = services.paths.open_media(path)
@@ -156,7 +156,7 @@ def _facts(services: Services, item: MediaItem, path: str) -> os.stat_result:
         item.media_type = media_type_of(path)
         item.file_size = file.status.st_size
         item.modified_at = file.status.st_mtime
-        item.hash_str = services.hashes.hash_of(file)
+        item.hash_str = services.caches.hashes.hash_of(file)
         return file.status
 
 

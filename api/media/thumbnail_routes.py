@@ -9,12 +9,12 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
+from api.http.services import CoreServices
 from api.http.times import seconds_of
 from api.media.answers import SceneThumbnails, Thumbnail, Thumbnails
 from api.media.bodies import SceneThumbnailsBody, ThumbnailsBody
 from api.media.grabbed_pictures import LONGEST_S, Grabs, text
 from api.media.stored_pictures import StoredGrid, in_stored_grid
-from api.services import Services
 from shared.cache.frame_packs import THUMBNAIL_SIDE
 from shared.clock_times import timestamp
 from shared.errors import BadInput, NotAllowed
@@ -25,9 +25,9 @@ MOST_GRABBED = 300  # of one whose file is not analyzed
 _BESIDE_CUTS_S = 10.0  # for all frames beside cuts that one request asks for
 
 
-async def get_thumbnails(call: Call[ThumbnailsBody]) -> Thumbnails:
+async def get_thumbnails(call: Call[ThumbnailsBody], services: CoreServices) -> Thumbnails:
     """Pictures of moments."""
-    services, body = call.services, call.body
+    body = call.body
     cache_dir = services.paths.cache(body.cache_dir)
     slots, by_path = await run_in_threadpool(_checked, services, body)
     missing: list[tuple[int, str, float]] = []
@@ -67,7 +67,7 @@ async def get_thumbnails(call: Call[ThumbnailsBody]) -> Thumbnails:
 
 
 def _checked(
-    services: Services, body: ThumbnailsBody
+    services: CoreServices, body: ThumbnailsBody
 ) -> tuple[list[Thumbnail], dict[str, list[tuple[int, float]]]]:
     """A slot for each frame, and which of which file are to be filled; 100,000 take a while."""
     slots = [Thumbnail(thumbnail=None) for _ in body.requests]
@@ -86,9 +86,11 @@ def _checked(
     return slots, by_path
 
 
-async def get_scene_thumbnails(call: Call[SceneThumbnailsBody]) -> SceneThumbnails:
+async def get_scene_thumbnails(
+    call: Call[SceneThumbnailsBody], services: CoreServices
+) -> SceneThumbnails:
     """Pictures of a stretch, one a second."""
-    services, body = call.services, call.body
+    body = call.body
     cache_dir = services.paths.cache(body.cache_dir)
     path = services.paths.media(body.media_path, "media_path")
     start = seconds_of(body.start_time, "start_time")
@@ -110,7 +112,9 @@ async def get_scene_thumbnails(call: Call[SceneThumbnailsBody]) -> SceneThumbnai
     if stored:
         pairs = [(second, text(jpeg)) for second, jpeg in stored]
     else:
-        pairs = await _grabbed_scene(call, path, start, seconds if stored is None else range(0))
+        pairs = await _grabbed_scene(
+            call, services, path, start, seconds if stored is None else range(0)
+        )
     return SceneThumbnails(
         scene_thumbnails=[(jpeg, timestamp(second)) for second, jpeg in pairs] or None
     )
@@ -125,7 +129,7 @@ def _stored_scene(grid: StoredGrid, start: float, seconds: range) -> list[tuple[
 
 
 async def _grabbed_scene(
-    call: Call[SceneThumbnailsBody], path: str, start: float, seconds: range
+    call: Call[SceneThumbnailsBody], services: CoreServices, path: str, start: float, seconds: range
 ) -> list[tuple[float, str]]:
     """Straight from the file; where what it shows at `start` cannot be had, nothing is."""
     if len(seconds) > MOST_GRABBED:
@@ -133,7 +137,7 @@ async def _grabbed_scene(
             f"start_time to end_time may span {MOST_GRABBED} s at the most in a file that is not "
             "analyzed. Ask for less, or analyze it."
         )
-    grabs = Grabs(call.services, call.is_gone)
+    grabs = Grabs(services, call.is_gone)
     until = time.monotonic() + LONGEST_S
     shown = await grabs.frame(path, start, until)
     if shown.thumbnail is None:

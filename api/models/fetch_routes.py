@@ -5,9 +5,9 @@ from __future__ import annotations
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
+from api.http.services import CoreServices
 from api.models.bodies import ModelFetchBody
 from api.models.fetch_answers import ModelFetch, ModelFetchAccepted, ModelFetches
-from api.services import Services
 from shared.errors import BadInput, Busy, ModelError, NoWorker
 from shared.models import model_catalogue
 from shared.models.fetches import Fetches
@@ -18,7 +18,7 @@ from shared.rights import KeyScope
 _RUN_MODELS = ("query", "analysis")
 
 
-async def fetch_model(call: Call[ModelFetchBody]) -> ModelFetchAccepted:
+async def fetch_model(call: Call[ModelFetchBody], services: CoreServices) -> ModelFetchAccepted:
     """Fetch the weights of a model.
 
     What `rushes models pull` does, by a worker of every machine that runs models, into its
@@ -26,10 +26,10 @@ async def fetch_model(call: Call[ModelFetchBody]) -> ModelFetchAccepted:
     again. A machine stops where its disk would be filled, and where nothing arrives for ten
     minutes. `/models/fetches` says how far it is; then `/models/load` makes it the active one.
     """
-    return await run_in_threadpool(_fetch, call.services, call.body.model_key)
+    return await run_in_threadpool(_fetch, services, call.body.model_key)
 
 
-def _fetch(services: Services, key: str) -> ModelFetchAccepted:
+def _fetch(services: CoreServices, key: str) -> ModelFetchAccepted:
     spec = _allowed(services, key)
     fetches = Fetches(services.redis, services.settings.instance)
     live = heartbeats.live(services.redis, services.settings.instance)
@@ -47,7 +47,7 @@ def _fetch(services: Services, key: str) -> ModelFetchAccepted:
     )
 
 
-def _allowed(services: Services, key: str) -> ModelSpec:
+def _allowed(services: CoreServices, key: str) -> ModelSpec:
     """The model, if it is known and its licence is accepted. Raises BadInput naming the field."""
     try:
         spec = model_catalogue.find(services.settings, key)
@@ -57,7 +57,7 @@ def _allowed(services: Services, key: str) -> ModelSpec:
     return spec
 
 
-async def list_model_fetches(call: Call[None]) -> ModelFetches:
+async def list_model_fetches(call: Call[None], services: CoreServices) -> ModelFetches:
     """How far weights are.
 
     For each machine: what it fetches or fetched in the last day, the newest first. One whose
@@ -65,8 +65,8 @@ async def list_model_fetches(call: Call[None]) -> ModelFetches:
     """
 
     def read() -> ModelFetches:
-        found = Fetches(call.services.redis, call.services.settings.instance).standing()
-        in_words = call.services.paths.in_words
+        found = Fetches(services.redis, services.settings.instance).standing()
+        in_words = services.paths.in_words
         return ModelFetches(
             fetches=[
                 ModelFetch(

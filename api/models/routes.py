@@ -8,6 +8,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint, Reply
+from api.http.services import CoreServices
 from api.models.answers import (
     AvailableModel,
     AvailableModels,
@@ -19,7 +20,6 @@ from api.models.answers import (
 )
 from api.models.bodies import ModelLoadBody
 from api.models.model_keys import active_key, check_loadable, known_model
-from api.services import Services
 from shared.domain import ModelKind
 from shared.errors import BadInput, Busy
 from shared.models import libraries, model_catalogue
@@ -30,7 +30,7 @@ from shared.redis.heartbeats import DesiredModel, ModelState
 from shared.rights import KeyScope
 
 
-async def get_loaded_models(call: Call[None]) -> LoadedModels:
+async def get_loaded_models(call: Call[None], services: CoreServices) -> LoadedModels:
     """What is loaded.
 
     A model that `/models/load` has accepted is named here at once, and is loading until every
@@ -38,7 +38,7 @@ async def get_loaded_models(call: Call[None]) -> LoadedModels:
     """
 
     def read() -> LoadedModels:
-        states = {kind: _loaded(call.services, kind) for kind in ModelKind}
+        states = {kind: _loaded(services, kind) for kind in ModelKind}
         return LoadedModels(
             visual=states[ModelKind.VISUAL],
             speech=states[ModelKind.SPEECH],
@@ -48,7 +48,7 @@ async def get_loaded_models(call: Call[None]) -> LoadedModels:
     return await run_in_threadpool(read)
 
 
-def _loaded(services: Services, kind: ModelKind) -> LoadedModel:
+def _loaded(services: CoreServices, kind: ModelKind) -> LoadedModel:
     """The active model where a live worker has it; what is loading counts before what was.
 
     One that was asked for is loading until every worker has loaded it, or failed; those that are
@@ -79,12 +79,12 @@ def _has_heard(state: ModelState | None, active: DesiredModel) -> bool:
     return state.generation is None or state.generation >= active.generation
 
 
-async def list_models(call: Call[None]) -> AvailableModels:
+async def list_models(call: Call[None], services: CoreServices) -> AvailableModels:
     """Which models there are."""
-    return await run_in_threadpool(_available, call.services)
+    return await run_in_threadpool(_available, services)
 
 
-def _available(services: Services) -> AvailableModels:
+def _available(services: CoreServices) -> AvailableModels:
     answer = AvailableModels(visual=[], speech=[], faces=[])
     active = {kind: active_key(services, kind) for kind in ModelKind}
     live = heartbeats.live(services.redis, services.settings.instance)
@@ -124,17 +124,17 @@ def _available(services: Services) -> AvailableModels:
     return answer
 
 
-async def load_model(call: Call[ModelLoadBody]) -> ModelLoadAnswer | Reply:
+async def load_model(call: Call[ModelLoadBody], services: CoreServices) -> ModelLoadAnswer | Reply:
     """Make a model the active one.
 
     200 when it is loaded already, 202 while it loads; what needs it answers 503 meanwhile.
     Embeddings made with another model are not searched until their files are analysed again;
     transcripts stay, whichever model wrote them.
     """
-    return await run_in_threadpool(_load, call.services, call.body)
+    return await run_in_threadpool(_load, services, call.body)
 
 
-def _load(services: Services, body: ModelLoadBody) -> ModelLoadAnswer | Reply:
+def _load(services: CoreServices, body: ModelLoadBody) -> ModelLoadAnswer | Reply:
     kind = ModelKind(body.model_type)
     spec = known_model(services, kind, body.model_key, "model_key")
     if holder := services.ledger.holder():

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import msgspec
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint, RootsRule
 from api.http.parameters import flag, text_parameter, whole_number
+from api.http.services import CoreServices
 from api.monitoring.audit_answers import AuditedDeed, AuditPage
+from api.monitoring.doctor import Doctor
 from api.monitoring.doctor_answers import DoctorReport
 from api.monitoring.machine_answers import MachineList
 from api.monitoring.machines import machines
-from shared.audit import AuditLine, AuditWish
+from shared.audit import AuditLine, AuditLog, AuditWish
 from shared.errors import BadInput, Unavailable
 from shared.rights import KeyScope
 
@@ -28,17 +32,25 @@ _TASK_ID = text_parameter(
 )
 
 
-async def list_machines(call: Call[None]) -> MachineList:
+@dataclass(frozen=True, slots=True)
+class AdministrationServices(CoreServices):
+    """Checks of this machine, and the audit log."""
+
+    audit: AuditLog
+    doctor: Doctor
+
+
+async def list_machines(call: Call[None], services: AdministrationServices) -> MachineList:
     """Machines and workers.
 
     What every worker and watcher says of itself, every two seconds: what it does, which models
     it has in memory, which folders it does not see. `lacks` says in sentences, with their
     cures, what a machine lacks, and what no machine has.
     """
-    return await run_in_threadpool(machines, call.services)
+    return await run_in_threadpool(machines, services)
 
 
-async def get_doctor(call: Call[None]) -> DoctorReport:
+async def get_doctor(call: Call[None], services: AdministrationServices) -> DoctorReport:
     """What `rushes doctor` says.
 
     On the machine, or in the container, of the API process that answers, with its settings;
@@ -48,10 +60,10 @@ async def get_doctor(call: Call[None]) -> DoctorReport:
     call of all, and `fresh`, wait for their end. Where it cannot run, that is the one finding.
     """
     fresh = _FRESH.read(call.query)
-    return await call.services.doctor.report(call.services.settings, fresh=fresh)
+    return await services.doctor.report(services.settings, fresh=fresh)
 
 
-async def list_audit(call: Call[None]) -> AuditPage:
+async def list_audit(call: Call[None], services: AdministrationServices) -> AuditPage:
     """Read the audit log.
 
     Of the machine of the API process that answers, older files included, the newest line first.
@@ -68,7 +80,7 @@ async def list_audit(call: Call[None]) -> AuditPage:
 
     def read() -> AuditPage:
         try:
-            lines, after = call.services.audit.page(wish, _AFTER.read(query))
+            lines, after = services.audit.page(wish, _AFTER.read(query))
         except OSError as error:
             raise Unavailable(
                 f"The audit log cannot be read ({error.strerror or error}). Mend RUSHES_STATE_DIR "

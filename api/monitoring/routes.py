@@ -10,9 +10,9 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint, Reply
 from api.http.parameters import text_parameter
+from api.http.services import CoreServices
 from api.monitoring.answers import Health, NotReady, Readiness, ReadyChecks
 from api.monitoring.missing import missing_workers, unseen_roots, unusable_models
-from api.services import Services
 from shared.errors import BadInput, RedisAway
 from shared.models.active_models import active_models, needed_models
 from shared.redis import heartbeats
@@ -37,7 +37,7 @@ async def get_health(_call: Call[None]) -> Health:
     return Health()
 
 
-async def get_readiness(call: Call[None]) -> Readiness | Reply:
+async def get_readiness(call: Call[None], services: CoreServices) -> Readiness | Reply:
     """Can the server work?
 
     For load balancers and start scripts. Without workers requests are still accepted: tasks
@@ -47,7 +47,7 @@ async def get_readiness(call: Call[None]) -> Readiness | Reply:
     that is still loading is none of these.
     """
     required = _required(_REQUIRE.read(call.query))
-    live, missing = await run_in_threadpool(_look, call.services, required)
+    live, missing = await run_in_threadpool(_look, services, required)
     there = {beat.kind for beat in live or ()}
     checks = ReadyChecks(
         redis=live is not None, query_worker="query" in there, analysis_worker="analysis" in there
@@ -83,7 +83,9 @@ def _required(words: str) -> tuple[str, ...]:
     return names
 
 
-def _look(services: Services, required: Sequence[str]) -> tuple[list[Heartbeat] | None, list[str]]:
+def _look(
+    services: CoreServices, required: Sequence[str]
+) -> tuple[list[Heartbeat] | None, list[str]]:
     """The workers that are alive, None while Redis is away; and sentences on what is missing."""
     settings = services.settings
     try:

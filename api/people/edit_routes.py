@@ -19,26 +19,26 @@ from api.people.editing import (
 )
 from api.people.meanwhile import checked_since, hindrance
 from api.people.modify_bodies import MOST_MOVED, ModifyBody, Move
+from api.people.people import PeopleServices
 from api.people.routes import cluster_items
 from api.people.snapshot import CollectionSnapshot, with_state
-from api.services import Services
 from shared.errors import BadInput
 from shared.people import edits as kinds
 from shared.people.clustering import NO_CLUSTER
 from shared.rights import KeyScope
 
 
-async def name_face_clusters(call: Call[NamesBody]) -> NamesAnswer:
+async def name_face_clusters(call: Call[NamesBody], services: PeopleServices) -> NamesAnswer:
     """Name people.
 
     Names are kept when the faces are grouped anew. Several clusters may share one; a search for
     that name then covers all of them. 409 where somebody edited one of them after
     `known_edit_id`.
     """
-    return await call.services.in_cache_dir(call.body.cache_dir, _names, call.services, call.body)
+    return await services.in_cache_dir(call.body.cache_dir, _names, services, call.body)
 
 
-def _names(services: Services, body: NamesBody) -> NamesAnswer:
+def _names(services: PeopleServices, body: NamesBody) -> NamesAnswer:
     names = [
         _name(given.name, f"assignments[{n}].name") for n, given in enumerate(body.assignments)
     ]
@@ -57,7 +57,7 @@ def _names(services: Services, body: NamesBody) -> NamesAnswer:
 
 
 def made_edit(
-    services: Services, body: OfEdit, make: Callable[[CollectionSnapshot], kinds.NewEdit]
+    services: PeopleServices, body: OfEdit, make: Callable[[CollectionSnapshot], kinds.NewEdit]
 ) -> tuple[kinds.Edit, CollectionSnapshot]:
     """The edit that `make` derives, written, and the collection after it.
 
@@ -86,7 +86,7 @@ def _name(name: str, field: str) -> str:
         raise BadInput(f"{field}: {error.message}") from error
 
 
-async def modify_face_clusters(call: Call[ModifyBody]) -> ModifyAnswer:
+async def modify_face_clusters(call: Call[ModifyBody], services: PeopleServices) -> ModifyAnswer:
     """Merge people, move faces and voices.
 
     Merges come before moves, and either all is done or nothing. It holds when the faces are
@@ -96,10 +96,10 @@ async def modify_face_clusters(call: Call[ModifyBody]) -> ModifyAnswer:
     voices, 409 where somebody edited the same after `known_edit_id`, or a cluster to move has
     not `face_count` faces or `voice_count` voices any more.
     """
-    return await call.services.in_cache_dir(call.body.cache_dir, _modify, call.services, call.body)
+    return await services.in_cache_dir(call.body.cache_dir, _modify, services, call.body)
 
 
-def _modify(services: Services, body: ModifyBody) -> ModifyAnswer:
+def _modify(services: PeopleServices, body: ModifyBody) -> ModifyAnswer:
     _check_moves(body)
     before: list[CollectionSnapshot] = []
 

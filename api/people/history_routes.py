@@ -13,9 +13,9 @@ from api.people.answers import Edits, UndoAnswer
 from api.people.bodies import UndoBody
 from api.people.edit_routes import made_edit
 from api.people.editing import undo_edit
+from api.people.people import PeopleServices
 from api.people.routes import cluster_items
 from api.people.snapshot import CollectionSnapshot
-from api.services import Services
 from shared.errors import BadInput
 from shared.people import edits as kinds
 from shared.people.state import report
@@ -31,7 +31,7 @@ _BRIEF = flag(
 )
 
 
-async def list_face_edits(call: Call[None]) -> Edits:
+async def list_face_edits(call: Call[None], services: PeopleServices) -> Edits:
     """What was changed by hand.
 
     The log of names, merges, moves and undos of faces and voices, which is never shortened. An
@@ -40,12 +40,14 @@ async def list_face_edits(call: Call[None]) -> Edits:
     """
     cache_dir, name = IN_CACHE_DIR.read(call.query), OF_COLLECTION.read(call.query)
     limit, is_brief = _LIMIT.read(call.query), _BRIEF.read(call.query)
-    return await call.services.in_cache_dir(
-        cache_dir, _edits, call.services, cache_dir, name, limit, is_brief
+    return await services.in_cache_dir(
+        cache_dir, _edits, services, cache_dir, name, limit, is_brief
     )
 
 
-def _edits(services: Services, cache_dir: str, name: str, limit: int, is_brief: bool) -> Edits:
+def _edits(
+    services: PeopleServices, cache_dir: str, name: str, limit: int, is_brief: bool
+) -> Edits:
     cache = services.caches.cache(services.paths.cache(cache_dir))
     found = report(services.people.open(cache, name).state)
     shown = found[-limit:]  # 0: all
@@ -93,7 +95,7 @@ def _done_move(move: kinds.FaceMove, is_brief: bool) -> answers.DoneMove:
     )
 
 
-async def undo_face_edits(call: Call[UndoBody]) -> UndoAnswer:
+async def undo_face_edits(call: Call[UndoBody], services: PeopleServices) -> UndoAnswer:
     """Take back what was changed by hand.
 
     Without `edit_id` the last edit in force is undone; with it, everything goes back to how it
@@ -101,10 +103,10 @@ async def undo_face_edits(call: Call[UndoBody]) -> UndoAnswer:
     unknown edit, 400 when there is nothing to undo, 409 where somebody edited the collection
     after `known_edit_id`.
     """
-    return await call.services.in_cache_dir(call.body.cache_dir, _undo, call.services, call.body)
+    return await services.in_cache_dir(call.body.cache_dir, _undo, services, call.body)
 
 
-def _undo(services: Services, body: UndoBody) -> UndoAnswer:
+def _undo(services: PeopleServices, body: UndoBody) -> UndoAnswer:
     def make(snapshot: CollectionSnapshot) -> kinds.Undo:
         log = snapshot.state.edits
         return undo_edit(log, before_the_last(log) if body.edit_id is None else body.edit_id)

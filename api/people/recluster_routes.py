@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from api.http.endpoint import Call, Endpoint
+from api.http.services import CoreServices
 from api.people.bodies import ReclusterBody
-from api.services import Services
 from api.tasks.acceptance import enqueue, note_accepted
 from api.tasks.answers import Accepted
 from api.tasks.progress import waiting_hint
@@ -18,21 +18,21 @@ from shared.process import logs
 from shared.rights import KeyScope
 
 
-async def recluster_faces(call: Call[ReclusterBody]) -> Accepted:
+async def recluster_faces(call: Call[ReclusterBody], services: CoreServices) -> Accepted:
     """Group faces anew.
 
     A background task with progress of `type` "recluster"; stop it with /analyze/cancel and its
     task_id. Clusters keep ids and names by majority of their faces; merges and moves made by
     hand stay. 404 for an unknown collection, 409 while another recluster of it runs.
     """
-    accepted = await call.services.in_cache_dir(
-        call.body.cache_dir, _submit, call.services, call.body, call.sender
+    accepted = await services.in_cache_dir(
+        call.body.cache_dir, _submit, services, call.body, call.sender
     )
     logs.task_id_var.set(accepted.task_id)
     return accepted
 
 
-def _submit(services: Services, body: ReclusterBody, sender: Sender) -> Accepted:
+def _submit(services: CoreServices, body: ReclusterBody, sender: Sender) -> Accepted:
     cache = services.caches.cache(services.paths.cache(body.cache_dir))
     collection = Collection.open(cache.root, body.cluster_job_name, create=False)
     spec = ReclusterSpec(

@@ -13,12 +13,11 @@ from api.http.scope import Scope
 from api.people.answers import ClusterItem, ClusterJob, ClusterJobs, FaceItem, FacePage, Samples
 from api.people.bodies import MOST_SAMPLES, ClusterId, FacesBody, SamplesBody
 from api.people.meanwhile import last_edit_id
-from api.people.people import left_out
+from api.people.people import PeopleServices, left_out
 from api.people.pictures import Pictured, pictured
 from api.people.screen_times import NOT_SEEN
 from api.people.snapshot import CollectionSnapshot
 from api.people.voices.whose import voice_counts, voice_seconds
-from api.services import Services
 from shared.clock_times import timestamp
 from shared.errors import BadInput
 from shared.media import MediaType, media_type_of
@@ -44,7 +43,7 @@ _VOICES = flag(
 )
 
 
-async def list_face_clusters(call: Call[None]) -> ClusterJobs:
+async def list_face_clusters(call: Call[None], services: PeopleServices) -> ClusterJobs:
     """People of a collection.
 
     A cluster is one person; the faces that are in none are counted under cluster_id "-1", which
@@ -57,15 +56,15 @@ async def list_face_clusters(call: Call[None]) -> ClusterJobs:
     """
     cache_dir, name = IN_CACHE_DIR.read(call.query), _COLLECTION_NAME.read(call.query)
     has_details, has_voices = _DETAILS.read(call.query), _VOICES.read(call.query)
-    jobs, unread = await call.services.in_cache_dir(
-        cache_dir, _clusters, call.services, cache_dir, name, has_details, has_voices
+    jobs, unread = await services.in_cache_dir(
+        cache_dir, _clusters, services, cache_dir, name, has_details, has_voices
     )
     call.warnings.extend(map(left_out, unread))
     return jobs
 
 
 def _clusters(
-    services: Services, cache_dir: str, name: str, has_details: bool, has_voices: bool
+    services: PeopleServices, cache_dir: str, name: str, has_details: bool, has_voices: bool
 ) -> tuple[ClusterJobs, list[str]]:
     scope = Scope.of(services, cache_dir, None)
     cache = scope.cache()
@@ -118,12 +117,12 @@ def cluster_items(snapshot: CollectionSnapshot, has_voices: bool = False) -> lis
     return items
 
 
-async def sample_faces(call: Call[SamplesBody]) -> Samples:
+async def sample_faces(call: Call[SamplesBody], services: PeopleServices) -> Samples:
     """A few faces of each person."""
-    return await call.services.in_cache_dir(call.body.cache_dir, _samples, call.services, call.body)
+    return await services.in_cache_dir(call.body.cache_dir, _samples, services, call.body)
 
 
-def _samples(services: Services, body: SamplesBody) -> Samples:
+def _samples(services: PeopleServices, body: SamplesBody) -> Samples:
     scope = Scope.of(services, body.cache_dir, None)
     snapshot = services.people.open(scope.cache(), body.cluster_job_name)
     asked: Sequence[ClusterId] = (
@@ -150,16 +149,16 @@ def _samples(services: Services, body: SamplesBody) -> Samples:
     )
 
 
-async def list_faces(call: Call[FacesBody]) -> FacePage:
+async def list_faces(call: Call[FacesBody], services: PeopleServices) -> FacePage:
     """Faces of a person.
 
     By path of the file, then by time. A face whose file was deleted from the cache folder is
     listed without a picture. 400 for an offset past the end.
     """
-    return await call.services.in_cache_dir(call.body.cache_dir, _faces, call.services, call.body)
+    return await services.in_cache_dir(call.body.cache_dir, _faces, services, call.body)
 
 
-def _faces(services: Services, body: FacesBody) -> FacePage:
+def _faces(services: PeopleServices, body: FacesBody) -> FacePage:
     scope = Scope.of(services, body.cache_dir, None)
     snapshot = services.people.open(scope.cache(), body.cluster_job_name)
     roots = None
@@ -178,7 +177,9 @@ def _faces(services: Services, body: FacesBody) -> FacePage:
     )
 
 
-def _items(scope: Scope, snapshot: CollectionSnapshot, found: Sequence[int]) -> list[FaceItem]:
+def _items(
+    scope: Scope[PeopleServices], snapshot: CollectionSnapshot, found: Sequence[int]
+) -> list[FaceItem]:
     """Faces with their pictures; what cannot be read of one is null."""
     caches = scope.services.caches
     pictures = pictured(snapshot.cache, snapshot.clustering, found, caches.reader(snapshot.cache))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint
+from api.http.services import CoreServices
 from api.people.answers import VocabularyAnswer
 from api.people.bodies import VocabularyBody
-from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput
 from shared.models.vocabulary import checked_vocabulary
@@ -15,7 +15,9 @@ from shared.people.vocabulary import CollectionVocabulary
 from shared.rights import KeyScope
 
 
-async def collection_vocabulary(call: Call[VocabularyBody]) -> VocabularyAnswer:
+async def collection_vocabulary(
+    call: Call[VocabularyBody], services: CoreServices
+) -> VocabularyAnswer:
     """The words of a collection.
 
     Names and rare words that are said in the footage of a collection. The speech model is told
@@ -23,10 +25,10 @@ async def collection_vocabulary(call: Call[VocabularyBody]) -> VocabularyAnswer:
     replaces the list, and makes the collection where it is new; without it the list is told.
     Whoever is deleted goes from it, too.
     """
-    return await call.services.in_cache_dir(call.body.cache_dir, _answer, call.services, call.body)
+    return await services.in_cache_dir(call.body.cache_dir, _answer, services, call.body)
 
 
-def _answer(services: Services, body: VocabularyBody) -> VocabularyAnswer:
+def _answer(services: CoreServices, body: VocabularyBody) -> VocabularyAnswer:
     given = body.vocabulary
     words = None if given is None else checked_vocabulary(given)
     folder = services.paths.cache(body.cache_dir)

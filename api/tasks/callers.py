@@ -36,7 +36,7 @@ def is_in_roots(paths: ClientPaths, record: TaskRecord) -> bool:
 
 def check_in_roots(call: Call[Any], record: TaskRecord) -> None:
     """Raise NotAllowed for another key's task outside the roots of the request's key."""
-    if not is_in_roots(call.services.paths, record):
+    if not is_in_roots(call.paths, record):
         raise NotAllowed(
             f"Task {record.task_id} works on files outside the folders of this licence key."
         )
@@ -71,17 +71,13 @@ def scopes_to_put_first(
 def may_stop(call: Call[Any], record: TaskRecord) -> bool:
     """Whether the key may stop the task, and it can be stopped."""
     is_open = not record.status.is_final and record.status is not TaskState.STOPPING
-    return (
-        is_open
-        and is_in_roots(call.services.paths, record)
-        and _has(call, scopes_to_stop(call, record))
-    )
+    return is_open and is_in_roots(call.paths, record) and _has(call, scopes_to_stop(call, record))
 
 
 def may_put_first(call: Call[Any], record: TaskRecord) -> bool:
     """Whether the task waits in line, and the key may put it first."""
     may = _has(call, scopes_to_put_first(call, record))
-    return record.place is not None and may and is_in_roots(call.services.paths, record)
+    return record.place is not None and may and is_in_roots(call.paths, record)
 
 
 def _has(call: Call[Any], scopes: tuple[KeyScope, ...]) -> bool:

@@ -8,8 +8,8 @@ import msgspec
 
 from api.http.endpoint import Call
 from api.http.parameters import choice, flag, text_parameter, whole_number
+from api.http.services import CoreServices
 from api.path_cursors import path_cursor, path_of
-from api.services import Services
 from api.tasks.answers import TaskAnswer, TaskList
 from api.tasks.callers import may_put_first, may_stop
 from api.tasks.progress import no_worker, own_reason, task_answer
@@ -45,18 +45,18 @@ class _Page(NamedTuple):
     next: str | None
 
 
-def listed_tasks(call: Call[Any]) -> TaskList:
+def listed_tasks(call: Call[Any], services: CoreServices) -> TaskList:
     """What `GET /tasks` answers. Blocks."""
     query = call.query
-    page = _page(call.services, STATE.read(query), AFTER.read(query), LIMIT.read(query))
-    answer = TaskList(tasks=_answers(call.services, page.records))
+    page = _page(services, STATE.read(query), AFTER.read(query), LIMIT.read(query))
+    answer = TaskList(tasks=_answers(services, page.records))
     if "limit" in query or "after" in query:
         answer.next = page.next
-    add_details(call, page.records, answer.tasks)
+    add_details(call, services, page.records, answer.tasks)
     return answer
 
 
-def _page(services: Services, state: str, after: str, limit: int) -> _Page:
+def _page(services: CoreServices, state: str, after: str, limit: int) -> _Page:
     lists = services.task_lists
     if state == "open":
         place = _place(after, LinePlace)
@@ -90,18 +90,19 @@ def _place(after: str, kind: type[P]) -> P | None:
         ) from None
 
 
-def _answers(services: Services, records: list[TaskRecord]) -> list[TaskAnswer]:
+def _answers(services: CoreServices, records: list[TaskRecord]) -> list[TaskAnswer]:
     unserved = {kind: no_worker(services, kind) for kind in {one.kind for one in records}}
     return [
         task_answer(services.paths, one, own_reason(one, unserved[one.kind])) for one in records
     ]
 
 
-def add_details(call: Call[Any], records: list[TaskRecord], answers: list[TaskAnswer]) -> None:
+def add_details(
+    call: Call[Any], services: CoreServices, records: list[TaskRecord], answers: list[TaskAnswer]
+) -> None:
     """What `?details=true` asks for; nothing without it. Blocks."""
     if not DETAILS.read(call.query):
         return
-    services = call.services
     ids = [record.task_id for record in records]
     found = work_done(services.redis, services.settings.instance, ids)
     for record, answer, work in zip(records, answers, found, strict=True):
@@ -114,7 +115,7 @@ def add_details(call: Call[Any], records: list[TaskRecord], answers: list[TaskAn
         answer.is_own = bool(record.sender.owner) and record.sender.owner == call.sender.owner
 
 
-def _cache_dir(services: Services, record: TaskRecord, work: WorkDone) -> str | None:
+def _cache_dir(services: CoreServices, record: TaskRecord, work: WorkDone) -> str | None:
     """In the form in which the task names its files."""
     if not work.cache_dir or not services.paths.is_of_key(work.cache_dir):
         return None

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
-from api.services import Services
+from api.http.services import CoreServices
 from api.tasks.analyze_routes import submit
 from api.tasks.answers import Accepted
 from api.tasks.bodies import AnalyzeBody, RetryTaskBody, TranscriptionJob
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _SHOWN = 200  # characters of a path in a message
 
 
-async def retry_task(call: Call[RetryTaskBody]) -> Accepted:
+async def retry_task(call: Call[RetryTaskBody], services: CoreServices) -> Accepted:
     """Try again what failed.
 
     A new analysis, with the same models, languages, collection, vocabulary and cache folder, of
@@ -37,14 +37,13 @@ async def retry_task(call: Call[RetryTaskBody]) -> Accepted:
     admin. What became of a task is kept for a day.
     """
     task_id = call.path["task_id"]
-    accepted = await run_in_threadpool(_retry, call, task_id)
+    accepted = await run_in_threadpool(_retry, call, services, task_id)
     logs.task_id_var.set(accepted.task_id)
     call.audited["retried_task_id"] = task_id
     return accepted
 
 
-def _retry(call: Call[RetryTaskBody], task_id: str) -> Accepted:
-    services = call.services
+def _retry(call: Call[RetryTaskBody], services: CoreServices, task_id: str) -> Accepted:
     record = services.ledger.record(task_id)
     if record is None:
         raise Missing(
@@ -61,17 +60,18 @@ def _retry(call: Call[RetryTaskBody], task_id: str) -> Accepted:
         failed = _named(services, failed, call.body.paths)
     retries = Retries(services.redis, services.settings.instance)
     with retries.one_at_a_time(task_id):
-        return _submit_once(call, task_id, failed, retries)
+        return _submit_once(call, services, task_id, failed, retries)
 
 
 def _submit_once(
     call: Call[RetryTaskBody],
+    services: CoreServices,
     task_id: str,
     failed: list[tuple[AnalyzeSpec, FileSpec]],
     retries: Retries,
 ) -> Accepted:
     """A new task for what no retry has in hand by now; where one has all of it, that one."""
-    services, tried = call.services, retries.tried_by(task_id)
+    tried = retries.tried_by(task_id)
     records = {each: services.ledger.record(each) for each in set(tried.values())}
     is_open = {each for each, record in records.items() if record and not record.status.is_final}
     left = [work for work in failed if tried.get(work[1].path) not in is_open]
@@ -102,7 +102,7 @@ def _check_over(record: TaskRecord) -> None:
 
 
 def _named(
-    services: Services, failed: list[tuple[AnalyzeSpec, FileSpec]], asked: list[str]
+    services: CoreServices, failed: list[tuple[AnalyzeSpec, FileSpec]], asked: list[str]
 ) -> list[tuple[AnalyzeSpec, FileSpec]]:
     """The work on the files that are asked for. Raises BadInput for one that did not fail."""
     by_path: dict[str, tuple[AnalyzeSpec, FileSpec]] = {}
@@ -120,7 +120,7 @@ def _named(
     return list(found.values())
 
 
-def _again(services: Services, failed: list[tuple[AnalyzeSpec, FileSpec]]) -> AnalyzeBody:
+def _again(services: CoreServices, failed: list[tuple[AnalyzeSpec, FileSpec]]) -> AnalyzeBody:
     """The request that asks for this work, with the settings of the one that failed."""
     specs, files = [spec for spec, _ in failed], [file for _, file in failed]
     first = specs[0]

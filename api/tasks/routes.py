@@ -6,6 +6,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint, RootsRule
 from api.http.parameters import flag
+from api.http.services import CoreServices
 from api.tasks.answers import PutFirst, TaskAnswer, TaskList
 from api.tasks.bodies import PutFirstBody
 from api.tasks.callers import (
@@ -26,33 +27,33 @@ from shared.rights import KeyScope
 _FILES = flag("files", "`true` adds what became of every file, and which worker did it.")
 
 
-async def list_tasks(call: Call[None]) -> TaskList:
+async def list_tasks(call: Call[None], services: CoreServices) -> TaskList:
     """Tasks."""
-    return await run_in_threadpool(listed_tasks, call)
+    return await run_in_threadpool(listed_tasks, call, services)
 
 
-async def get_task(call: Call[None]) -> TaskAnswer:
+async def get_task(call: Call[None], services: CoreServices) -> TaskAnswer:
     """Last progress state of a task."""
     task_id = call.path["task_id"]
     logs.task_id_var.set(task_id)
     wants_files = _FILES.read(call.query)
 
     def read() -> TaskAnswer:
-        record = call.services.ledger.record(task_id)
+        record = services.ledger.record(task_id)
         if record is None:
             raise Missing(f"There is no task {task_id}.")
-        paths = call.services.paths
-        answer = task_answer(paths, record, reason_of(call.services, record))
+        paths = services.paths
+        answer = task_answer(paths, record, reason_of(services, record))
         if wants_files:
-            files = call.services.ledger.files(task_id) if is_in_roots(paths, record) else ()
+            files = services.ledger.files(task_id) if is_in_roots(paths, record) else ()
             answer.files = in_clients_form(paths, files)
-        add_details(call, [record], [answer])
+        add_details(call, services, [record], [answer])
         return answer
 
     return await run_in_threadpool(read)
 
 
-async def put_task_first(call: Call[PutFirstBody]) -> PutFirst:
+async def put_task_first(call: Call[PutFirstBody], services: CoreServices) -> PutFirst:
     """Put a waiting task first.
 
     An analysis that waits for its turn comes before the others of its key; with `of_all` its
@@ -61,11 +62,11 @@ async def put_task_first(call: Call[PutFirstBody]) -> PutFirst:
     """
     task_id = call.path["task_id"]
     logs.task_id_var.set(task_id)
-    return await run_in_threadpool(_put_first, call, task_id)
+    return await run_in_threadpool(_put_first, call, services, task_id)
 
 
-def _put_first(call: Call[PutFirstBody], task_id: str) -> PutFirst:
-    ledger = call.services.ledger
+def _put_first(call: Call[PutFirstBody], services: CoreServices, task_id: str) -> PutFirst:
+    ledger = services.ledger
     record = ledger.record(task_id)
     if record is None:
         raise Missing(f"There is no task {task_id}.")
@@ -73,7 +74,7 @@ def _put_first(call: Call[PutFirstBody], task_id: str) -> PutFirst:
         call.check(scope)
     check_in_roots(call, record)
     if call.body.of_all:
-        check_rootless(call.services.paths, "of_all")
+        check_rootless(services.paths, "of_all")
     by = "" if is_own(call, record) else caller(call)
     moved = ledger.put_first(task_id, of_all=call.body.of_all, by=by)
     now = ledger.record(task_id)

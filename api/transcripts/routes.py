@@ -15,8 +15,8 @@ from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
 from api.http.slots import own_slot
 from api.models.model_keys import active_key
+from api.people.people import PeopleServices
 from api.people.voices.speaking import FolderVoices, SpokenPerson
-from api.services import Services
 from api.transcripts.answers import (
     Transcription,
     Transcriptions,
@@ -66,7 +66,9 @@ class _TranscriptSource:
     without_speakers: set[str] = field(default_factory=set)  # transcripts, by `hash_str`
 
 
-async def get_transcriptions(call: Call[TranscriptionsBody]) -> Transcriptions | _Encoded:
+async def get_transcriptions(
+    call: Call[TranscriptionsBody], services: PeopleServices
+) -> Transcriptions | _Encoded:
     """What was said in files.
 
     `segments` is null for a file that is not transcribed and `[]` for one in which nobody
@@ -74,8 +76,8 @@ async def get_transcriptions(call: Call[TranscriptionsBody]) -> Transcriptions |
     `error` in its own slot. A file that has gone since it was transcribed is still known by its
     path.
     """
-    cache_dir, run = call.services.paths.cache(call.body.cache_dir), call.services.folders.run
-    source, asked = await run(cache_dir, _found, call.services, call.body)
+    cache_dir, run = services.paths.cache(call.body.cache_dir), services.folders.run
+    source, asked = await run(cache_dir, _found, services, call.body)
     call.warnings.extend(source.voices.warnings if source.voices else ())
     slots = await map_concurrently(lambda slot: run(cache_dir, _slot, source, slot), asked)
     if source.without_speakers:
@@ -88,7 +90,7 @@ async def get_transcriptions(call: Call[TranscriptionsBody]) -> Transcriptions |
 
 
 def _found(
-    services: Services, body: TranscriptionsBody
+    services: PeopleServices, body: TranscriptionsBody
 ) -> tuple[_TranscriptSource, list[_RequestedFile]]:
     cache_dir = services.paths.cache(body.cache_dir)
     view = services.caches.open(cache_dir)
@@ -101,7 +103,7 @@ def _found(
     return source, [_known(services, slot, hashes.get(slot.path)) for slot in asked]
 
 
-def _allowed(services: Services, client_path: str, number: int) -> _RequestedFile:
+def _allowed(services: PeopleServices, client_path: str, number: int) -> _RequestedFile:
     try:
         return _RequestedFile(
             client_path, services.paths.media(client_path, f"media_paths[{number}]")
@@ -110,7 +112,7 @@ def _allowed(services: Services, client_path: str, number: int) -> _RequestedFil
         return _RequestedFile(client_path, error=error.message)
 
 
-def _known(services: Services, slot: _RequestedFile, hash_str: str | None) -> _RequestedFile:
+def _known(services: PeopleServices, slot: _RequestedFile, hash_str: str | None) -> _RequestedFile:
     """The slot with its file's id; a file that was never seen and cannot be read says why."""
     if slot.path and hash_str is None:
         try:
@@ -122,9 +124,9 @@ def _known(services: Services, slot: _RequestedFile, hash_str: str | None) -> _R
     return _RequestedFile(slot.client_path, slot.path, hash_str, slot.error)
 
 
-def _hash(services: Services, path: str) -> str:
+def _hash(services: PeopleServices, path: str) -> str:
     with services.paths.open_media(path) as file:
-        return services.hashes.hash_of(file)
+        return services.caches.hashes.hash_of(file)
 
 
 def _slot(source: _TranscriptSource, asked: _RequestedFile) -> msgspec.Raw:

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from api.services import Services
+from api.http.services import CoreServices
 from api.watch.bodies import ScheduleBody, WatchFolderBody
 from shared.errors import BadInput, NotAllowed
 from shared.locations import location_of
@@ -25,7 +25,7 @@ from shared.watch.options import WatchOptions
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
-def requested_fields(services: Services, body: WatchFolderBody) -> dict[str, Any]:
+def requested_fields(services: CoreServices, body: WatchFolderBody) -> dict[str, Any]:
     """What a request says, as fields of a WatchFolder. Touches no disk.
 
     Null where it is no value equals leaving a field out, as it does in changes. Raises BadInput or
@@ -49,7 +49,7 @@ def requested_fields(services: Services, body: WatchFolderBody) -> dict[str, Any
     return fields
 
 
-def locate(services: Services, fields: dict[str, Any]) -> dict[str, Any]:
+def locate(services: CoreServices, fields: dict[str, Any]) -> dict[str, Any]:
     """The fields with where links lead; folders must be there and allowed. Touches the disk."""
     found = dict(fields)
     if {"path", "cache_dir"} & fields.keys():

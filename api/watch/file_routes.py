@@ -8,10 +8,10 @@ from api.http.client_paths import in_clients_words
 from api.http.endpoint import Call, Endpoint
 from api.http.parameters import choice
 from api.path_cursors import AFTER_FILE, FILE_LIMIT, path_cursor, path_of
-from api.services import Services
 from api.watch import status
 from api.watch.answers import RetryAnswer, WatchedFileItem, WatchedFilePage
 from api.watch.bodies import RetryBody
+from api.watch.status import WatchServices
 from shared.errors import BadInput, Missing
 from shared.rights import KeyScope
 from shared.watch.choices import FileGroup
@@ -30,16 +30,16 @@ _STATE = choice(
 )
 
 
-async def retry_watched_files(call: Call[RetryBody]) -> RetryAnswer:
+async def retry_watched_files(call: Call[RetryBody], services: WatchServices) -> RetryAnswer:
     """Try failed files again.
 
     Also takes the folder and its cache_dir as they are now, where they were taken for strange
     ones (another disk in the same place). 404 for a path that is not among the failed files.
     """
-    return await run_in_threadpool(_retry, call.services, call.path[_ID], call.body.paths)
+    return await run_in_threadpool(_retry, services, call.path[_ID], call.body.paths)
 
 
-def _retry(services: Services, folder_id: str, asked: list[str] | None) -> RetryAnswer:
+def _retry(services: WatchServices, folder_id: str, asked: list[str] | None) -> RetryAnswer:
     services.watched_folder(folder_id)
     paths: dict[str, str] | None = None  # ours -> the client's
     if asked is None:
@@ -62,14 +62,13 @@ def _retry(services: Services, folder_id: str, asked: list[str] | None) -> Retry
     return RetryAnswer(message=message, files=count)
 
 
-async def list_watched_files(call: Call[None]) -> WatchedFilePage:
+async def list_watched_files(call: Call[None], services: WatchServices) -> WatchedFilePage:
     """Files of a watched folder."""
     group, limit = FileGroup(_STATE.read(call.query)), FILE_LIMIT.read(call.query)
     cursor = AFTER_FILE.read(call.query)
     after = path_of(cursor) if cursor else None
 
     def read() -> WatchedFilePage:
-        services = call.services
         folder = services.watched_folder(call.path[_ID])
         page = services.watched_files.page(folder.id, group, after=after, limit=limit)
         names = status.names_of(folder)

@@ -11,7 +11,6 @@ from msgspec import UNSET
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint, RootsRule
-from api.services import Services
 from api.watch import status
 from api.watch.answers import (
     ServiceAnswer,
@@ -23,6 +22,7 @@ from api.watch.answers import (
 from api.watch.bodies import NothingBody, WatchFolderBody, WatchFolderChanges
 from api.watch.checks import check_folder, check_overlap
 from api.watch.fields import locate, requested_fields, vain_globs
+from api.watch.status import WatchServices
 from shared.domain import TaskKind
 from shared.errors import AlreadyWatched, BadInput, Missing
 from shared.models.languages import language_name
@@ -33,10 +33,10 @@ from shared.watch.live import NO_WATCHER
 _ID = "watch_folder_id"
 
 
-async def list_watch_folders(call: Call[None]) -> WatchFolderList:
+async def list_watch_folders(call: Call[None], services: WatchServices) -> WatchFolderList:
     """All watched folders."""
-    folders = await run_in_threadpool(call.services.watch_folders.all)
-    of_key = call.services.paths.is_of_key
+    folders = await run_in_threadpool(services.watch_folders.all)
+    of_key = services.paths.is_of_key
     return WatchFolderList(
         watch_folders=[
             _answer(folder) for folder in folders if of_key(folder.path, folder.cache_dir)
@@ -44,19 +44,21 @@ async def list_watch_folders(call: Call[None]) -> WatchFolderList:
     )
 
 
-async def add_watch_folder(call: Call[WatchFolderBody]) -> WatchFolderAnswer:
+async def add_watch_folder(
+    call: Call[WatchFolderBody], services: WatchServices
+) -> WatchFolderAnswer:
     """Watch a folder.
 
     What is already in it is analysed too. Files are taken when they have settled; content that
     is known already is not analysed again. The cache_dir may lie inside the folder, which is
     then left out. 409: these files are watched already with the same cache_dir.
     """
-    path = call.services.paths.media(call.body.path, "path")
+    path = services.paths.media(call.body.path, "path")
     call.warnings.extend(vain_globs(call.body.excluded_filename_globs))
-    return await call.services.folders.run(path, _add, call.services, call.body)
+    return await services.folders.run(path, _add, services, call.body)
 
 
-def _add(services: Services, body: WatchFolderBody) -> WatchFolderAnswer:
+def _add(services: WatchServices, body: WatchFolderBody) -> WatchFolderAnswer:
     fields = locate(services, requested_fields(services, body))
     folder = WatchFolder(id=new_folder_id(), created_at=round(time.time(), 3), **fields)
     check_folder(folder)
@@ -67,14 +69,16 @@ def _add(services: Services, body: WatchFolderBody) -> WatchFolderAnswer:
     return _answer(folder)
 
 
-async def change_watch_folder(call: Call[WatchFolderChanges]) -> WatchFolderAnswer:
+async def change_watch_folder(
+    call: Call[WatchFolderChanges], services: WatchServices
+) -> WatchFolderAnswer:
     """Change a watched folder.
 
     Only the given fields change; the folder as a whole is checked as when it is added. What has
     changed applies to files seen before, too, and nothing that is done is done again. Null
     resets `language`, `schedule` and `cluster_job_name`.
     """
-    services, body = call.services, call.body
+    body = call.body
     call.warnings.extend(vain_globs(body.excluded_filename_globs))
     if body.path is None:
         return await run_in_threadpool(_change, services, call.path[_ID], body)
@@ -82,7 +86,7 @@ async def change_watch_folder(call: Call[WatchFolderChanges]) -> WatchFolderAnsw
     return await services.folders.run(path, _change, services, call.path[_ID], body)
 
 
-def _change(services: Services, folder_id: str, body: WatchFolderChanges) -> WatchFolderAnswer:
+def _change(services: WatchServices, folder_id: str, body: WatchFolderChanges) -> WatchFolderAnswer:
     current = services.watched_folder(folder_id)
     fields = requested_fields(services, body)
     # A place that stays is not looked at: it may be away, and the folder is to be disabled for it.
@@ -103,15 +107,15 @@ def _change(services: Services, folder_id: str, body: WatchFolderChanges) -> Wat
     return _answer(folder)
 
 
-async def remove_watch_folder(call: Call[None]) -> UnwatchAnswer:
+async def remove_watch_folder(call: Call[None], services: WatchServices) -> UnwatchAnswer:
     """Stop watching a folder.
 
     Its media and its analysis data stay.
     """
-    return await run_in_threadpool(_remove, call.services, call.path[_ID])
+    return await run_in_threadpool(_remove, services, call.path[_ID])
 
 
-def _remove(services: Services, folder_id: str) -> UnwatchAnswer:
+def _remove(services: WatchServices, folder_id: str) -> UnwatchAnswer:
     services.watched_folder(folder_id)
     with services.watch_folders.changing() as changes:
         folder = changes.remove(folder_id)
@@ -122,15 +126,15 @@ def _remove(services: Services, folder_id: str) -> UnwatchAnswer:
     )
 
 
-async def start_watching(call: Call[NothingBody]) -> ServiceAnswer:
+async def start_watching(call: Call[NothingBody], services: WatchServices) -> ServiceAnswer:
     """Start watching.
 
     Stays started over restarts of everything. Starting twice is fine.
     """
-    return await run_in_threadpool(_start, call.services)
+    return await run_in_threadpool(_start, services)
 
 
-def _start(services: Services) -> ServiceAnswer:
+def _start(services: WatchServices) -> ServiceAnswer:
     services.watch_folders.want(True)
     services.watch_live.announce()
     message = "Watching is started, also after restarts, until it is stopped."
@@ -139,15 +143,15 @@ def _start(services: Services) -> ServiceAnswer:
     return ServiceAnswer(message=message, state=status.state(services))
 
 
-async def stop_watching(call: Call[NothingBody]) -> ServiceAnswer:
+async def stop_watching(call: Call[NothingBody], services: WatchServices) -> ServiceAnswer:
     """Stop watching.
 
     What is being analysed winds down. Stopping twice is fine.
     """
-    return await run_in_threadpool(_stop, call.services)
+    return await run_in_threadpool(_stop, services)
 
 
-def _stop(services: Services) -> ServiceAnswer:
+def _stop(services: WatchServices) -> ServiceAnswer:
     services.watch_folders.want(False)
     if not services.watch_lease.is_held():  # else it ends its Tasks itself
         for task_id in services.ledger.open_tasks(TaskKind.INGEST, "analysis"):
@@ -160,12 +164,12 @@ def _stop(services: Services) -> ServiceAnswer:
     )
 
 
-async def get_watch_status(call: Call[None]) -> WatchStatus:
+async def get_watch_status(call: Call[None], services: WatchServices) -> WatchStatus:
     """What the watch service does.
 
     The same comes over Socket.IO to those who join `watch-folders`.
     """
-    return await run_in_threadpool(status.status, call.services)
+    return await run_in_threadpool(status.status, services)
 
 
 def _answer(folder: WatchFolder) -> WatchFolderAnswer:

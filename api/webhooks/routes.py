@@ -6,12 +6,13 @@ import base64
 import secrets
 import time
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint, RootsRule
-from api.services import Services
+from api.http.services import CoreServices
 from api.webhooks.answers import (
     DeadMessagesMoved,
     DeadWebhookMessage,
@@ -26,7 +27,8 @@ from shared.errors import AlreadySubscribed, BadInput, Missing
 from shared.rights import KeyScope
 from shared.webhooks.events import TEST, Message
 from shared.webhooks.hosts import checked_url
-from shared.webhooks.subscriptions import Webhook
+from shared.webhooks.outbox import Outbox
+from shared.webhooks.subscriptions import Webhook, Webhooks
 
 _NO_SUCH = "None of these messages is there any more: they were sent again or dropped meanwhile."
 _PREFIX = "whsec_"
@@ -34,20 +36,28 @@ _LEAST_SECRET, _MOST_SECRET = 24, 64  # bytes, of Standard Webhooks
 _ID = "webhook_id"
 
 
-async def list_webhooks(call: Call[None]) -> WebhookList:
+@dataclass(frozen=True, slots=True)
+class WebhookServices(CoreServices):
+    """Subscriptions, and messages that wait."""
+
+    webhooks: Webhooks
+    outbox: Outbox
+
+
+async def list_webhooks(call: Call[None], services: WebhookServices) -> WebhookList:
     """List the webhooks.
 
     With what waits, what the last try came to, and what was given up.
     """
-    return await run_in_threadpool(_list, call.services)
+    return await run_in_threadpool(_list, services)
 
 
-def _list(services: Services) -> WebhookList:
+def _list(services: WebhookServices) -> WebhookList:
     hooks = (hook for hook in services.webhooks.list() if services.paths.covers(hook.roots))
     return WebhookList([_answer(services, hook) for hook in hooks])
 
 
-def _hook(services: Services, hook_id: str) -> Webhook:
+def _hook(services: WebhookServices, hook_id: str) -> Webhook:
     """Raise Missing also for one of a key that reaches beyond the roots of the request's key."""
     hook = services.webhooks.get(hook_id)
     if not services.paths.covers(hook.roots):
@@ -55,7 +65,7 @@ def _hook(services: Services, hook_id: str) -> Webhook:
     return hook
 
 
-async def create_webhook(call: Call[WebhookBody]) -> WebhookAnswer:
+async def create_webhook(call: Call[WebhookBody], services: WebhookServices) -> WebhookAnswer:
     """Subscribe a webhook.
 
     Messages are posted as JSON (`type`, `timestamp`, `data`), signed as Standard Webhooks have
@@ -64,40 +74,40 @@ async def create_webhook(call: Call[WebhookBody]) -> WebhookAnswer:
     that wait the rest is told by its number alone (`webhook.dropped`).
     """
     body = call.body
-    checked_url(body.url, call.services.settings.webhook_hosts)
+    checked_url(body.url, services.settings.webhook_hosts)
     _check_secret(body.secret)
     events = tuple(dict.fromkeys(body.events))
-    words = (body.url, body.secret, events, call.sender.owner, call.services.paths.key_roots)
-    return await run_in_threadpool(_create, call.services, *words)
+    words = (body.url, body.secret, events, call.sender.owner, services.paths.key_roots)
+    return await run_in_threadpool(_create, services, *words)
 
 
-def _create(services: Services, *words: object) -> WebhookAnswer:
+def _create(services: WebhookServices, *words: object) -> WebhookAnswer:
     return _answer(services, services.webhooks.add(*words))  # type: ignore[arg-type]
 
 
-async def delete_webhook(call: Call[None]) -> WebhookRemoved:
+async def delete_webhook(call: Call[None], services: WebhookServices) -> WebhookRemoved:
     """Remove a webhook.
 
     What waits for it is dropped.
     """
-    await run_in_threadpool(_remove, call.services, call.path[_ID])
+    await run_in_threadpool(_remove, services, call.path[_ID])
     return WebhookRemoved("The webhook is removed, and what waited for it.")
 
 
-def _remove(services: Services, hook_id: str) -> None:
+def _remove(services: WebhookServices, hook_id: str) -> None:
     services.webhooks.remove(_hook(services, hook_id).id)
     services.outbox.forget(hook_id)
 
 
-async def test_webhook(call: Call[None]) -> WebhookTested:
+async def test_webhook(call: Call[None], services: WebhookServices) -> WebhookTested:
     """Try a webhook.
 
     Sends a message of the type `webhook.test` now, once.
     """
-    hook = await run_in_threadpool(_hook, call.services, call.path[_ID])
+    hook = await run_in_threadpool(_hook, services, call.path[_ID])
     now = time.time()
     message = Message(f"{TEST}:{secrets.token_hex(8)}", TEST, now, {"webhook_id": hook.id})
-    deliverer = await run_in_threadpool(Deliverer, call.services.settings.webhook_hosts)
+    deliverer = await run_in_threadpool(Deliverer, services.settings.webhook_hosts)
     try:
         failure = await deliverer.deliver(hook, message)
     finally:
@@ -106,27 +116,33 @@ async def test_webhook(call: Call[None]) -> WebhookTested:
     return WebhookTested(delivered=failure is None, message=said)
 
 
-async def resend_dead_messages(call: Call[DeadMessagesBody]) -> DeadMessagesMoved:
+async def resend_dead_messages(
+    call: Call[DeadMessagesBody], services: WebhookServices
+) -> DeadMessagesMoved:
     """Send again what was given up.
 
     Each is tried for another day, with the id and the time that it had.
     """
-    count = await run_in_threadpool(_take_dead, call, call.services.outbox.send_dead_again)
+    count = await run_in_threadpool(_take_dead, call, services, services.outbox.send_dead_again)
     said = f"{counted(count, 'message')} will be sent again." if count else _NO_SUCH
     return DeadMessagesMoved(message=said, count=count)
 
 
-async def drop_dead_messages(call: Call[DeadMessagesBody]) -> DeadMessagesMoved:
+async def drop_dead_messages(
+    call: Call[DeadMessagesBody], services: WebhookServices
+) -> DeadMessagesMoved:
     """Forget what was given up."""
-    count = await run_in_threadpool(_take_dead, call, call.services.outbox.drop_dead)
+    count = await run_in_threadpool(_take_dead, call, services, services.outbox.drop_dead)
     said = f"{counted(count, 'message')} dropped." if count else _NO_SUCH
     return DeadMessagesMoved(message=said, count=count)
 
 
 def _take_dead(
-    call: Call[DeadMessagesBody], take: Callable[[str, Collection[str] | None], int]
+    call: Call[DeadMessagesBody],
+    services: WebhookServices,
+    take: Callable[[str, Collection[str] | None], int],
 ) -> int:
-    hook = _hook(call.services, call.path[_ID])
+    hook = _hook(services, call.path[_ID])
     ids = call.body.message_ids
     return take(hook.id, None if ids is None else frozenset(ids))
 
@@ -143,7 +159,7 @@ def _check_secret(secret: str) -> None:
         )
 
 
-def _answer(services: Services, hook: Webhook) -> WebhookAnswer:
+def _answer(services: WebhookServices, hook: Webhook) -> WebhookAnswer:
     state = services.outbox.state(hook.id)
     dead = services.outbox.dead(hook.id) if state.dead else []
     return WebhookAnswer(

@@ -14,7 +14,7 @@ from api.exports.clips.bodies import ExportClipsBody
 from api.exports.clips.downloads import add_addresses
 from api.exports.clips.results import clips_of
 from api.exports.clips.submission import submit_clips
-from api.exports.exact_bounds import place_at_cuts
+from api.exports.exact_bounds import ExportServices, place_at_cuts
 from api.http.endpoint import Call, Endpoint, Reply
 from api.http.parameters import flag
 from api.tasks.answers import Accepted
@@ -35,7 +35,9 @@ _DOWNLOAD_URLS = flag(
 )
 
 
-async def export_clips(call: Call[ExportClipsBody]) -> ExportedClips | Reply:
+async def export_clips(
+    call: Call[ExportClipsBody], services: ExportServices
+) -> ExportedClips | Reply:
     """Cut clips into files.
 
     Each clip is a file of its own; one that fails stops no other and is answered in `failed`
@@ -47,53 +49,53 @@ async def export_clips(call: Call[ExportClipsBody]) -> ExportedClips | Reply:
     never wait for an analysis, nor it for them. 503 where no export worker runs; nothing is
     accepted then.
     """
-    folder = call.services.paths.export(call.body.output_dir, "output_dir")
-    call.warnings.extend(await place_at_cuts(call.services, call.body))
-    task = await call.services.folders.run(
-        folder, submit_clips, call.services, call.body, call.sender
-    )
+    folder = services.paths.export(call.body.output_dir, "output_dir")
+    call.warnings.extend(await place_at_cuts(services, call.body))
+    task = await services.folders.run(folder, submit_clips, services, call.body, call.sender)
     logs.task_id_var.set(task.task_id)
     if call.body.background:
         count = len(task.items)
         hint = await run_in_threadpool(
-            waiting_hint, call.services, TaskKind.EXPORT, call.body.output_dir
+            waiting_hint, services, TaskKind.EXPORT, call.body.output_dir
         )
         message = f"Export of {count} clip{'' if count == 1 else 's'} accepted.{hint}"
         return Reply(202, Accepted(message=message, task_id=task.task_id))
-    await _ended(call, task.task_id)
+    await _ended(call, services, task.task_id)
     wants_urls = call.body.download_urls
-    found = await run_in_threadpool(_clips, call, task.task_id, wants_urls)
+    found = await run_in_threadpool(_clips, call, services, task.task_id, wants_urls)
     return ExportedClips(exported=found.exported, failed=found.failed)
 
 
-async def get_exported_clips(call: Call[None]) -> ClipsOfTask:
+async def get_exported_clips(call: Call[None], services: ExportServices) -> ClipsOfTask:
     """What became of the clips of a task.
 
     While it runs: of those that have ended. Kept for a day after its end.
     """
     logs.task_id_var.set(call.path["task_id"])
-    return await run_in_threadpool(_clips_so_far, call)
+    return await run_in_threadpool(_clips_so_far, call, services)
 
 
-def _clips_so_far(call: Call[None]) -> ClipsOfTask:
+def _clips_so_far(call: Call[None], services: ExportServices) -> ClipsOfTask:
     """The clips of a task, if it lies in the roots of the key."""
-    record = call.services.ledger.record(call.path["task_id"])
+    record = services.ledger.record(call.path["task_id"])
     if record:
         check_in_roots(call, record)
     wants_urls = _DOWNLOAD_URLS.read(call.query)
-    return _clips(call, call.path["task_id"], wants_urls)
+    return _clips(call, services, call.path["task_id"], wants_urls)
 
 
-def _clips(call: Call[Any], task_id: str, wants_urls: bool) -> ClipsOfTask:
-    found = clips_of(call.services, task_id)
+def _clips(
+    call: Call[Any], services: ExportServices, task_id: str, wants_urls: bool
+) -> ClipsOfTask:
+    found = clips_of(services, task_id)
     if wants_urls:
-        add_addresses(call.services, task_id, found.exported, call.sender.owner)
+        add_addresses(services, task_id, found.exported, call.sender.owner)
     return found
 
 
-async def _ended(call: Call[ExportClipsBody], task_id: str) -> None:
+async def _ended(call: Call[ExportClipsBody], services: ExportServices, task_id: str) -> None:
     """Wait for the end of a Task, in no thread; a client that leaves meanwhile stops it."""
-    ledger = call.services.ledger
+    ledger = services.ledger
     pause_s = _FIRST_PAUSE_S
     answered_at = time.monotonic()
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from api.exports.exact_bounds import place_at_cuts
+from api.exports.exact_bounds import ExportServices, place_at_cuts
 from api.exports.timelines.answers import ExportedTimeline
 from api.exports.timelines.assembly import TimelineFiles, exported_timeline
 from api.exports.timelines.bodies import TimelineBody
@@ -13,7 +13,6 @@ from api.exports.timelines.request import checked_request
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
 from api.http.slots import OUTAGES, own_slot
-from api.services import Services
 from shared.domain import Probe
 from shared.errors import (
     BadInput,
@@ -32,7 +31,7 @@ from shared.rights import KeyScope
 _MOST_REASONS = 10
 
 
-async def export_timeline(call: Call[TimelineBody]) -> ExportedTimeline:
+async def export_timeline(call: Call[TimelineBody], services: ExportServices) -> ExportedTimeline:
     """A timeline for an editing system.
 
     Lays ranges of files one after the other: xmeml (Premiere Pro, Resolve), FCPXML, OTIO or an
@@ -43,7 +42,7 @@ async def export_timeline(call: Call[TimelineBody]) -> ExportedTimeline:
     disk that is not connected) is laid out as it was known when it was analyzed there, with the
     warning `offline_media`. An EDL takes files of one frame rate only.
     """
-    services, body = call.services, call.body
+    body = call.body
     call.warnings.extend(await place_at_cuts(services, body))
     asked = await services.in_export_folder(body.output_path, checked_request, services.paths, body)
     ours: dict[int, str] = {}  # by the clip's index
@@ -73,7 +72,7 @@ async def export_timeline(call: Call[TimelineBody]) -> ExportedTimeline:
 
 
 async def _offline(
-    services: Services, body: TimelineBody, probes: Mapping[str, Probe | RushesError]
+    services: ExportServices, body: TimelineBody, probes: Mapping[str, Probe | RushesError]
 ) -> dict[str, Probe]:
     """Files that are away and may be used all the same, as they were when they were analyzed."""
     away = [path for path, p in probes.items() if isinstance(p, MediaMissing | OutOfReach)]
@@ -83,7 +82,7 @@ async def _offline(
     return await services.folders.run(folder, last_known, services, folder, away)
 
 
-async def _probed(services: Services, path: str) -> Probe | MediaError | NotAllowed:
+async def _probed(services: ExportServices, path: str) -> Probe | MediaError | NotAllowed:
     """What is wrong with one file is said in its place."""
     try:
         with own_slot(path, *OUTAGES, MediaError, NotAllowed) as failure:

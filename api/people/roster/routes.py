@@ -10,10 +10,9 @@ from starlette.concurrency import run_in_threadpool
 from api.http.bodies import LONGEST_PATH
 from api.http.endpoint import Call, Endpoint, RootsRule
 from api.http.parameters import text_parameter
-from api.people.people import left_out
+from api.people.people import PeopleServices, left_out
 from api.people.roster.answers import NamedIn, NamedPeople, NamedPerson
 from api.people.roster.names import FolderRoster, RosterEntry, everybody
-from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, CacheError, NoCacheFolder, NotAllowed, Unavailable
 from shared.rights import KeyScope
@@ -37,9 +36,9 @@ class _FolderLook:
     roster: FolderRoster | None = None
 
 
-async def list_named_people(call: Call[None]) -> NamedPeople:
+async def list_named_people(call: Call[None], services: PeopleServices) -> NamedPeople:
     """Everybody who has a name."""
-    services, cache_dir = call.services, _CACHE_DIR.read(call.query)
+    cache_dir = _CACHE_DIR.read(call.query)
     if cache_dir:
         roster = await services.in_cache_dir(cache_dir, _roster, services, cache_dir)
         call.warnings.extend(map(left_out, roster.unread))
@@ -62,11 +61,11 @@ async def list_named_people(call: Call[None]) -> NamedPeople:
     return _answer(services, [look.roster for look in looks if look.roster], None)
 
 
-def _roster(services: Services, cache_dir: str) -> FolderRoster:
+def _roster(services: PeopleServices, cache_dir: str) -> FolderRoster:
     return services.people.roster(services.caches.cache(services.paths.cache(cache_dir)))
 
 
-def _looks(services: Services, folders: list[str]) -> list[_FolderLook]:
+def _looks(services: PeopleServices, folders: list[str]) -> list[_FolderLook]:
     """What is found in folders. Blocks, for seconds at most."""
     looks = [_FolderLook(folder) for folder in folders]
     services.folders.each(
@@ -79,7 +78,7 @@ def _looks(services: Services, folders: list[str]) -> list[_FolderLook]:
     return looks
 
 
-def _find_out(services: Services, look: _FolderLook) -> None:
+def _find_out(services: PeopleServices, look: _FolderLook) -> None:
     # Not by services.caches.cache, which counts as a use.
     try:
         cache = CacheDir.open(look.folder, services.paths.cache_roots, create=False)
@@ -91,7 +90,7 @@ def _find_out(services: Services, look: _FolderLook) -> None:
     look.is_over = True
 
 
-def _answer(services: Services, rosters: list[FolderRoster], like: str | None) -> NamedPeople:
+def _answer(services: PeopleServices, rosters: list[FolderRoster], like: str | None) -> NamedPeople:
     shown = {one.folder: services.paths.back(one.folder, like=like) for one in rosters}
     return NamedPeople(people=[_person(entry, shown) for entry in everybody(rosters)])
 

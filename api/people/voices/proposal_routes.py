@@ -8,26 +8,24 @@ from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint
 from api.http.parameters import IN_CACHE_DIR, OF_COLLECTION
 from api.http.scope import Scope
+from api.people.people import PeopleServices
 from api.people.snapshot import CollectionSnapshot
 from api.people.voices.answers import ProposalItem, Proposals
 from api.people.voices.proposals import MOST_FILES, MOST_PROPOSALS, Proposal
 from api.people.voices.proposing import Proposed
 from api.people.voices.together import MIN_SECONDS, MIN_TIMES
-from api.services import Services
 from shared.rights import KeyScope
 
 
-async def list_proposals(call: Call[None]) -> Proposals:
+async def list_proposals(call: Call[None], services: PeopleServices) -> Proposals:
     """Faces and voices that may be one person."""
     cache_dir, name = IN_CACHE_DIR.read(call.query), OF_COLLECTION.read(call.query)
-    found, proposed = await call.services.in_cache_dir(
-        cache_dir, _proposals, call.services, cache_dir, name
-    )
+    found, proposed = await services.in_cache_dir(cache_dir, _proposals, services, cache_dir, name)
     call.warnings.extend(_left_out(proposed))
     return found
 
 
-def _proposals(services: Services, cache_dir: str, name: str) -> tuple[Proposals, Proposed]:
+def _proposals(services: PeopleServices, cache_dir: str, name: str) -> tuple[Proposals, Proposed]:
     scope = Scope.of(services, cache_dir, None)
     snapshot = services.people.open(scope.cache(), name)
     proposed = services.people.proposing.of(snapshot, services.caches.reader(scope.cache()))

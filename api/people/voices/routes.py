@@ -9,13 +9,13 @@ from msgspec import UNSET
 from api.http.endpoint import Call, Endpoint
 from api.http.scope import Scope
 from api.models.model_keys import active_key
+from api.people.people import PeopleServices
 from api.people.snapshot import CollectionSnapshot
 from api.people.voices.answers import Excerpt, FileSpeaker, FileSpeakers, VoiceItem, VoicePage
 from api.people.voices.bodies import FileVoicesBody, VoicesBody
 from api.people.voices.telling import ToldSpeakers
 from api.people.voices.whose import voices_in_order
 from api.quick_map import quick_map
-from api.services import Services
 from shared.cache.speakers import voice_id
 from shared.cache.spoken_by import speaker_label
 from shared.domain import ModelKind
@@ -23,7 +23,7 @@ from shared.errors import BadInput, CacheError, Missing
 from shared.rights import KeyScope
 
 
-async def list_voices(call: Call[VoicesBody]) -> VoicePage:
+async def list_voices(call: Call[VoicesBody], services: PeopleServices) -> VoicePage:
     """Voices of a person.
 
     Each is one speaker of one file, with a part of it to listen to. A voice has its person as a
@@ -31,10 +31,10 @@ async def list_voices(call: Call[VoicesBody]) -> VoicePage:
     voice that its file has no more is not listed. 404 for an unknown cluster, or an unknown
     voice in `after`.
     """
-    return await call.services.in_cache_dir(call.body.cache_dir, _voices, call.services, call.body)
+    return await services.in_cache_dir(call.body.cache_dir, _voices, services, call.body)
 
 
-def _voices(services: Services, body: VoicesBody) -> VoicePage:
+def _voices(services: PeopleServices, body: VoicesBody) -> VoicePage:
     scope = Scope.of(services, body.cache_dir, None)
     snapshot = services.people.open(scope.cache(), body.cluster_job_name)
     last = None if body.after is None else _known_voice(snapshot, body.after)
@@ -55,7 +55,9 @@ def _known_voice(snapshot: CollectionSnapshot, after: str) -> int:
     return found
 
 
-def _items(scope: Scope, snapshot: CollectionSnapshot, voices: Sequence[int]) -> list[VoiceItem]:
+def _items(
+    scope: Scope[PeopleServices], snapshot: CollectionSnapshot, voices: Sequence[int]
+) -> list[VoiceItem]:
     """Voices with what they say; what cannot be read of one is null."""
     grouped = snapshot.state.grouped_voices
     by_file: dict[str, list[int]] = {}
@@ -106,7 +108,7 @@ def _text(told: ToldSpeakers, label: str, start: float, end: float) -> str | Non
         return None
 
 
-async def list_file_speakers(call: Call[FileVoicesBody]) -> FileSpeakers:
+async def list_file_speakers(call: Call[FileVoicesBody], services: PeopleServices) -> FileSpeakers:
     """Who speaks in a file.
 
     The speakers of the file's transcript, S1, S2 and so on, and who they are in the collection:
@@ -115,14 +117,12 @@ async def list_file_speakers(call: Call[FileVoicesBody]) -> FileSpeakers:
     there nor known. Where the file's speakers cannot be read, none are told, and
     X-Rushes-Warnings says why.
     """
-    found, unread = await call.services.in_cache_dir(
-        call.body.cache_dir, _in_file, call.services, call.body
-    )
+    found, unread = await services.in_cache_dir(call.body.cache_dir, _in_file, services, call.body)
     call.warnings.extend(unread)
     return found
 
 
-def _in_file(services: Services, body: FileVoicesBody) -> tuple[FileSpeakers, list[str]]:
+def _in_file(services: PeopleServices, body: FileVoicesBody) -> tuple[FileSpeakers, list[str]]:
     services.paths.media(body.media_path, "media_path")
     scope = Scope.of(services, body.cache_dir, [body.media_path])
     snapshot = services.people.open(scope.cache(), body.cluster_job_name)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
-from api.http.scope import Scope
 from api.models.model_keys import active_key
 from api.search.calibration.answers import CalibrationAnswer
 from api.search.calibration.bodies import MOST_QUERIES, CalibrateBody, Label
+from api.search.services import SearchScope, SearchServices
 from api.search.types import Hit, QueryVectors
 from api.search.vectors import TextVector
 from shared.domain import ModelKind
@@ -26,7 +26,7 @@ _LOOKED_AT = 5  # matches of each query
 _AT_ONCE = 64  # texts
 
 
-async def calibrate(call: Call[CalibrateBody]) -> CalibrationAnswer:
+async def calibrate(call: Call[CalibrateBody], services: SearchServices) -> CalibrationAnswer:
     """Measure what scores mean.
 
     Searches a folder for labelled queries and learns from which of their matches are right how
@@ -36,8 +36,8 @@ async def calibrate(call: Call[CalibrateBody]) -> CalibrationAnswer:
     forgotten. `left_out` counts right answers among the first three that are no match from now
     on.
     """
-    services, body = call.services, call.body
-    scope = await run_in_threadpool(Scope.of, services, body.cache_dir, None)
+    body = call.body
+    scope = await run_in_threadpool(SearchScope.of, services, body.cache_dir, None)
     model = await run_in_threadpool(active_key, services, ModelKind.VISUAL)
     if body.forget:
         was_there = await run_in_threadpool(services.calibrations.forget, model)
@@ -70,7 +70,7 @@ class _Right:
 
 
 def _calibrated(
-    scope: Scope, model: str, body: CalibrateBody, texts: Sequence[TextVector]
+    scope: SearchScope, model: str, body: CalibrateBody, texts: Sequence[TextVector]
 ) -> CalibrationAnswer:
     services, view = scope.services, scope.view()
     right = _right(scope, model, body)
@@ -97,7 +97,7 @@ def _calibrated(
     return _answer(model, f"{model} is calibrated.", judged, scale, texts)
 
 
-def _right(scope: Scope, model: str, body: CalibrateBody) -> dict[str, list[_Right]]:
+def _right(scope: SearchScope, model: str, body: CalibrateBody) -> dict[str, list[_Right]]:
     """Right answers by query. Raises BadInput for a label of what cannot be found."""
     services, view = scope.services, scope.view()
     paths = [
