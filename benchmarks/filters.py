@@ -27,7 +27,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.cache.caches import Caches
-from api.http.scope import Scope
 from api.people.filtering import Person, frames_with
 from api.people.people import People
 from api.search.filtering.fields import Filters, MomentRange, NumberRange, PictureSize
@@ -38,9 +37,9 @@ from api.search.frames.places import Places
 from api.search.paging.asked import AskedPage
 from api.search.paging.cursors import Cursor
 from api.search.paging.pages import Order, Picker, TheBest
+from api.search.services import SearchScope, SearchServices
 from api.search.transcripts.query import FileChoice, SpokenQuery
 from api.search.types import Hit, QueryVectors
-from api.services import Services
 from benchmarks import describe
 from benchmarks.search import (
     HOUR,
@@ -202,11 +201,11 @@ def measure_files(folder: Path, hours: int) -> None:
     index.load(caches.open(str(cache.root), thorough=True))
     seconds_of_coding(folder / "state", files * seconds)
     paths = SimpleNamespace(media=lambda path, _: path)
-    services = cast(Services, SimpleNamespace(index=index, caches=caches, paths=paths))
+    services = cast(SearchServices, SimpleNamespace(index=index, caches=caches, paths=paths))
     query = QueryVectors(query=units(1, DIM, 2)[0])
 
-    def scope() -> Scope:
-        return Scope(services, str(cache.root), None, "/")
+    def scope() -> SearchScope:
+        return SearchScope(services, str(cache.root), None, "/")
 
     def seen(filters: Filters | None = None, **asked: Any) -> object:
         one = scope()

@@ -20,7 +20,7 @@ from api.browsing.looking import (
 )
 from api.browsing.roots import media_roots
 from api.http.answers import counted
-from api.services import Services
+from api.http.services import CoreServices
 from shared.errors import BadInput, NotAllowed
 from shared.opening import OpenedFolder, RootedPath
 
@@ -52,7 +52,7 @@ class FolderPage:
 
 
 def page_of(
-    services: Services, path: str, client_path: str, after: str | None, limit: int
+    services: CoreServices, path: str, client_path: str, after: str | None, limit: int
 ) -> FolderPage:
     """Look into a folder, in our form. Blocks, in a thread for it.
 
@@ -92,7 +92,7 @@ def page_of(
 
 
 def seen_folders(
-    services: Services, paths: Sequence[str], hung: Collection[str] = ()
+    services: CoreServices, paths: Sequence[str], hung: Collection[str] = ()
 ) -> list[FolderInFolder]:
     """The folders at these paths but for cache folders; what does not answer is offline.
 
@@ -130,7 +130,7 @@ def warnings_of(lying: Lying, client_path: str) -> list[str]:
     return found
 
 
-def _look(services: Services, hung: Collection[str], path: str) -> FolderInFolder | None:
+def _look(services: CoreServices, hung: Collection[str], path: str) -> FolderInFolder | None:
     if path in hung:
         return FolderInFolder(path, online=False)
     try:

@@ -14,14 +14,19 @@ from api.browsing.roots import beginnings, media_roots, parent_of
 from api.browsing.standings import FileStanding, FileStandings
 from api.browsing.walking import FolderWalk, Walked
 from api.http.endpoint import Call, Endpoint
-from api.services import Services
+from api.search.services import SearchServices
 from shared.errors import BadInput, NotAllowed
 from shared.rights import KeyScope
 
 
-async def get_media_folder(call: Call[FolderBody]) -> FolderContent:
-    """What lies in a folder, and how far its analysis is."""
-    services, body = call.services, call.body
+async def get_media_folder(call: Call[FolderBody], services: SearchServices) -> FolderContent:
+    """Look into a folder.
+
+    What lies in a folder that the server can read: folders first, then media files, by name.
+    With cache_dir each file says what of it is analyzed there, by what was seen at its path:
+    one that was moved since counts as new. Without path: the media roots.
+    """
+    body = call.body
     cache_dir = services.paths.cache(body.cache_dir) if body.cache_dir else None
     path = None if body.path is None else services.paths.media(body.path, "path")
     if path is None or body.path is None:
@@ -38,7 +43,7 @@ async def get_media_folder(call: Call[FolderBody]) -> FolderContent:
     return _content(services, body, path, page, standings, analyzed)
 
 
-def _beginnings(services: Services) -> FolderPage:
+def _beginnings(services: SearchServices) -> FolderPage:
     """Roots are shown although they are away; what is merely usual only where it is there."""
     folders = seen_folders(services, beginnings(services))
     if media_roots(services).usable() is None:
@@ -47,7 +52,7 @@ def _beginnings(services: Services) -> FolderPage:
 
 
 def _known(
-    services: Services, cache_dir: str, page: FolderPage
+    services: SearchServices, cache_dir: str, page: FolderPage
 ) -> tuple[list[FileStanding], list[int]]:
     standings = FileStandings.of(services, cache_dir, page.files)
     folders = [folder.path for folder in page.folders]
@@ -56,7 +61,7 @@ def _known(
 
 
 def _content(
-    services: Services,
+    services: SearchServices,
     body: FolderBody,
     path: str | None,
     page: FolderPage,
@@ -90,7 +95,7 @@ def _content(
 
 
 def _listed(
-    services: Services, body: FolderBody, file: LyingFile, standing: FileStanding
+    services: SearchServices, body: FolderBody, file: LyingFile, standing: FileStanding
 ) -> ListedFile:
     reason = standing.reason
     return ListedFile(
@@ -104,9 +109,14 @@ def _listed(
     )
 
 
-async def list_media_files(call: Call[FilesBelowBody]) -> FilesBelow:
-    """Media files below folders, to be sent to /analyze."""
-    services, body = call.services, call.body
+async def list_media_files(call: Call[FilesBelowBody], services: SearchServices) -> FilesBelow:
+    """Name the media files below folders.
+
+    For clients that want to send folders to /analyze. Hidden files and cache folders are left
+    out. The look takes at most some seconds: where that is too short, `is_partial` is true, and
+    `next` goes on where it ended.
+    """
+    body = call.body
     walk = await run_in_threadpool(FolderWalk, services, body.paths, is_recursive=body.recursive)
     after = services.paths.media(body.after, "after") if body.after else None
     found = await walk.files(body.limit, after, call.is_gone)
@@ -115,7 +125,7 @@ async def list_media_files(call: Call[FilesBelowBody]) -> FilesBelow:
     return await run_in_threadpool(_below, services, found, walk.like)
 
 
-def _below(services: Services, found: Walked, like: str) -> FilesBelow:
+def _below(services: SearchServices, found: Walked, like: str) -> FilesBelow:
     return FilesBelow(
         files=[services.paths.back(file.path, like) for file in found.files],
         total_bytes=sum(file.size for file in found.files),
@@ -126,72 +136,32 @@ def _below(services: Services, found: Walked, like: str) -> FilesBelow:
 
 
 _OUTSIDE = "path: /etc lies outside the folders in RUSHES_MEDIA_ROOTS."
-_STATES = {"visual": "analyzed", "speech": "waiting", "faces": "none"}
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/media/folder",
+        "POST /media/folder",
         get_media_folder,
-        scope=KeyScope.ANALYZE,
-        tag="Media",
-        summary="Look into a folder",
-        description="What lies in a folder that the server can read: folders first, then media "
-        "files, by name. With cache_dir each file says what of it is analyzed there, by what was "
-        "seen at its path: one that was moved since counts as new. Without path: the media roots.",
-        body=FolderBody,
-        answer=FolderContent,
+        "Media",
+        KeyScope.ANALYZE,
         errors={
             BadInput: "path: there is no folder /footage/day9 on the server. See RUSHES_PATH_MAP "
             "if the server calls it otherwise.",
             NotAllowed: _OUTSIDE,
         },
-        example={"path": "/footage/day1", "cache_dir": "/footage/.rushes"},
+        example={"path": ..., "cache_dir": ...},
         answer_example={
-            "path": "/footage/day1",
             "parent": "/footage",
-            "folders": [
-                {"path": "/footage/day1/b", "name": "b", "analyzed": 12, "online": True},
-            ],
-            "files": [
-                {
-                    "path": "/footage/day1/A001.mov",
-                    "name": "A001.mov",
-                    "size": 18_874_368,
-                    "modified_at": 1_764_028_800.0,
-                    "media_type": "video",
-                    "states": _STATES,
-                    "reason": "In line for analysis.",
-                }
-            ],
-            "unsupported": 0,
-            "next": None,
-            "warnings": [],
+            "folders": [{"path": "/footage/day1/b", "name": "b"}],
         },
     ),
     Endpoint(
-        "POST",
-        "/media/files",
+        "POST /media/files",
         list_media_files,
-        scope=KeyScope.ANALYZE,
-        tag="Media",
-        summary="Name the media files below folders",
-        description="For clients that want to send folders to /analyze. Hidden files and cache "
-        "folders are left out. The look takes at most some seconds: where that is too short, "
-        "`is_partial` is true, and `next` goes on where it ended.",
-        body=FilesBelowBody,
-        answer=FilesBelow,
+        "Media",
+        KeyScope.ANALYZE,
         errors={
             BadInput: "paths[0] must be an absolute path, not 'day1'.",
             NotAllowed: "paths[0]: /etc lies outside the folders in RUSHES_MEDIA_ROOTS.",
-        },
-        example={"paths": ["/footage/day1"]},
-        answer_example={
-            "files": ["/footage/day1/A001.mov"],
-            "total_bytes": 18_874_368,
-            "next": None,
-            "is_partial": False,
-            "warnings": [],
         },
     ),
 )

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.browsing.looking import LyingFile
 from api.http.concurrency import map_concurrently
-from api.services import Services
+from api.http.services import CoreServices
 from shared.domain import Probe
 from shared.errors import NoWorker, RedisAway, RushesError
 from shared.query.lanes import Lane
@@ -45,7 +45,7 @@ class Lengths:
 
 
 async def lengths_of(
-    services: Services, files: Sequence[LyingFile], known: Mapping[str, Length]
+    services: CoreServices, files: Sequence[LyingFile], known: Mapping[str, Length]
 ) -> Lengths:
     """Of clips and sound: what is `known`, what some say when asked, and the rest by size."""
     found = Lengths(known=dict(known))
@@ -107,7 +107,7 @@ class _Pace:
 
 
 async def _probe(
-    services: Services, files: Sequence[LyingFile], found: Lengths
+    services: CoreServices, files: Sequence[LyingFile], found: Lengths
 ) -> dict[str, Probe]:
     """What those say that answer in time."""
     probed: dict[str, Probe] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.http.answers import counted
-from api.services import Services
+from api.http.services import CoreServices
 from api.tasks.progress import no_worker
 from shared.domain import TaskKind, TaskState
 from shared.ledger.records import TaskRecord
@@ -20,7 +20,7 @@ class LineBefore:
     words: str | None
 
 
-def line_before(services: Services) -> LineBefore:
+def line_before(services: CoreServices) -> LineBefore:
     """The line as it is now. Raises RedisAway."""
     workers = heartbeats.live(services.redis, services.settings.instance, "analysis")
     if reason := no_worker(services, TaskKind.ANALYZE):

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from api.services import Services
+from api.http.services import CoreServices
 from shared.paths import Roots
 
 _USUAL = ("/media", "/mnt", "/Volumes", "/footage", "/")
 
 
-def media_roots(services: Services) -> Roots:
+def media_roots(services: CoreServices) -> Roots:
     """The folders in which media must lie for the licence key of a request."""
     return Roots.media(services.settings).within(services.paths.key_roots)
 
 
-def beginnings(services: Services) -> list[str]:
+def beginnings(services: CoreServices) -> list[str]:
     """Folders in our form; some of them may not be there.
 
     Where everything is allowed: what is watched, and where systems have disks and people.
@@ -28,7 +28,7 @@ def beginnings(services: Services) -> list[str]:
     return list(dict.fromkeys([*watched, str(Path.home()), *_USUAL]))
 
 
-def parent_of(services: Services, path: str) -> str | None:
+def parent_of(services: CoreServices, path: str) -> str | None:
     """The folder above, where it may be looked into."""
     above = os.path.dirname(path)
     roots = media_roots(services).usable()

@@ -13,7 +13,7 @@ from api.browsing.looking import LyingFile
 from api.cache.view import CacheView
 from api.models.model_keys import active_key
 from api.search.coverage.in_line import InLine, files_in_line
-from api.services import Services
+from api.search.services import SearchServices
 from shared.domain import ModelKind, ProgressType
 from shared.ledger.left_out import LeftOutMark, mark_of
 from shared.media import MediaType, other_forms
@@ -56,7 +56,7 @@ class FileStanding:
 class FileStandings:
     """Standings of files in one cache folder, as they are while it is made."""
 
-    services: Services
+    services: SearchServices
     cache_dir: str  # in our form
     view: CacheView
     files: Sequence[LyingFile]
@@ -68,7 +68,7 @@ class FileStandings:
     @classmethod
     def of(
         cls,
-        services: Services,
+        services: SearchServices,
         cache_dir: str,
         files: Sequence[LyingFile],
         parts: tuple[ProgressType, ...] = PARTS,

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from api.browsing.folder_page import warnings_of
 from api.browsing.looking import Lying, LyingFile, file_in, names_in, sort_key
 from api.browsing.roots import media_roots
-from api.services import Services
+from api.http.services import CoreServices
 from shared.errors import BadInput, FolderHangs, NotAllowed
 from shared.media import media_type_of, unsupported_format
 from shared.opening import OpenedFolder, RootedPath
@@ -68,7 +68,7 @@ class FolderWalk:
     """Of one request, begun when it is made."""
 
     def __init__(
-        self, services: Services, client_paths: Sequence[str], *, is_recursive: bool
+        self, services: CoreServices, client_paths: Sequence[str], *, is_recursive: bool
     ) -> None:
         """Blocks. Raises BadInput or NotAllowed, naming the field."""
         self.like = client_paths[0]

@@ -47,7 +47,7 @@ class Caches:
         self._roots = Roots.media(settings)
         self._cache_roots = Roots.cache(settings)
         self._views: LruCache[str, CacheView] = LruCache(capacity)
-        self._hashes = HashCache()
+        self.hashes = HashCache()
         self._seen: set[str] = set()  # folders that were there
 
     def within(self, roots: tuple[str, ...] | None) -> Caches:
@@ -124,7 +124,7 @@ class Caches:
             if seen and (seen[1].size, seen[1].mtime_ns) == (there.st_size, there.st_mtime_ns):
                 return seen[0]
             with suppress(MediaError):
-                return self._hashes.hash_of(file)
+                return self.hashes.hash_of(file)
         return None
 
     def hashes_for(self, view: CacheView, paths: Sequence[str]) -> list[str | None]:

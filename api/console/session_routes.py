@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.metadata import version
 
 from starlette.concurrency import run_in_threadpool
 
 from api.console.answers import ConsoleLink, ConsoleSession, SessionOver
 from api.console.bodies import NewLink, SignIn
-from api.http.auth import authorise, key_by_id
+from api.http.auth import Access, UseCounter
 from api.http.endpoint import Call, Endpoint, Reply
 from api.http.errors import KeyExpired, KeyMissing, KeyRefused, NotFromConsole, SignedInAlready
+from api.http.services import CoreServices
 from api.own_pages import BrowserSession, is_marked
-from api.services import Services
 from shared.errors import BadInput, Missing, RedisAway
 from shared.paths import strip_bounds
+from shared.redis.console_links import ConsoleLinks
 from shared.redis.licence_keys import KeyRecord
 from shared.rights import KeyScope
 
@@ -26,37 +28,56 @@ _STRANGER = (
 )
 
 
-async def create_console_session(call: Call[SignIn]) -> Reply:
-    """Sign a browser in with a licence key, or with a link."""
+@dataclass(frozen=True, slots=True)
+class ConsoleServices(CoreServices):
+    """Who may call, and links that sign in."""
+
+    access: Access
+    console_links: ConsoleLinks
+    use_counter: UseCounter
+
+
+async def create_console_session(
+    call: Call[SignIn], services: ConsoleServices
+) -> ConsoleSession | Reply:
+    """Sign in to the console.
+
+    For the console's own page alone, which sends `X-Rushes-Console: 1`. The answer sets a
+    cookie that lasts for a week from its last use on, and that scripts cannot read. It counts
+    only with requests of that page. A link of another key than that of the browser's session is
+    refused (409) and stays unused, unless `replace` is true.
+    """
     given = (call.body.license_key or "").strip()
     if not given and not call.body.link:
         raise BadInput("license_key or link is required.")
-    pages = call.services.own_pages
+    pages = services.access.pages
     if not pages.have_sent(call.headers, "POST") or not is_marked(call.headers):
         raise NotFromConsole(_STRANGER)
     before = pages.session(call.headers, "POST")
     if given:
-        key = await authorise(call.services, given)
+        key = await services.access.authorise(given)
     else:
-        key = await run_in_threadpool(_key_of_link, call.services, call.body, before)
-    token = await run_in_threadpool(_begin, call.services, key, before)
-    call.services.use_counter.note(key.id)
-    return _signed_in(call, key, token)
+        key = await run_in_threadpool(_key_of_link, services, call.body, before)
+    token = await run_in_threadpool(_begin, services, key, before)
+    services.use_counter.note(key.id)
+    return _signed_in(call, services, key, token)
 
 
-def _begin(services: Services, key: KeyRecord, before: BrowserSession | None) -> str:
+def _begin(services: ConsoleServices, key: KeyRecord, before: BrowserSession | None) -> str:
     if before is not None:
-        services.console_sessions.end(before.token)
-    return services.console_sessions.begin(key.id)
+        services.access.sessions.end(before.token)
+    return services.access.sessions.begin(key.id)
 
 
-def _key_of_link(services: Services, body: SignIn, before: BrowserSession | None) -> KeyRecord:
+def _key_of_link(
+    services: ConsoleServices, body: SignIn, before: BrowserSession | None
+) -> KeyRecord:
     """Use a link up. Raises Missing, and SignedInAlready, which leaves link and session alone."""
     links, link = services.console_links, body.link or ""
-    key = key_by_id(services, links.key_id(link))
+    key = services.access.key_by_id(links.key_id(link))
     if key and before and not body.replace:
-        key_id = services.console_sessions.key_id(before.token, is_use=False)
-        other = key_by_id(services, key_id)
+        key_id = services.access.sessions.key_id(before.token, is_use=False)
+        other = services.access.key_by_id(key_id)
         if other and other.id != key.id:
             raise SignedInAlready(f"Sign in as {key.label}? You are signed in as {other.label}.")
     if key is None or links.take(link) is None:
@@ -64,39 +85,53 @@ def _key_of_link(services: Services, body: SignIn, before: BrowserSession | None
     return key
 
 
-async def console_session(call: Call[None]) -> Reply:
-    """Who is signed in; the browser keeps the cookie for another week."""
-    session = _session(call, "GET")
-    return _signed_in(call, _key(call), session.token if session else None)
+async def console_session(call: Call[None], services: ConsoleServices) -> ConsoleSession | Reply:
+    """Who is signed in.
+
+    The licence key behind the session, or that of the request, and its rights.
+    """
+    session = _session(call, services, "GET")
+    return _signed_in(call, services, _key(call), session.token if session else None)
 
 
-async def end_console_session(call: Call[None]) -> Reply:
-    """Sign the browser out."""
-    session = _session(call, "DELETE")
+async def end_console_session(call: Call[None], services: ConsoleServices) -> SessionOver | Reply:
+    """Sign out.
+
+    Ends the session of the request.
+    """
+    session = _session(call, services, "DELETE")
     if session is None:
         return Reply(200, SessionOver("No session came with this request."))
-    await run_in_threadpool(call.services.console_sessions.end, session.token)
-    gone = {"Set-Cookie": call.services.own_pages.cookie(call.headers, "")}
+    await run_in_threadpool(services.access.sessions.end, session.token)
+    gone = {"Set-Cookie": services.access.pages.cookie(call.headers, "")}
     return Reply(200, SessionOver("Signed out."), _PRIVATE | gone)
 
 
-async def create_console_link(call: Call[NewLink]) -> Reply:
-    """Make a link that signs a browser in with the key of this request."""
-    session = _session(call, "POST")
+async def create_console_link(
+    call: Call[NewLink], services: ConsoleServices
+) -> ConsoleLink | Reply:
+    """Make a link that signs in.
+
+    Whoever opens it first, within 15 minutes, is signed in with the key of this request; a
+    session makes no links. `rushes console` prints one.
+    """
+    session = _session(call, services, "POST")
     if session and session.may_be_used:  # what signs in from it would outlive it
         raise KeyMissing
     scheme = "https" if call.headers.get("x-forwarded-proto") == "https" else "http"
     here = f"{scheme}://{call.headers.get('host', '')}"  # as the caller itself calls us
-    address = call.services.settings.public_url or here
-    made = await run_in_threadpool(call.services.console_links.make, _key(call).id, address)
+    address = services.settings.public_url or here
+    made = await run_in_threadpool(services.console_links.make, _key(call).id, address)
     return Reply(200, ConsoleLink(*made), _PRIVATE)
 
 
-def _session(call: Call[None] | Call[NewLink], method: str) -> BrowserSession | None:
+def _session(
+    call: Call[None] | Call[NewLink], services: ConsoleServices, method: str
+) -> BrowserSession | None:
     """The session that a call was allowed by; None where it has a key."""
     if call.headers.get("x-license-key", "").strip():
         return None
-    return call.services.own_pages.session(call.headers, method)
+    return services.access.pages.session(call.headers, method)
 
 
 def _key(call: Call[None] | Call[NewLink]) -> KeyRecord:
@@ -105,8 +140,10 @@ def _key(call: Call[None] | Call[NewLink]) -> KeyRecord:
     return call.key
 
 
-def _signed_in(call: Call[None] | Call[SignIn], key: KeyRecord, token: str | None) -> Reply:
-    paths = call.services.within(key.roots).paths
+def _signed_in(
+    call: Call[None] | Call[SignIn], services: ConsoleServices, key: KeyRecord, token: str | None
+) -> Reply:
+    paths = services.within(key.roots).paths
     media, caches, exports = paths.folders()
     answer = ConsoleSession(
         key_id=key.id,
@@ -119,84 +156,33 @@ def _signed_in(call: Call[None] | Call[SignIn], key: KeyRecord, token: str | Non
         export_roots=exports,
         version=version("rushes"),
     )
-    cookie = {"Set-Cookie": call.services.own_pages.cookie(call.headers, token)} if token else {}
+    cookie = {"Set-Cookie": services.access.pages.cookie(call.headers, token)} if token else {}
     return Reply(200, answer, _PRIVATE | cookie)
 
 
-_SESSION = {
-    "key_id": "9f86d081884c",
-    "label": "Edit 3",
-    "scopes": ["search", "export"],
-    "roots": ["/footage/show1"],
-    "key_expires_at": 1798761600.0,
-    "media_roots": ["/footage/show1"],
-    "cache_roots": ["/footage/show1"],
-    "export_roots": ["/footage/show1"],
-    "version": "0.1.0",
-}
-_LINK = "PBr0xEBnjBrmDpXJ1WZwhPzQ3l2gYtC4H6aT7sKdVfM"
-
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/console/sessions",
+        "POST /console/sessions",
         create_console_session,
+        "Console",
         needs_key=False,
-        tag="Console",
-        summary="Sign in to the console",
-        description="For the console's own page alone, which sends `X-Rushes-Console: 1`. The "
-        "answer sets a cookie that lasts for a week from its last use on, and that scripts cannot "
-        "read. It counts only with requests of that page. A link of another key than that of the "
-        "browser's session is refused (409) and stays unused, unless `replace` is true.",
-        body=SignIn,
-        answer=ConsoleSession,
         errors={
             BadInput: "license_key or link is required.",
-            KeyRefused: KeyRefused().message,
+            KeyRefused: "",
             KeyExpired: "This licence key expired on 2026-12-31: ask for a new one.",
             NotFromConsole: _STRANGER,
             Missing: _LINK_OVER,
             SignedInAlready: "Sign in as Edit 4? You are signed in as Edit 3.",
-            RedisAway: RedisAway().message,
+            RedisAway: "",
         },
-        example={"link": _LINK},
-        answer_example=_SESSION,
+        example={"link": ...},
     ),
+    Endpoint("GET /console/session", console_session, "Console"),
     Endpoint(
-        "GET",
-        "/console/session",
-        console_session,
-        tag="Console",
-        summary="Who is signed in",
-        description="The licence key behind the session, or that of the request, and its rights.",
-        answer=ConsoleSession,
-        answer_example=_SESSION,
-    ),
-    Endpoint(
-        "DELETE",
-        "/console/session",
+        "DELETE /console/session",
         end_console_session,
-        tag="Console",
-        summary="Sign out",
-        description="Ends the session of the request.",
-        answer=SessionOver,
+        "Console",
         answer_example={"message": "Signed out."},
     ),
-    Endpoint(
-        "POST",
-        "/console/links",
-        create_console_link,
-        is_audited=True,
-        tag="Console",
-        summary="Make a link that signs in",
-        description="Whoever opens it first, within 15 minutes, is signed in with the key of this "
-        "request; a session makes no links. `rushes console` prints one.",
-        body=NewLink,
-        answer=ConsoleLink,
-        example={},
-        answer_example={
-            "url": f"http://127.0.0.1:6699/#link={_LINK}",
-            "expires_at": 1764028800.0,
-        },
-    ),
+    Endpoint("POST /console/links", create_console_link, "Console", is_audited=True),
 )

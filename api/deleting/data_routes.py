@@ -19,10 +19,10 @@ from api.deleting.answers import (
 from api.deleting.bodies import DeleteDataBody, UndoDeletionBody
 from api.deleting.deletions import Deletion, PublishedArtefact
 from api.http.answers import counted
-from api.http.bodies import LONGEST_PATH
-from api.http.endpoint import Call, Endpoint, Parameter
+from api.http.endpoint import Call, Endpoint
+from api.http.parameters import IN_CACHE_DIR
 from api.http.scope import Scope
-from api.services import Services
+from api.http.services import CoreServices
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import BadInput, Missing
@@ -40,13 +40,21 @@ _MOST_SHOWN = 1000  # files in an answer
 _MOST_NAMED = 5  # models in an error
 
 
-async def delete_analysis_data(call: Call[DeleteDataBody]) -> DataDeleted:
-    """Results of files, of a model, or of a model in files."""
-    return await call.services.in_cache_dir(call.body.cache_dir, _delete, call)
+async def delete_analysis_data(call: Call[DeleteDataBody], services: CoreServices) -> DataDeleted:
+    """Delete results.
+
+    All results of `media_paths`, those of `model_key` in the whole cache folder, or of that
+    model in these files. Media files are never touched. Nothing is deleted unless `dry_run` is
+    false; then it can be undone for 24 hours, until the data files are collected. Faces leave
+    their collections when those are grouped anew. Voices leave them at once, with their rows,
+    where nothing tells any more who speaks; after an undo they are back, under their names,
+    when a collection is grouped anew.
+    """
+    return await services.in_cache_dir(call.body.cache_dir, _delete, call, services)
 
 
-def _delete(call: Call[DeleteDataBody]) -> DataDeleted:
-    services, body = call.services, call.body
+def _delete(call: Call[DeleteDataBody], services: CoreServices) -> DataDeleted:
+    body = call.body
     if body.media_paths is None and body.model_key is None:
         raise BadInput("What is to be deleted? Name media_paths, a model_key, or both.")
     scope = Scope.of(services, body.cache_dir, body.media_paths)
@@ -86,7 +94,7 @@ def _forget_voices(
         call.warnings.extend(file_voices.forget_voices(cache, asked, deleted))
 
 
-def _hashes(scope: Scope) -> tuple[list[str], list[UndeletableMedia]]:
+def _hashes(scope: Scope[CoreServices]) -> tuple[list[str], list[UndeletableMedia]]:
     """The MediaFiles that are asked about, and the paths that name none."""
     failed = [UndeletableMedia(media_path=path, error=why) for path, why in scope.unusable.items()]
     if scope.asked is None:
@@ -99,14 +107,16 @@ def _hashes(scope: Scope) -> tuple[list[str], list[UndeletableMedia]]:
     return list(dict.fromkeys(hash_str for hash_str in known if hash_str)), failed
 
 
-def _artefacts(scope: Scope, hashes: Iterable[str], model: str | None) -> list[PublishedArtefact]:
+def _artefacts(
+    scope: Scope[CoreServices], hashes: Iterable[str], model: str | None
+) -> list[PublishedArtefact]:
     cache = scope.cache()
     reader = scope.services.caches.reader(cache)
     found = reader.map(lambda hash_str: deletions.published(cache, hash_str, model), hashes)
     return [artefact for some in found for artefact in some]
 
 
-def _no_such_model(scope: Scope, hashes: Iterable[str], model: str) -> Missing:
+def _no_such_model(scope: Scope[CoreServices], hashes: Iterable[str], model: str) -> Missing:
     known = Counter(artefact.model for artefact in _artefacts(scope, hashes, None))
     del known[""]  # the stored frames
     named = ", ".join(key for key, _ in known.most_common(_MOST_NAMED))
@@ -124,7 +134,9 @@ def _message(artefacts: list[PublishedArtefact], deletion: Deletion | None) -> s
     return f"Deleted: {what}. This can be undone for 24 hours."
 
 
-def _shown(scope: Scope, artefacts: Iterable[PublishedArtefact]) -> list[DeletedMedia]:
+def _shown(
+    scope: Scope[CoreServices], artefacts: Iterable[PublishedArtefact]
+) -> list[DeletedMedia]:
     media: dict[str, list[DeletedData]] = {}
     for artefact in artefacts:
         if artefact.hash_str not in media and len(media) == _MOST_SHOWN:
@@ -145,13 +157,16 @@ def _shown(scope: Scope, artefacts: Iterable[PublishedArtefact]) -> list[Deleted
     ]
 
 
-async def list_deletions(call: Call[None]) -> Deletions:
-    """What was deleted and can be undone."""
-    cache_dir = call.required("cache_dir")
-    return await call.services.in_cache_dir(cache_dir, _list, call.services, cache_dir)
+async def list_deletions(call: Call[None], services: CoreServices) -> Deletions:
+    """What was deleted and can be undone.
+
+    Until it is collected, a day after it was deleted.
+    """
+    cache_dir = IN_CACHE_DIR.read(call.query)
+    return await services.in_cache_dir(cache_dir, _list, services, cache_dir)
 
 
-def _list(services: Services, cache_dir: str) -> Deletions:
+def _list(services: CoreServices, cache_dir: str) -> Deletions:
     cache = services.caches.cache(services.paths.cache(cache_dir))
     return Deletions(
         [
@@ -168,12 +183,16 @@ def _list(services: Services, cache_dir: str) -> Deletions:
     )
 
 
-async def undo_deletion(call: Call[UndoDeletionBody]) -> DeletionUndone:
-    """Everything is back but what was made anew meanwhile."""
-    return await call.services.in_cache_dir(call.body.cache_dir, _undo, call.services, call.body)
+async def undo_deletion(call: Call[UndoDeletionBody], services: CoreServices) -> DeletionUndone:
+    """Take a deletion back.
+
+    What was analyzed anew since stays as it is now. 404 for an unknown deletion, and for one
+    that was undone or collected.
+    """
+    return await services.in_cache_dir(call.body.cache_dir, _undo, services, call.body)
 
 
-def _undo(services: Services, body: UndoDeletionBody) -> DeletionUndone:
+def _undo(services: CoreServices, body: UndoDeletionBody) -> DeletionUndone:
     cache = services.caches.cache(services.paths.cache(body.cache_dir))
     undone = deletions.undo(cache, body.deletion_id)
     message = f"Back: {counted(undone.restored, 'result')}."
@@ -186,103 +205,40 @@ def _undo(services: Services, body: UndoDeletionBody) -> DeletionUndone:
     )
 
 
-_ID = "5f0c1de2a49b7c38"
-_UNDO = {"cache_dir": "/footage/.rushes", "deletion_id": _ID}
-
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/analysis-data/delete",
+        "POST /analysis-data/delete",
         delete_analysis_data,
-        scope=KeyScope.ANALYZE,
+        "Analysis data",
+        KeyScope.ANALYZE,
         is_audited=True,
-        tag="Analysis data",
-        summary="Delete results",
-        description="All results of `media_paths`, those of `model_key` in the whole cache folder, "
-        "or of that model in these files. Media files are never touched. Nothing is deleted "
-        "unless `dry_run` is false; then it can be undone for 24 hours, until the data files "
-        "are collected. Faces leave their collections when those are grouped anew. Voices leave "
-        "them at once, with their rows, where nothing tells any more who speaks; after an undo "
-        "they are back, under their names, when a collection is grouped anew.",
-        body=DeleteDataBody,
-        answer=DataDeleted,
         errors={
             BadInput: "What is to be deleted? Name media_paths, a model_key, or both.",
             Missing: "model_key: no file of this cache folder has data of 'clip'; there is data "
             "of conse-lite0, whisper-base.",
         },
-        example={"cache_dir": "/footage/.rushes", "model_key": "conse-lite0", "dry_run": False},
+        example={"model_key": ..., "dry_run": False},
         answer_example={
-            "message": "Deleted: 1 result of 1 file. This can be undone for 24 hours.",
-            "dry_run": False,
-            "deletion_id": _ID,
-            "kept_until": 1764115200.0,
-            "files": 1,
-            "bytes": 276480,
-            "media": [
-                {
-                    "media_path": "/footage/day1/A001.mov",
-                    "hash_str": "9ae0daaf81f5b2c3",
-                    "data": [{"kind": "visual", "model_key": "conse-lite0", "bytes": 276480}],
-                }
-            ],
-            "failed": [],
+            "message": "Deleted: 12 results of 12 files. This can be undone for 24 hours."
         },
     ),
     Endpoint(
-        "GET",
-        "/analysis-data/deletions",
+        "GET /analysis-data/deletions",
         list_deletions,
-        scope=KeyScope.ANALYZE,
-        tag="Analysis data",
-        summary="What was deleted and can be undone",
-        description="Until it is collected, a day after it was deleted.",
-        query=(
-            Parameter(
-                "cache_dir",
-                "Folder with the analysis data; an absolute path.",
-                {"type": "string", "minLength": 1, "maxLength": LONGEST_PATH},
-                "/footage/.rushes",
-                required=True,
-            ),
-        ),
-        answer=Deletions,
-        errors={BadInput: "cache_dir is required."},
-        answer_example={
-            "deletions": [
-                {
-                    "deletion_id": _ID,
-                    "at": 1764028800.0,
-                    "by": "Edit 3",
-                    "kept_until": 1764115200.0,
-                    "files": 1,
-                    "bytes": 276480,
-                }
-            ]
-        },
+        "Analysis data",
+        KeyScope.ANALYZE,
+        query=(IN_CACHE_DIR,),
     ),
     Endpoint(
-        "POST",
-        "/analysis-data/deletions/undo",
+        "POST /analysis-data/deletions/undo",
         undo_deletion,
-        scope=KeyScope.ANALYZE,
+        "Analysis data",
+        KeyScope.ANALYZE,
         is_audited=True,
-        tag="Analysis data",
-        summary="Take a deletion back",
-        description="What was analyzed anew since stays as it is now. 404 for an unknown deletion, "
-        "and for one that was undone or collected.",
-        body=UndoDeletionBody,
-        answer=DeletionUndone,
         errors={
             Missing: "deletion_id: there is no deletion '5f0c1de2a49b7c39' that could be undone; "
-            "GET /analysis-data/deletions lists them.",
+            "GET /analysis-data/deletions lists them."
         },
-        example=_UNDO,
-        answer_example={
-            "message": "Back: 1 result.",
-            "restored": 1,
-            "replaced": 0,
-            "lost": 0,
-        },
+        answer_example={"message": "Back: 12 results."},
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from functools import partial
 
 import msgspec
@@ -21,9 +22,9 @@ from api.deleting.person import (
     unfinished,
 )
 from api.http.answers import counted
-from api.http.auditing import audit
 from api.http.endpoint import Call, Endpoint
-from api.services import Services
+from api.people.people import PeopleServices
+from shared.audit import AuditLog
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ReclusterSpec, TaskKind
 from shared.errors import BadInput, Busy, Missing
@@ -34,9 +35,27 @@ from shared.rights import KeyScope
 _LOCK_S = 300  # longer than the faces of one file take
 
 
-async def delete_person_data(call: Call[DeletePersonBody]) -> PersonDeleted:
-    """Faces, pictures, vectors and names of a person go, at once and for good."""
-    services, body = call.services, call.body
+@dataclass(frozen=True, slots=True)
+class DeletionServices(PeopleServices):
+    """Who is known in CacheDirs, and the audit log."""
+
+    audit: AuditLog
+
+
+async def delete_person_data(
+    call: Call[DeletePersonBody], services: DeletionServices
+) -> PersonDeleted:
+    """Delete a person.
+
+    For those who must by law. Goes at once, and cannot be undone: the person's faces with their
+    vectors and pictures, from the results of every face model and from every collection of the
+    cache folder; the voices, with their vectors, from the speakers of every transcript and from
+    every collection; what was enrolled from photos, and the names in the log of edits. Nothing
+    goes unless `dry_run` is false. Merge first what is one person. When the person speaks stays
+    with the transcripts. Media files, their stored frames and backups still show the person,
+    and a new analysis of faces or speech tells them again, as somebody new without a name.
+    """
+    body = call.body
     found = await services.in_cache_dir(body.cache_dir, _found, services, body)
     photos = await services.in_cache_dir(body.cache_dir, _photos, services, body, found)
     if body.dry_run:
@@ -46,13 +65,13 @@ async def delete_person_data(call: Call[DeletePersonBody]) -> PersonDeleted:
         call.audited["voices"] = voices
     call.audited["clusters"] = {one.snapshot.name: one.clusters for one in found}
     call.audited["state"] = "begun"
-    await audit(services.audit, "delete_person_data", call)  # before: nothing brings it back
+    await call.audit(services.audit, "delete_person_data")  # before: nothing brings it back
     damaged = await services.in_cache_dir(body.cache_dir, _delete, services, body)
     call.audited["state"] = "done"
     return _answer(found, photos, damaged)
 
 
-def _photos(services: Services, body: DeletePersonBody, found: list[FoundPerson]) -> int:
+def _photos(services: DeletionServices, body: DeletePersonBody, found: list[FoundPerson]) -> int:
     """Vectors of reference photos that go with the person."""
     references = services.people.references(_cache(services, body))
     names = PersonDeletion.of(found, body.name or "").references
@@ -102,7 +121,7 @@ def _voice_count(deletion: PersonDeletion) -> int:
     return sum(len(ids) for ids in deletion.voices.values())
 
 
-def _delete(services: Services, body: DeletePersonBody) -> int:
+def _delete(services: DeletionServices, body: DeletePersonBody) -> int:
     """One deletion at a time in a cache folder; one that was interrupted is finished before."""
     cache = _cache(services, body)
     name = f"{key_prefix(services.settings.instance)}deleting:{cache.id}"
@@ -136,11 +155,11 @@ def _keep(lock: Lock) -> None:
         lock.reacquire()
 
 
-def _cache(services: Services, body: DeletePersonBody) -> CacheDir:
+def _cache(services: DeletionServices, body: DeletePersonBody) -> CacheDir:
     return services.caches.cache(services.paths.cache(body.cache_dir))
 
 
-def _found(services: Services, body: DeletePersonBody) -> list[FoundPerson]:
+def _found(services: DeletionServices, body: DeletePersonBody) -> list[FoundPerson]:
     """Raises BadInput for a request that names nobody, or somebody twice, Missing, CacheError.
 
     Nobody, where only a deletion that was interrupted knows of the person.
@@ -166,7 +185,7 @@ def _found(services: Services, body: DeletePersonBody) -> list[FoundPerson]:
         return []
 
 
-def _by_id(services: Services, cache: CacheDir, body: DeletePersonBody) -> FoundPerson:
+def _by_id(services: DeletionServices, cache: CacheDir, body: DeletePersonBody) -> FoundPerson:
     snapshot = services.people.open(cache, body.cluster_job_name or "")
     root = snapshot.root(body.cluster_id or "", "cluster_id")
     if root == NO_CLUSTER:
@@ -174,7 +193,7 @@ def _by_id(services: Services, cache: CacheDir, body: DeletePersonBody) -> Found
     return FoundPerson(snapshot, (root,))
 
 
-def _check_idle(services: Services, cache: CacheDir) -> None:
+def _check_idle(services: DeletionServices, cache: CacheDir) -> None:
     """Raise Busy while faces of this folder are grouped anew: the person would come back."""
     for task_id in services.ledger.open_tasks(TaskKind.RECLUSTER):
         raw = services.ledger.spec(task_id)
@@ -187,23 +206,11 @@ def _check_idle(services: Services, cache: CacheDir) -> None:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/faces/people/delete",
+        "POST /faces/people/delete",
         delete_person_data,
-        scope=KeyScope.ADMIN,
+        "Faces",
+        KeyScope.ADMIN,
         is_audited=True,
-        tag="Faces",
-        summary="Delete a person",
-        description="For those who must by law. Goes at once, and cannot be undone: the person's "
-        "faces with their vectors and pictures, from the results of every face model and from "
-        "every collection of the cache folder; the voices, with their vectors, from the speakers "
-        "of every transcript and from every collection; what was enrolled from photos, and the "
-        "names in the log of edits. Nothing goes unless `dry_run` is false. Merge first what is "
-        "one person. When the person speaks stays with the transcripts. Media files, their stored "
-        "frames and backups still show the person, and a new analysis of faces or speech tells "
-        "them again, as somebody new without a name.",
-        body=DeletePersonBody,
-        answer=PersonDeleted,
         errors={
             BadInput: "Name the person by name alone, or by cluster_job_name and cluster_id "
             "together.",
@@ -212,21 +219,7 @@ ENDPOINTS = (
             Busy: "Task 8f14e45fceea167a5a36dedd4bea2543 groups these faces anew; wait for its "
             "end or cancel it, then delete.",
         },
-        example={"cache_dir": "/footage/.rushes", "name": "Ada", "dry_run": False},
-        answer_example={
-            "message": "Deleted: 812 faces in 31 files, with their pictures, vectors and names.",
-            "dry_run": False,
-            "files": 31,
-            "faces": 812,
-            "damaged": 0,
-            "collections": [
-                {
-                    "cluster_job_name": "Season 1",
-                    "cluster_ids": ["418350733"],
-                    "names": ["Ada"],
-                    "face_count": 812,
-                }
-            ],
-        },
+        example={"name": ..., "dry_run": False},
+        answer_example={"message": "Deleted: 12 faces in 3 files, with their pictures."},
     ),
 )

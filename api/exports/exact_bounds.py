@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-from api.exact_cuts import Film
+from api.exact_cuts import ExactCuts, Film
+from api.http.auth import Access
+from api.http.services import CoreServices
 from api.http.times import clock_seconds
-from api.services import Services
 from shared.errors import BadInput, NotAllowed, UnusablePath
 
 _ENDS = ("start_time", "end_time")
 WAIT_S = 20.0  # for cuts that are not known yet: a fifth of a second each
+
+
+@dataclass(frozen=True, slots=True)
+class ExportServices(CoreServices):
+    """What exports of clips and timelines use: exact times of cuts, keys of signed addresses."""
+
+    access: Access
+    exact_cuts: ExactCuts
 
 
 class _Clip(Protocol):
@@ -29,7 +39,7 @@ class _Body(Protocol):
     def clips(self) -> Sequence[_Clip]: ...
 
 
-async def place_at_cuts(services: Services, body: _Body) -> list[str]:
+async def place_at_cuts(services: ExportServices, body: _Body) -> list[str]:
     """Move times that are scenes' bounds, where asked; what there is to say of those that stay.
 
     Raises BadInput.
@@ -81,7 +91,7 @@ def _bounds(film: Film, client_path: str, clips: Sequence[_Clip]) -> set[int]:
     return times.intersection(film.cuts)
 
 
-def _films(services: Services, cache_dir: str, clips: Sequence[_Clip]) -> dict[str, Film]:
+def _films(services: ExportServices, cache_dir: str, clips: Sequence[_Clip]) -> dict[str, Film]:
     """The clips' files that are analyzed, by the client's path."""
     view = services.caches.open(services.paths.cache(cache_dir))
     films: dict[str, Film] = {}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from functools import cached_property
+from typing import Any, Generic, TypeVar, get_args, get_type_hints
 from urllib.parse import quote
 
 import msgspec
@@ -15,27 +16,29 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.http.auditing import audit
-from api.http.auth import authorise, check_scope
+from api.http.auditing import audit, details_of
+from api.http.auth import Access, UseCounter, check_scope
 from api.http.bodies import LONGEST_WORD, Keyed
 from api.http.body_budget import BodyBudget
 from api.http.body_reading import BodyDecoder, too_long
-from api.http.unknown_fields import unknown_in_query
-from api.http.warnings import warn, warnings_headers
+from api.http.client_paths import ClientPaths
+from api.http.parameters import Parameter
+from api.http.services import CoreServices, Provider
+from api.http.warnings import unknown_in_query, warn, warnings_headers
 from api.own_pages import BrowserSession
-from api.services import Services
+from shared.audit import AuditLog
 from shared.errors import BadInput, NotAllowed, RushesError, Unavailable
 from shared.ledger.records import NOBODY, Sender
 from shared.printable import printable
 from shared.redis.licence_keys import KeyRecord
 from shared.rights import KeyScope
+from shared.settings import Settings
 
 Body = TypeVar("Body")
 Found = TypeVar("Found")
 PREFIX = "/api/v1"
 REFUSED = "This operation concerns the whole server: it needs a licence key without roots."
 _LONGEST_CLIENT = 100
-_YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _LARGE_BODY = 1 << 18  # about 10 ms of decoding
 _PIECE = 500  # things of an answer, such as matches with their pictures: 5 ms of encoding
 
@@ -48,7 +51,7 @@ async def _is_there() -> bool:
 class Call(Generic[Body]):
     """What a handler gets: checked, typed, allowed."""
 
-    services: Services
+    paths: ClientPaths  # as its key may name them
     body: Body
     path: Mapping[str, str]
     query: Mapping[str, str]
@@ -64,29 +67,11 @@ class Call(Generic[Body]):
         """Raise ScopeMissing unless its key has the scope, besides that of the endpoint."""
         check_scope(self.key, scope)
 
-    def required(self, name: str) -> str:
-        """A query parameter. Raises BadInput, naming it, where it is missing or empty."""
-        if name not in self.query:
-            raise BadInput(f"{name} is required.")
-        if not self.query[name]:
-            raise BadInput(f"{name} must not be empty.")
-        return self.query[name]
-
-    def is_asked(self, name: str) -> bool:
-        """Return True if a flag of the query is set. Raises BadInput for neither yes nor no."""
-        text = self.query.get(name, "false")
-        if text.lower() not in (*_YES, *_NO):
-            raise BadInput(f"{name} must be true or false, not {text[:40]!r}.")
-        return text.lower() in _YES
-
-    def whole_number(self, name: str, most: int) -> int | None:
-        """A query parameter from 1 to `most`; None: left out. Raises BadInput, naming it."""
-        text = self.query.get(name)
-        if text is None:
-            return None
-        if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= most):
-            raise BadInput(f"{name} must be a whole number from 1 to {most}, not {text[:40]!r}.")
-        return int(text)
+    async def audit(self, audit_log: AuditLog, action: str) -> None:
+        """Write to the audit log what it changes or takes."""
+        body = self.body if isinstance(self.body, msgspec.Struct) else None
+        details = {**self.path, **details_of(body), **self.audited}
+        await audit(audit_log, action, self.sender, details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +93,6 @@ class FileReply:
     warnings: tuple[str, ...] = ()  # sent in the header X-Rushes-Warnings
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter of the query string, as the document describes it; handlers read it as text."""
-
-    name: str
-    description: str
-    schema: Mapping[str, Any]  # in the dialect of OpenAPI 3.0
-    example: Any
-    required: bool = False
-
-
 class RootsRule(StrEnum):
     """The rule by which roots of a licence key bind an operation: a word of the generated table."""
 
@@ -129,40 +103,73 @@ class RootsRule(StrEnum):
     NONE = "yes"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Endpoint:
-    """A method on a path below /api/v1, with all that the OpenAPI document says about it."""
+    """A method on a path below /api/v1, with all that the OpenAPI document says about it.
 
-    method: str
-    path: str
-    handler: Callable[[Call[Any]], Awaitable[msgspec.Struct | Reply | FileReply]]
+    Its body is what the handler's `Call` is annotated with, its answer the first struct that the
+    handler returns. Its summary is the first line of the handler's docstring, its description the
+    rest. Its examples are made of those of fields (api.docs.examples).
+    """
+
+    route: str  # "POST /search/text"
+    # Takes its Call and, where it needs any, a class of services; see api/http/services.py.
+    handler: Callable[..., Awaitable[msgspec.Struct | Reply | FileReply]]
     tag: str
-    summary: str
-    answer: type[msgspec.Struct]
-    body: type[Keyed] | None = None
+    scope: KeyScope | None = None  # that the key must have; None: any key will do
+    _: KW_ONLY
+    description: str = ""  # one that holds values, which a docstring cannot
+    query: tuple[Parameter[Any], ...] = ()
+    # What differs in the examples from those of fields, or is optional and to be shown; `...` is
+    # a field's own example.
+    example: Mapping[str, Any] = field(default_factory=dict)
+    answer_example: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
-    also: Mapping[int, type[msgspec.Struct]] = field(default_factory=dict)
-    # Of those that are errors with fields of their own.
-    also_examples: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
-    # Beyond those of api.docs.openapi_errors, each with a message as an example.
+    # Further statuses with their answers: errors with fields of their own, too.
+    also: Mapping[int, tuple[type[msgspec.Struct], Mapping[str, Any]]] = field(default_factory=dict)
+    # Beyond those of api.docs.openapi_errors, each with an example of its message; "": its usual.
     errors: Mapping[type[RushesError], str] = field(default_factory=dict)
-    description: str = ""
-    query: tuple[Parameter, ...] = ()
-    example: Mapping[str, Any] | None = None
-    answer_example: Mapping[str, Any] | None = None
     files: tuple[str, ...] = ()  # media types of the files that it may answer instead of JSON
     json_file: type[msgspec.Struct] | None = None  # a file that is JSON too
     drops_half_characters: bool = False  # text with lone surrogates is mended, not refused
     keeps_nulls: bool = False  # of its body's own keys: null means something else than leaving out
     needs_key: bool = True
-    scope: KeyScope | None = None  # that the key must have; None: any key will do
     is_audited: bool = False  # it changes or takes something: the audit log says who
     roots: RootsRule | None = None  # None: as the names of its parameters say
+
+    @property
+    def method(self) -> str:
+        return self.route.partition(" ")[0]
+
+    @property
+    def path(self) -> str:
+        return self.route.partition(" ")[2]
 
     @property
     def operation_id(self) -> str:
         """What generated clients call it: the handler's own name."""
         return self.handler.__name__
+
+    @cached_property
+    def _hints(self) -> dict[str, Any]:
+        return get_type_hints(self.handler)
+
+    @cached_property
+    def body(self) -> type[Keyed] | None:
+        [call, *_] = self._hints.values()
+        [body] = get_args(call)
+        return body if isinstance(body, type) and issubclass(body, Keyed) else None
+
+    @cached_property
+    def answer(self) -> type[msgspec.Struct]:
+        returned = self._hints["return"]
+        kinds: tuple[type, ...] = get_args(returned) or (returned,)
+        return next(kind for kind in kinds if issubclass(kind, msgspec.Struct))
+
+    @property
+    def services(self) -> type[CoreServices] | None:
+        """What the handler takes besides its call."""
+        return self._hints.get("services")
 
     @property
     def roots_rule(self) -> RootsRule:
@@ -175,20 +182,19 @@ class Endpoint:
         return RootsRule.CHECKED if is_about_paths else RootsRule.NONE
 
 
-@dataclass(frozen=True, slots=True)
 class _Intake:
-    """How bodies come in, to all endpoints of the process together."""
+    """How requests come in, to all endpoints of the process together."""
 
-    decoders: Mapping[str, BodyDecoder[Any]]  # operation id -> its body's
-    with_header: BodyBudget
-    without_header: BodyBudget
-    # Decoding holds the interpreter: in more threads it would do so more often.
-    turn: CapacityLimiter  # of callers whose key was accepted
-    keyless_turn: CapacityLimiter
-
-    @classmethod
-    def of(cls, endpoints: Iterable[Endpoint], limit_mb: int) -> _Intake:
-        decoders = {
+    def __init__(self, endpoints: Iterable[Endpoint], provider: Provider) -> None:
+        limit_mb = provider.get(Settings).max_body_mb
+        self.access = provider.get(Access)
+        self.uses = provider.get(UseCounter)
+        self.audit_log = provider.get(AuditLog)
+        self.paths = provider.get(ClientPaths)
+        self.services = {
+            one.operation_id: provider.get(one.services) for one in endpoints if one.services
+        }
+        self.decoders = {
             endpoint.operation_id: BodyDecoder(
                 endpoint.body,
                 keeps_nulls=endpoint.keeps_nulls,
@@ -197,47 +203,44 @@ class _Intake:
             for endpoint in endpoints
             if endpoint.body
         }
-        return cls(
-            decoders,
-            BodyBudget.with_header(limit_mb),
-            BodyBudget.without_header(limit_mb),
-            CapacityLimiter(1),
-            CapacityLimiter(1),
-        )
+        self.with_header = BodyBudget.with_header(limit_mb)
+        self.without_header = BodyBudget.without_header(limit_mb)
+        # Decoding holds the interpreter: in more threads it would do so more often.
+        self.turn = CapacityLimiter(1)  # of callers whose key was accepted
+        self.keyless_turn = CapacityLimiter(1)
 
 
-def routes(endpoints: Iterable[Endpoint], services: Services) -> list[Route]:
+def routes(endpoints: Iterable[Endpoint], provider: Provider) -> list[Route]:
     """One Starlette route per path, so that a 405 names every allowed method."""
     by_path: dict[str, dict[str, Endpoint]] = {}
     endpoints = tuple(endpoints)
-    intake = _Intake.of(endpoints, services.settings.max_body_mb)
+    intake = _Intake(endpoints, provider)
     for endpoint in endpoints:
         by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
     return [
-        Route(PREFIX + path, _dispatcher(methods, intake, services), methods=list(methods))
+        Route(PREFIX + path, _dispatcher(methods, intake), methods=list(methods))
         for path, methods in by_path.items()
     ]
 
 
 def _dispatcher(
-    methods: Mapping[str, Endpoint], intake: _Intake, services: Services
+    methods: Mapping[str, Endpoint], intake: _Intake
 ) -> Callable[[Request], Awaitable[Response]]:
     async def dispatch(request: Request) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
-        return await _serve(methods[method], intake, services, request)
+        return await _serve(methods[method], intake, request)
 
     return dispatch
 
 
-async def _serve(
-    endpoint: Endpoint, intake: _Intake, services: Services, request: Request
-) -> Response:
-    body, key = await _allowed_body(endpoint, intake, services, request)
+async def _serve(endpoint: Endpoint, intake: _Intake, request: Request) -> Response:
+    body, key = await _allowed_body(endpoint, intake, request)
     _check(endpoint, request, key)
     if key:
-        services.use_counter.note(key.id)
+        intake.uses.note(key.id)
+    bounds = (key.roots, key.id) if key else (None,)
     call = Call(
-        services.within(key.roots, key.id) if key else services,
+        intake.paths.within(*bounds),
         body,
         request.path_params,
         _drop_empty(endpoint, request.query_params.items()),
@@ -246,18 +249,28 @@ async def _serve(
         _sender(request, key) if key else NOBODY,
         request.headers,
     )
+    services = intake.services.get(endpoint.operation_id)
     try:
-        found = await endpoint.handler(call)
+        if services is None:
+            found = await endpoint.handler(call)
+        else:
+            found = await endpoint.handler(call, services.within(*bounds))
     except RushesError as error:
         if call.audited:
             call.audited["error"] = error.message
-            await audit(services.audit, endpoint.operation_id, call)
+            await call.audit(intake.audit_log, endpoint.operation_id)
         like = getattr(body, "cache_dir", None) or request.query_params.get("cache_dir")
-        error.message = services.paths.in_words(error.message, like)
+        error.message = intake.paths.in_words(error.message, like)
         raise
     warn(request.scope, call.warnings)
     if endpoint.is_audited and not getattr(body, "dry_run", False):
-        await audit(services.audit, endpoint.operation_id, call)
+        await call.audit(intake.audit_log, endpoint.operation_id)
+    return await _response(endpoint, request, found)
+
+
+async def _response(
+    endpoint: Endpoint, request: Request, found: msgspec.Struct | Reply | FileReply
+) -> Response:
     if isinstance(found, FileReply):
         warn(request.scope, found.warnings)
         headers = {"Content-Disposition": attachment(found.filename)}
@@ -292,8 +305,7 @@ def _check(endpoint: Endpoint, request: Request, key: KeyRecord | None) -> None:
         raise NotAllowed(REFUSED)
     given = {name: (value, LONGEST_WORD) for name, value in request.path_params.items()}
     for one in endpoint.query:
-        limit = one.schema.get("maxLength", LONGEST_WORD)
-        given[one.name] = request.query_params.get(one.name, ""), limit
+        given[one.name] = request.query_params.get(one.name, ""), one.longest
     for name, (value, limit) in given.items():
         if len(value) > limit:
             raise BadInput(too_long(name, limit))
@@ -306,7 +318,7 @@ def _drop_empty(endpoint: Endpoint, query: Iterable[tuple[str, str]]) -> dict[st
 
 
 async def _allowed_body(
-    endpoint: Endpoint, intake: _Intake, services: Services, request: Request
+    endpoint: Endpoint, intake: _Intake, request: Request
 ) -> tuple[msgspec.Struct | None, KeyRecord | None]:
     """The body after the key was accepted, and that key: first key, then body.
 
@@ -317,18 +329,18 @@ async def _allowed_body(
     decoder = intake.decoders.get(endpoint.operation_id)
     key: str | BrowserSession | None = request.headers.get("x-license-key", "").strip()
     if endpoint.needs_key and not key:
-        key = services.own_pages.session(request.headers, request.method)
+        key = intake.access.pages.session(request.headers, request.method)
     is_told = bool(key) and not (isinstance(key, BrowserSession) and not key.may_be_used)
     record = None
     if endpoint.needs_key and (is_told or not decoder):
-        record = await authorise(services, key, endpoint.scope)
+        record = await intake.access.authorise(key, endpoint.scope)
     if not decoder:
         return None, record
     budget = intake.with_header if is_told else intake.without_header
     async with budget.body(request) as content:
         if endpoint.needs_key and not is_told:
             given = await _aside(intake.keyless_turn, decoder.key, content)
-            record = await authorise(services, given or key, endpoint.scope)
+            record = await intake.access.authorise(given or key, endpoint.scope)
         warn(request.scope, await _aside(intake.turn, decoder.unknown_fields, content))
         return await _aside(intake.turn, decoder.body, content), record
 

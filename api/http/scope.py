@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from api.cache.view import CacheView
-from api.services import Services
+from api.http.services import CoreServices
 from shared.cache.cache_dir import CacheDir
+
+ServicesT = TypeVar("ServicesT", bound=CoreServices)
 
 
 class Found(Protocol):
@@ -23,10 +25,10 @@ class Found(Protocol):
 
 
 @dataclass(slots=True)
-class Scope:
+class Scope(Generic[ServicesT]):
     """A cache folder and files in it, as one request names them; for one thread at a time."""
 
-    services: Services
+    services: ServicesT
     cache_dir: str
     asked: dict[str, str] | None  # our path -> the client's; None: everywhere
     like: str  # a path of the client, for the form of the answers'
@@ -39,11 +41,11 @@ class Scope:
     @classmethod
     def of(
         cls,
-        services: Services,
+        services: ServicesT,
         cache_dir: str,
         media_paths: Sequence[str] | None,
         search_all: bool = False,
-    ) -> Scope:
+    ) -> Scope[ServicesT]:
         """What the fields of a request name. Raises BadInput or NotAllowed, naming the field."""
         folder = services.paths.cache(cache_dir)
         asked: dict[str, str] | None = None

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 
 from api.http.auth import check_scope
 from api.http.endpoint import Call, Endpoint, RootsRule
+from api.http.services import CoreServices
 from api.keys.answers import KeyAnswer, KeyList, KeyRevoked, NewKey
 from api.keys.bodies import KeyBody
-from api.services import Services
 from shared.errors import BadInput, Missing, NotAllowed
 from shared.opening import open_drop_folder
 from shared.paths import Roots, strip_bounds
-from shared.redis.key_uses import KeyUse
-from shared.redis.licence_keys import KeyRecord
+from shared.redis.key_uses import KeyUse, KeyUses
+from shared.redis.licence_keys import KeyRecord, Keys
 from shared.rights import (
     KeyScope,
     KeyTier,
@@ -26,24 +27,40 @@ from shared.rights import (
 )
 
 
-async def list_keys(call: Call[None]) -> KeyList:
-    """Keys and how much they are used, never the keys themselves."""
-    return await run_in_threadpool(_list, call.services)
+@dataclass(frozen=True, slots=True)
+class KeyServices(CoreServices):
+    """Licence keys, and how much each was used."""
+
+    keys: Keys
+    key_uses: KeyUses
 
 
-def _list(services: Services) -> KeyList:
+async def list_keys(call: Call[None], services: KeyServices) -> KeyList:
+    """List the licence keys.
+
+    Ids, labels, rights and use, never the keys themselves. A key with roots sees those whose
+    roots lie in its own.
+    """
+    return await run_in_threadpool(_list, services)
+
+
+def _list(services: KeyServices) -> KeyList:
     records = [key for key in services.keys.list() if services.paths.covers(key.roots)]
     uses = services.key_uses.of([record.id for record in records])
     return KeyList([_answer(*each) for each in zip(records, uses, strict=True)])
 
 
-async def create_key(call: Call[KeyBody]) -> NewKey:
-    """Make a key; the answer is the only one that has it."""
-    return await run_in_threadpool(_create, call)
+async def create_key(call: Call[KeyBody], services: KeyServices) -> NewKey:
+    """Make a licence key.
+
+    The answer shows it this once: only its hash is kept. It has no more rights than the key
+    that makes it; what is left out is as there.
+    """
+    return await run_in_threadpool(_create, call, services)
 
 
-def _create(call: Call[KeyBody]) -> NewKey:
-    services, body, by = call.services, call.body, call.key
+def _create(call: Call[KeyBody], services: KeyServices) -> NewKey:
+    body, by = call.body, call.key
     scopes = checked_scopes(body.scopes) if body.scopes is not None else None
     asked, of_maker = body.roots, by.roots if by else None
     roots = None if asked is None else checked_roots(asked, services.settings, of_maker)
@@ -63,7 +80,7 @@ def _create(call: Call[KeyBody]) -> NewKey:
     return NewKey(license_key=key, key=_answer(record, KeyUse()))
 
 
-def _are_there(services: Services, roots: tuple[str, ...]) -> list[bool]:
+def _are_there(services: KeyServices, roots: tuple[str, ...]) -> list[bool]:
     """Return which folders this machine has. Raises NotAllowed where a link leads out."""
     bounds = Roots("roots", None, services.settings.state_dir).within(roots)
 
@@ -91,16 +108,19 @@ def _within(
     return scopes or by.scopes, roots or by.roots, ends if expires_at is None else expires_at
 
 
-async def revoke_key(call: Call[None]) -> KeyRevoked:
-    """Requests with it are refused from now on; its tasks go on."""
+async def revoke_key(call: Call[None], services: KeyServices) -> KeyRevoked:
+    """Revoke a licence key.
+
+    Requests with it are refused from now on. What it has begun goes on.
+    """
     key_id = call.path["key_id"]
     if call.key is not None and call.key.id == key_id:
         raise BadInput("key_id: this is the key of this very request. Use another to revoke it.")
-    record = await run_in_threadpool(_revoke, call.services, key_id)
+    record = await run_in_threadpool(_revoke, services, key_id)
     return KeyRevoked(f"The key {record.label or record.id} is refused from now on.")
 
 
-def _revoke(services: Services, key_id: str) -> KeyRecord:
+def _revoke(services: KeyServices, key_id: str) -> KeyRecord:
     record = services.keys.by_id(key_id)
     if record is not None and not services.paths.covers(record.roots):
         raise NotAllowed("key_id: that key reaches beyond the folders of this licence key.")
@@ -125,69 +145,28 @@ def _answer(record: KeyRecord, use: KeyUse) -> KeyAnswer:
     )
 
 
-_KEY = {
-    "id": "9f86d081884c",
-    "label": "Edit 3",
-    "tier": "pro",
-    "scopes": ["search", "export"],
-    "roots": ["/footage/show1"],
-    "created_at": 1764028800.0,
-    "expires_at": 1798761600.0,
-    "is_from_settings": False,
-    "requests": 4120,
-    "last_seen_at": 1764115200.0,
-    "footage_seconds": 0.0,
-}
-
 ENDPOINTS = (
+    Endpoint("GET /keys", list_keys, "Keys", KeyScope.ADMIN, roots=RootsRule.FILTERED),
     Endpoint(
-        "GET",
-        "/keys",
-        list_keys,
-        scope=KeyScope.ADMIN,
-        roots=RootsRule.FILTERED,
-        tag="Keys",
-        summary="List the licence keys",
-        description="Ids, labels, rights and use, never the keys themselves. A key with roots "
-        "sees those whose roots lie in its own.",
-        answer=KeyList,
-        answer_example={"keys": [_KEY]},
-    ),
-    Endpoint(
-        "POST",
-        "/keys",
+        "POST /keys",
         create_key,
-        scope=KeyScope.ADMIN,
+        "Keys",
+        KeyScope.ADMIN,
         is_audited=True,
-        tag="Keys",
-        summary="Make a licence key",
-        description="The answer shows it this once: only its hash is kept. It has no more rights "
-        "than the key that makes it; what is left out is as there.",
-        body=KeyBody,
-        answer=NewKey,
         status=201,
         errors={
             BadInput: "expires_at is in the past: name a time that is to come, or leave it out.",
             NotAllowed: "roots[0]: /footage/show2 lies outside the folders of this licence key.",
         },
-        example={"label": "Edit 3", "scopes": ["search", "export"], "roots": ["/footage/show1"]},
-        answer_example={
-            "license_key": "rushes-5PZkxNMtVRPXq6aVb1x4yJ0Q1mJ8sZ2k",
-            "key": {**_KEY, "requests": 0, "last_seen_at": None},
-        },
+        example={"label": ..., "scopes": ..., "roots": ...},
     ),
     Endpoint(
-        "DELETE",
-        "/keys/{key_id}",
+        "DELETE /keys/{key_id}",
         revoke_key,
-        scope=KeyScope.ADMIN,
+        "Keys",
+        KeyScope.ADMIN,
         is_audited=True,
-        tag="Keys",
-        summary="Revoke a licence key",
-        description="Requests with it are refused from now on. What it has begun goes on.",
-        answer=KeyRevoked,
         errors={
-            Missing: "There is no key 9f86d081884c.",
             BadInput: "key_id: this is the key of this very request. Use another to revoke it.",
             NotAllowed: "key_id: that key reaches beyond the folders of this licence key.",
         },

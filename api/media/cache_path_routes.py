@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from api.http.endpoint import Call, Endpoint
 from api.http.scope import Scope
+from api.http.services import CoreServices
 from api.http.slots import own_slot
 from api.media.answers import CachePaths, CachePathsItem, CachePlace, ModelCachePlace
 from api.media.bodies import CachePathsBody
 from api.models.model_keys import active_key, wanted_key
-from api.services import Services
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ModelKind, Stage
@@ -25,19 +25,21 @@ from shared.rights import KeyScope
 class _RequestedCache:
     """One cache folder and the models that are asked about."""
 
-    scope: Scope
+    scope: Scope[CoreServices]
     cache: CacheDir
     models: dict[ModelKind, str]
 
 
-async def get_cache_paths(call: Call[CachePathsBody]) -> CachePaths:
-    """Where results lie, in request order; a file that cannot be read has `error` in its slot."""
-    return await call.services.in_cache_dir(
-        call.body.cache_dir, _cache_paths, call.services, call.body
-    )
+async def get_cache_paths(call: Call[CachePathsBody], services: CoreServices) -> CachePaths:
+    """Where results lie.
+
+    Paths are given also when nothing exists yet; then they name the manifest that would be
+    written. The formats are open: JSON, npy, npz, JPEG.
+    """
+    return await services.in_cache_dir(call.body.cache_dir, _cache_paths, services, call.body)
 
 
-def _cache_paths(services: Services, body: CachePathsBody) -> CachePaths:
+def _cache_paths(services: CoreServices, body: CachePathsBody) -> CachePaths:
     scope = Scope.of(services, body.cache_dir, None)
     models = {
         ModelKind.VISUAL: wanted_key(
@@ -56,7 +58,7 @@ def _cache_paths(services: Services, body: CachePathsBody) -> CachePaths:
     )
 
 
-def _opened(scope: Scope) -> CacheDir:
+def _opened(scope: Scope[CoreServices]) -> CacheDir:
     """The folder; one that can never be there is only spoken of."""
     try:
         return scope.cache()
@@ -114,7 +116,7 @@ def _hash(place: _RequestedCache, path: str) -> str:
 
     def read() -> str:
         with services.paths.open_media(path) as file:
-            return services.hashes.hash_of(file)
+            return services.caches.hashes.hash_of(file)
 
     return services.folders.call(os.path.dirname(path), read)
 
@@ -123,38 +125,20 @@ _FOLDER = "/footage/.rushes/media/9a/9ae0daaf81f5b2c3"
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/cache-paths",
+        "POST /cache-paths",
         get_cache_paths,
-        scope=KeyScope.SEARCH,
-        tag="Cache paths",
-        summary="Where results lie",
-        description="Paths are given also when nothing exists yet; then they name the manifest "
-        "that would be written. The formats are open: JSON, npy, npz, JPEG.",
-        body=CachePathsBody,
-        answer=CachePaths,
-        example={"cache_dir": "/footage/.rushes", "media_paths": ["/footage/day1/A001.mov"]},
+        "Cache paths",
+        KeyScope.SEARCH,
         answer_example={
             "cache_paths": [
                 {
-                    "media_path": "/footage/day1/A001.mov",
-                    "hash_str": "9ae0daaf81f5b2c3",
                     "visual": {
                         "path": f"{_FOLDER}/visual.conse-lite0.0a1b2c3d.npy",
                         "exists": True,
-                        "model_key": "conse-lite0",
-                    },
-                    "transcription": {
-                        "path": f"{_FOLDER}/manifest.transcript.whisper-base.json",
-                        "exists": False,
-                        "model_key": "whisper-base",
                     },
                     "frames": {"path": f"{_FOLDER}/frames.4e5f6a7b.pack", "exists": True},
-                    "faces": {
-                        "path": f"{_FOLDER}/manifest.faces.dlib-resnet.json",
-                        "exists": False,
-                    },
-                    "error": None,
+                    "transcription": None,
+                    "faces": None,
                 }
             ]
         },

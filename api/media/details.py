@@ -10,7 +10,7 @@ from api.cache.view import CacheView
 from api.http.answers import MatchPlace
 from api.media.answers import MadeResult, MediaDetails, PersonInFile, SceneSpan, SpokenSummary
 from api.models.model_keys import active_key
-from api.services import Services
+from api.people.people import PeopleServices
 from shared.cache import transcripts
 from shared.clock_times import timestamp
 from shared.domain import Manifest, ModelKind, Stage
@@ -21,7 +21,7 @@ _LONGEST_BEGIN = 200  # characters
 
 
 def details_of(
-    services: Services, view: CacheView, hash_str: str, shown: Callable[[str], str]
+    services: PeopleServices, view: CacheView, hash_str: str, shown: Callable[[str], str]
 ) -> MediaDetails:
     """What manifests, its transcript and collections say of a file. Blocks.
 
@@ -63,7 +63,7 @@ def _result(manifest: Manifest) -> MadeResult:
     )
 
 
-def _spoken(services: Services, view: CacheView, hash_str: str) -> SpokenSummary | None:
+def _spoken(services: PeopleServices, view: CacheView, hash_str: str) -> SpokenSummary | None:
     manifest = transcripts.find(view.cache, hash_str, active_key(services, ModelKind.SPEECH))
     if manifest is None:
         return None

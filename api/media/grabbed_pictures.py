@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from starlette.requests import ClientDisconnect
 
 from api.http.concurrency import map_concurrently
+from api.http.services import CoreServices
 from api.http.slots import OUTAGES, own_slot
 from api.media.answers import Thumbnail
 from api.query_client import TIMEOUT_S
-from api.services import Services
 from shared.cache.frame_packs import THUMBNAIL_SIDE
 from shared.clock_times import timestamp
 from shared.errors import NoWorker
@@ -40,7 +40,7 @@ def text(jpeg: bytes) -> str:
 class Grabs:
     """What one request takes straight from files."""
 
-    services: Services
+    services: CoreServices
     is_gone: Callable[[], Awaitable[bool]]  # whether the client has hung up
     no_worker: str | None = None
     left_out: list[str] = field(default_factory=list)  # parts of a stretch, and why

@@ -15,7 +15,7 @@ from api.http.slots import own_slot
 from api.media.answers import AnalysisState, MediaDetails, MediaItem, Metadata, Rate
 from api.media.bodies import MetadataBody
 from api.media.details import details_of
-from api.services import Services
+from api.people.people import PeopleServices
 from shared.cache import catalogue
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Manifest, Probe, Stage
@@ -39,9 +39,13 @@ R = TypeVar("R")
 _OF_CONTAINER = frozenset(Probe.__struct_fields__) & frozenset(MediaItem.__struct_fields__)
 
 
-async def get_media_metadata(call: Call[MetadataBody]) -> Metadata:
-    """Facts of files in request order; what is wrong with one stands in its own slot."""
-    services, body = call.services, call.body
+async def get_media_metadata(call: Call[MetadataBody], services: PeopleServices) -> Metadata:
+    """Describe files.
+
+    Gives `hash_str` and what the container says about itself. A file that is missing,
+    unreadable or outside the allowed roots has `error` in its own slot.
+    """
+    body = call.body
     cache, details = None, None
     if body.cache_dir:
         folder = services.paths.cache(body.cache_dir)
@@ -59,7 +63,7 @@ async def get_media_metadata(call: Call[MetadataBody]) -> Metadata:
 
 
 def _details(
-    services: Services, items: list[MediaItem], cache: CacheDir
+    services: PeopleServices, items: list[MediaItem], cache: CacheDir
 ) -> list[MediaDetails | None]:
     """Of each item; one that is away is filled in from what is known of it."""
     view = services.caches.follow(cache)
@@ -80,7 +84,7 @@ def _details(
     return found
 
 
-def _fill_face_jobs(services: Services, items: list[MediaItem], cache: CacheDir) -> None:
+def _fill_face_jobs(services: PeopleServices, items: list[MediaItem], cache: CacheDir) -> None:
     hashes = {item.hash_str for item in items if item.hash_str}
     found = services.people.collections_of(cache.root, hashes)
     for item in items:
@@ -89,7 +93,7 @@ def _fill_face_jobs(services: Services, items: list[MediaItem], cache: CacheDir)
 
 
 async def _item(
-    services: Services, number: int, client_path: str, cache: CacheDir | None
+    services: PeopleServices, number: int, client_path: str, cache: CacheDir | None
 ) -> MediaItem:
     """One file's item. Only an outage ends the request."""
     item = MediaItem(media_path=client_path)
@@ -113,7 +117,7 @@ async def _item(
 
 
 async def _beside(
-    services: Services, path: str, work: Callable[P, R], *args: P.args, **named: P.kwargs
+    services: PeopleServices, path: str, work: Callable[P, R], *args: P.args, **named: P.kwargs
 ) -> R:
     """`work(*args)` in a thread for the file's folder; that it hangs is the file's own error."""
     try:
@@ -131,7 +135,7 @@ def _fill(item: MediaItem, probe: Probe) -> None:
         item.rate = Rate(num=int(num), den=int(den))
 
 
-def _check_unchanged(services: Services, item: MediaItem, path: str) -> None:
+def _check_unchanged(services: PeopleServices, item: MediaItem, path: str) -> None:
     """A file that grew since it was hashed has another id and other facts by now."""
     with services.paths.open_media(path) as file:
         found = file.status
@@ -140,7 +144,7 @@ def _check_unchanged(services: Services, item: MediaItem, path: str) -> None:
         raise MediaChanging
 
 
-def _facts(services: Services, item: MediaItem, path: str) -> os.stat_result:
+def _facts(services: PeopleServices, item: MediaItem, path: str) -> os.stat_result:
     """What the disk says. Raises MediaError, NotAllowed."""
     try:
         file = services.paths.open_media(path)
@@ -152,7 +156,7 @@ def _facts(services: Services, item: MediaItem, path: str) -> os.stat_result:
         item.media_type = media_type_of(path)
         item.file_size = file.status.st_size
         item.modified_at = file.status.st_mtime
-        item.hash_str = services.hashes.hash_of(file)
+        item.hash_str = services.caches.hashes.hash_of(file)
         return file.status
 
 
@@ -182,106 +186,10 @@ def _analysis(manifests: Sequence[Manifest]) -> AnalysisState:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/media/metadata",
+        "POST /media/metadata",
         get_media_metadata,
-        scope=KeyScope.SEARCH,
-        tag="Media",
-        summary="Describe files",
-        description="Gives `hash_str` and what the container says about itself. A file that is "
-        "missing, unreadable or outside the allowed roots has `error` in its own slot.",
-        body=MetadataBody,
-        answer=Metadata,
-        example={"media_paths": ["/footage/day1/A001.mov"], "cache_dir": "/footage/.rushes"},
-        answer_example={
-            "media": [
-                {
-                    "media_path": "/footage/day1/A001.mov",
-                    "hash_str": "9ae0daaf81f5b2c3",
-                    "exists": True,
-                    "media_type": "video",
-                    "duration_seconds": 12.5,
-                    "fps": 23.976,
-                    "fps_rational": "24000/1001",
-                    "rate": {"num": 24000, "den": 1001},
-                    "is_vfr": False,
-                    "frame_count": 300,
-                    "duration_frames_estimated": False,
-                    "width": 1920,
-                    "height": 1080,
-                    "display_width": 1920,
-                    "display_height": 1080,
-                    "rotation": 0,
-                    "scan": "progressive",
-                    "color": {
-                        "range": "limited",
-                        "primaries": "bt709",
-                        "transfer": "bt709",
-                        "matrix": "bt709",
-                        "hdr": None,
-                        "mastering_min_nits": None,
-                        "mastering_max_nits": None,
-                        "max_cll": None,
-                        "max_fall": None,
-                    },
-                    "pixel_aspect": "1/1",
-                    "video_codec": "h264",
-                    "audio_codec": "aac",
-                    "has_audio": True,
-                    "audio_channels": 2,
-                    "start_timecode": "10:00:00:00",
-                    "timecode": {
-                        "value": "10:00:00:00",
-                        "rate": "24000/1001",
-                        "drop_frame": False,
-                        "source": "track",
-                        "rate_source": "track",
-                    },
-                    "time_reference": None,
-                    "video_streams": [
-                        {
-                            "index": 0,
-                            "codec": "h264",
-                            "profile": "High",
-                            "codec_tag": "avc1",
-                            "pixel_format": "yuv420p",
-                            "bit_depth": 8,
-                            "chroma": "4:2:0",
-                            "width": 1920,
-                            "height": 1080,
-                            "bit_rate": 11824000,
-                        }
-                    ],
-                    "audio_streams": [
-                        {
-                            "index": 1,
-                            "codec": "aac",
-                            "sample_rate": 48000,
-                            "bits": None,
-                            "channels": 2,
-                            "layout": "stereo",
-                            "language": "eng",
-                            "title": None,
-                            "bit_rate": 256000,
-                        }
-                    ],
-                    "reel": "A001",
-                    "camera": "Sony FX6",
-                    "created_at": "2026-11-25T09:30:00Z",
-                    "container": "mov",
-                    "bit_rate": 12079595,
-                    "warnings": [],
-                    "file_size": 18874368,
-                    "modified_at": 1764028800.0,
-                    "analysis": {
-                        "visual": ["conse-lite0"],
-                        "transcribed": True,
-                        "face_jobs": ["Season 1"],
-                    },
-                    "possibly_modified": False,
-                    "error": None,
-                }
-            ]
-        },
+        "Media",
+        KeyScope.SEARCH,
+        example={"cache_dir": ...},
     ),
 )

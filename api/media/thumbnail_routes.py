@@ -9,12 +9,12 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
+from api.http.services import CoreServices
 from api.http.times import seconds_of
 from api.media.answers import SceneThumbnails, Thumbnail, Thumbnails
 from api.media.bodies import SceneThumbnailsBody, ThumbnailsBody
 from api.media.grabbed_pictures import LONGEST_S, Grabs, text
 from api.media.stored_pictures import StoredGrid, in_stored_grid
-from api.services import Services
 from shared.cache.frame_packs import THUMBNAIL_SIDE
 from shared.clock_times import timestamp
 from shared.errors import BadInput, NotAllowed
@@ -25,9 +25,9 @@ MOST_GRABBED = 300  # of one whose file is not analyzed
 _BESIDE_CUTS_S = 10.0  # for all frames beside cuts that one request asks for
 
 
-async def get_thumbnails(call: Call[ThumbnailsBody]) -> Thumbnails:
-    """Pictures in request order, null where a frame cannot be had."""
-    services, body = call.services, call.body
+async def get_thumbnails(call: Call[ThumbnailsBody], services: CoreServices) -> Thumbnails:
+    """Pictures of moments."""
+    body = call.body
     cache_dir = services.paths.cache(body.cache_dir)
     slots, by_path = await run_in_threadpool(_checked, services, body)
     missing: list[tuple[int, str, float]] = []
@@ -67,7 +67,7 @@ async def get_thumbnails(call: Call[ThumbnailsBody]) -> Thumbnails:
 
 
 def _checked(
-    services: Services, body: ThumbnailsBody
+    services: CoreServices, body: ThumbnailsBody
 ) -> tuple[list[Thumbnail], dict[str, list[tuple[int, float]]]]:
     """A slot for each frame, and which of which file are to be filled; 100,000 take a while."""
     slots = [Thumbnail(thumbnail=None) for _ in body.requests]
@@ -86,9 +86,11 @@ def _checked(
     return slots, by_path
 
 
-async def get_scene_thumbnails(call: Call[SceneThumbnailsBody]) -> SceneThumbnails:
-    """One pair per grid second from start_time to before end_time."""
-    services, body = call.services, call.body
+async def get_scene_thumbnails(
+    call: Call[SceneThumbnailsBody], services: CoreServices
+) -> SceneThumbnails:
+    """Pictures of a stretch, one a second."""
+    body = call.body
     cache_dir = services.paths.cache(body.cache_dir)
     path = services.paths.media(body.media_path, "media_path")
     start = seconds_of(body.start_time, "start_time")
@@ -110,7 +112,9 @@ async def get_scene_thumbnails(call: Call[SceneThumbnailsBody]) -> SceneThumbnai
     if stored:
         pairs = [(second, text(jpeg)) for second, jpeg in stored]
     else:
-        pairs = await _grabbed_scene(call, path, start, seconds if stored is None else range(0))
+        pairs = await _grabbed_scene(
+            call, services, path, start, seconds if stored is None else range(0)
+        )
     return SceneThumbnails(
         scene_thumbnails=[(jpeg, timestamp(second)) for second, jpeg in pairs] or None
     )
@@ -125,7 +129,7 @@ def _stored_scene(grid: StoredGrid, start: float, seconds: range) -> list[tuple[
 
 
 async def _grabbed_scene(
-    call: Call[SceneThumbnailsBody], path: str, start: float, seconds: range
+    call: Call[SceneThumbnailsBody], services: CoreServices, path: str, start: float, seconds: range
 ) -> list[tuple[float, str]]:
     """Straight from the file; where what it shows at `start` cannot be had, nothing is."""
     if len(seconds) > MOST_GRABBED:
@@ -133,7 +137,7 @@ async def _grabbed_scene(
             f"start_time to end_time may span {MOST_GRABBED} s at the most in a file that is not "
             "analyzed. Ask for less, or analyze it."
         )
-    grabs = Grabs(call.services, call.is_gone)
+    grabs = Grabs(services, call.is_gone)
     until = time.monotonic() + LONGEST_S
     shown = await grabs.frame(path, start, until)
     if shown.thumbnail is None:
@@ -144,50 +148,29 @@ async def _grabbed_scene(
     return [*found] or [(start, shown.thumbnail)]
 
 
-_JPEG = "/9j/4AAQSkZJRg=="
-
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/thumbnails",
+        "POST /thumbnails",
         get_thumbnails,
-        scope=KeyScope.SEARCH,
-        tag="Thumbnails",
-        summary="Pictures of moments",
+        "Thumbnails",
+        KeyScope.SEARCH,
         description=f"Longest side {THUMBNAIL_SIDE} px, in request order, null where a frame "
         "cannot be had. Of analysed files the stored frame nearest in time, but the frame itself "
         "where a cut lies between the two stored frames around it (where it cannot be had, the one "
         "on that side of the cut as far as its exact place is known, else the earlier one); of "
         "others the frame itself.",
-        body=ThumbnailsBody,
-        answer=Thumbnails,
-        example={
-            "cache_dir": "/footage/.rushes",
-            "requests": [{"media_path": "/footage/day1/A001.mov", "time_seconds": 12}],
-        },
-        answer_example={"thumbnails": [{"thumbnail": _JPEG}]},
     ),
     Endpoint(
-        "POST",
-        "/thumbnails/scene",
+        "POST /thumbnails/scene",
         get_scene_thumbnails,
-        scope=KeyScope.SEARCH,
-        tag="Thumbnails",
-        summary="Pictures of a stretch, one a second",
+        "Thumbnails",
+        KeyScope.SEARCH,
         description="The first frame of each second from `start_time` to before `end_time`, as "
         "scenes are half-open; seconds in which no frame begins are left out. Where that is none, "
         "the frame that is shown at `start_time`. "
         f"At most {MOST_PAIRS:,} seconds; of a file that is not analysed {MOST_GRABBED}, and what "
         f"is read within {LONGEST_S:g} s: X-Rushes-Warnings says what is missing.",
-        body=SceneThumbnailsBody,
-        answer=SceneThumbnails,
         errors={BadInput: "end_time must not be before start_time."},
-        example={
-            "cache_dir": "/footage/.rushes",
-            "media_path": "/footage/day1/A001.mov",
-            "start_time": "00:00:12",
-            "end_time": 14,
-        },
-        answer_example={"scene_thumbnails": [[_JPEG, "00:00:12"], [_JPEG, "00:00:13"]]},
+        example={"end_time": 14},
     ),
 )

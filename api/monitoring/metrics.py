@@ -10,10 +10,10 @@ from starlette.routing import Route
 
 from api.monitoring.process_metrics import ProcessMetrics
 from api.monitoring.shared_metrics import SharedMetrics
-from api.services import Services
+from api.watch.status import WatchServices
 
 
-def routes(services: Services, own: ProcessMetrics) -> list[Route]:
+def routes(services: WatchServices, own: ProcessMetrics) -> list[Route]:
     """None with RUSHES_METRICS=off."""
     if not services.settings.metrics:
         return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 
-from api.services import Services
+from api.http.services import CoreServices
 from shared.domain import ModelKind
 from shared.errors import FolderHangs, ModelError
 from shared.models import model_catalogue
@@ -27,7 +27,7 @@ def missing_workers(kinds: Sequence[str]) -> str:
 
 
 def unusable_models(
-    services: Services, needed: Mapping[ModelKind, DesiredModel], live: Sequence[Heartbeat]
+    services: CoreServices, needed: Mapping[ModelKind, DesiredModel], live: Sequence[Heartbeat]
 ) -> Iterator[str]:
     """A sentence for each model that no query worker, or no analysis worker, can use."""
     for kind, model in needed.items():
@@ -38,7 +38,7 @@ def unusable_models(
 
 
 def _errors(
-    services: Services, kind: ModelKind, model: DesiredModel, live: Sequence[Heartbeat]
+    services: CoreServices, kind: ModelKind, model: DesiredModel, live: Sequence[Heartbeat]
 ) -> Iterator[tuple[str, str]]:
     """Hosts, and why the model cannot be used there."""
     for runner in _RUN_MODELS:
@@ -52,7 +52,7 @@ def _errors(
         yield here, error
 
 
-def _own_look(services: Services, kind: ModelKind, key: str) -> str | None:
+def _own_look(services: CoreServices, kind: ModelKind, key: str) -> str | None:
     """Why a model cannot be loaded on this machine, where no worker has said anything of it."""
 
     def look() -> str | None:

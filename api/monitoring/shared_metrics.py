@@ -15,9 +15,8 @@ from typing import Any, get_args
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from api.services import Services
 from api.watch import status
-from api.watch.status import WatchOverview
+from api.watch.status import WatchOverview, WatchServices
 from shared.domain import Fault, ModelKind, ProgressType, TaskKind, TaskState
 from shared.errors import RedisAway
 from shared.ledger import totals
@@ -41,7 +40,7 @@ Labelled = Mapping[tuple[str, ...], float]
 class SharedMetrics(Collector):
     """Asks Redis when scraped, a dozen times at most, however many Tasks there are."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: WatchServices) -> None:
         self._services = services
 
     def describe(self) -> list[Metric]:
@@ -74,7 +73,7 @@ class _SharedState:
     watch: WatchOverview
 
     @classmethod
-    def read(cls, services: Services) -> _SharedState:
+    def read(cls, services: WatchServices) -> _SharedState:
         instance = services.settings.instance
         keys = {name: queue_key(instance, name) for name in QUEUES}
         keys |= {f"ask:{lane}": lane_key(instance, lane) for lane in Lane}

@@ -17,8 +17,7 @@ from api.models.model_keys import active_key
 from api.people.answers import EnrolledPerson, PersonFound
 from api.people.bodies import MOST_PICTURES, EnrollBody
 from api.people.editing import checked_person
-from api.people.people import left_out
-from api.services import Services
+from api.people.people import PeopleServices, left_out
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ModelKind
 from shared.errors import (
@@ -50,9 +49,19 @@ class _Photo:
     content: bytes = b""
 
 
-async def enroll_person(call: Call[EnrollBody]) -> EnrolledPerson:
-    """Keep what the face on each photo looks like, and say where that person is found now."""
-    services, body = call.services, call.body
+async def enroll_person(call: Call[EnrollBody], services: PeopleServices) -> EnrolledPerson:
+    """Enroll a person from photos.
+
+    Clusters whose faces are like those of the photos bear the name from now on, in every
+    collection of the cache folder, and so do faces in no cluster, which are a cluster of their
+    own then, however few they are. What users call a cluster comes first. Photos for a name
+    that is known already are added. Of the photos only the vectors of the faces are kept, for
+    the active face model and those of the folder's collections; after a change of the model,
+    enroll again. /faces/people/delete forgets them. Photos lie in files (`pictures`) or come
+    along (`images`); there are 1 to 20 in all. 400 for a photo without a clear face, or with
+    several.
+    """
+    body = call.body
     name = checked_person(body.name)
     if not name:
         raise BadInput("name must not be empty.")
@@ -76,7 +85,7 @@ async def enroll_person(call: Call[EnrollBody]) -> EnrolledPerson:
     return enrolled
 
 
-async def _photos(services: Services, body: EnrollBody) -> list[_Photo]:
+async def _photos(services: PeopleServices, body: EnrollBody) -> list[_Photo]:
     """The photos of a request, checked as far as the API can; what else is wrong a worker says."""
     count = len(body.pictures) + len(body.images)
     if not 1 <= count <= MOST_PICTURES:
@@ -96,7 +105,7 @@ async def _photos(services: Services, body: EnrollBody) -> list[_Photo]:
     return photos
 
 
-def _must_be_there(services: Services, path: str, field: str) -> None:
+def _must_be_there(services: PeopleServices, path: str, field: str) -> None:
     """Raises BadInput, MediaMissing and NotAllowed; what else is wrong the worker says."""
     if media_type_of(path) is not MediaType.IMAGE:
         raise BadInput(f"{field}: {path} is no picture by its name; send photos, such as .jpg.")
@@ -108,7 +117,7 @@ def _must_be_there(services: Services, path: str, field: str) -> None:
         raise BadInput(f"{field} is no picture: {error.message}") from None
 
 
-def _other_models(services: Services, body: EnrollBody, active: str) -> list[str]:
+def _other_models(services: PeopleServices, body: EnrollBody, active: str) -> list[str]:
     """Face models of the folder's collections, without the active one."""
     cache = services.caches.cache(services.paths.cache(body.cache_dir))
     found = set()
@@ -120,7 +129,9 @@ def _other_models(services: Services, body: EnrollBody, active: str) -> list[str
     return sorted(found - {active, ""})
 
 
-async def _references(services: Services, model: str, photos: Sequence[_Photo]) -> list[Reference]:
+async def _references(
+    services: PeopleServices, model: str, photos: Sequence[_Photo]
+) -> list[Reference]:
     """The one face of each photo. Raises BadInput naming the photo, and as `ask`."""
     found = []
     for photo in photos:
@@ -163,7 +174,7 @@ def _only(faces: Sequence[FoundFace], field: str) -> FoundFace:
 
 
 def _enroll(
-    services: Services, cache_dir: str, enrolment: Enrolment, models: list[str]
+    services: PeopleServices, cache_dir: str, enrolment: Enrolment, models: list[str]
 ) -> tuple[EnrolledPerson, list[str]]:
     ours = services.paths.cache(cache_dir)
     cache = CacheDir.open(ours, services.paths.cache_roots, create=True)
@@ -199,23 +210,11 @@ def _enroll(
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/faces/people",
+        "POST /faces/people",
         enroll_person,
-        scope=KeyScope.PEOPLE,
+        "Faces",
+        KeyScope.PEOPLE,
         is_audited=True,
-        tag="Faces",
-        summary="Enroll a person from photos",
-        description="Clusters whose faces are like those of the photos bear the name from now on, "
-        "in every collection of the cache folder, and so do faces in no cluster, which are a "
-        "cluster of their own then, however few they are. What users call a cluster comes first. "
-        "Photos for a name that is known already are added. Of the photos only the vectors of the "
-        "faces are kept, for the active face model and those of the folder's collections; after a "
-        "change of the model, enroll again. /faces/people/delete forgets them. Photos lie in files "
-        "(`pictures`) or come along (`images`); there are 1 to 20 in all. 400 for a photo "
-        "without a clear face, or with several.",
-        body=EnrollBody,
-        answer=EnrolledPerson,
         errors={
             BadInput: "pictures[0]: 2 faces are found in it. Cut it so that only the person's own "
             "is left.",
@@ -223,23 +222,7 @@ ENDPOINTS = (
             NoWorker: "No query worker answered within 60 s; retry shortly.",
             ModelError: "The weights of dlib-resnet are not on this machine.",
         },
-        example={
-            "cache_dir": "/footage/.rushes",
-            "name": "Ada",
-            "pictures": ["/footage/ada-1.jpg", "/footage/ada-2.jpg"],
-        },
-        answer_example={
-            "message": "Ada is known by 2 photos, and found in 812 faces so far.",
-            "name": "Ada",
-            "references": 2,
-            "models": ["dlib-resnet"],
-            "collections": [
-                {
-                    "cluster_job_name": "Season 1",
-                    "cluster_ids": ["418350733"],
-                    "face_count": 812,
-                }
-            ],
-        },
+        example={"pictures": ...},
+        answer_example={"message": "Ada is known by 2 photos, and found in 12 faces so far."},
     ),
 )

@@ -7,9 +7,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from api.cache.lru import LruCache
+from api.http.services import CoreServices
 from api.people.in_file import SeenPerson, people_in
 from api.people.kept import Digest
 from api.people.roster.names import FolderRoster, NamedClusters, named_in
@@ -288,3 +290,10 @@ def _take_back(collection: Collection, edit: Edit, log: Sequence[Edit]) -> None:
     for later in log:
         if order(later) > order(edit):  # the undo goes back to before these, too
             collection.append(later.what)
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleServices(CoreServices):
+    """The core services, and who is known in CacheDirs."""
+
+    people: People

@@ -22,7 +22,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp
 
 from api.async_tasks import end
-from api.http.auth import authorise
+from api.http.auth import Access
 from api.http.body_budget import BodyBudget
 from api.http.errors import KeyMissing, verdict
 from api.own_pages import BrowserSession
@@ -30,9 +30,9 @@ from api.realtime.delivery import Delivery, Event
 from api.realtime.request_bodies import RequestBodies
 from api.realtime.task_events import EVERY_S, TASKS_ROOM, TaskEvents
 from api.realtime.watch_events import WatchEvents, watch_payload
-from api.services import Services
 from api.tasks import progress
 from api.watch import status
+from api.watch.status import WatchServices
 from shared.errors import BadInput, Missing, RedisAway, RushesError, Unavailable
 from shared.ledger.ledger import progress_channel
 from shared.ledger.records import TaskRecord
@@ -54,8 +54,9 @@ _MADE_HERE = re.compile("[0-9a-f]{32}")  # see records.new_task_id
 class Realtime:
     """`async with realtime`: its loops run; `beside(app)` puts it on the port of `app`."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: WatchServices, access: Access) -> None:
         self._services = services
+        self._access = access
         # Origins are checked by our own middleware, for HTTP and sockets alike.
         self._server = socketio.AsyncServer(
             async_mode="asgi", cors_allowed_origins=[], max_http_buffer_size=LARGEST_MESSAGE
@@ -70,7 +71,9 @@ class Realtime:
         )
         # Socket id -> the key it came with, or the session of a browser.
         self._keys: dict[str, str | BrowserSession] = {}
-        self._rooted: dict[str, Services] = {}  # socket id -> what its key's roots leave of them
+        self._rooted: dict[
+            str, WatchServices
+        ] = {}  # socket id -> what its key's roots leave of them
         self._watch_events = WatchEvents()
         self._task_events = TaskEvents()
         self._loops: list[asyncio.Task[None]] = []
@@ -103,7 +106,7 @@ class Realtime:
         key = auth.get("license_key") if isinstance(auth, dict) else None
         key = environ.get("HTTP_X_LICENSE_KEY", "").strip() or key
         if not key:
-            key = self._services.own_pages.session(Headers(scope=environ["asgi.scope"]))
+            key = self._access.pages.session(Headers(scope=environ["asgi.scope"]))
         if not key and self._services.settings.socket_auth == "optional":
             return
         try:
@@ -111,7 +114,7 @@ class Realtime:
                 raise KeyMissing(
                     "RUSHES_SOCKET_AUTH=required: send auth.license_key or X-License-Key."
                 )
-            record = await authorise(self._services, key)
+            record = await self._access.authorise(key)
         except RushesError as error:
             raise Refused(error.message, _as_error(error)) from None
         if isinstance(key, BrowserSession):
@@ -150,7 +153,7 @@ class Realtime:
                 f"The room {room} needs a licence key: connect with auth.license_key or the "
                 "X-License-Key header."
             )
-        await authorise(self._services, self._keys[socket_id], _ROOMS[room])
+        await self._access.authorise(self._keys[socket_id], _ROOMS[room])
 
     async def _leave(self, socket_id: str, data: Any = None, *_more: object) -> dict[str, str]:
         try:
@@ -224,7 +227,7 @@ class Realtime:
                     self._rooted.pop(socket_id, None)
                     continue
                 try:
-                    await authorise(self._services, key)
+                    await self._access.authorise(key)
                 except Unavailable:
                     break  # Redis is away: nobody is judged
                 except RushesError:
@@ -247,7 +250,7 @@ def _end_polls(engine: Any) -> None:
     engine.on("disconnect", disconnect)
 
 
-def _event(services: Services, task_id: str) -> Event | None:
+def _event(services: WatchServices, task_id: str) -> Event | None:
     record = services.ledger.record(task_id)
     if record is None:
         return None

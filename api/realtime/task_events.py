@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from api.http.services import CoreServices
 from api.realtime.delivery import Event
-from api.services import Services
 from api.tasks.progress import no_worker
 from shared.domain import TaskKind
 
@@ -23,7 +23,7 @@ class TaskEvents:
         """Some task has changed."""
         self._has_changed = True
 
-    def event(self, services: Services) -> Event:
+    def event(self, services: CoreServices) -> Event:
         """The event for what is heard by now; newer than the last one if there is any news. Blocks.
 
         Workers that come and go change why tasks wait, and nobody says so.

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from api.exact_cuts import Film
-from api.http.scope import Scope
 from api.quick_map import quick_map
 from api.search.answers import Match
+from api.search.services import SearchScope
 from shared.domain import Scene
 
 WAIT_S = 0.5  # a search is worth no longer wait for what it says beside its matches
 
 
-async def fill_bounds(scope: Scope, matches: Sequence[Match]) -> None:
+async def fill_bounds(scope: SearchScope, matches: Sequence[Match]) -> None:
     """Fill in what is known, or found in a moment."""
     services = scope.services
     films = await services.folders.run(scope.cache_dir, _films, scope, matches)
@@ -30,7 +30,7 @@ async def fill_bounds(scope: Scope, matches: Sequence[Match]) -> None:
             _fill(match, film, known[match.hash_str])
 
 
-def _films(scope: Scope, matches: Sequence[Match]) -> dict[str, Film]:
+def _films(scope: SearchScope, matches: Sequence[Match]) -> dict[str, Film]:
     view, cache = scope.view(), scope.cache()
     hashes = list(dict.fromkeys(match.hash_str for match in matches))
     places = scope.services.caches.places(view, hashes, scope.began)

@@ -12,7 +12,6 @@ import pybase64
 
 from api.cache.places import Place, opens_at
 from api.http.answers import MatchPlace
-from api.http.scope import Scope
 from api.people.people import left_out
 from api.people.seen import people_seen
 from api.search.answers import Match, Matches, MatchGroup, PersonSeen
@@ -23,6 +22,7 @@ from api.search.paging.asked import AskedPage, ClientPaths
 from api.search.paging.cursors import KeptQuery
 from api.search.paging.pages import HitPage, Picker, TheBest, grouped
 from api.search.picture_routes import PATH as pictures_path
+from api.search.services import SearchScope
 from api.search.standing import Standing
 from api.search.types import Hit, QueryVectors
 from api.signed_addresses import token_of
@@ -61,7 +61,7 @@ class _Details:
     people: list[PersonSeen]
 
 
-def find_matches(scope: Scope, wanted: Wanted) -> Matches:
+def find_matches(scope: SearchScope, wanted: Wanted) -> Matches:
     """Blocks; raises as the index does, and BadInput for a cursor that is out of date."""
     began = time.monotonic()
     client_paths, standing = scope.client_paths(), wanted.standing
@@ -99,7 +99,7 @@ def find_matches(scope: Scope, wanted: Wanted) -> Matches:
     return answer
 
 
-def _page(scope: Scope, wanted: Wanted, client_paths: ClientPaths) -> HitPage[Hit]:
+def _page(scope: SearchScope, wanted: Wanted, client_paths: ClientPaths) -> HitPage[Hit]:
     standing, asked = wanted.standing, wanted.page
 
     def keeps(hit: Hit) -> bool:
@@ -129,7 +129,9 @@ def _page(scope: Scope, wanted: Wanted, client_paths: ClientPaths) -> HitPage[Hi
     )
 
 
-def _silence(scope: Scope, client_paths: dict[str, list[str]] | None, wanted: Wanted) -> list[str]:
+def _silence(
+    scope: SearchScope, client_paths: dict[str, list[str]] | None, wanted: Wanted
+) -> list[str]:
     """Why there may be no match, although what is looked for is there."""
     known = scope.view().announced(wanted.model).keys()
     if not known:
@@ -148,7 +150,7 @@ def _silence(scope: Scope, client_paths: dict[str, list[str]] | None, wanted: Wa
 
 
 def _details(
-    scope: Scope, hits: Sequence[Hit], standing: Standing, began: float
+    scope: SearchScope, hits: Sequence[Hit], standing: Standing, began: float
 ) -> tuple[Sequence[_Details], list[str]]:
     """With the names of collections that cannot be read."""
     judge, view = standing.judge, scope.view()
@@ -172,13 +174,13 @@ def _details(
     return found, unread
 
 
-def match_places(scope: Scope, places: Sequence[Place]) -> list[MatchPlace]:
+def match_places(scope: SearchScope, places: Sequence[Place]) -> list[MatchPlace]:
     """Places as the client knows them."""
     return [MatchPlace(path=scope.shown(path), online=opens) for path, opens in places]
 
 
 def _pictures(
-    scope: Scope, hits: Sequence[Hit], wanted: Wanted, began: float
+    scope: SearchScope, hits: Sequence[Hit], wanted: Wanted, began: float
 ) -> Sequence[tuple[str, str | None]]:
     """`image` and `image_url` of each hit."""
     services, cache = scope.services, scope.cache()

@@ -10,23 +10,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.conditions import is_known
-from api.http.auth import key_of_address
 from api.http.endpoint import PREFIX
 from api.search.frames.previews import read_previews
 from api.search.frames.signed_frame import SignedFrame
-from api.services import Services
+from api.search.services import SearchServices
 from shared.errors import BadInput, Missing
 
 PATH = f"{PREFIX}/frames"
 KEY_KEPT_S = 60.0  # a page shows hundreds, and reading a key reads them all
 
 
-def routes(services: Services) -> list[Route]:
+def routes(services: SearchServices) -> list[Route]:
     async def picture(request: Request) -> Response:
         token = request.path_params["token"]
         frame, left_s = await run_in_threadpool(services.addresses.read, token, SignedFrame)
         if frame.key_id:
-            await run_in_threadpool(key_of_address, services, frame.key_id, KEY_KEPT_S)
+            await run_in_threadpool(services.access.key_of_address, frame.key_id, KEY_KEPT_S)
         second = _second(request.query_params.get("second"), frame)
         jpeg = await services.folders.run(frame.cache_dir, _jpeg, services, frame, second)
         if jpeg is None:
@@ -54,7 +53,7 @@ def _second(asked: str | None, frame: SignedFrame) -> int:
     return int(asked)
 
 
-def _jpeg(services: Services, frame: SignedFrame, second: int) -> bytes | None:
+def _jpeg(services: SearchServices, frame: SignedFrame, second: int) -> bytes | None:
     caches = services.within(frame.roots).caches
     try:
         view = caches.open(frame.cache_dir)

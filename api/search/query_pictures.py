@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 
-from api.http.scope import Scope
+from api.search.services import SearchScope, SearchServices
 from api.search.vectors import Vector
-from api.services import Services
 from shared.errors import BadInput, MediaMissing, MediaUnreadable
 
 
-async def of_bytes(services: Services, model: str, content: bytes) -> Vector:
+async def of_bytes(services: SearchServices, model: str, content: bytes) -> Vector:
     """Of an encoded picture. Raises BadInput, and as `Vectors.of_picture`."""
     try:
         return await services.vectors.of_picture(model, content)
@@ -18,7 +17,7 @@ async def of_bytes(services: Services, model: str, content: bytes) -> Vector:
         raise BadInput(f"image is no picture: {error.message}") from None
 
 
-async def of_file(services: Services, model: str, path: str) -> Vector:
+async def of_file(services: SearchServices, model: str, path: str) -> Vector:
     """Of a picture file. Raises BadInput, MediaMissing, and as `Vectors.of_frame`."""
     folder = os.path.dirname(path)
     await services.folders.run(folder, _must_be_there, services, path, "image_path")
@@ -28,7 +27,7 @@ async def of_file(services: Services, model: str, path: str) -> Vector:
         raise BadInput(f"image_path is no picture: {error.message}") from None
 
 
-async def of_frame(scope: Scope, model: str, path: str, seconds: float) -> Vector:
+async def of_frame(scope: SearchScope, model: str, path: str, seconds: float) -> Vector:
     """The stored embedding where the time is on the grid and analysed, else the frame's own."""
     run = scope.services.folders.run
     await run(os.path.dirname(path), _must_be_there, scope.services, path, "media_path")
@@ -45,7 +44,7 @@ async def of_frame(scope: Scope, model: str, path: str, seconds: float) -> Vecto
         raise MediaUnreadable(f"media_path: {error.message}") from None
 
 
-def _stored_vector(scope: Scope, model: str, path: str, second: int) -> Vector | None:
+def _stored_vector(scope: SearchScope, model: str, path: str, second: int) -> Vector | None:
     services, view = scope.services, scope.view()
     hash_str = services.caches.hash_for(view, path)
     if hash_str is None:
@@ -53,7 +52,7 @@ def _stored_vector(scope: Scope, model: str, path: str, second: int) -> Vector |
     return services.index.stored_vector(view, model, hash_str, second)
 
 
-def _must_be_there(services: Services, path: str, field: str) -> None:
+def _must_be_there(services: SearchServices, path: str, field: str) -> None:
     """Raises MediaMissing or NotAllowed; what else is wrong with it, the worker says."""
     try:
         services.paths.open_media(path).close()

@@ -11,10 +11,9 @@ from starlette.concurrency import run_in_threadpool
 
 from api.base64_pictures import picture_bytes
 from api.http.endpoint import Call, Endpoint
-from api.http.scope import Scope
 from api.http.times import seconds_of
 from api.models.model_keys import active_key
-from api.search.answers import MATCH, Matches
+from api.search.answers import Matches
 from api.search.bodies import (
     Mode,
     SearchFields,
@@ -31,11 +30,11 @@ from api.search.matches import Wanted, find_matches
 from api.search.paging.asked import AskedPage
 from api.search.paging.fields import MOST_MATCHES
 from api.search.query_pictures import of_bytes, of_file, of_frame
+from api.search.services import SearchScope, SearchServices
 from api.search.standing import Standing
 from api.search.transcripts.folding import asked_text
 from api.search.types import QueryVectors
 from api.search.vectors import Vector
-from api.services import Services
 from shared.domain import ModelKind
 from shared.errors import (
     BadInput,
@@ -53,42 +52,48 @@ AnySearch = TypeVar("AnySearch", bound=SearchFields)
 Texts = TypeVar("Texts")
 Picture = TypeVar("Picture")
 # Gives the picture's vector for the model of that key.
-PictureOf = Callable[[Scope, str], Awaitable[Vector]]
+PictureOf = Callable[[SearchScope, str], Awaitable[Vector]]
 
 
-async def search_by_text(call: Call[SearchTextBody]) -> Matches:
+async def search_by_text(call: Call[SearchTextBody], services: SearchServices) -> Matches:
     """Search by words."""
-    return await _search(call, call.body.query, None)
+    return await _search(call, services, call.body.query, None)
 
 
-async def search_by_image(call: Call[SearchImageBody]) -> Matches:
-    """Search by a picture, with words if there are any."""
-    services, body = call.services, call.body
+async def search_by_image(call: Call[SearchImageBody], services: SearchServices) -> Matches:
+    """Search by a picture."""
+    body = call.body
     if body.image_path is not None:
         path = services.paths.media(body.image_path, "image_path")
-        return await _search(call, body.query, lambda _, m: of_file(services, m, path), body.mode)
+        return await _search(
+            call, services, body.query, lambda _, m: of_file(services, m, path), body.mode
+        )
     if body.image is not None:
         content = await run_in_threadpool(picture_bytes, body.image)
         return await _search(
-            call, body.query, lambda _, m: of_bytes(services, m, content), body.mode
+            call, services, body.query, lambda _, m: of_bytes(services, m, content), body.mode
         )
     raise BadInput("Give image_path (a path) or image (base64).")
 
 
-async def search_by_frame(call: Call[SearchFrameBody]) -> Matches:
+async def search_by_frame(call: Call[SearchFrameBody], services: SearchServices) -> Matches:
     """Search by a frame of a file."""
-    services, body = call.services, call.body
+    body = call.body
     path = services.paths.media(body.media_path, "media_path")
     seconds = seconds_of(body.time_seconds, "time_seconds")
     return await _search(
-        call, body.query, lambda scope, m: of_frame(scope, m, path, seconds), body.mode
+        call, services, body.query, lambda scope, m: of_frame(scope, m, path, seconds), body.mode
     )
 
 
 async def _search(
-    call: Call[AnySearch], query: str | None, picture_of: PictureOf | None, mode: Mode = "exact"
+    call: Call[AnySearch],
+    services: SearchServices,
+    query: str | None,
+    picture_of: PictureOf | None,
+    mode: Mode = "exact",
 ) -> Matches:
-    services, body = call.services, call.body
+    body = call.body
     # 500,000 paths take seconds.
     scope, page = await run_in_threadpool(_checked, services, body, query)
     call.warnings.extend(scope.unusable.values())
@@ -110,16 +115,15 @@ async def _search(
 
 async def _matches(
     call: Call[AnySearch],
-    scope: Scope,
+    scope: SearchScope,
     page: AskedPage | None,
     query: str | None,
     picture_of: PictureOf | None,
     mode: Mode,
 ) -> Matches:
-    services, body = call.services, call.body
-    run, chosen = services.folders.run, Chosen()
+    body, services, chosen = call.body, scope.services, Chosen()
     if body.people_filter or body.filters or body.spoken is not None or body.speaker is not None:
-        chosen = await run(scope.cache_dir, Chosen.of, scope, body, call.warnings)
+        chosen = await services.folders.run(scope.cache_dir, Chosen.of, scope, body, call.warnings)
         if notes := chosen.silence():
             return Matches(matches=[], notes=notes if body.details else None)
     model = await run_in_threadpool(active_key, services, ModelKind.VISUAL)
@@ -150,7 +154,7 @@ async def _matches(
     return matches
 
 
-async def _found(scope: Scope, wanted: Wanted) -> Matches:
+async def _found(scope: SearchScope, wanted: Wanted) -> Matches:
     matches = await scope.services.folders.run(scope.cache_dir, find_matches, scope, wanted)
     if wanted.details:
         grouped = [match for group in matches.groups or () for match in group.matches]
@@ -161,7 +165,7 @@ async def _found(scope: Scope, wanted: Wanted) -> Matches:
 
 async def _standing(
     call: Call[AnySearch],
-    scope: Scope,
+    scope: SearchScope,
     model: str,
     vectors: QueryVectors,
     familiarity: float | None,
@@ -171,14 +175,14 @@ async def _standing(
     is_sorted = body.sort not in (None, "score")
     if not (body.details or body.min_strength or body.min_score is not None or is_sorted):
         return None
-    meaning = await meaning_of(scope, await run_in_threadpool(_spec, call.services, model))
+    meaning = await meaning_of(scope, await run_in_threadpool(_spec, scope.services, model))
     standing = Standing.of(model, meaning, body, vectors, familiarity)
     call.warnings.extend(standing.warnings())
     return standing
 
 
 async def _vectors(
-    services: Services,
+    services: SearchServices,
     model: str,
     body: SearchFields,
     query: str | None,
@@ -198,15 +202,15 @@ async def _vectors(
     return vectors, asked.familiarity if asked else None
 
 
-def _spec(services: Services, model: str) -> ModelSpec:
+def _spec(services: SearchServices, model: str) -> ModelSpec:
     return model_catalogue.resolve(services.settings, ModelKind.VISUAL, model)
 
 
 def _checked(
-    services: Services, body: SearchFields, query: str | None
-) -> tuple[Scope, AskedPage | None]:
+    services: SearchServices, body: SearchFields, query: str | None
+) -> tuple[SearchScope, AskedPage | None]:
     """Everything about the request that can be wrong, before anybody is asked anything."""
-    scope = Scope.of(services, body.cache_dir, body.media_paths, body.search_all)
+    scope = SearchScope.of(services, body.cache_dir, body.media_paths, body.search_all)
     if query is not None and not query.strip():
         raise BadInput("query must not be empty.")
     for n, words in enumerate(body.exclude):
@@ -244,73 +248,48 @@ _RANKING = (
 
 # What the query workers, which embed words and pictures, may answer.
 _OF_WORKERS = {
-    NoWorker: "No worker that can answer this is running. Start one with `rushes worker query`.",
-    ModelLoading: "The model is still loading; retry shortly.",
+    NoWorker: "",
+    ModelLoading: "",
     ModelError: "There is no visual model 'conse-lite9'. Known: conse-lite0.",
 }
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/search/text",
+        "POST /search/text",
         search_by_text,
-        scope=KeyScope.SEARCH,
-        tag="Search",
-        summary="Search by words",
+        "Search",
+        KeyScope.SEARCH,
         description="score = text_weight · cos(query) − 0.5 · max(0, max cos(exclude)). "
         + _RANKING,
-        body=SearchTextBody,
-        answer=Matches,
         errors={BadInput: "people_filter[0] needs person_name or cluster_id.", **_OF_WORKERS},
-        example={
-            "query": "a red car in the rain",
-            "cache_dir": "/footage/.rushes",
-            "exclude": ["night"],
-            "max_results": 20,
-        },
-        answer_example={"matches": [MATCH]},
+        example={"exclude": ..., "max_results": 20},
     ),
     Endpoint(
-        "POST",
-        "/search/image",
+        "POST /search/image",
         search_by_image,
-        scope=KeyScope.SEARCH,
-        tag="Search",
-        summary="Search by a picture",
+        "Search",
+        KeyScope.SEARCH,
         description="Give `image_path` or `image`. score = cos(picture) + text_weight · cos(query) "
         f"− 0.5 · max(0, max cos(exclude)). {_RANKING}",
-        body=SearchImageBody,
-        answer=Matches,
         errors={
             BadInput: "Give image_path (a path) or image (base64).",
             MediaMissing: "image_path: the file /footage/reference/car.jpg does not exist.",
             **_OF_WORKERS,
         },
-        example={"image_path": "/footage/reference/car.jpg", "cache_dir": "/footage/.rushes"},
-        answer_example={"matches": [MATCH]},
+        example={"image_path": ...},
     ),
     Endpoint(
-        "POST",
-        "/search/frame",
+        "POST /search/frame",
         search_by_frame,
-        scope=KeyScope.SEARCH,
-        tag="Search",
-        summary="Search by a frame of a file",
+        "Search",
+        KeyScope.SEARCH,
         description="The file need not be analysed. 400 for a time outside it, 404 for a missing "
         f"file. The score is that of an image search. {_RANKING}",
-        body=SearchFrameBody,
-        answer=Matches,
         errors={
             BadInput: "time_seconds: The time 67 s is beyond the end of the file (12.5 s).",
             MediaUnreadable: "media_path: The file cannot be decoded.",
             MediaMissing: "media_path: the file /footage/day1/A001.mov does not exist.",
             **_OF_WORKERS,
         },
-        example={
-            "media_path": "/footage/day1/A001.mov",
-            "time_seconds": 67,
-            "cache_dir": "/footage/.rushes",
-        },
-        answer_example={"matches": [MATCH]},
     ),
 )

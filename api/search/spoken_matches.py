@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from api.cache.places import opens_at
-from api.http.scope import Scope
 from api.search.answers import TranscriptGroup, TranscriptMatch, TranscriptMatches
 from api.search.filtering.choosing import NO_FILE
 from api.search.matches import match_places
 from api.search.paging.asked import AskedPage, ClientPaths
 from api.search.paging.cursors import KeptQuery
 from api.search.paging.pages import HitPage, OnePage, grouped, picked
+from api.search.services import SearchScope
 from api.search.transcripts.query import LONGEST_FUZZY, FileChoice, SpokenHit, SpokenQuery
 from api.search.types import QueryVectors
 from shared.cache.captions import CURE
@@ -27,7 +27,7 @@ Hashes = Sequence[str] | None
 
 
 def find_spoken(
-    scope: Scope,
+    scope: SearchScope,
     query: SpokenQuery,
     warnings: list[str],
     *,
@@ -69,7 +69,7 @@ def find_spoken(
 
 
 def _page(
-    scope: Scope,
+    scope: SearchScope,
     query: SpokenQuery,
     paths: ClientPaths,
     files: set[str] | None,
@@ -123,7 +123,9 @@ def _match(hit: SpokenHit, path: str, query: SpokenQuery) -> TranscriptMatch:
     )
 
 
-def _name_speakers(scope: Scope, matches: Sequence[tuple[SpokenHit, TranscriptMatch]]) -> None:
+def _name_speakers(
+    scope: SearchScope, matches: Sequence[tuple[SpokenHit, TranscriptMatch]]
+) -> None:
     """Say who speaks where that voice has a name: names change, and nothing is analyzed for it."""
     said = [(hit, match) for hit, match in matches if hit.voices]
     if not said:
@@ -136,7 +138,7 @@ def _name_speakers(scope: Scope, matches: Sequence[tuple[SpokenHit, TranscriptMa
 
 
 def _add_details(
-    scope: Scope, matches: Sequence[tuple[SpokenHit, TranscriptMatch]], began: float
+    scope: SearchScope, matches: Sequence[tuple[SpokenHit, TranscriptMatch]], began: float
 ) -> None:
     ours = {client: path for path, client in (scope.asked or {}).items()}
     hash_strs = [hit.hash_str for hit, _ in matches]
@@ -151,7 +153,9 @@ def _add_details(
             match.strength = _JUDGE.strength(hit.cosine)
 
 
-def _unseen(scope: Scope, query: SpokenQuery, hashes: Hashes, files: set[str] | None) -> list[str]:
+def _unseen(
+    scope: SearchScope, query: SpokenQuery, hashes: Hashes, files: set[str] | None
+) -> list[str]:
     """What the search could not look at."""
     captions = _missed_captions(scope, query, hashes, files) if query.captions else []
     if query.vector is None:
@@ -160,7 +164,7 @@ def _unseen(scope: Scope, query: SpokenQuery, hashes: Hashes, files: set[str] | 
 
 
 def _without_meaning(
-    scope: Scope, query: SpokenQuery, hashes: Hashes, files: set[str] | None
+    scope: SearchScope, query: SpokenQuery, hashes: Hashes, files: set[str] | None
 ) -> list[str]:
     """Transcripts that cannot be found by what they mean."""
     index, choice = scope.services.index.transcripts, FileChoice(files)
@@ -186,7 +190,7 @@ def _without_meaning(
 
 
 def _missed_captions(
-    scope: Scope, query: SpokenQuery, hashes: Hashes, files: set[str] | None
+    scope: SearchScope, query: SpokenQuery, hashes: Hashes, files: set[str] | None
 ) -> list[str]:
     """Why captions that are wanted were not searched."""
     if query.speaker is not None:
@@ -209,7 +213,7 @@ def _transcripts(count: int) -> str:
 
 
 def _silence(
-    scope: Scope, query: SpokenQuery, client_paths: ClientPaths, files: set[str] | None
+    scope: SearchScope, query: SpokenQuery, client_paths: ClientPaths, files: set[str] | None
 ) -> list[str]:
     """Why there may be no match, and what another mode would have found."""
     view = scope.view()

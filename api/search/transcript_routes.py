@@ -7,29 +7,42 @@ from dataclasses import replace
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
-from api.http.scope import Scope
 from api.models.model_keys import active_key
-from api.search.answers import TRANSCRIPT_MATCH, LoadTranscriptionsAnswer, TranscriptMatches
+from api.search.answers import LoadTranscriptionsAnswer, TranscriptMatches
 from api.search.bodies import LoadTranscriptionsBody, SearchTranscriptBody
 from api.search.coverage.counting import coverage_of
 from api.search.filtering import resolving
 from api.search.filtering.speaking import speaker_choice, unheard
 from api.search.paging.asked import AskedPage
 from api.search.paging.fields import MOST_MATCHES
+from api.search.services import SearchScope, SearchServices
 from api.search.spoken_matches import find_spoken
 from api.search.transcripts.folding import asked_text
 from api.search.transcripts.query import LONGEST_FUZZY, SpokenQuery
 from api.search.vectors import Vector
-from api.services import Services
 from shared.domain import ModelKind
 from shared.errors import BadInput, ModelError, ModelLoading, NoWorker, Unavailable
 from shared.rights import KeyScope
 
 
-async def search_transcripts(call: Call[SearchTranscriptBody]) -> TranscriptMatches:
-    """By file in request order, then by time; by meaning, the likest first."""
-    services, body = call.services, call.body
-    scope, query, page = await run_in_threadpool(_checked, call)
+async def search_transcripts(
+    call: Call[SearchTranscriptBody], services: SearchServices
+) -> TranscriptMatches:
+    """Search what was said.
+
+    Finds the query as a part of the text, whatever the case, the width and the Unicode form
+    ("ﬁ" finds "fi", "STRASSE" finds "Straße"). Runs of white space are equal, as are curly and
+    straight quotes and all dashes; accents and other punctuation count. A phrase that is split
+    over segments is found: the match spans them all. One match for each segment in which the
+    query begins, by file in request order (without media_paths: by path), then by time. Where a
+    file has several transcripts, the active speech model's is searched, else the newest. Fuzzy
+    queries have 200 characters at most. Searching by meaning needs the weights of conse-lite0
+    on a query worker, and rows that are made with each English transcript; the header
+    X-Rushes-Warnings says how many have none. Media that is transcribed but not loaded is
+    loaded.
+    """
+    body = call.body
+    scope, query, page = await run_in_threadpool(_checked, call, services)
     if scope.is_empty:
         found = TranscriptMatches(matches=[], notes=[] if body.details else None)
     else:
@@ -47,27 +60,38 @@ async def search_transcripts(call: Call[SearchTranscriptBody]) -> TranscriptMatc
 
 
 async def _found(
-    call: Call[SearchTranscriptBody], scope: Scope, query: SpokenQuery, page: AskedPage | None
+    call: Call[SearchTranscriptBody],
+    scope: SearchScope,
+    query: SpokenQuery,
+    page: AskedPage | None,
 ) -> TranscriptMatches:
-    services, body = call.services, call.body
+    body = call.body
     if page and page.cursor and page.cursor.kept:
         query = replace(query, vector=page.cursor.kept.vectors(1.0).query)
     elif body.mode in ("semantic", "auto"):
-        query = replace(query, vector=await _vector(call))
-    return await services.in_cache_dir(body.cache_dir, _search, call, scope, query, page)
+        query = replace(query, vector=await _vector(call, scope.services))
+    folders = scope.services.folders
+    return await folders.run(scope.cache_dir, _search, call, scope, query, page)
 
 
-async def load_transcriptions(call: Call[LoadTranscriptionsBody]) -> LoadTranscriptionsAnswer:
-    """Everything, or some files."""
-    return await call.services.in_cache_dir(call.body.cache_dir, _load, call.services, call.body)
+async def load_transcriptions(
+    call: Call[LoadTranscriptionsBody], services: SearchServices
+) -> LoadTranscriptionsAnswer:
+    """Load transcripts.
+
+    Additive and idempotent. Searching loads what is new, so this is never a must. `missing`
+    names files that have no transcript there, or a damaged one: /analysis-data/load says which.
+    """
+    return await services.in_cache_dir(call.body.cache_dir, _load, services, call.body)
 
 
 def _checked(
     call: Call[SearchTranscriptBody],
-) -> tuple[Scope, SpokenQuery, AskedPage | None]:
+    services: SearchServices,
+) -> tuple[SearchScope, SpokenQuery, AskedPage | None]:
     """Everything about the request that can be wrong, before anybody is asked anything."""
-    services, body = call.services, call.body
-    scope = Scope.of(services, body.cache_dir, body.media_paths, body.search_all)
+    body = call.body
+    scope = SearchScope.of(services, body.cache_dir, body.media_paths, body.search_all)
     call.warnings.extend(scope.unusable.values())
     text = asked_text(body.query, "query")
     if body.speaker is not None:
@@ -87,10 +111,10 @@ def _checked(
     return scope, query, page
 
 
-async def _vector(call: Call[SearchTranscriptBody]) -> Vector | None:
+async def _vector(call: Call[SearchTranscriptBody], services: SearchServices) -> Vector | None:
     """What the query means; None where "auto" does without. Raises Unavailable or ModelError."""
     try:
-        return await call.services.vectors.of_sentence(call.body.query.strip())
+        return await services.vectors.of_sentence(call.body.query.strip())
     except (Unavailable, ModelError) as error:
         if call.body.mode == "semantic":
             raise
@@ -99,9 +123,12 @@ async def _vector(call: Call[SearchTranscriptBody]) -> Vector | None:
 
 
 def _search(
-    call: Call[SearchTranscriptBody], scope: Scope, query: SpokenQuery, page: AskedPage | None
+    call: Call[SearchTranscriptBody],
+    scope: SearchScope,
+    query: SpokenQuery,
+    page: AskedPage | None,
 ) -> TranscriptMatches:
-    query = replace(query, model=active_key(call.services, ModelKind.SPEECH))
+    query = replace(query, model=active_key(scope.services, ModelKind.SPEECH))
     body = call.body
     if body.speaker is not None:
         query = replace(query, speaker=speaker_choice(scope, body.speaker))
@@ -115,8 +142,8 @@ def _search(
     return found
 
 
-def _load(services: Services, body: LoadTranscriptionsBody) -> LoadTranscriptionsAnswer:
-    scope = Scope.of(services, body.cache_dir, body.media_paths)
+def _load(services: SearchServices, body: LoadTranscriptionsBody) -> LoadTranscriptionsAnswer:
+    scope = SearchScope.of(services, body.cache_dir, body.media_paths)
     index = services.index.transcripts
     if scope.asked is None:
         view = services.caches.open(scope.cache_dir, thorough=True)
@@ -148,48 +175,23 @@ def _message(files: int) -> str:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/analysis-data/load-transcriptions",
+        "POST /analysis-data/load-transcriptions",
         load_transcriptions,
-        scope=KeyScope.SEARCH,
-        tag="Analysis data",
-        summary="Load transcripts",
-        description="Additive and idempotent. Searching loads what is new, so this is never a "
-        "must. `missing` names files that have no transcript there, or a damaged one: "
-        "/analysis-data/load says which.",
-        body=LoadTranscriptionsBody,
-        answer=LoadTranscriptionsAnswer,
-        example={"cache_dir": "/footage/.rushes", "media_paths": ["/footage/day1/A001.mov"]},
-        answer_example={
-            "message": "The transcripts of 1 file are loaded.",
-            "transcription_files": 1,
-            "missing": [],
-        },
+        "Analysis data",
+        KeyScope.SEARCH,
+        example={"media_paths": ...},
+        answer_example={"message": "The transcripts of 12 files are loaded."},
     ),
     Endpoint(
-        "POST",
-        "/search/transcript",
+        "POST /search/transcript",
         search_transcripts,
-        scope=KeyScope.SEARCH,
-        tag="Search",
-        summary="Search what was said",
-        description="Finds the query as a part of the text, whatever the case, the width and the "
-        'Unicode form ("ﬁ" finds "fi", "STRASSE" finds "Straße"). Runs of white space are '
-        "equal, as are curly and straight quotes and all dashes; accents and other punctuation "
-        "count. A phrase that is split over segments is found: the match spans them all. One "
-        "match for each segment in which the query begins, by file in request order (without "
-        "media_paths: by path), then by time. Where a file has several transcripts, the active "
-        "speech model's is searched, else the newest. Fuzzy queries have 200 characters at most. "
-        "Searching by meaning needs the weights of conse-lite0 on a query worker, and rows that "
-        "are made with each English transcript; the header X-Rushes-Warnings says how many have "
-        "none. "
-        "Media that is transcribed but not loaded is "
-        "loaded.",
-        body=SearchTranscriptBody,
-        answer=TranscriptMatches,
-        errors={kind: kind().message for kind in (NoWorker, ModelLoading)}
-        | {ModelError: "The weights of conse-lite0 are not there."},
-        example={"query": "rolling thunder", "cache_dir": "/footage/.rushes", "max_results": 20},
-        answer_example={"matches": [TRANSCRIPT_MATCH]},
+        "Search",
+        KeyScope.SEARCH,
+        errors={
+            NoWorker: "",
+            ModelLoading: "",
+            ModelError: "The weights of conse-lite0 are not there.",
+        },
+        example={"max_results": 20},
     ),
 )

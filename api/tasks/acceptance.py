@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from api.services import Services
+from api.http.services import CoreServices
 from shared.errors import RedisAway
 from shared.ledger.records import ItemJob, NewTask
 from shared.process import logs
@@ -23,7 +23,7 @@ def note_accepted(task: NewTask, *, turn: str = "") -> None:
     log.info("Accepted: %s of %s (%s, %s), %d files.%s", *words, files, turn)
 
 
-def enqueue(services: Services, task: NewTask, *, front: bool = True) -> None:
+def enqueue(services: CoreServices, task: NewTask, *, front: bool = True) -> None:
     """Wake the workers; those of a large task that the client need not wait for, in a thread."""
     jobs = [ItemJob(task.task_id, n, task.queue, front) for n in range(len(task.items))]
     _enqueue_or_warn(services, jobs[:AT_ONCE])
@@ -32,7 +32,7 @@ def enqueue(services: Services, task: NewTask, *, front: bool = True) -> None:
         threading.Thread(target=_enqueue_or_warn, args=(services, rest), daemon=True).start()
 
 
-def _enqueue_or_warn(services: Services, jobs: list[ItemJob]) -> None:
+def _enqueue_or_warn(services: CoreServices, jobs: list[ItemJob]) -> None:
     """Enqueue jobs of a Task that is accepted already; the sweep enqueues a lost one again."""
     try:
         services.jobs.enqueue(jobs)

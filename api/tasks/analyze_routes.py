@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call, Endpoint, RootsRule
-from api.http.errors import ScopeMissing
+from api.http.services import CoreServices
 from api.models.model_keys import (
     check_allowed,
     check_loadable,
@@ -20,11 +20,10 @@ from api.models.model_keys import (
     wanted_key,
     why_not_loadable,
 )
-from api.services import Services
 from api.tasks.acceptance import enqueue, note_accepted
 from api.tasks.answers import Accepted, CancelAnswer
 from api.tasks.bodies import AnalyzeBody, CancelBody
-from api.tasks.callers import caller, check_in_roots, check_rootless, scopes_to_stop
+from api.tasks.callers import OF_OTHERS, caller, check_in_roots, check_rootless, scopes_to_stop
 from api.tasks.progress import no_worker, waiting_hint
 from shared.cache.cache_dir import CacheDir
 from shared.domain import AnalyzeSpec, FileSpec, ModelKind, ProgressType, TaskKind
@@ -49,14 +48,23 @@ from shared.rights import KeyScope
 log = logging.getLogger(__name__)
 
 
-async def analyze(call: Call[AnalyzeBody]) -> Accepted:
-    """202 with the task; see contract: only a request that would be accepted stops another."""
+async def analyze(call: Call[AnalyzeBody], services: CoreServices) -> Accepted:
+    """Analyze files.
+
+    Starts a background task. One request with many files is much cheaper than many requests.
+    What is done with the same model is skipped; a bad file fails alone and ends in
+    `failed_files`; speech of a file without an audio track is `not_applicable`. A path in
+    several lists is one file, whose pictures, speech and faces each have their own progress
+    (`type` "video", "audio" and "faces"); pictures and faces come out of one decoding. Faces
+    are grouped while the task runs, and all of them before it completes. One analysis runs at a
+    time: see `on_busy`.
+    """
     if call.body.on_busy == "replace-any":
         call.check(KeyScope.ADMIN)
-        check_rootless(call.services.paths, 'on_busy "replace-any"')
+        check_rootless(services.paths, 'on_busy "replace-any"')
     # Before it is accepted: what is accepted must not be answered with an error.
-    missed = await run_in_threadpool(_missed_speakers, call.services, call.body)
-    accepted = await run_in_threadpool(submit, call.services, call.body, call.sender)
+    missed = await run_in_threadpool(_missed_speakers, services, call.body)
+    accepted = await run_in_threadpool(submit, services, call.body, call.sender)
     logs.task_id_var.set(accepted.task_id)
     call.warnings.extend(missed)
     call.warnings.extend(_missed_faces(call.body))
@@ -72,7 +80,7 @@ def _missed_faces(body: AnalyzeBody) -> list[str]:
     return [f"cluster_job_name {does}: face_media_paths names no file, so no faces are analyzed."]
 
 
-def _missed_speakers(services: Services, body: AnalyzeBody) -> list[str]:
+def _missed_speakers(services: CoreServices, body: AnalyzeBody) -> list[str]:
     """Why the speakers that are wanted will not be told apart, where that is known before."""
     if body.speakers and not body.transcription_jobs:
         return ["speakers had no effect: it is about speech, and transcription_jobs names no file."]
@@ -86,7 +94,7 @@ def _missed_speakers(services: Services, body: AnalyzeBody) -> list[str]:
     return [f"Speakers are not told apart: {why}"] if why else []
 
 
-def submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
+def submit(services: CoreServices, body: AnalyzeBody, sender: Sender) -> Accepted:
     """Accept an analysis: everything that can be wrong is said before. Blocks."""
     cache_dir, files = _checked(services, body)
     roots = services.paths.cache_roots
@@ -127,7 +135,7 @@ def submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
     return Accepted(message=message, task_id=task.task_id)
 
 
-def _take_back(services: Services, cache_dir: str, files: Sequence[FileSpec]) -> None:
+def _take_back(services: CoreServices, cache_dir: str, files: Sequence[FileSpec]) -> None:
     """Files that are analyzed are left out no more. The task is accepted, whatever becomes of it:
     an error would let the client send it again."""
     paths = [file.path for file in files]
@@ -137,7 +145,7 @@ def _take_back(services: Services, cache_dir: str, files: Sequence[FileSpec]) ->
         log.warning("What the task names may still be left out: %s", error.message)
 
 
-def _models(services: Services, body: AnalyzeBody, parts: set[ProgressType]) -> dict[str, str]:
+def _models(services: CoreServices, body: AnalyzeBody, parts: set[ProgressType]) -> dict[str, str]:
     """The keys of the request, else the active ones; those that are needed must be allowed."""
     keys: dict[str, str] = {}
     # Without a worker it waits in any case, and its machine may have the weights.
@@ -156,7 +164,7 @@ def _models(services: Services, body: AnalyzeBody, parts: set[ProgressType]) -> 
     return keys
 
 
-def _checked(services: Services, body: AnalyzeBody) -> tuple[str, list[FileSpec]]:
+def _checked(services: CoreServices, body: AnalyzeBody) -> tuple[str, list[FileSpec]]:
     """Everything about the request that can be wrong, without touching the media."""
     paths = services.paths
     cache_dir = paths.cache(body.cache_dir)
@@ -214,10 +222,14 @@ def _check_languages(jobs: Sequence[Asked]) -> None:
             )
 
 
-async def cancel_task(call: Call[CancelBody]) -> CancelAnswer:
-    """Stop a task; without an id the caller's own analysis. Another's needs the scope admin."""
+async def cancel_task(call: Call[CancelBody], services: CoreServices) -> CancelAnswer:
+    """Stop a task.
+
+    Work that is finished stays. With nothing running: `cancelled` is false. Any key may stop
+    its own tasks; those of others need the scope admin, a watch folder's watch.
+    """
     logs.task_id_var.set(call.body.task_id)
-    found = await run_in_threadpool(_stop, call)
+    found = await run_in_threadpool(_stop, call, services)
     logs.task_id_var.set(found.task_id)
     if found.cancelled:
         message = "The task was asked to stop; its progress ends as cancelled."
@@ -228,8 +240,8 @@ async def cancel_task(call: Call[CancelBody]) -> CancelAnswer:
     return CancelAnswer(message=message, cancelled=found.cancelled, task_id=found.task_id)
 
 
-def _stop(call: Call[CancelBody]) -> StopResult:
-    ledger, task_id, sender = call.services.ledger, call.body.task_id, call.sender
+def _stop(call: Call[CancelBody], services: CoreServices) -> StopResult:
+    ledger, task_id, sender = services.ledger, call.body.task_id, call.sender
     record = ledger.record(task_id) if task_id else None
     scopes = scopes_to_stop(call, record) if record else ()
     for scope in scopes:
@@ -242,22 +254,11 @@ def _stop(call: Call[CancelBody]) -> StopResult:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/analyze",
+        "POST /analyze",
         analyze,
-        scope=KeyScope.ANALYZE,
+        "Analysis",
+        KeyScope.ANALYZE,
         is_audited=True,
-        tag="Analysis",
-        summary="Analyze files",
-        description="Starts a background task. One request with many files is much cheaper than "
-        "many requests. What is done with the same model is skipped; a bad file fails alone and "
-        "ends in `failed_files`; speech of a file without an audio track is `not_applicable`. A "
-        "path in several lists is one file, whose pictures, speech and "
-        'faces each have their own progress (`type` "video", "audio" and "faces"); pictures and '
-        "faces come out of one decoding. Faces are grouped while the task runs, and all "
-        "of them before it completes. One analysis runs at a time: see `on_busy`.",
-        body=AnalyzeBody,
-        answer=Accepted,
         errors={
             BadInput: "There is nothing to do: name files in visual_media_paths, "
             "transcription_jobs or face_media_paths.",
@@ -265,44 +266,20 @@ ENDPOINTS = (
             "starting; retry shortly.",
         },
         status=202,
-        example={
-            "cache_dir": "/footage/.rushes",
-            "visual_media_paths": ["/footage/day1/A001.mov", "/footage/stills/0001.jpg"],
-            "transcription_jobs": [
-                {"path": "/footage/day1/A001.mov", "language": "english"},
-                {"path": "/footage/day1/boom.wav", "language": None},
-            ],
-            "face_media_paths": ["/footage/day1/A001.mov"],
-            "cluster_job_name": "Season 1",
-        },
-        answer_example={
-            "message": "Analysis of 3 files accepted.",
-            "task_id": "8f14e45fceea167a5a36dedd4bea2543",
-        },
+        example={"visual_media_paths": ["/footage/day1/A001.mov"], "transcription_jobs": [{}]},
+        answer_example={"message": "Analysis of 1 file accepted."},
     ),
     Endpoint(
-        "POST",
-        "/analyze/cancel",
+        "POST /analyze/cancel",
         cancel_task,
+        "Analysis",
         roots=RootsRule.WITHIN,
         is_audited=True,
-        tag="Analysis",
-        summary="Stop a task",
-        description="Work that is finished stays. With nothing running: `cancelled` is false. Any "
-        "key may stop its own tasks; those of others need the scope admin, a watch folder's watch.",
-        body=CancelBody,
-        answer=CancelAnswer,
         errors={
             Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543.",
-            NotAllowed: "Task 8f14e45fceea167a5a36dedd4bea2543 works on files outside the folders "
-            "of this licence key.",
-            ScopeMissing: "This licence key lacks the scope 'admin'; it has analyze.",
+            **OF_OTHERS,
         },
-        example={"task_id": "8f14e45fceea167a5a36dedd4bea2543"},
-        answer_example={
-            "message": "The task was asked to stop; its progress ends as cancelled.",
-            "cancelled": True,
-            "task_id": "8f14e45fceea167a5a36dedd4bea2543",
-        },
+        example={"task_id": ...},
+        answer_example={"message": "The task was asked to stop; its progress ends as cancelled."},
     ),
 )

@@ -6,10 +6,20 @@ from typing import Any
 
 from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call
+from api.http.errors import ScopeMissing
 from shared.domain import TaskKind, TaskState
 from shared.errors import NotAllowed
 from shared.ledger.records import TaskRecord
 from shared.rights import KeyScope
+
+# What may be wrong with a task of another key, for the OpenAPI document.
+OUTSIDE = (
+    "Task 8f14e45fceea167a5a36dedd4bea2543 works on files outside the folders of this licence key."
+)
+OF_OTHERS = {
+    NotAllowed: OUTSIDE,
+    ScopeMissing: "This licence key lacks the scope 'admin'; it has analyze.",
+}
 
 
 def is_own(call: Call[Any], record: TaskRecord) -> bool:
@@ -26,7 +36,7 @@ def is_in_roots(paths: ClientPaths, record: TaskRecord) -> bool:
 
 def check_in_roots(call: Call[Any], record: TaskRecord) -> None:
     """Raise NotAllowed for another key's task outside the roots of the request's key."""
-    if not is_in_roots(call.services.paths, record):
+    if not is_in_roots(call.paths, record):
         raise NotAllowed(
             f"Task {record.task_id} works on files outside the folders of this licence key."
         )
@@ -61,17 +71,13 @@ def scopes_to_put_first(
 def may_stop(call: Call[Any], record: TaskRecord) -> bool:
     """Whether the key may stop the task, and it can be stopped."""
     is_open = not record.status.is_final and record.status is not TaskState.STOPPING
-    return (
-        is_open
-        and is_in_roots(call.services.paths, record)
-        and _has(call, scopes_to_stop(call, record))
-    )
+    return is_open and is_in_roots(call.paths, record) and _has(call, scopes_to_stop(call, record))
 
 
 def may_put_first(call: Call[Any], record: TaskRecord) -> bool:
     """Whether the task waits in line, and the key may put it first."""
     may = _has(call, scopes_to_put_first(call, record))
-    return record.place is not None and may and is_in_roots(call.services.paths, record)
+    return record.place is not None and may and is_in_roots(call.paths, record)
 
 
 def _has(call: Call[Any], scopes: tuple[KeyScope, ...]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from api.http.client_paths import ClientPaths
-from api.services import Services
+from api.http.services import CoreServices
 from api.tasks.answers import TaskAnswer, TaskClient, TaskProgress, WaitingFor
 from api.tasks.callers import is_in_roots
 from shared.domain import FailedFile, TaskKind, TaskState
@@ -29,7 +29,7 @@ _OUTSIDE = "Its files lie outside the folders of this licence key."
 
 
 def waiting_hint(
-    services: Services, kind: TaskKind = TaskKind.ANALYZE, like: str | None = None
+    services: CoreServices, kind: TaskKind = TaskKind.ANALYZE, like: str | None = None
 ) -> str:
     """A sentence for a task that was just accepted and waits, as no worker is there; else empty.
 
@@ -39,7 +39,7 @@ def waiting_hint(
     return f" {services.paths.in_words(reason.message, like)}" if reason else ""
 
 
-def no_worker(services: Services, kind: TaskKind) -> WaitReason | None:
+def no_worker(services: CoreServices, kind: TaskKind) -> WaitReason | None:
     """The reason to wait of tasks of this kind where no process does such work."""
     queue = _QUEUES[kind]
     if heartbeats.live(services.redis, services.settings.instance, queue):
@@ -48,7 +48,7 @@ def no_worker(services: Services, kind: TaskKind) -> WaitReason | None:
     return WaitReason("worker", queue, words)
 
 
-def reason_of(services: Services, record: TaskRecord) -> WaitReason | None:
+def reason_of(services: CoreServices, record: TaskRecord) -> WaitReason | None:
     """As `own_reason`; workers are asked after only where it shows."""
     is_told = record.status.is_final or record.waiting_for is not None
     return own_reason(record, None if is_told else no_worker(services, record.kind))

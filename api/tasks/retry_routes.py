@@ -9,14 +9,13 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
-from api.http.errors import ScopeMissing
-from api.services import Services
+from api.http.services import CoreServices
 from api.tasks.analyze_routes import submit
 from api.tasks.answers import Accepted
 from api.tasks.bodies import AnalyzeBody, RetryTaskBody, TranscriptionJob
-from api.tasks.callers import check_in_roots, is_own
+from api.tasks.callers import OF_OTHERS, check_in_roots, is_own
 from shared.domain import AnalyzeSpec, FileSpec, ProgressType, TaskKind
-from shared.errors import BadInput, Busy, Missing, NotAllowed, RedisAway
+from shared.errors import BadInput, Busy, Missing, RedisAway
 from shared.ledger.analysis_files import AnalysisFiles
 from shared.ledger.records import TaskRecord
 from shared.ledger.retries import Retries
@@ -27,17 +26,24 @@ log = logging.getLogger(__name__)
 _SHOWN = 200  # characters of a path in a message
 
 
-async def retry_task(call: Call[RetryTaskBody]) -> Accepted:
-    """202 with the new task, which waits behind what runs."""
+async def retry_task(call: Call[RetryTaskBody], services: CoreServices) -> Accepted:
+    """Try again what failed.
+
+    A new analysis, with the same models, languages, collection, vocabulary and cache folder, of
+    the files that failed in a task that has ended, and of those parts of them (pictures,
+    speech, faces) that failed. It is accepted as any other, is the asking key's, and waits for
+    its turn. Files that an earlier retry of the task still has in hand are not put in line
+    again; where it has all of them, it is the answer. Own tasks; those of others need the scope
+    admin. What became of a task is kept for a day.
+    """
     task_id = call.path["task_id"]
-    accepted = await run_in_threadpool(_retry, call, task_id)
+    accepted = await run_in_threadpool(_retry, call, services, task_id)
     logs.task_id_var.set(accepted.task_id)
     call.audited["retried_task_id"] = task_id
     return accepted
 
 
-def _retry(call: Call[RetryTaskBody], task_id: str) -> Accepted:
-    services = call.services
+def _retry(call: Call[RetryTaskBody], services: CoreServices, task_id: str) -> Accepted:
     record = services.ledger.record(task_id)
     if record is None:
         raise Missing(
@@ -54,17 +60,18 @@ def _retry(call: Call[RetryTaskBody], task_id: str) -> Accepted:
         failed = _named(services, failed, call.body.paths)
     retries = Retries(services.redis, services.settings.instance)
     with retries.one_at_a_time(task_id):
-        return _submit_once(call, task_id, failed, retries)
+        return _submit_once(call, services, task_id, failed, retries)
 
 
 def _submit_once(
     call: Call[RetryTaskBody],
+    services: CoreServices,
     task_id: str,
     failed: list[tuple[AnalyzeSpec, FileSpec]],
     retries: Retries,
 ) -> Accepted:
     """A new task for what no retry has in hand by now; where one has all of it, that one."""
-    services, tried = call.services, retries.tried_by(task_id)
+    tried = retries.tried_by(task_id)
     records = {each: services.ledger.record(each) for each in set(tried.values())}
     is_open = {each for each, record in records.items() if record and not record.status.is_final}
     left = [work for work in failed if tried.get(work[1].path) not in is_open]
@@ -95,7 +102,7 @@ def _check_over(record: TaskRecord) -> None:
 
 
 def _named(
-    services: Services, failed: list[tuple[AnalyzeSpec, FileSpec]], asked: list[str]
+    services: CoreServices, failed: list[tuple[AnalyzeSpec, FileSpec]], asked: list[str]
 ) -> list[tuple[AnalyzeSpec, FileSpec]]:
     """The work on the files that are asked for. Raises BadInput for one that did not fail."""
     by_path: dict[str, tuple[AnalyzeSpec, FileSpec]] = {}
@@ -113,7 +120,7 @@ def _named(
     return list(found.values())
 
 
-def _again(services: Services, failed: list[tuple[AnalyzeSpec, FileSpec]]) -> AnalyzeBody:
+def _again(services: CoreServices, failed: list[tuple[AnalyzeSpec, FileSpec]]) -> AnalyzeBody:
     """The request that asks for this work, with the settings of the one that failed."""
     specs, files = [spec for spec, _ in failed], [file for _, file in failed]
     first = specs[0]
@@ -152,21 +159,11 @@ def _first(values: Iterable[Any]) -> Any:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/tasks/{task_id}/retry",
+        "POST /tasks/{task_id}/retry",
         retry_task,
-        scope=KeyScope.ANALYZE,
+        "Analysis",
+        KeyScope.ANALYZE,
         is_audited=True,
-        tag="Analysis",
-        summary="Try again what failed",
-        description="A new analysis, with the same models, languages, collection, vocabulary and "
-        "cache folder, of the files that failed in a task that has ended, and of those parts of "
-        "them (pictures, speech, faces) that failed. It is accepted as any other, is the asking "
-        "key's, and waits for its turn. Files that an earlier retry of the task still has in hand "
-        "are not put in line again; where it has all of them, it is the answer. Own tasks; those "
-        "of others need the scope admin. What became of a task is kept for a day.",
-        body=RetryTaskBody,
-        answer=Accepted,
         errors={
             BadInput: "No file of task 8f14e45fceea167a5a36dedd4bea2543 has failed: there is "
             "nothing to try again.",
@@ -174,15 +171,10 @@ ENDPOINTS = (
             "now: look at the tasks, then ask again.",
             Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543: what became of a task is "
             "kept for a day after its end.",
-            NotAllowed: "Task 8f14e45fceea167a5a36dedd4bea2543 works on files outside the folders "
-            "of this licence key.",
-            ScopeMissing: "This licence key lacks the scope 'admin'; it has analyze.",
+            **OF_OTHERS,
         },
         status=202,
-        example={"paths": ["/footage/day1/A002.mov"]},
-        answer_example={
-            "message": "Analysis of 1 file accepted.",
-            "task_id": "c9f0f895fb98ab9159f51fd0297e236d",
-        },
+        example={"paths": ...},
+        answer_example={"message": "Analysis of 1 file accepted."},
     ),
 )

@@ -10,11 +10,13 @@ import time
 from starlette.concurrency import run_in_threadpool
 
 from api.async_tasks import end
-from api.services import Services
+from api.http.services import CoreServices
 from api.tasks.progress import no_worker
 from shared.domain import TaskKind
 from shared.errors import RedisAway, RushesError
 from shared.ledger.ledger import SWEEP_EVERY_S
+from shared.redis.licence_keys import Keys
+from shared.webhooks.subscriptions import Webhooks
 
 _UNSERVED_S = 10.0  # longer than any worker takes to start again
 _RENEW_EVERY_S = 60.0  # a file may be locked; an older API process may add records
@@ -26,8 +28,10 @@ _warn_once = functools.lru_cache(1000)(log.warning)
 class Sweeper:
     """`async with`: it sweeps."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: CoreServices, keys: Keys, webhooks: Webhooks) -> None:
         self._services = services
+        self._keys = keys
+        self._webhooks = webhooks
         self._loop: asyncio.Task[None] | None = None
         self._unserved_since: float | None = None
         self._renew_at = 0.0
@@ -63,7 +67,7 @@ class Sweeper:
 
     def _renew_records(self) -> None:
         """Bring keys and webhooks of earlier versions into today's form."""
-        for renew in (self._services.keys.renew, self._bind_webhooks):
+        for renew in (self._keys.renew, self._bind_webhooks):
             try:
                 renew()
             except RedisAway:
@@ -73,9 +77,8 @@ class Sweeper:
         self._renew_at = time.monotonic() + _RENEW_EVERY_S
 
     def _bind_webhooks(self) -> None:
-        services = self._services
-        roots_of = {key.id: key.roots for key in services.keys.list()}
-        for hook in services.webhooks.list():
+        roots_of = {key.id: key.roots for key in self._keys.list()}
+        for hook in self._webhooks.list():
             if hook.roots is None and hook.owner and hook.owner not in roots_of:
                 _warn_once(
                     "The licence key %s of webhook %s no longer exists. If it had roots, remove "
@@ -83,7 +86,7 @@ class Sweeper:
                     hook.owner,
                     hook.id,
                 )
-        services.webhooks.bind_to_roots(roots_of)
+        self._webhooks.bind_to_roots(roots_of)
 
     def _park_unserved(self) -> None:
         """Without a worker for a while, the analysis that has the lock waits in nobody's way."""

@@ -15,8 +15,8 @@ from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
 from api.http.slots import own_slot
 from api.models.model_keys import active_key
+from api.people.people import PeopleServices
 from api.people.voices.speaking import FolderVoices, SpokenPerson
-from api.services import Services
 from api.transcripts.answers import (
     Transcription,
     Transcriptions,
@@ -66,10 +66,18 @@ class _TranscriptSource:
     without_speakers: set[str] = field(default_factory=set)  # transcripts, by `hash_str`
 
 
-async def get_transcriptions(call: Call[TranscriptionsBody]) -> _Encoded:
-    """Transcripts in request order; what is wrong with one file stands in its own slot."""
-    cache_dir, run = call.services.paths.cache(call.body.cache_dir), call.services.folders.run
-    source, asked = await run(cache_dir, _found, call.services, call.body)
+async def get_transcriptions(
+    call: Call[TranscriptionsBody], services: PeopleServices
+) -> Transcriptions | _Encoded:
+    """What was said in files.
+
+    `segments` is null for a file that is not transcribed and `[]` for one in which nobody
+    speaks. A file that is missing, outside the allowed roots or whose transcript is damaged has
+    `error` in its own slot. A file that has gone since it was transcribed is still known by its
+    path.
+    """
+    cache_dir, run = services.paths.cache(call.body.cache_dir), services.folders.run
+    source, asked = await run(cache_dir, _found, services, call.body)
     call.warnings.extend(source.voices.warnings if source.voices else ())
     slots = await map_concurrently(lambda slot: run(cache_dir, _slot, source, slot), asked)
     if source.without_speakers:
@@ -82,7 +90,7 @@ async def get_transcriptions(call: Call[TranscriptionsBody]) -> _Encoded:
 
 
 def _found(
-    services: Services, body: TranscriptionsBody
+    services: PeopleServices, body: TranscriptionsBody
 ) -> tuple[_TranscriptSource, list[_RequestedFile]]:
     cache_dir = services.paths.cache(body.cache_dir)
     view = services.caches.open(cache_dir)
@@ -95,7 +103,7 @@ def _found(
     return source, [_known(services, slot, hashes.get(slot.path)) for slot in asked]
 
 
-def _allowed(services: Services, client_path: str, number: int) -> _RequestedFile:
+def _allowed(services: PeopleServices, client_path: str, number: int) -> _RequestedFile:
     try:
         return _RequestedFile(
             client_path, services.paths.media(client_path, f"media_paths[{number}]")
@@ -104,7 +112,7 @@ def _allowed(services: Services, client_path: str, number: int) -> _RequestedFil
         return _RequestedFile(client_path, error=error.message)
 
 
-def _known(services: Services, slot: _RequestedFile, hash_str: str | None) -> _RequestedFile:
+def _known(services: PeopleServices, slot: _RequestedFile, hash_str: str | None) -> _RequestedFile:
     """The slot with its file's id; a file that was never seen and cannot be read says why."""
     if slot.path and hash_str is None:
         try:
@@ -116,9 +124,9 @@ def _known(services: Services, slot: _RequestedFile, hash_str: str | None) -> _R
     return _RequestedFile(slot.client_path, slot.path, hash_str, slot.error)
 
 
-def _hash(services: Services, path: str) -> str:
+def _hash(services: PeopleServices, path: str) -> str:
     with services.paths.open_media(path) as file:
-        return services.hashes.hash_of(file)
+        return services.caches.hashes.hash_of(file)
 
 
 def _slot(source: _TranscriptSource, asked: _RequestedFile) -> msgspec.Raw:
@@ -238,76 +246,11 @@ def _with_a_cure() -> Iterator[None]:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/transcriptions",
+        "POST /transcriptions",
         get_transcriptions,
-        scope=KeyScope.SEARCH,
-        tag="Transcriptions",
-        summary="What was said in files",
-        description="`segments` is null for a file that is not transcribed and `[]` for one in "
-        "which nobody speaks. A file that is missing, outside the allowed roots or whose "
-        "transcript is damaged has `error` in its own slot. A file that has gone since it was "
-        "transcribed is still known by its path.",
-        body=TranscriptionsBody,
-        answer=Transcriptions,
-        example={
-            "cache_dir": "/footage/.rushes",
-            "media_paths": ["/footage/day1/A001.mov"],
-            "words": True,
-            "doubtful": True,
-            "speakers": True,
-            "captions": True,
-            "warnings": True,
-        },
-        answer_example={
-            "transcriptions": [
-                {
-                    "media_path": "/footage/day1/A001.mov",
-                    "hash_str": "9ae0daaf81f5b2c3",
-                    "language": "english",
-                    "segments": [[0.42, "We are rolling.", 1.9]],
-                    "language_probability": 0.98,
-                    "model_key": "whisper-base",
-                    "error": None,
-                    "words": [
-                        [
-                            [0.42, 0.6, "We", 0.99, False],
-                            [0.6, 0.78, "are", 0.98, False],
-                            [0.78, 1.9, "rolling.", 0.45, True],
-                        ]
-                    ],
-                    "speakers": ["S1"],
-                    "doubtful_speakers": [False],
-                    "speaker_names": ["Ada"],
-                    "voices": [
-                        {
-                            "speaker": "S1",
-                            "name": "Ada",
-                            "cluster_id": "418350733",
-                            "cluster_job_name": "Season 1",
-                            "seconds": 1.48,
-                        }
-                    ],
-                    "captions": [
-                        {
-                            "kind": "subtitles",
-                            "language": "deu",
-                            "title": None,
-                            "service": None,
-                            "segments": [[0.4, "Wir drehen.", 2.0]],
-                        }
-                    ],
-                    "warnings": [
-                        {
-                            "start": 61.2,
-                            "end": 74.9,
-                            "doubt": "repeats",
-                            "action": "dropped",
-                            "text": "Thank you. Thank you. Thank you.",
-                        }
-                    ],
-                }
-            ]
-        },
+        "Transcriptions",
+        KeyScope.SEARCH,
+        example={"words": True, "speakers": True},
+        answer_example={"transcriptions": [{"words": ..., "speakers": ...}]},
     ),
 )

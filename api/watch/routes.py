@@ -11,7 +11,6 @@ from msgspec import UNSET
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint, RootsRule
-from api.services import Services
 from api.watch import status
 from api.watch.answers import (
     ServiceAnswer,
@@ -23,6 +22,7 @@ from api.watch.answers import (
 from api.watch.bodies import NothingBody, WatchFolderBody, WatchFolderChanges
 from api.watch.checks import check_folder, check_overlap
 from api.watch.fields import locate, requested_fields, vain_globs
+from api.watch.status import WatchServices
 from shared.domain import TaskKind
 from shared.errors import AlreadyWatched, BadInput, Missing
 from shared.models.languages import language_name
@@ -33,10 +33,10 @@ from shared.watch.live import NO_WATCHER
 _ID = "watch_folder_id"
 
 
-async def list_watch_folders(call: Call[None]) -> WatchFolderList:
+async def list_watch_folders(call: Call[None], services: WatchServices) -> WatchFolderList:
     """All watched folders."""
-    folders = await run_in_threadpool(call.services.watch_folders.all)
-    of_key = call.services.paths.is_of_key
+    folders = await run_in_threadpool(services.watch_folders.all)
+    of_key = services.paths.is_of_key
     return WatchFolderList(
         watch_folders=[
             _answer(folder) for folder in folders if of_key(folder.path, folder.cache_dir)
@@ -44,14 +44,21 @@ async def list_watch_folders(call: Call[None]) -> WatchFolderList:
     )
 
 
-async def add_watch_folder(call: Call[WatchFolderBody]) -> WatchFolderAnswer:
-    """201 with the folder, once it is known to be one and watched by nobody else."""
-    path = call.services.paths.media(call.body.path, "path")
+async def add_watch_folder(
+    call: Call[WatchFolderBody], services: WatchServices
+) -> WatchFolderAnswer:
+    """Watch a folder.
+
+    What is already in it is analysed too. Files are taken when they have settled; content that
+    is known already is not analysed again. The cache_dir may lie inside the folder, which is
+    then left out. 409: these files are watched already with the same cache_dir.
+    """
+    path = services.paths.media(call.body.path, "path")
     call.warnings.extend(vain_globs(call.body.excluded_filename_globs))
-    return await call.services.folders.run(path, _add, call.services, call.body)
+    return await services.folders.run(path, _add, services, call.body)
 
 
-def _add(services: Services, body: WatchFolderBody) -> WatchFolderAnswer:
+def _add(services: WatchServices, body: WatchFolderBody) -> WatchFolderAnswer:
     fields = locate(services, requested_fields(services, body))
     folder = WatchFolder(id=new_folder_id(), created_at=round(time.time(), 3), **fields)
     check_folder(folder)
@@ -62,9 +69,16 @@ def _add(services: Services, body: WatchFolderBody) -> WatchFolderAnswer:
     return _answer(folder)
 
 
-async def change_watch_folder(call: Call[WatchFolderChanges]) -> WatchFolderAnswer:
-    """The folder with the given fields changed."""
-    services, body = call.services, call.body
+async def change_watch_folder(
+    call: Call[WatchFolderChanges], services: WatchServices
+) -> WatchFolderAnswer:
+    """Change a watched folder.
+
+    Only the given fields change; the folder as a whole is checked as when it is added. What has
+    changed applies to files seen before, too, and nothing that is done is done again. Null
+    resets `language`, `schedule` and `cluster_job_name`.
+    """
+    body = call.body
     call.warnings.extend(vain_globs(body.excluded_filename_globs))
     if body.path is None:
         return await run_in_threadpool(_change, services, call.path[_ID], body)
@@ -72,7 +86,7 @@ async def change_watch_folder(call: Call[WatchFolderChanges]) -> WatchFolderAnsw
     return await services.folders.run(path, _change, services, call.path[_ID], body)
 
 
-def _change(services: Services, folder_id: str, body: WatchFolderChanges) -> WatchFolderAnswer:
+def _change(services: WatchServices, folder_id: str, body: WatchFolderChanges) -> WatchFolderAnswer:
     current = services.watched_folder(folder_id)
     fields = requested_fields(services, body)
     # A place that stays is not looked at: it may be away, and the folder is to be disabled for it.
@@ -93,12 +107,15 @@ def _change(services: Services, folder_id: str, body: WatchFolderChanges) -> Wat
     return _answer(folder)
 
 
-async def remove_watch_folder(call: Call[None]) -> UnwatchAnswer:
-    """The folder is watched no more; what was analysed stays."""
-    return await run_in_threadpool(_remove, call.services, call.path[_ID])
+async def remove_watch_folder(call: Call[None], services: WatchServices) -> UnwatchAnswer:
+    """Stop watching a folder.
+
+    Its media and its analysis data stay.
+    """
+    return await run_in_threadpool(_remove, services, call.path[_ID])
 
 
-def _remove(services: Services, folder_id: str) -> UnwatchAnswer:
+def _remove(services: WatchServices, folder_id: str) -> UnwatchAnswer:
     services.watched_folder(folder_id)
     with services.watch_folders.changing() as changes:
         folder = changes.remove(folder_id)
@@ -109,12 +126,15 @@ def _remove(services: Services, folder_id: str) -> UnwatchAnswer:
     )
 
 
-async def start_watching(call: Call[NothingBody]) -> ServiceAnswer:
-    """Watching is wanted from now on, also after restarts."""
-    return await run_in_threadpool(_start, call.services)
+async def start_watching(call: Call[NothingBody], services: WatchServices) -> ServiceAnswer:
+    """Start watching.
+
+    Stays started over restarts of everything. Starting twice is fine.
+    """
+    return await run_in_threadpool(_start, services)
 
 
-def _start(services: Services) -> ServiceAnswer:
+def _start(services: WatchServices) -> ServiceAnswer:
     services.watch_folders.want(True)
     services.watch_live.announce()
     message = "Watching is started, also after restarts, until it is stopped."
@@ -123,12 +143,15 @@ def _start(services: Services) -> ServiceAnswer:
     return ServiceAnswer(message=message, state=status.state(services))
 
 
-async def stop_watching(call: Call[NothingBody]) -> ServiceAnswer:
-    """Watching is not wanted any more; what was begun winds down."""
-    return await run_in_threadpool(_stop, call.services)
+async def stop_watching(call: Call[NothingBody], services: WatchServices) -> ServiceAnswer:
+    """Stop watching.
+
+    What is being analysed winds down. Stopping twice is fine.
+    """
+    return await run_in_threadpool(_stop, services)
 
 
-def _stop(services: Services) -> ServiceAnswer:
+def _stop(services: WatchServices) -> ServiceAnswer:
     services.watch_folders.want(False)
     if not services.watch_lease.is_held():  # else it ends its Tasks itself
         for task_id in services.ledger.open_tasks(TaskKind.INGEST, "analysis"):
@@ -141,9 +164,12 @@ def _stop(services: Services) -> ServiceAnswer:
     )
 
 
-async def get_watch_status(call: Call[None]) -> WatchStatus:
-    """What the service does now."""
-    return await run_in_threadpool(status.status, call.services)
+async def get_watch_status(call: Call[None], services: WatchServices) -> WatchStatus:
+    """What the watch service does.
+
+    The same comes over Socket.IO to those who join `watch-folders`.
+    """
+    return await run_in_threadpool(status.status, services)
 
 
 def _answer(folder: WatchFolder) -> WatchFolderAnswer:
@@ -162,52 +188,20 @@ def _answer(folder: WatchFolder) -> WatchFolderAnswer:
     return WatchFolderAnswer(**same)
 
 
-_FOLDER = {
-    "id": "5f2b9c0e1d3a4b67",
-    "path": "/footage/incoming",
-    "cache_dir": "/footage/.rushes",
-    "enabled": True,
-    "recursive": True,
-    "analyze_visual": True,
-    "analyze_speech": True,
-    "language": None,
-    "analyze_faces": False,
-    "cluster_job_name": None,
-    "excluded_extensions": [".wav"],
-    "excluded_filename_globs": ["proxy_*"],
-    "polling": "auto",
-    "settle_seconds": 5.0,
-    "schedule": None,
-    "image_sequences": "skip",
-    "created_at": 1764028800.0,
-}
-
 ENDPOINTS = (
     Endpoint(
-        "GET",
-        "/watch-folders",
+        "GET /watch-folders",
         list_watch_folders,
-        scope=KeyScope.WATCH,
+        "Watch folders",
+        KeyScope.WATCH,
         roots=RootsRule.FILTERED,
-        tag="Watch folders",
-        summary="All watched folders",
-        answer=WatchFolderList,
-        answer_example={"watch_folders": [_FOLDER]},
     ),
     Endpoint(
-        "POST",
-        "/watch-folders",
+        "POST /watch-folders",
         add_watch_folder,
-        scope=KeyScope.WATCH,
+        "Watch folders",
+        KeyScope.WATCH,
         is_audited=True,
-        tag="Watch folders",
-        summary="Watch a folder",
-        description="What is already in it is analysed too. Files are taken when they have "
-        "settled; content that is known already is not analysed again. The cache_dir may lie "
-        "inside the folder, which is then left out. 409: these files are watched already with the "
-        "same cache_dir.",
-        body=WatchFolderBody,
-        answer=WatchFolderAnswer,
         errors={
             BadInput: "path: /footage/incoming is not a folder; analyze a single file with POST "
             "/analyze.",
@@ -215,128 +209,54 @@ ENDPOINTS = (
             "folder 5f2b9c0e1d3a4b67 (/footage/incoming); change that one.",
         },
         status=201,
-        example={
-            "path": "/footage/incoming",
-            "cache_dir": "/footage/.rushes",
-            "analyze_speech": True,
-            "excluded_extensions": [".wav"],
-            "excluded_filename_globs": ["proxy_*"],
-        },
-        answer_example=_FOLDER,
+        example={"excluded_extensions": ...},
     ),
     Endpoint(
-        "PUT",
-        "/watch-folders/{watch_folder_id}",
+        "PUT /watch-folders/{watch_folder_id}",
         change_watch_folder,
-        scope=KeyScope.WATCH,
+        "Watch folders",
+        KeyScope.WATCH,
         is_audited=True,
-        tag="Watch folders",
-        summary="Change a watched folder",
-        description="Only the given fields change; the folder as a whole is checked as when it is "
-        "added. What has changed applies to files seen before, too, and nothing that is done is "
-        "done again. Null resets `language`, `schedule` and `cluster_job_name`.",
-        body=WatchFolderChanges,
-        answer=WatchFolderAnswer,
         errors={
-            Missing: "There is no watch folder 5f2b9c0e1d3a4b67.",
             AlreadyWatched: "/footage/incoming is watched already with this cache_dir, by watch "
-            "folder 5f2b9c0e1d3a4b67 (/footage/incoming); change that one.",
+            "folder 5f2b9c0e1d3a4b67 (/footage/incoming); change that one."
         },
-        example={"enabled": False, "language": None},
-        answer_example={**_FOLDER, "enabled": False},
         keeps_nulls=True,
+        example={"enabled": False, "language": None},
+        answer_example={"enabled": False},
     ),
     Endpoint(
-        "DELETE",
-        "/watch-folders/{watch_folder_id}",
+        "DELETE /watch-folders/{watch_folder_id}",
         remove_watch_folder,
-        scope=KeyScope.WATCH,
+        "Watch folders",
+        KeyScope.WATCH,
         is_audited=True,
-        tag="Watch folders",
-        summary="Stop watching a folder",
-        description="Its media and its analysis data stay.",
-        answer=UnwatchAnswer,
-        errors={Missing: "There is no watch folder 5f2b9c0e1d3a4b67."},
-        answer_example={
-            "message": "/footage/incoming is watched no more. Its analysis data stays in "
-            "/footage/.rushes."
-        },
+        answer_example={"message": "/footage/incoming is watched no more."},
     ),
     Endpoint(
-        "POST",
-        "/watch-folders/service/start",
+        "POST /watch-folders/service/start",
         start_watching,
-        scope=KeyScope.WATCH,
+        "Watch folders",
+        KeyScope.WATCH,
         roots=RootsRule.REFUSED,
         is_audited=True,
-        tag="Watch folders",
-        summary="Start watching",
-        description="Stays started over restarts of everything. Starting twice is fine.",
-        body=NothingBody,
-        answer=ServiceAnswer,
-        example={},
-        answer_example={
-            "message": "Watching is started, also after restarts, until it is stopped.",
-            "state": "waiting",
-        },
+        answer_example={"message": "Watching is started."},
     ),
     Endpoint(
-        "POST",
-        "/watch-folders/service/stop",
+        "POST /watch-folders/service/stop",
         stop_watching,
-        scope=KeyScope.WATCH,
+        "Watch folders",
+        KeyScope.WATCH,
         roots=RootsRule.REFUSED,
         is_audited=True,
-        tag="Watch folders",
-        summary="Stop watching",
-        description="What is being analysed winds down. Stopping twice is fine.",
-        body=NothingBody,
-        answer=ServiceAnswer,
-        example={},
-        answer_example={
-            "message": "Watching is stopped, also after restarts, until it is started.",
-            "state": "stopping",
-        },
+        answer_example={"message": "Watching is stopped.", "state": "stopping"},
     ),
     Endpoint(
-        "GET",
-        "/watch-folders/service/status",
+        "GET /watch-folders/service/status",
         get_watch_status,
-        scope=KeyScope.WATCH,
+        "Watch folders",
+        KeyScope.WATCH,
         roots=RootsRule.FILTERED,
-        tag="Watch folders",
-        summary="What the watch service does",
-        description="The same comes over Socket.IO to those who join `watch-folders`.",
-        answer=WatchStatus,
-        answer_example={
-            "state": "running",
-            "current_folder": "/footage/incoming",
-            "current_file": "/footage/incoming/A005.mov",
-            "files_pending": 7,
-            "files_processed_this_session": 120,
-            "last_error": None,
-            "paused_until": None,
-            "folder_stats": {
-                "5f2b9c0e1d3a4b67": {
-                    "state": "running",
-                    "reason": None,
-                    "files_total": 130,
-                    "files_pending": 7,
-                    "files_processed": 120,
-                    "files_failed": 1,
-                    "files_skipped": 1,
-                    "files_unsupported": 1,
-                    "last_scan_at": 1764028800.0,
-                    "is_polling": False,
-                    "failures": [
-                        {
-                            "path": "/footage/incoming/A002.mov",
-                            "error": "The file is cut off.",
-                            "tries": 3,
-                        }
-                    ],
-                }
-            },
-        },
+        answer_example={"folder_stats": {"5f2b9c0e1d3a4b67": {}}},
     ),
 )

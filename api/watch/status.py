@@ -14,18 +14,30 @@ import msgspec
 from msgspec import UNSET
 
 from api.http.client_paths import ClientPaths, in_clients_words
-from api.services import Services
+from api.http.services import CoreServices
 from api.watch.answers import FolderStats, WatchFailure, WatchStatus
 from shared.domain import NotApplicable, TaskKind
 from shared.watch.choices import FileGroup
-from shared.watch.files import NOT_APPLICABLE
+from shared.watch.files import NOT_APPLICABLE, WatchedFiles
 from shared.watch.folders import WatchFolder
-from shared.watch.live import NO_WATCHER, STOPPED, WatchLive, WatchState
+from shared.watch.lease import SoleLease
+from shared.watch.live import NO_WATCHER, STOPPED, LiveStatus, WatchLive, WatchState
+from shared.watch.retries import RetryRequests
 
 _NOT_SEEN = "The watcher has not come to it yet."
 _PAUSED = "A foreground analysis has precedence."
 _FAILURES = 100
 _BUSY = (WatchState.RUNNING, WatchState.STOPPING)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchServices(CoreServices):
+    """Watch folders' files, and the state of the service that watches."""
+
+    watch_lease: SoleLease
+    watch_live: LiveStatus
+    watch_retries: RetryRequests
+    watched_files: WatchedFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +52,7 @@ class _Readings:
     is_unwinding: bool  # what was begun has not ended, though it is wanted no more
 
     @classmethod
-    def read(cls, services: Services) -> _Readings:
+    def read(cls, services: WatchServices) -> _Readings:
         folders, is_wanted = services.watch_folders.read()
         live = services.watch_live.read()
         is_busy = live is not None and live.state in _BUSY
@@ -76,7 +88,7 @@ class _Readings:
         return WatchState.WAITING
 
 
-def state(services: Services) -> WatchState:
+def state(services: WatchServices) -> WatchState:
     """The service's state alone."""
     return _Readings.read(services).state
 
@@ -91,7 +103,7 @@ class WatchOverview:
     files: Counter[FileGroup]
 
 
-def overview(services: Services) -> WatchOverview:
+def overview(services: WatchServices) -> WatchOverview:
     """Much less than `status`, and read much quicker."""
     readings = _Readings.read(services)
     files: Counter[FileGroup] = Counter()
@@ -107,7 +119,7 @@ def overview(services: Services) -> WatchOverview:
     )
 
 
-def status(services: Services) -> WatchStatus:
+def status(services: WatchServices) -> WatchStatus:
     """What the service does now; there is one also when Redis has just come up empty."""
     readings = _Readings.read(services).within(services.paths)
     live = readings.live or WatchLive(state=WatchState.WAITING)
@@ -135,7 +147,7 @@ def names_of(*folders: WatchFolder) -> dict[str, str]:
     return names | {folder.path: folder.client_path for folder in folders}
 
 
-def _all_stats(services: Services, readings: _Readings) -> dict[str, FolderStats]:
+def _all_stats(services: WatchServices, readings: _Readings) -> dict[str, FolderStats]:
     counts = services.watched_files.counts(folder.id for folder in readings.folders)
     known = services.watched_files.facts()
     stats = {}
@@ -149,7 +161,7 @@ def _all_stats(services: Services, readings: _Readings) -> dict[str, FolderStats
 
 
 def _stats(
-    services: Services,
+    services: WatchServices,
     readings: _Readings,
     folder: WatchFolder,
     counts: dict[FileGroup, int],
@@ -197,7 +209,7 @@ def _state_of(readings: _Readings, folder: WatchFolder) -> tuple[WatchState, str
     return live.state, live.reason
 
 
-def _failures(services: Services, folder: WatchFolder) -> list[WatchFailure]:
+def _failures(services: WatchServices, folder: WatchFolder) -> list[WatchFailure]:
     page = services.watched_files.page(folder.id, FileGroup.FAILED, limit=_FAILURES)
     names = names_of(folder)
     return [
@@ -210,7 +222,7 @@ def _failures(services: Services, folder: WatchFolder) -> list[WatchFailure]:
     ]
 
 
-def _paused_until(services: Services, readings: _Readings) -> float | None:
+def _paused_until(services: WatchServices, readings: _Readings) -> float | None:
     if readings.state is not WatchState.PAUSED or readings.foreground is None:
         return None
     record = services.ledger.record(readings.foreground)

@@ -6,12 +6,13 @@ import base64
 import secrets
 import time
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint, RootsRule
-from api.services import Services
+from api.http.services import CoreServices
 from api.webhooks.answers import (
     DeadMessagesMoved,
     DeadWebhookMessage,
@@ -26,7 +27,8 @@ from shared.errors import AlreadySubscribed, BadInput, Missing
 from shared.rights import KeyScope
 from shared.webhooks.events import TEST, Message
 from shared.webhooks.hosts import checked_url
-from shared.webhooks.subscriptions import Webhook
+from shared.webhooks.outbox import Outbox
+from shared.webhooks.subscriptions import Webhook, Webhooks
 
 _NO_SUCH = "None of these messages is there any more: they were sent again or dropped meanwhile."
 _PREFIX = "whsec_"
@@ -34,17 +36,28 @@ _LEAST_SECRET, _MOST_SECRET = 24, 64  # bytes, of Standard Webhooks
 _ID = "webhook_id"
 
 
-async def list_webhooks(call: Call[None]) -> WebhookList:
-    """All webhooks, how their sending goes, and what was given up."""
-    return await run_in_threadpool(_list, call.services)
+@dataclass(frozen=True, slots=True)
+class WebhookServices(CoreServices):
+    """Subscriptions, and messages that wait."""
+
+    webhooks: Webhooks
+    outbox: Outbox
 
 
-def _list(services: Services) -> WebhookList:
+async def list_webhooks(call: Call[None], services: WebhookServices) -> WebhookList:
+    """List the webhooks.
+
+    With what waits, what the last try came to, and what was given up.
+    """
+    return await run_in_threadpool(_list, services)
+
+
+def _list(services: WebhookServices) -> WebhookList:
     hooks = (hook for hook in services.webhooks.list() if services.paths.covers(hook.roots))
     return WebhookList([_answer(services, hook) for hook in hooks])
 
 
-def _hook(services: Services, hook_id: str) -> Webhook:
+def _hook(services: WebhookServices, hook_id: str) -> Webhook:
     """Raise Missing also for one of a key that reaches beyond the roots of the request's key."""
     hook = services.webhooks.get(hook_id)
     if not services.paths.covers(hook.roots):
@@ -52,37 +65,49 @@ def _hook(services: Services, hook_id: str) -> Webhook:
     return hook
 
 
-async def create_webhook(call: Call[WebhookBody]) -> WebhookAnswer:
-    """Subscribe a receiver to events."""
+async def create_webhook(call: Call[WebhookBody], services: WebhookServices) -> WebhookAnswer:
+    """Subscribe a webhook.
+
+    Messages are posted as JSON (`type`, `timestamp`, `data`), signed as Standard Webhooks have
+    it (`webhook-id`, `webhook-timestamp`, `webhook-signature`), at least once each, for a day
+    until the receiver answers 2xx. `webhook-id` is the same at every try. Of more than 10,000
+    that wait the rest is told by its number alone (`webhook.dropped`).
+    """
     body = call.body
-    checked_url(body.url, call.services.settings.webhook_hosts)
+    checked_url(body.url, services.settings.webhook_hosts)
     _check_secret(body.secret)
     events = tuple(dict.fromkeys(body.events))
-    words = (body.url, body.secret, events, call.sender.owner, call.services.paths.key_roots)
-    return await run_in_threadpool(_create, call.services, *words)
+    words = (body.url, body.secret, events, call.sender.owner, services.paths.key_roots)
+    return await run_in_threadpool(_create, services, *words)
 
 
-def _create(services: Services, *words: object) -> WebhookAnswer:
+def _create(services: WebhookServices, *words: object) -> WebhookAnswer:
     return _answer(services, services.webhooks.add(*words))  # type: ignore[arg-type]
 
 
-async def delete_webhook(call: Call[None]) -> WebhookRemoved:
-    """Unsubscribe a receiver; what waits for it is dropped."""
-    await run_in_threadpool(_remove, call.services, call.path[_ID])
+async def delete_webhook(call: Call[None], services: WebhookServices) -> WebhookRemoved:
+    """Remove a webhook.
+
+    What waits for it is dropped.
+    """
+    await run_in_threadpool(_remove, services, call.path[_ID])
     return WebhookRemoved("The webhook is removed, and what waited for it.")
 
 
-def _remove(services: Services, hook_id: str) -> None:
+def _remove(services: WebhookServices, hook_id: str) -> None:
     services.webhooks.remove(_hook(services, hook_id).id)
     services.outbox.forget(hook_id)
 
 
-async def test_webhook(call: Call[None]) -> WebhookTested:
-    """Send a message now, and say what became of it."""
-    hook = await run_in_threadpool(_hook, call.services, call.path[_ID])
+async def test_webhook(call: Call[None], services: WebhookServices) -> WebhookTested:
+    """Try a webhook.
+
+    Sends a message of the type `webhook.test` now, once.
+    """
+    hook = await run_in_threadpool(_hook, services, call.path[_ID])
     now = time.time()
     message = Message(f"{TEST}:{secrets.token_hex(8)}", TEST, now, {"webhook_id": hook.id})
-    deliverer = await run_in_threadpool(Deliverer, call.services.settings.webhook_hosts)
+    deliverer = await run_in_threadpool(Deliverer, services.settings.webhook_hosts)
     try:
         failure = await deliverer.deliver(hook, message)
     finally:
@@ -91,24 +116,33 @@ async def test_webhook(call: Call[None]) -> WebhookTested:
     return WebhookTested(delivered=failure is None, message=said)
 
 
-async def resend_dead_messages(call: Call[DeadMessagesBody]) -> DeadMessagesMoved:
-    """Send messages again that were given up, for another day."""
-    count = await run_in_threadpool(_take_dead, call, call.services.outbox.send_dead_again)
+async def resend_dead_messages(
+    call: Call[DeadMessagesBody], services: WebhookServices
+) -> DeadMessagesMoved:
+    """Send again what was given up.
+
+    Each is tried for another day, with the id and the time that it had.
+    """
+    count = await run_in_threadpool(_take_dead, call, services, services.outbox.send_dead_again)
     said = f"{counted(count, 'message')} will be sent again." if count else _NO_SUCH
     return DeadMessagesMoved(message=said, count=count)
 
 
-async def drop_dead_messages(call: Call[DeadMessagesBody]) -> DeadMessagesMoved:
-    """Forget messages that were given up."""
-    count = await run_in_threadpool(_take_dead, call, call.services.outbox.drop_dead)
+async def drop_dead_messages(
+    call: Call[DeadMessagesBody], services: WebhookServices
+) -> DeadMessagesMoved:
+    """Forget what was given up."""
+    count = await run_in_threadpool(_take_dead, call, services, services.outbox.drop_dead)
     said = f"{counted(count, 'message')} dropped." if count else _NO_SUCH
     return DeadMessagesMoved(message=said, count=count)
 
 
 def _take_dead(
-    call: Call[DeadMessagesBody], take: Callable[[str, Collection[str] | None], int]
+    call: Call[DeadMessagesBody],
+    services: WebhookServices,
+    take: Callable[[str, Collection[str] | None], int],
 ) -> int:
-    hook = _hook(call.services, call.path[_ID])
+    hook = _hook(services, call.path[_ID])
     ids = call.body.message_ids
     return take(hook.id, None if ids is None else frozenset(ids))
 
@@ -125,7 +159,7 @@ def _check_secret(secret: str) -> None:
         )
 
 
-def _answer(services: Services, hook: Webhook) -> WebhookAnswer:
+def _answer(services: WebhookServices, hook: Webhook) -> WebhookAnswer:
     state = services.outbox.state(hook.id)
     dead = services.outbox.dead(hook.id) if state.dead else []
     return WebhookAnswer(
@@ -150,47 +184,15 @@ def _answer(services: Services, hook: Webhook) -> WebhookAnswer:
     )
 
 
-_HOOK = {
-    "id": "5f2b9c0e1d3a4b67",
-    "url": "https://mam.example/hooks/rushes",
-    "events": ["task.ended", "file.failed"],
-    "created_at": 1764028800.0,
-    "waiting": 0,
-    "dropped": 0,
-    "last_sent_at": 1764115200.0,
-    "last_error": None,
-    "dead": [],
-}
-_UNKNOWN = "There is no webhook 5f2b9c0e1d3a4b67."
-
 ENDPOINTS = (
+    Endpoint("GET /webhooks", list_webhooks, "Webhooks", KeyScope.ADMIN, roots=RootsRule.FILTERED),
     Endpoint(
-        "GET",
-        "/webhooks",
-        list_webhooks,
-        scope=KeyScope.ADMIN,
-        roots=RootsRule.FILTERED,
-        tag="Webhooks",
-        summary="List the webhooks",
-        description="With what waits, what the last try came to, and what was given up.",
-        answer=WebhookList,
-        answer_example={"webhooks": [_HOOK]},
-    ),
-    Endpoint(
-        "POST",
-        "/webhooks",
+        "POST /webhooks",
         create_webhook,
-        scope=KeyScope.ADMIN,
+        "Webhooks",
+        KeyScope.ADMIN,
         roots=RootsRule.FILTERED,
         is_audited=True,
-        tag="Webhooks",
-        summary="Subscribe a webhook",
-        description="Messages are posted as JSON (`type`, `timestamp`, `data`), signed as Standard "
-        "Webhooks have it (`webhook-id`, `webhook-timestamp`, `webhook-signature`), at least once "
-        "each, for a day until the receiver answers 2xx. `webhook-id` is the same at every try. "
-        "Of more than 10,000 that wait the rest is told by its number alone (`webhook.dropped`).",
-        body=WebhookBody,
-        answer=WebhookAnswer,
         status=201,
         errors={
             BadInput: "url: evil.example is not among the hosts of RUSHES_WEBHOOK_HOSTS. Possible "
@@ -198,65 +200,40 @@ ENDPOINTS = (
             AlreadySubscribed: "Webhook 5f2b9c0e1d3a4b67 sends the same events to this url with "
             "this secret.",
         },
-        example={
-            "url": "https://mam.example/hooks/rushes",
-            "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-            "events": ["task.ended", "file.failed"],
-        },
-        answer_example=_HOOK,
     ),
     Endpoint(
-        "DELETE",
-        "/webhooks/{webhook_id}",
+        "DELETE /webhooks/{webhook_id}",
         delete_webhook,
-        scope=KeyScope.ADMIN,
+        "Webhooks",
+        KeyScope.ADMIN,
         is_audited=True,
-        tag="Webhooks",
-        summary="Remove a webhook",
-        description="What waits for it is dropped.",
-        answer=WebhookRemoved,
-        errors={Missing: _UNKNOWN},
         answer_example={"message": "The webhook is removed, and what waited for it."},
     ),
     Endpoint(
-        "POST",
-        "/webhooks/{webhook_id}/test",
+        "POST /webhooks/{webhook_id}/test",
         test_webhook,
-        scope=KeyScope.ADMIN,
-        tag="Webhooks",
-        summary="Try a webhook",
-        description="Sends a message of the type `webhook.test` now, once.",
-        answer=WebhookTested,
-        errors={Missing: _UNKNOWN},
-        answer_example={"delivered": True, "message": "The receiver took it."},
+        "Webhooks",
+        KeyScope.ADMIN,
+        answer_example={"message": "The receiver took it."},
     ),
     Endpoint(
-        "POST",
-        "/webhooks/{webhook_id}/dead/resend",
+        "POST /webhooks/{webhook_id}/dead/resend",
         resend_dead_messages,
-        scope=KeyScope.ADMIN,
+        "Webhooks",
+        KeyScope.ADMIN,
         is_audited=True,
-        tag="Webhooks",
-        summary="Send again what was given up",
-        description="Each is tried for another day, with the id and the time that it had.",
-        body=DeadMessagesBody,
-        answer=DeadMessagesMoved,
-        errors={BadInput: "message_ids must not be empty.", Missing: _UNKNOWN},
-        example={"message_ids": ["task.ended:8f14e45fceea167a5a36dedd4bea2543"]},
-        answer_example={"message": "1 message will be sent again.", "count": 1},
+        errors={BadInput: "message_ids must not be empty."},
+        example={"message_ids": ...},
+        answer_example={"message": "12 messages will be sent again."},
     ),
     Endpoint(
-        "POST",
-        "/webhooks/{webhook_id}/dead/drop",
+        "POST /webhooks/{webhook_id}/dead/drop",
         drop_dead_messages,
-        scope=KeyScope.ADMIN,
+        "Webhooks",
+        KeyScope.ADMIN,
         is_audited=True,
-        tag="Webhooks",
-        summary="Forget what was given up",
-        body=DeadMessagesBody,
-        answer=DeadMessagesMoved,
-        errors={BadInput: "message_ids must not be empty.", Missing: _UNKNOWN},
-        example={"message_ids": ["task.ended:8f14e45fceea167a5a36dedd4bea2543"]},
-        answer_example={"message": "1 message dropped.", "count": 1},
+        errors={BadInput: "message_ids must not be empty."},
+        example={"message_ids": ...},
+        answer_example={"message": "12 messages dropped."},
     ),
 )

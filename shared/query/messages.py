@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from shared.domain import Probe
 from shared.errors import RushesError
 
-LONGEST_QUERY = 10_000  # characters of one text
 SEGMENT_S = 4  # of a preview
-MOST_TEXTS = 101  # of one question: a query and what it excludes
 
 # From the API. Questions are pure, so that each may be asked twice.
 

@@ -17,12 +17,11 @@ import redis
 from shared.msgspec_decoding import UNDECODABLE
 from shared.paths import lies_in_one
 from shared.redis.clients import key_prefix, translated
-from shared.webhooks.events import DROPPED, Message
+from shared.webhooks.events import DROPPED, MOST_DEAD, Message
 from shared.webhooks.subscriptions import Webhook
 
 MOST_WAITING = 10_000  # as in lua/library/1_webhooks.lua
 GIVEN_UP_AFTER_S = 86_400.0
-MOST_DEAD = 1_000
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 3_600.0
 
 

@@ -22,10 +22,9 @@ from shared.ledger.totals import LoadCount
 from shared.models.model_catalogue import resolve
 from shared.paths import Roots
 from shared.process.process_mark import own_mark
+from shared.query.bounds import LONGEST_QUERY, MOST_TEXTS
 from shared.query.lanes import Lane
 from shared.query.messages import (
-    LONGEST_QUERY,
-    MOST_TEXTS,
     EmbedFrame,
     EmbedPicture,
     EmbedQuestion,

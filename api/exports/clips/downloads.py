@@ -14,10 +14,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.exports.clips.answers import ExportedClip
-from api.http.auth import key_of_address
+from api.exports.exact_bounds import ExportServices
 from api.http.endpoint import PREFIX, attachment
 from api.opened_file_response import OpenedFileResponse, opened_in
-from api.services import Services
 from api.signed_addresses import Signed, token_of
 from shared.errors import Missing
 from shared.exports.clips import ClipSpec
@@ -34,11 +33,11 @@ class SignedExport(Signed, frozen=True):
     key_id: str
 
 
-def routes(services: Services) -> list[Route]:
+def routes(services: ExportServices) -> list[Route]:
     async def download(request: Request) -> Response:
         token = request.path_params["token"]
         export, _ = await run_in_threadpool(services.addresses.read, token, SignedExport)
-        key = await run_in_threadpool(key_of_address, services, export.key_id)
+        key = await run_in_threadpool(services.access.key_of_address, export.key_id)
         opened = functools.partial(_opened, services, export, key.roots)
         file = await opened_in(services.folders, export.path, opened)
         name = os.path.basename(export.path)
@@ -54,7 +53,7 @@ def routes(services: Services) -> list[Route]:
 
 
 def add_addresses(
-    services: Services, task_id: str, clips: Iterable[ExportedClip], key_id: str
+    services: ExportServices, task_id: str, clips: Iterable[ExportedClip], key_id: str
 ) -> None:
     """Give each clip of a task its `download_url`, unless all was only planned. Asks Redis.
 
@@ -71,7 +70,9 @@ def add_addresses(
         clip.download_url = f"{services.settings.public_path}{PATH}/{token}"
 
 
-def _opened(services: Services, export: SignedExport, roots: tuple[str, ...] | None) -> OpenedFile:
+def _opened(
+    services: ExportServices, export: SignedExport, roots: tuple[str, ...] | None
+) -> OpenedFile:
     paths = services.within(roots).paths
     paths.export_roots.check(export.path)
     try:

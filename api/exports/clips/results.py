@@ -5,14 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from api.exports.clips.answers import ClipsOfTask, ExportedClip, FailedClip
-from api.services import Services
+from api.http.services import CoreServices
 from shared.domain import TaskKind
 from shared.errors import Missing
 from shared.exports.clips import ClipCode, ClipResult
 from shared.ledger.records import FileRecord, FileState
 
 
-def clips_of(services: Services, task_id: str) -> ClipsOfTask:
+def clips_of(services: CoreServices, task_id: str) -> ClipsOfTask:
     """The clips that have ended, in request order. Raises Missing for what is no export task."""
     record = services.ledger.record(task_id)
     if record is None or record.kind is not TaskKind.EXPORT:

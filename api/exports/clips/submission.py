@@ -9,7 +9,7 @@ import msgspec
 from api.exports.clips.bodies import ClipBody, ExportClipsBody
 from api.exports.clips.times import clip_time
 from api.http.client_paths import in_clients_words
-from api.services import Services
+from api.http.services import CoreServices
 from api.tasks.acceptance import enqueue, note_accepted
 from shared.domain import ProgressType, TaskKind
 from shared.errors import BadInput, NotAllowed, NoWorker
@@ -20,7 +20,7 @@ from shared.ledger.records import ItemFile, NewItem, NewTask, Sender
 from shared.redis import heartbeats
 
 
-def submit_clips(services: Services, body: ExportClipsBody, sender: Sender) -> NewTask:
+def submit_clips(services: CoreServices, body: ExportClipsBody, sender: Sender) -> NewTask:
     """Nothing is accepted unless all of it can be understood and somebody is there to do it."""
     specs = _specs(services, body)
     if not heartbeats.live(services.redis, services.settings.instance, "export"):
@@ -41,7 +41,7 @@ def submit_clips(services: Services, body: ExportClipsBody, sender: Sender) -> N
     return task
 
 
-def _specs(services: Services, body: ExportClipsBody) -> list[ClipSpec]:
+def _specs(services: CoreServices, body: ExportClipsBody) -> list[ClipSpec]:
     """Everything about the request that can be wrong, without touching the media."""
     if not body.clips:
         raise BadInput("clips must hold at least one clip.")
@@ -70,7 +70,7 @@ def _specs(services: Services, body: ExportClipsBody) -> list[ClipSpec]:
     return [_spec(services, clip, n, common) for n, clip in enumerate(body.clips)]
 
 
-def _spec(services: Services, clip: ClipBody, n: int, common: ClipSpec) -> ClipSpec:
+def _spec(services: CoreServices, clip: ClipBody, n: int, common: ClipSpec) -> ClipSpec:
     path, refused = services.paths.listed(clip.media_path, f"clips[{n}].media_path")
     return msgspec.structs.replace(
         common,
@@ -89,7 +89,7 @@ def _is_ours(given: str, folder: str) -> bool:
     return "/" + posixpath.normpath(given).lstrip("/") == folder
 
 
-def _output_dir(services: Services, body: ExportClipsBody, *, make: bool = False) -> str:
+def _output_dir(services: CoreServices, body: ExportClipsBody, *, make: bool = False) -> str:
     """Our form of a folder that is there, in the roots also where links lead. Touches the disk.
 
     One that is to be made is made at last, with `make`, when all else is understood.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.cache.view import CacheView
-from api.services import Services
+from api.http.services import CoreServices
 from shared.domain import Probe
 from shared.errors import MediaUnreadable
 
@@ -14,7 +14,7 @@ class OutOfReach(MediaUnreadable):
     """A file whose place does not answer."""
 
 
-def last_known(services: Services, cache_dir: str, paths: Sequence[str]) -> dict[str, Probe]:
+def last_known(services: CoreServices, cache_dir: str, paths: Sequence[str]) -> dict[str, Probe]:
     """What the files at these paths were when they were analyzed, as far as the folder knows.
 
     Blocks. Raises as `Caches.open`.

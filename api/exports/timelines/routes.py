@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from api.exports.exact_bounds import place_at_cuts
+from api.exports.exact_bounds import ExportServices, place_at_cuts
 from api.exports.timelines.answers import ExportedTimeline
 from api.exports.timelines.assembly import TimelineFiles, exported_timeline
 from api.exports.timelines.bodies import TimelineBody
@@ -13,7 +13,6 @@ from api.exports.timelines.request import checked_request
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
 from api.http.slots import OUTAGES, own_slot
-from api.services import Services
 from shared.domain import Probe
 from shared.errors import (
     BadInput,
@@ -32,9 +31,18 @@ from shared.rights import KeyScope
 _MOST_REASONS = 10
 
 
-async def export_timeline(call: Call[TimelineBody]) -> ExportedTimeline:
-    """The timeline, which is also written where the request names a path."""
-    services, body = call.services, call.body
+async def export_timeline(call: Call[TimelineBody], services: ExportServices) -> ExportedTimeline:
+    """A timeline for an editing system.
+
+    Lays ranges of files one after the other: xmeml (Premiere Pro, Resolve), FCPXML, OTIO or an
+    EDL. Cuts are rounded once to frames of the timeline, without gaps; files are named as the
+    request names them, then by `path_map`. A file that is missing, unreadable or outside the
+    allowed roots, and a range that its file does not have, are left out with a warning, or
+    refused with `strict`; 422 where nothing is left. With `cache_dir` a file that is away (a
+    disk that is not connected) is laid out as it was known when it was analyzed there, with the
+    warning `offline_media`. An EDL takes files of one frame rate only.
+    """
+    body = call.body
     call.warnings.extend(await place_at_cuts(services, body))
     asked = await services.in_export_folder(body.output_path, checked_request, services.paths, body)
     ours: dict[int, str] = {}  # by the clip's index
@@ -64,7 +72,7 @@ async def export_timeline(call: Call[TimelineBody]) -> ExportedTimeline:
 
 
 async def _offline(
-    services: Services, body: TimelineBody, probes: Mapping[str, Probe | RushesError]
+    services: ExportServices, body: TimelineBody, probes: Mapping[str, Probe | RushesError]
 ) -> dict[str, Probe]:
     """Files that are away and may be used all the same, as they were when they were analyzed."""
     away = [path for path, p in probes.items() if isinstance(p, MediaMissing | OutOfReach)]
@@ -74,7 +82,7 @@ async def _offline(
     return await services.folders.run(folder, last_known, services, folder, away)
 
 
-async def _probed(services: Services, path: str) -> Probe | MediaError | NotAllowed:
+async def _probed(services: ExportServices, path: str) -> Probe | MediaError | NotAllowed:
     """What is wrong with one file is said in its place."""
     try:
         with own_slot(path, *OUTAGES, MediaError, NotAllowed) as failure:
@@ -109,55 +117,17 @@ def _refuse_if_strict(body: TimelineBody, refused: Mapping[int, RushesError]) ->
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/export/premiere-xml",
+        "POST /export/premiere-xml",
         export_timeline,
-        scope=KeyScope.EXPORT,
+        "Exports",
+        KeyScope.EXPORT,
         is_audited=True,
-        tag="Exports",
-        summary="A timeline for an editing system",
-        description="Lays ranges of files one after the other: xmeml (Premiere Pro, Resolve), "
-        "FCPXML, OTIO or an EDL. Cuts are rounded once to frames of the timeline, without gaps; "
-        "files are named as the request names them, then by `path_map`. A file that is missing, "
-        "unreadable or outside the allowed roots, and a range that its file does not have, are "
-        "left out with a warning, or refused with `strict`; 422 where nothing is left. With "
-        "`cache_dir` a file that is away (a disk that is not connected) is laid out as it was "
-        "known when it was analyzed there, with the warning `offline_media`. An EDL takes files "
-        "of one frame rate only.",
-        body=TimelineBody,
-        answer=ExportedTimeline,
         errors={
             NothingUsable: "clips[0].media_path: /footage/day1/A001.mov: The file does not exist.",
             BadInput: "clips[0].start_time must be a number of seconds from 0 to 3600000, not -1.",
-            NoWorker: "No worker that can answer this is running. Start one with `rushes worker "
-            "query`.",
+            NoWorker: "",
         },
-        example={
-            "clips": [
-                {
-                    "media_path": "/footage/day1/A001.mov",
-                    "start_time": 12.5,
-                    "end_time": "00:00:21.133",
-                    "name": "Opening",
-                    "markers": [{"time": 14, "name": "Laughs"}],
-                }
-            ],
-            "sequence_name": "Selects",
-            "path_map": [{"from": "/footage", "to": "Z:/"}],
-        },
-        answer_example={
-            "xml": '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE xmeml>\n…',
-            "text": None,
-            "output_path": None,
-            "sequence": {"fps": "24000/1001", "duration_frames": 207},
-            "warnings": [
-                {
-                    "index": 0,
-                    "code": "clamped_out",
-                    "message": "clips[0].end_time is 21.133 s, but A001.mov ends at 21.100 s: the "
-                    "clip ends there.",
-                }
-            ],
-        },
+        example={"clips": [{"end_time": "00:00:21.133"}], "path_map": ...},
+        answer_example={"text": None, "output_path": None},
     ),
 )

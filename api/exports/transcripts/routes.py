@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+from anyio import CapacityLimiter
 from msgspec import Raw
 
 from api.exports.cleaning import title
@@ -18,6 +19,7 @@ from api.exports.transcripts.segments import segments_of
 from api.http.body_reading import decoded_parts
 from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call, Endpoint, FileReply
+from api.http.services import CoreServices
 from shared.errors import BadInput
 from shared.exports.names import file_name
 from shared.exports.writing import write_output
@@ -26,13 +28,23 @@ from shared.rights import KeyScope
 from shared.timecode import Timecode
 
 _UNTITLED = "Transcript"
+_DOCUMENT_TURNS = CapacityLimiter(2)  # each takes up to 100 MB and a core
 
 
-async def export_transcript(call: Call[ExportTranscriptBody]) -> FileReply | ExportedTranscript:
-    """The file, or with `output_path` where it was written."""
+async def export_transcript(
+    call: Call[ExportTranscriptBody], services: CoreServices
+) -> FileReply | ExportedTranscript:
+    """A transcript as a file.
+
+    Takes an item of /transcriptions as it is. Answers the file, or with `output_path` JSON that
+    says where it was written (format json: its file is JSON too). Control characters and halves
+    of characters are left out of all text; srt and vtt are sorted by time, the other formats
+    keep the given order. A name in `output_path` that ends in another format's extension is
+    refused. Two documents (docx, pdf) are made at a time; more wait for their turn.
+    """
     wanted = format_named(call.body.format)
-    services, body = call.services, call.body
-    async with services.document_turns if wanted.is_document else contextlib.nullcontext():
+    body = call.body
+    async with _DOCUMENT_TURNS if wanted.is_document else contextlib.nullcontext():
         return await services.in_export_folder(
             body.output_path, _exported, services.paths, body, wanted
         )
@@ -115,30 +127,14 @@ def _rules(body: ExportTranscriptBody) -> CaptionRules | None:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/export/transcript",
+        "POST /export/transcript",
         export_transcript,
-        scope=KeyScope.EXPORT,
+        "Exports",
+        KeyScope.EXPORT,
         is_audited=True,
-        tag="Exports",
-        summary="A transcript as a file",
-        description="Takes an item of /transcriptions as it is. Answers the file, or with "
-        "`output_path` JSON that says where it was written (format json: its file is JSON too). "
-        "Control characters and halves of characters are left out of all text; srt and vtt are "
-        "sorted by time, the other formats keep the given order. A name in `output_path` that "
-        "ends in another format's extension is refused. Two documents (docx, pdf) are made at a "
-        "time; more wait for their turn.",
-        body=ExportTranscriptBody,
-        answer=ExportedTranscript,
         files=tuple(f.media_type for f in FORMATS.values() if f.extension != "json"),
         json_file=TranscriptFile,
         drops_half_characters=True,
-        example={
-            "segments": [[0.42, "We are rolling.", 1.9]],
-            "format": "docx",
-            "display_name": "Interview with Ada",
-            "output_path": "/footage/exports/interview.docx",
-        },
-        answer_example={"output_path": "/footage/exports/interview.docx", "warnings": []},
+        example={"output_path": ...},
     ),
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
+from api.http.services import CoreServices
 from api.media.answers import Rate
 from api.media.playback.answers import OriginalStream, Playback, PreviewStream
 from api.media.playback.bodies import PlaybackBody
@@ -18,7 +19,6 @@ from api.media.playback.signed_files import SignedOriginal, SignedPreview
 from api.media.playback.stream_routes import ORIGINALS, PREVIEWS
 from api.search.frames.signed_frame import SignedFrame
 from api.search.picture_routes import PATH as FRAMES
-from api.services import Services
 from api.signed_addresses import Signed, token_of
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Probe, Stage
@@ -50,12 +50,14 @@ class _Stored:
     seconds: int  # before which all stored frames lie
 
 
-async def get_playback(call: Call[PlaybackBody]) -> Playback:
-    """Facts and addresses of one file. One that is away is known from its cache folder, if at all.
+async def get_playback(call: Call[PlaybackBody], services: CoreServices) -> Playback:
+    """Play a file.
 
-    Raises MediaError, and NoWorker where nothing is known without one.
+    Gives signed paths that a player fetches without a licence key: the original, by ranges; a
+    preview in pieces of H.264 and AAC at 540 lines at most, whose pictures are shown at the
+    times of the original; and the stored pictures.
     """
-    services, body = call.services, call.body
+    body = call.body
     path = services.paths.media(body.media_path, "media_path")
     stored = None
     if body.cache_dir:
@@ -81,16 +83,16 @@ async def get_playback(call: Call[PlaybackBody]) -> Playback:
     found = _facts(body.media_path, probe)
     found.online, found.hash_str = status is not None, hash_str
     file = (path, status.st_size, status.st_mtime_ns) if status else None
-    await run_in_threadpool(_add_addresses, call, found, probe, file, stored)
+    await run_in_threadpool(_add_addresses, call, services, found, probe, file, stored)
     return found
 
 
-def _hash(services: Services, path: str) -> tuple[str, os.stat_result]:
+def _hash(services: CoreServices, path: str) -> tuple[str, os.stat_result]:
     with services.paths.open_media(path) as file:
-        return services.hashes.hash_of(file), file.status
+        return services.caches.hashes.hash_of(file), file.status
 
 
-def _stored(services: Services, cache_dir: str, path: str) -> _Stored | None:
+def _stored(services: CoreServices, cache_dir: str, path: str) -> _Stored | None:
     view = services.caches.open(cache_dir)
     found = services.caches.hash_for(view, path)
     manifest = view.cache.manifest(found, Stage.FRAMES) if found else None
@@ -118,13 +120,14 @@ def _facts(media_path: str, probe: Probe) -> Playback:
 
 def _add_addresses(
     call: Call[PlaybackBody],
+    services: CoreServices,
     found: Playback,
     probe: Probe,
     file: tuple[str, int, int] | None,
     stored: _Stored | None,
 ) -> None:
     """Fill in what can be fetched. Asks Redis for the secret. `file`: as in SignedFile."""
-    services, owner = call.services, call.sender.owner
+    owner = call.sender.owner
     signer = services.addresses.signer()
 
     def url(place: str, signed: Signed) -> str:
@@ -154,46 +157,18 @@ def _add_addresses(
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/media/playback",
+        "POST /media/playback",
         get_playback,
-        scope=KeyScope.SEARCH,
-        tag="Media",
-        summary="Play a file",
-        description="Gives signed paths that a player fetches without a licence key: the "
-        "original, by ranges; a preview in pieces of H.264 and AAC at 540 lines at most, whose "
-        "pictures are shown at the times of the original; and the stored pictures.",
-        body=PlaybackBody,
-        answer=Playback,
+        "Media",
+        KeyScope.SEARCH,
         errors={
-            MediaMissing: MediaMissing().message,
+            MediaMissing: "",
             MediaUnreadable: "It is not a media file that can be read, or its beginning is "
             "damaged.",
-            MediaChanging: MediaChanging().message,
+            MediaChanging: "",
             NotAllowed: "media_path: /tmp/x.mov lies outside the folders in RUSHES_MEDIA_ROOTS.",
-            NoWorker: NoWorker().message,
+            NoWorker: "",
         },
-        example={"media_path": "/footage/day1/A001.mov", "cache_dir": "/footage/.rushes"},
-        answer_example={
-            "media_path": "/footage/day1/A001.mov",
-            "online": True,
-            "kind": "video",
-            "duration_seconds": 12.5,
-            "rate": {"num": 24000, "den": 1001},
-            "width": 1920,
-            "height": 1080,
-            "original": {
-                "url": "/api/v1/media/original/WzE3NjQzNDk2MDAs…",
-                "type": 'video/mp4; codecs="apch, lpcm"',
-            },
-            "preview": {
-                "url": "/api/v1/media/preview/WzE3NjQzNDk2MDAs…",
-                "type": 'video/mp4; codecs="avc1.640028, mp4a.40.2"',
-                "segment_seconds": 4,
-                "segments": 4,
-            },
-            "frames_url": "/api/v1/frames/WzE3NjQzNDk2MDAs…",
-            "hash_str": "9ae0daaf81f5b2c3",
-        },
+        example={"cache_dir": ...},
     ),
 )

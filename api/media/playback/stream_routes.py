@@ -6,17 +6,19 @@ import contextlib
 import functools
 import math
 import os
+from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.http.auth import key_of_address
+from api.http.auth import Access
 from api.http.endpoint import PREFIX
+from api.http.services import CoreServices
+from api.media.playback.previews import Previews
 from api.media.playback.signed_files import SignedFile, SignedOriginal, SignedPreview
 from api.opened_file_response import OpenedFileResponse, opened_in
-from api.services import Services
 from shared.errors import Missing, RushesError
 from shared.opening import OpenedFile
 from shared.query.messages import SEGMENT_S
@@ -32,7 +34,15 @@ _GUARDED = {
 }
 
 
-def routes(services: Services) -> list[Route]:
+@dataclass(frozen=True, slots=True)
+class StreamServices(CoreServices):
+    """The keys of signed addresses, and previews."""
+
+    access: Access
+    previews: Previews
+
+
+def routes(services: StreamServices) -> list[Route]:
     async def original(request: Request) -> Response:
         token = request.path_params["token"]
         signed, left_s = await run_in_threadpool(services.addresses.read, token, SignedOriginal)
@@ -75,12 +85,14 @@ def _number(asked: str, preview: SignedPreview) -> int:
     return int(asked)
 
 
-async def _roots(services: Services, signed: SignedFile) -> tuple[str, ...] | None:
+async def _roots(services: StreamServices, signed: SignedFile) -> tuple[str, ...] | None:
     """The roots of the licence key; None: all. Raises Missing where it is valid no more."""
-    return (await run_in_threadpool(key_of_address, services, signed.key_id)).roots
+    return (await run_in_threadpool(services.access.key_of_address, signed.key_id)).roots
 
 
-def _opened(services: Services, signed: SignedFile, roots: tuple[str, ...] | None) -> OpenedFile:
+def _opened(
+    services: StreamServices, signed: SignedFile, roots: tuple[str, ...] | None
+) -> OpenedFile:
     """The file as it was when its address was given. Raises MediaError, NotAllowed and Missing."""
     file = services.within(roots).paths.open_media(signed.path)
     with contextlib.ExitStack() as at_error:
@@ -90,6 +102,6 @@ def _opened(services: Services, signed: SignedFile, roots: tuple[str, ...] | Non
     return file
 
 
-def _check(services: Services, signed: SignedFile, roots: tuple[str, ...] | None) -> None:
+def _check(services: StreamServices, signed: SignedFile, roots: tuple[str, ...] | None) -> None:
     """Raises as `_opened`."""
     _opened(services, signed, roots).close()

@@ -8,17 +8,23 @@ from msgspec import UNSET
 from starlette.concurrency import run_in_threadpool
 
 from api.http.bodies import LONGEST_PATH
-from api.http.endpoint import Call, Endpoint, Parameter, RootsRule
-from api.people.people import left_out
+from api.http.endpoint import Call, Endpoint, RootsRule
+from api.http.parameters import text_parameter
+from api.people.people import PeopleServices, left_out
 from api.people.roster.answers import NamedIn, NamedPeople, NamedPerson
 from api.people.roster.names import FolderRoster, RosterEntry, everybody
-from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, CacheError, NoCacheFolder, NotAllowed, Unavailable
 from shared.rights import KeyScope
 
 _WITHIN_S = 5.0  # a folder that was not looked at before may take as long as reading its faces
 _LOOKED_AT = 32  # of the folders used last
+_CACHE_DIR = text_parameter(
+    "cache_dir",
+    "One folder with analysis data; an absolute path. Left out: those used last.",
+    "/footage/.rushes",
+    longest=LONGEST_PATH,
+)
 
 
 @dataclass(slots=True)
@@ -30,9 +36,9 @@ class _FolderLook:
     roster: FolderRoster | None = None
 
 
-async def list_named_people(call: Call[None]) -> NamedPeople:
-    """Everybody who is named or enrolled."""
-    services, cache_dir = call.services, call.query.get("cache_dir")
+async def list_named_people(call: Call[None], services: PeopleServices) -> NamedPeople:
+    """Everybody who has a name."""
+    cache_dir = _CACHE_DIR.read(call.query)
     if cache_dir:
         roster = await services.in_cache_dir(cache_dir, _roster, services, cache_dir)
         call.warnings.extend(map(left_out, roster.unread))
@@ -55,11 +61,11 @@ async def list_named_people(call: Call[None]) -> NamedPeople:
     return _answer(services, [look.roster for look in looks if look.roster], None)
 
 
-def _roster(services: Services, cache_dir: str) -> FolderRoster:
+def _roster(services: PeopleServices, cache_dir: str) -> FolderRoster:
     return services.people.roster(services.caches.cache(services.paths.cache(cache_dir)))
 
 
-def _looks(services: Services, folders: list[str]) -> list[_FolderLook]:
+def _looks(services: PeopleServices, folders: list[str]) -> list[_FolderLook]:
     """What is found in folders. Blocks, for seconds at most."""
     looks = [_FolderLook(folder) for folder in folders]
     services.folders.each(
@@ -72,7 +78,7 @@ def _looks(services: Services, folders: list[str]) -> list[_FolderLook]:
     return looks
 
 
-def _find_out(services: Services, look: _FolderLook) -> None:
+def _find_out(services: PeopleServices, look: _FolderLook) -> None:
     # Not by services.caches.cache, which counts as a use.
     try:
         cache = CacheDir.open(look.folder, services.paths.cache_roots, create=False)
@@ -84,7 +90,7 @@ def _find_out(services: Services, look: _FolderLook) -> None:
     look.is_over = True
 
 
-def _answer(services: Services, rosters: list[FolderRoster], like: str | None) -> NamedPeople:
+def _answer(services: PeopleServices, rosters: list[FolderRoster], like: str | None) -> NamedPeople:
     shown = {one.folder: services.paths.back(one.folder, like=like) for one in rosters}
     return NamedPeople(people=[_person(entry, shown) for entry in everybody(rosters)])
 
@@ -109,44 +115,17 @@ def _person(entry: RosterEntry, shown: dict[str, str]) -> NamedPerson:
 
 ENDPOINTS = (
     Endpoint(
-        "GET",
-        "/faces/people",
+        "GET /faces/people",
         list_named_people,
-        scope=KeyScope.SEARCH,
-        roots=RootsRule.FILTERED,
-        tag="Faces",
-        summary="Everybody who has a name",
+        "Faces",
+        KeyScope.SEARCH,
         description="Who is named in a collection or enrolled from photos, each once, whatever the "
         "case of the letters, with where the person is seen or heard. Over the cache folders that "
         f"the server knows and the key may read, the {_LOOKED_AT} used last; one that is away is "
         "left out, and one that does not answer within seconds as well, which X-Rushes-Warnings "
         "says, as of a collection that cannot be read.",
-        query=(
-            Parameter(
-                "cache_dir",
-                "One folder with analysis data; an absolute path. Left out: those used last.",
-                {"type": "string", "maxLength": LONGEST_PATH},
-                "/footage/.rushes",
-            ),
-        ),
-        answer=NamedPeople,
+        roots=RootsRule.FILTERED,
+        query=(_CACHE_DIR,),
         errors={BadInput: "cache_dir must be an absolute path, not 'footage'."},
-        answer_example={
-            "people": [
-                {
-                    "name": "Ada",
-                    "is_enrolled": True,
-                    "references": 2,
-                    "collections": [
-                        {
-                            "cache_dir": "/footage/.rushes",
-                            "cluster_job_name": "Season 1",
-                            "cluster_ids": ["418350733"],
-                            "face_count": 812,
-                        }
-                    ],
-                }
-            ]
-        },
     ),
 )

@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 
-from api.http.scope import Scope
+from api.search.services import SearchScope, SearchServices
 from api.search.types import QueryVectors
 from api.search.vectors import Vector
-from api.services import Services
 from shared.errors import CacheError, RushesError
 from shared.models.calibration import PROMPTS, Calibration, by_prompts
 from shared.models.scores import ScoreScale
@@ -31,7 +30,7 @@ class Meaning(NamedTuple):
     note: str = ""
 
 
-async def meaning_of(scope: Scope, spec: ModelSpec) -> Meaning:
+async def meaning_of(scope: SearchScope, spec: ModelSpec) -> Meaning:
     """Of the scores of a model in a folder. Finds it out where nobody has yet."""
     services = scope.services
     labelled = await run_in_threadpool(services.calibrations.by_labels, spec.key)
@@ -52,13 +51,13 @@ async def meaning_of(scope: Scope, spec: ModelSpec) -> Meaning:
     )
 
 
-def _known(scope: Scope, model: str) -> Calibration | None:
+def _known(scope: SearchScope, model: str) -> Calibration | None:
     view = scope.view()
     rows = scope.services.index.count(view, model)
     return scope.services.calibrations.by_prompts(model, view.key, rows)
 
 
-async def _made_soon(scope: Scope, model: str) -> Calibration | None:
+async def _made_soon(scope: SearchScope, model: str) -> Calibration | None:
     """One that is made now, by one request for all; None where that takes longer or fails."""
     key = scope.view().key, model
     task = _running.get(key)
@@ -69,7 +68,7 @@ async def _made_soon(scope: Scope, model: str) -> Calibration | None:
     return task.result() if done else None
 
 
-async def _made(scope: Scope, model: str) -> Calibration | None:
+async def _made(scope: SearchScope, model: str) -> Calibration | None:
     services = scope.services
     try:
         texts = await services.vectors.of_texts(model, PROMPTS)
@@ -80,8 +79,8 @@ async def _made(scope: Scope, model: str) -> Calibration | None:
         return None
 
 
-def _measured(scope: Scope, model: str, prompts: Sequence[Vector]) -> Calibration | None:
-    services: Services = scope.services
+def _measured(scope: SearchScope, model: str, prompts: Sequence[Vector]) -> Calibration | None:
+    services: SearchServices = scope.services
     view = scope.view()
     found = [services.index.search(view, model, QueryVectors(query=p), None, 1) for p in prompts]
     best = [hits[0].base for hits in found if hits]

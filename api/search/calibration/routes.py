@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
-from api.http.scope import Scope
 from api.models.model_keys import active_key
 from api.search.calibration.answers import CalibrationAnswer
 from api.search.calibration.bodies import MOST_QUERIES, CalibrateBody, Label
+from api.search.services import SearchScope, SearchServices
 from api.search.types import Hit, QueryVectors
 from api.search.vectors import TextVector
 from shared.domain import ModelKind
@@ -26,10 +26,18 @@ _LOOKED_AT = 5  # matches of each query
 _AT_ONCE = 64  # texts
 
 
-async def calibrate(call: Call[CalibrateBody]) -> CalibrationAnswer:
-    """Measure what scores of the active visual model mean, or forget it."""
-    services, body = call.services, call.body
-    scope = await run_in_threadpool(Scope.of, services, body.cache_dir, None)
+async def calibrate(call: Call[CalibrateBody], services: SearchServices) -> CalibrationAnswer:
+    """Measure what scores mean.
+
+    Searches a folder for labelled queries and learns from which of their matches are right how
+    likely a score of the active visual model is right, and below which it is no match. All
+    right answers to a query must be labelled: what is not counts as wrong. It holds for all
+    folders, in place of what is known of the model or was found out by prompts, until it is
+    forgotten. `left_out` counts right answers among the first three that are no match from now
+    on.
+    """
+    body = call.body
+    scope = await run_in_threadpool(SearchScope.of, services, body.cache_dir, None)
     model = await run_in_threadpool(active_key, services, ModelKind.VISUAL)
     if body.forget:
         was_there = await run_in_threadpool(services.calibrations.forget, model)
@@ -62,7 +70,7 @@ class _Right:
 
 
 def _calibrated(
-    scope: Scope, model: str, body: CalibrateBody, texts: Sequence[TextVector]
+    scope: SearchScope, model: str, body: CalibrateBody, texts: Sequence[TextVector]
 ) -> CalibrationAnswer:
     services, view = scope.services, scope.view()
     right = _right(scope, model, body)
@@ -89,7 +97,7 @@ def _calibrated(
     return _answer(model, f"{model} is calibrated.", judged, scale, texts)
 
 
-def _right(scope: Scope, model: str, body: CalibrateBody) -> dict[str, list[_Right]]:
+def _right(scope: SearchScope, model: str, body: CalibrateBody) -> dict[str, list[_Right]]:
     """Right answers by query. Raises BadInput for a label of what cannot be found."""
     services, view = scope.services, scope.view()
     paths = [
@@ -144,37 +152,17 @@ def _answer(
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/models/calibrate",
+        "POST /models/calibrate",
         calibrate,
-        scope=KeyScope.MODELS,
+        "Models",
+        KeyScope.MODELS,
         is_audited=True,
-        tag="Models",
-        summary="Measure what scores mean",
-        description="Searches a folder for labelled queries and learns from which of their matches "
-        "are right how likely a score of the active visual model is right, and below which it is "
-        "no match. All right answers to a query must be labelled: what is not counts as wrong. It "
-        "holds for all folders, in place of what is known of the model or was found out by "
-        "prompts, until it is forgotten. `left_out` counts right answers among the first three "
-        "that are no match from now on.",
-        body=CalibrateBody,
-        answer=CalibrationAnswer,
         errors={
             BadInput: f"labels name 7 queries: {LEAST_QUERIES} to {MOST_QUERIES} are wanted.",
-            NoWorker: "No worker that can answer this is running. Start one with `rushes worker "
-            "query`.",
-            ModelLoading: "The model is still loading; retry shortly.",
+            NoWorker: "",
+            ModelLoading: "",
         },
-        example={"cache_dir": "/footage/.rushes", "forget": True},
-        answer_example={
-            "message": "conse-lite0 is calibrated.",
-            "model_key": "conse-lite0",
-            "queries": 98,
-            "found": 87,
-            "left_out": 4,
-            "strong": 0.79,
-            "fair": 0.45,
-            "weak": 0.14,
-        },
+        example={"forget": True},
+        answer_example={"message": "conse-lite0 is calibrated."},
     ),
 )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from msgspec import UNSET
 
 from api.cache.view import CacheView
-from api.http.scope import Scope
 from api.models.model_keys import active_key
 from api.search.coverage.answers import (
     Coverage,
@@ -21,6 +20,7 @@ from api.search.coverage.answers import (
 from api.search.coverage.in_line import InLine, files_in_line
 from api.search.filtering.facts import FileFacts
 from api.search.filtering.facts_log import FactsSnapshot
+from api.search.services import SearchScope
 from shared.domain import ModelKind, ProgressType
 from shared.ledger.left_out import LeftOutMark, mark_of
 from shared.media import MediaType, media_type_of, other_forms
@@ -65,26 +65,27 @@ class _Count:
 
 
 def coverage_of(
-    scope: Scope, kind: ModelKind, *, asks_who_speaks: bool = False, searches_captions: bool = False
+    scope: SearchScope,
+    kind: ModelKind,
+    *,
+    asks_who_speaks: bool = False,
+    searches_captions: bool = False,
 ) -> Coverage:
     """What there is to say of the media of a request. Blocks."""
-    model = active_key(scope.services, kind)
-    in_line = files_in_line(scope.services, scope.cache_dir, _TYPES[kind])
-    marks, asked = scope.services.left_out, scope.asked
-    left_out = marks.all(scope.cache_dir) if asked is None else marks.of(scope.cache_dir, asked)
-    # What was published since the request began counts: it is in line no more.
-    view = scope.services.caches.follow(scope.cache())
-    snapshot = scope.services.index.facts.snapshot(view)
-    facts = snapshot.files
-    known = _Known(view, kind, in_line, left_out, facts)
+    services, folder, asked = scope.services, scope.cache_dir, scope.asked
+    model, in_line = active_key(services, kind), files_in_line(services, folder, _TYPES[kind])
+    marks = services.left_out
+    left_out = marks.all(folder) if asked is None else marks.of(folder, asked)
+    view = services.caches.follow(scope.cache())  # what was published meanwhile waits no more
+    snapshot = services.index.facts.snapshot(view)
+    known = _Known(view, kind, in_line, left_out, snapshot.files)
     captioned = _captioned(scope, view) if searches_captions else None
-    files = _all(known, captioned or set()) if scope.asked is None else _asked(scope, view)
-    tally = _Tally(scope, facts)
+    files = _all(known, captioned or set()) if asked is None else _asked(scope, view)
+    tally = _Tally(scope, snapshot.files)
     if asks_who_speaks or kind is ModelKind.SPEECH:
-        told = tally.counted(files, _told(view, active_key(scope.services, ModelKind.SPEECH)))
+        told = tally.counted(files, _told(view, active_key(services, ModelKind.SPEECH)))
         tally.told = told if asks_who_speaks or told.files else None
-    if captioned is not None:
-        tally.captions = tally.counted(files, captioned)
+    tally.captions = None if captioned is None else tally.counted(files, captioned)
     if kind is ModelKind.SPEECH:
         tally.with_names = tally.counted(files, _with_folder_names(snapshot, model))
     for file in files:
@@ -100,9 +101,8 @@ def coverage_of(
             reason = f"Its captions were searched, but not what is said in it. {reason}"
         tally.add(tally.states, state, file)
         tally.add(tally.reasons, (state, reason), file)
-    for reason, of_it in _offline(scope, view, files).items():
-        for file in of_it:
-            tally.add(tally.reasons, ("offline", reason), file)
+    for reason, file in _offline(scope, view, files):
+        tally.add(tally.reasons, ("offline", reason), file)
     return tally.coverage(model)
 
 
@@ -176,7 +176,7 @@ def _with_folder_names(snapshot: FactsSnapshot, model: str) -> set[str]:
     }
 
 
-def _captioned(scope: Scope, view: CacheView) -> Set[str]:
+def _captioned(scope: SearchScope, view: CacheView) -> Set[str]:
     """Hashes of those whose captions are searched."""
     unread = scope.services.index.transcripts.unread_captions(view)
     return view.captions.files().keys() - unread.keys()
@@ -199,7 +199,7 @@ def _all(known: _Known, captioned: Set[str]) -> list[_File]:
     ]
 
 
-def _asked(scope: Scope, view: CacheView) -> list[_File]:
+def _asked(scope: SearchScope, view: CacheView) -> list[_File]:
     asked = scope.asked or {}
     hashes = scope.services.caches.hashes_for(view, list(asked))
     return [
@@ -229,22 +229,22 @@ def _state(known: _Known, file: _File, models: Sequence[str]) -> tuple[CoverageS
     return "unknown", _NOT_ANALYZED if file.hash_str else _NOT_THERE
 
 
-def _offline(scope: Scope, view: CacheView, files: Sequence[_File]) -> dict[str, list[_File]]:
-    """Files of which no place opens, and files that did not tell in time, by reason."""
+def _offline(
+    scope: SearchScope, view: CacheView, files: Sequence[_File]
+) -> Iterator[tuple[str, _File]]:
+    """Files of which no place opens, and files that did not tell in time, with the reason."""
     known = [file for file in files if file.hash_str]
     places = scope.services.caches.places(view, [file.hash_str or "" for file in known])
-    found: dict[str, list[_File]] = {}
     for file in known:
         opens = [place.opens for place in places[file.hash_str or ""]]
         if True not in opens:
-            found.setdefault(_UNSURE if None in opens else _GONE, []).append(file)
-    return found
+            yield _UNSURE if None in opens else _GONE, file
 
 
 class _Tally:
     """Counts by state, by model and by reason."""
 
-    def __init__(self, scope: Scope, facts: Mapping[str, FileFacts]) -> None:
+    def __init__(self, scope: SearchScope, facts: Mapping[str, FileFacts]) -> None:
         self._scope, self._facts = scope, facts
         self.states: dict[str, _Count] = {}
         self.models: dict[str, _Count] = {}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 from api.folders import Folders
-from api.services import Services
+from api.search.services import SearchServices
 from shared.domain import ProgressType
 from shared.ledger.analysis_files import AnalysisFile, AnalysisFiles, AnalysisFileState
 from shared.watch.choices import FileGroup
@@ -29,7 +29,9 @@ class InLine(NamedTuple):
     reason: str
 
 
-def files_in_line(services: Services, cache_dir: str, kind: ProgressType) -> dict[str, InLine]:
+def files_in_line(
+    services: SearchServices, cache_dir: str, kind: ProgressType
+) -> dict[str, InLine]:
     """By our path; the newest word counts.
 
     Watch folders are read before Tasks, which take files from them, and both before the catalogue,
@@ -68,7 +70,7 @@ def _real_path(folders: Folders, path: str) -> str | None:
 
 
 def _watched(
-    services: Services, is_meant: Callable[[str], bool], kind: ProgressType
+    services: SearchServices, is_meant: Callable[[str], bool], kind: ProgressType
 ) -> Iterator[tuple[str, InLine]]:
     folders, is_wanted = services.watch_folders.read()
     live = services.watch_live.read()
@@ -104,7 +106,7 @@ def _hindrance(
 
 
 def _pages(
-    services: Services, folder: WatchFolder, group: FileGroup
+    services: SearchServices, folder: WatchFolder, group: FileGroup
 ) -> Iterator[tuple[str, WatchedFile]]:
     after: str | None = None
     while True:

@@ -7,7 +7,6 @@ import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.http.scope import Scope
 from api.people.filtering import Person, frames_with
 from api.people.filtering import unknown as unknown_people
 from api.people.frame_filter import FrameFilter
@@ -15,6 +14,7 @@ from api.search.bodies import SearchFields
 from api.search.filtering import resolving
 from api.search.filtering.speaking import frames_with_voice, speaker_choice, unheard
 from api.search.filtering.spoken_frames import frames_while
+from api.search.services import SearchScope
 
 NO_FILE = "No file passes all filters."
 
@@ -29,7 +29,7 @@ class Chosen:
     no_frame: str = ""  # why frames are none, where they are
 
     @classmethod
-    def of(cls, scope: Scope, body: SearchFields, warnings: list[str]) -> Chosen:
+    def of(cls, scope: SearchScope, body: SearchFields, warnings: list[str]) -> Chosen:
         """By checked filters. Blocks. `warnings` takes what could not be looked at."""
         files = resolving.files_left(scope, body.filters) if body.filters else None
         seen, unknown = _seen(scope, body)
@@ -56,7 +56,7 @@ class Chosen:
         return []
 
 
-def _seen(scope: Scope, body: SearchFields) -> tuple[FrameFilter | None, list[str]]:
+def _seen(scope: SearchScope, body: SearchFields) -> tuple[FrameFilter | None, list[str]]:
     """Frames that show who is to be seen, and who of them is unknown."""
     if not body.people_filter:
         return None, []
@@ -70,7 +70,7 @@ def _seen(scope: Scope, body: SearchFields) -> tuple[FrameFilter | None, list[st
 
 
 def _heard(
-    scope: Scope, body: SearchFields, files: set[str] | None, warnings: list[str]
+    scope: SearchScope, body: SearchFields, files: set[str] | None, warnings: list[str]
 ) -> tuple[FrameFilter | None, Sequence[str]]:
     """Frames while that is said, or they speak; with both, while they say that."""
     if body.speaker is None:

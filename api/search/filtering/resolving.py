@@ -8,11 +8,11 @@ import os
 from collections.abc import Callable, Iterator
 from unicodedata import normalize
 
-from api.http.scope import Scope
 from api.people.filtering import Person, frames_with
 from api.search.filtering.columns import FactColumns, Mask, within
 from api.search.filtering.facts import unix_seconds
 from api.search.filtering.fields import Filters, MomentRange, NumberRange
+from api.search.services import SearchScope
 from shared.errors import BadInput, Missing
 from shared.models.languages import language_code
 
@@ -30,7 +30,7 @@ _OF_FACTS = ("seconds", "rate", "recorded", "size", "codec", "sound", "language"
 Bounds = tuple[float | None, float | None]
 
 
-def check(scope: Scope, filters: Filters) -> None:
+def check(scope: SearchScope, filters: Filters) -> None:
     """Everything about filters that can be wrong. Raises BadInput or NotAllowed, with the cure."""
     for name, (low, high) in _bounds(filters):
         if low is not None and high is not None and low > high:
@@ -48,7 +48,7 @@ def check(scope: Scope, filters: Filters) -> None:
     _folders(scope, filters)
 
 
-def files_left(scope: Scope, filters: Filters) -> set[str] | None:
+def files_left(scope: SearchScope, filters: Filters) -> set[str] | None:
     """Hashes of the MediaFiles that checked filters leave; None: all. Blocks."""
     sets = list(_of_places(scope, filters))
     if filters.people:
@@ -66,12 +66,12 @@ def files_left(scope: Scope, filters: Filters) -> set[str] | None:
     return set.intersection(*sets) if sets else None
 
 
-def _of_places(scope: Scope, filters: Filters) -> Iterator[set[str]]:
+def _of_places(scope: SearchScope, filters: Filters) -> Iterator[set[str]]:
     for folder, is_deep in _folders(scope, filters):
         yield scope.view().seen.where(_lies_in(folder, is_deep))
 
 
-def _folders(scope: Scope, filters: Filters) -> list[tuple[str, bool]]:
+def _folders(scope: SearchScope, filters: Filters) -> list[tuple[str, bool]]:
     """Folders in our form, each with whether what is below it counts too."""
     folders = []
     services = scope.services

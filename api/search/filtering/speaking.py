@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from api.http.scope import Scope
 from api.models.model_keys import active_key
 from api.people.frame_filter import FrameFilter
+from api.search.services import SearchScope
 from api.search.transcripts.folding import asked_text
 from api.search.transcripts.log import IndexedTranscript
 from api.search.transcripts.passages import Stretches
@@ -20,7 +20,7 @@ _MOST_NAMED = 10
 _FILES_LOOKED_AT = 1_000  # for names to tell
 
 
-def speaker_choice(scope: Scope, asked: str) -> SpeakerChoice:
+def speaker_choice(scope: SearchScope, asked: str) -> SpeakerChoice:
     """Who has this label in a file, or bears this name in a collection. Blocks.
 
     Raises BadInput for what can be neither.
@@ -30,7 +30,9 @@ def speaker_choice(scope: Scope, asked: str) -> SpeakerChoice:
     return SpeakerChoice(label, voices.called(asked))
 
 
-def frames_with_voice(scope: Scope, speaker: SpeakerChoice, files: set[str] | None) -> FrameFilter:
+def frames_with_voice(
+    scope: SearchScope, speaker: SpeakerChoice, files: set[str] | None
+) -> FrameFilter:
     """The frame of each second in which they speak, in doubtful turns too. Blocks.
 
     `files`: hashes of those that are looked at, None: all.
@@ -44,7 +46,9 @@ def frames_with_voice(scope: Scope, speaker: SpeakerChoice, files: set[str] | No
     return FrameFilter.from_columns(tuple(found), numbers, seconds)
 
 
-def unheard(scope: Scope, asked: str, speaker: SpeakerChoice, files: set[str] | None) -> list[str]:
+def unheard(
+    scope: SearchScope, asked: str, speaker: SpeakerChoice, files: set[str] | None
+) -> list[str]:
     """Why a speaker may not be found, of transcripts that were just searched."""
     index = scope.services.index.transcripts
     transcripts = index.at_hand(scope.view(), *_looked_at(scope, files))
@@ -64,13 +68,15 @@ def unheard(scope: Scope, asked: str, speaker: SpeakerChoice, files: set[str] | 
     return sentences
 
 
-def _looked_at(scope: Scope, files: set[str] | None) -> tuple[str, list[str] | None, FileChoice]:
+def _looked_at(
+    scope: SearchScope, files: set[str] | None
+) -> tuple[str, list[str] | None, FileChoice]:
     paths = scope.client_paths()
     model = active_key(scope.services, ModelKind.SPEECH)
     return model, None if paths is None else list(paths), FileChoice(files)
 
 
-def _known(scope: Scope, told: list[IndexedTranscript]) -> str:
+def _known(scope: SearchScope, told: list[IndexedTranscript]) -> str:
     """Whom one can ask for: some names, and labels."""
     voices = scope.services.people.voices(scope.view().cache)
     names: dict[str, None] = {}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from api.http.scope import Scope
 from api.models.model_keys import active_key
 from api.people.frame_filter import FrameFilter
+from api.search.services import SearchScope
 from api.search.transcripts.folding import asked_text
 from api.search.transcripts.query import FileChoice, SpeakerChoice, SpokenHit, SpokenQuery
 from shared.domain import ModelKind
@@ -16,7 +16,7 @@ _MOST_PLACES = 100_000  # reading them takes a second
 
 
 def frames_while(
-    scope: Scope,
+    scope: SearchScope,
     words: str,
     speaker: SpeakerChoice | None,
     files: set[str] | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.search.folders.answers import KnownFolder
-from api.services import Services
+from api.search.services import SearchServices
 from shared.cache.cache_dir import CacheDir
 from shared.errors import CacheError, NoCacheFolder, NotAllowed, Unavailable
 
@@ -25,7 +25,7 @@ class _FolderCount:
     hours: float | None = None
 
 
-def known_folders(services: Services) -> list[KnownFolder]:
+def known_folders(services: SearchServices) -> list[KnownFolder]:
     """CacheDirs that the licence key may read, the last used first. Blocks, for seconds at most."""
     used = services.used_cache_dirs()
     looks = [_FolderCount(folder, n < _COUNTED) for n, folder in enumerate(used)]
@@ -49,7 +49,7 @@ def known_folders(services: Services) -> list[KnownFolder]:
     ]
 
 
-def _find_out(services: Services, look: _FolderCount) -> None:
+def _find_out(services: SearchServices, look: _FolderCount) -> None:
     # Not by services.caches.open, which counts as a use.
     try:
         cache = CacheDir.open(look.folder, services.paths.cache_roots, create=False)

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 from itsdangerous import URLSafeSerializer
 
-from api.http.scope import Scope
 from api.search.paging import cursors
 from api.search.paging.cursors import Cursor, KeptQuery
 from api.search.paging.fields import PageFields
 from api.search.paging.pages import Ending, HitT, OnePage, Order
+from api.search.services import SearchScope, SearchServices
 from api.search.types import Hit
-from api.services import Services
 
-ClientPaths = dict[str, list[str]] | None  # as Scope.client_paths gives them
+ClientPaths = dict[str, list[str]] | None  # as SearchScope.client_paths gives them
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,9 @@ class AskedPage:
     signer: URLSafeSerializer | None  # None: nobody asks for the page after
 
     @classmethod
-    def of(cls, services: Services, body: PageFields, size: int, usual: str) -> AskedPage | None:
+    def of(
+        cls, services: SearchServices, body: PageFields, size: int, usual: str
+    ) -> AskedPage | None:
         """None for a request without any of these fields. Raises BadInput for a wrong cursor."""
         if body.cursor is None and body.sort is None and body.group_by is None:
             return None
@@ -47,13 +48,13 @@ class AskedPage:
         """Whether the answer is one of several pages."""
         return self.signer is not None
 
-    def check_current(self, scope: Scope, model: str) -> None:
+    def check_current(self, scope: SearchScope, model: str) -> None:
         """Raise BadInput where folder or model are not those that the cursor was given for."""
         if self.cursor is not None:
             cursors.check_current(self.cursor, scope.cache().id, model)
 
     def picker(
-        self, scope: Scope, paths: ClientPaths, keeps: Callable[[Hit], bool], falls: bool
+        self, scope: SearchScope, paths: ClientPaths, keeps: Callable[[Hit], bool], falls: bool
     ) -> OnePage[Hit]:
         """What picks the page of a search of frames; see OnePage."""
         is_in_order = self.sort == "score" and self.per_file is None
@@ -81,7 +82,7 @@ class AskedPage:
             ahead=ahead,
         )
 
-    def order(self, scope: Scope, paths: ClientPaths) -> Order:
+    def order(self, scope: SearchScope, paths: ClientPaths) -> Order:
         """The order of files and hits: by where a file was seen first, or is in the request."""
         recorded = {}
         if self.sort.startswith("date"):
@@ -94,7 +95,7 @@ class AskedPage:
         return Order(self.sort, numbers, recorded)
 
     def next(
-        self, scope: Scope, model: str, ending: Ending | None, kept: KeptQuery | None = None
+        self, scope: SearchScope, model: str, ending: Ending | None, kept: KeptQuery | None = None
     ) -> str | None:
         """The cursor of the page after; None where this is the last one, or nobody asks."""
         if ending is None or self.signer is None:

@@ -22,11 +22,12 @@ import opentimelineio as otio
 import pycmx
 import pytest
 
+from api.app import provide
+from api.exports.exact_bounds import ExportServices
 from api.exports.timelines.answers import ExportedTimeline
 from api.exports.timelines.bodies import TimelineBody
 from api.exports.timelines.routes import export_timeline
 from api.http.endpoint import Call
-from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import MediaMissing, NothingUsable, NoWorker, RushesError
@@ -332,9 +333,9 @@ class _QueryClient:
 
 def answer_of(queries: _QueryClient, body: dict[str, Any], **env: str) -> ExportedTimeline:
     settings = Settings.from_env({"RUSHES_REDIS_URL": "unix:///nowhere", **env})
-    services = replace(Services.of(settings), query_client=cast(Any, queries))
-    call = Call(services, msgspec.convert(body, TimelineBody), {}, {})
-    return asyncio.run(export_timeline(call))
+    services = replace(provide(settings).get(ExportServices), query_client=cast(Any, queries))
+    call = Call(services.paths, msgspec.convert(body, TimelineBody), {}, {})
+    return asyncio.run(export_timeline(call, services))
 
 
 def test_checklist_10_each_file_is_probed_once_and_several_at_a_time() -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from api.browsing.line import line_before
 from api.folders import Folders
 from api.search.coverage.in_line import files_in_line
-from api.services import Services
 from shared.domain import ProgressType, TaskKind
 from shared.ledger.left_out import LeftOut, LeftOutMark
 from shared.ledger.task_lists import TaskLists
@@ -49,7 +48,7 @@ def test_an_analysis_is_before_another_whatever_else_came_since(
         ledger=world.ledger,
         task_lists=TaskLists(world.redis, INSTANCE, world.ledger),
     )
-    line = line_before(cast(Services, services))
+    line = line_before(cast(Any, services))
     assert (line.workers, line.words) == (1, "Another analysis runs; 1 more wait.")
 
 
@@ -82,7 +81,7 @@ def test_files_of_a_watch_folder_wait_for_the_faces_that_it_wants(
         watch_lease=lease,
         watch_live=SimpleNamespace(read=lambda: None),
     )
-    found = files_in_line(cast(Services, services), CACHE, ProgressType.FACES)
+    found = files_in_line(cast(Any, services), CACHE, ProgressType.FACES)
     assert {path: standing.state for path, standing in found.items()} == waiting
     folders.close()
 

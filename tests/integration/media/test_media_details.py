@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from api.app import provide
 from api.media.answers import MediaItem
 from api.media.routes import _details
-from api.services import Services
+from api.people.people import PeopleServices
 from shared.cache.cache_dir import CacheDir
 from shared.settings import Settings
 from tests.support.media.by_path import hash_media
@@ -17,16 +18,17 @@ from tests.support.search.search_data import publish, random_units
 
 
 @pytest.fixture
-def services(tmp_path: Path, redis_url: str) -> Iterator[Services]:
+def services(tmp_path: Path, redis_url: str) -> Iterator[PeopleServices]:
     roots = (str(tmp_path),)
     settings = Settings(redis_url=redis_url, state_dir=tmp_path / "state", media_roots=roots)
-    services = Services.of(settings)
+    services = provide(settings).get(PeopleServices)
     yield services
-    services.close()
+    services.caches.close()
+    services.redis.close()
 
 
 def test_a_path_outside_the_roots_and_a_file_in_change_have_nothing(
-    services: Services, tmp_path: Path
+    services: PeopleServices, tmp_path: Path
 ) -> None:
     cache = CacheDir.open(tmp_path / "cache", create=True)
     away, changing = tmp_path / "away.mp4", tmp_path / "changing.mp4"

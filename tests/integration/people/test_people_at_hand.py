@@ -162,8 +162,8 @@ def test_of_very_many_folders_those_used_last_are_looked_at(tmp_path: Path) -> N
         people=SimpleNamespace(roster=roster),
         paths=SimpleNamespace(cache_roots=None, back=lambda path, like=None: path),
     )
-    call: Any = SimpleNamespace(services=services, query={}, warnings=[])
-    assert anyio.run(list_named_people, call).people == []
+    call: Any = SimpleNamespace(query={}, warnings=[])
+    assert anyio.run(list_named_people, call, services).people == []
     assert sorted(looked_at) == folders[:32]
     assert call.warnings == [
         "Only the 32 cache folders used last were looked at, of 40: name another one by cache_dir."

@@ -12,9 +12,10 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
+from api.app import provide
 from api.monitoring.process_metrics import ProcessMetrics, Served
 from api.monitoring.shared_metrics import SharedMetrics
-from api.services import Services
+from api.watch.status import WatchServices
 from shared.domain import ModelKind
 from shared.redis import heartbeats
 from shared.redis.heartbeats import Heartbeat, HeldModel
@@ -34,15 +35,15 @@ _WORDS = set(
 
 
 @pytest.fixture
-def services(redis_url: str, tmp_path: Path) -> Iterator[Services]:
+def services(redis_url: str, tmp_path: Path) -> Iterator[WatchServices]:
     environ = {"RUSHES_REDIS_URL": redis_url, "RUSHES_STATE_DIR": str(tmp_path)}
-    services = Services.of(Settings.from_env(environ))
+    services = provide(Settings.from_env(environ)).get(WatchServices)
     yield services
-    services.close()
+    services.redis.close()
 
 
 @pytest.fixture
-def exported(services: Services) -> Scrape:
+def exported(services: WatchServices) -> Scrape:
     """All that is exported once everything has happened that adds a label."""
     held = (HeldModel(ModelKind.VISUAL, "conse-lite0", 5),)
     beat = Heartbeat(name="w", kind="analysis", host="h", pid=1, started_at=0.0, held=held)
@@ -64,7 +65,7 @@ def rows() -> dict[str, tuple[str, set[str], str]]:
 
 
 def test_the_page_lists_every_metric_with_type_and_labels_and_no_other(
-    exported: Scrape, services: Services
+    exported: Scrape, services: WatchServices
 ) -> None:
     shared = {family.name for family in SharedMetrics(services).collect()}
     found = {}
@@ -76,7 +77,7 @@ def test_the_page_lists_every_metric_with_type_and_labels_and_no_other(
     assert rows() == found
 
 
-def test_promtool_finds_nothing_to_mend_in_what_is_exported(services: Services) -> None:
+def test_promtool_finds_nothing_to_mend_in_what_is_exported(services: WatchServices) -> None:
     own = ProcessMetrics()
     own.registry.register(SharedMetrics(services))
     own.observe(Served("POST", "/api/v1/search/text", 200, 0.01, "NoWorker"))
@@ -84,7 +85,7 @@ def test_promtool_finds_nothing_to_mend_in_what_is_exported(services: Services) 
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_no_series_holds_what_clients_can_make_up(services: Services) -> None:
+def test_no_series_holds_what_clients_can_make_up(services: WatchServices) -> None:
     own = ProcessMetrics()
     own.observe(Served("BREW", "", 404, 0.01, "NotFound"))
     [(labels, _)] = Scrape(own.registry.collect()).samples("rushes_http_requests_total")

@@ -13,10 +13,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from api.http.scope import Scope
+from api.app import provide
 from api.search.calibration.prompting import Meaning, meaning_of
+from api.search.services import SearchScope, SearchServices
 from api.search.vectors import TextVector
-from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ModelKind
 from shared.errors import NoWorker
@@ -51,19 +51,21 @@ def vectors() -> QueryVectors:
 
 
 @pytest.fixture
-def services(tmp_path: Path, vectors: QueryVectors) -> Iterator[Services]:
+def services(tmp_path: Path, vectors: QueryVectors) -> Iterator[SearchServices]:
     settings = Settings(redis_url="unix:///nowhere", state_dir=tmp_path / "state")
-    services = replace(Services.of(settings), vectors=cast(Any, vectors))
+    services = replace(provide(settings).get(SearchServices), vectors=cast(Any, vectors))
     yield services
-    services.close()
+    services.index.close()
+    services.caches.close()
+    services.redis.close()
 
 
-def meaning(services: Services, cache: CacheDir) -> Meaning:
-    return asyncio.run(meaning_of(Scope.of(services, str(cache.root), None), UNKNOWN))
+def meaning(services: SearchServices, cache: CacheDir) -> Meaning:
+    return asyncio.run(meaning_of(SearchScope.of(services, str(cache.root), None), UNKNOWN))
 
 
 def test_it_is_found_out_once_for_a_folder_and_again_when_that_has_doubled(
-    services: Services, cache: CacheDir, vectors: QueryVectors
+    services: SearchServices, cache: CacheDir, vectors: QueryVectors
 ) -> None:
     publish(cache, media_hash(1), random_units(300, DIM, 1))
     first = meaning(services, cache)
@@ -79,7 +81,7 @@ def test_it_is_found_out_once_for_a_folder_and_again_when_that_has_doubled(
 
 
 def test_an_empty_folder_and_one_without_a_worker_have_none(
-    services: Services, cache: CacheDir, vectors: QueryVectors
+    services: SearchServices, cache: CacheDir, vectors: QueryVectors
 ) -> None:
     publish(cache, media_hash(1), random_units(5, DIM, 1), model="another")
     assert meaning(services, cache) == Meaning(None)
@@ -91,7 +93,7 @@ def test_an_empty_folder_and_one_without_a_worker_have_none(
 
 
 def test_labels_come_first_and_a_damaged_file_is_none(
-    services: Services, cache: CacheDir, tmp_path: Path
+    services: SearchServices, cache: CacheDir, tmp_path: Path
 ) -> None:
     publish(cache, media_hash(1), random_units(50, DIM, 1))
     labelled = by_prompts([0.5] * len(PROMPTS))
@@ -107,8 +109,8 @@ def test_labels_come_first_and_a_damaged_file_is_none(
 
 
 def test_what_is_known_of_a_model_needs_no_prompts(
-    services: Services, cache: CacheDir, vectors: QueryVectors
+    services: SearchServices, cache: CacheDir, vectors: QueryVectors
 ) -> None:
-    scope = Scope.of(services, str(cache.root), None)
+    scope = SearchScope.of(services, str(cache.root), None)
     assert asyncio.run(meaning_of(scope, LITE)) == Meaning(LITE.scores)
     assert vectors.asked == 0

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from itsdangerous import URLSafeSerializer
 
-from api.http.scope import Scope
 from api.search.answers import Matches
 from api.search.bodies import SearchImageBody
 from api.search.calibration.prompting import Meaning
@@ -19,9 +18,9 @@ from api.search.frames.index import SearchIndex
 from api.search.matches import Chosen, Wanted, find_matches
 from api.search.paging.asked import AskedPage
 from api.search.paging.pages import TheBest
+from api.search.services import SearchScope, SearchServices
 from api.search.standing import Standing
 from api.search.types import QueryVectors
-from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ModelKind, Scene
 from shared.models.model_catalogue import resolve
@@ -65,7 +64,7 @@ def cache(tmp_path: Path) -> CacheDir:
 def ask(index: SearchIndex, cache: CacheDir, size: int, **fields: Any) -> Matches:
     addresses = SimpleNamespace(signer=lambda: URLSafeSerializer("secret"))
     services = cast(
-        Services,
+        SearchServices,
         SimpleNamespace(
             index=index,
             caches=index.caches,
@@ -89,7 +88,7 @@ def ask(index: SearchIndex, cache: CacheDir, size: int, **fields: Any) -> Matche
         standing=Standing.of(MODEL, meaning, body, QUERY_WITHOUT, None),
         details=False,
     )
-    return find_matches(Scope(services, str(cache.root), None, "/"), wanted)
+    return find_matches(SearchScope(services, str(cache.root), None, "/"), wanted)
 
 
 @pytest.mark.parametrize("least", [{"min_strength": "strong"}, {"min_score": 0.6}])

@@ -13,10 +13,12 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from api.app import ENDPOINTS
+from api.app import ENDPOINTS, provide
+from api.cache.caches import Caches
 from api.http.endpoint import Call
+from api.search.frames.index import SearchIndex
+from api.search.services import SearchServices
 from api.search.vectors import TextVector, Vectors
-from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene
 from shared.errors import Missing
@@ -51,10 +53,11 @@ class OneDirection:
 
 
 @pytest.fixture
-def services(redis_url: str, tmp_path: Path) -> Iterator[Services]:
-    services = Services.of(Settings(redis_url=redis_url, state_dir=tmp_path / "state"))
-    yield replace(services, vectors=cast(Vectors, OneDirection()))
-    services.close()
+def services(redis_url: str, tmp_path: Path) -> Iterator[SearchServices]:
+    provider = provide(Settings(redis_url=redis_url, state_dir=tmp_path / "state"))
+    yield replace(provider.get(SearchServices), vectors=cast(Vectors, OneDirection()))
+    provider.get(SearchIndex).close()
+    provider.get(Caches).close()
 
 
 @pytest.fixture
@@ -68,11 +71,11 @@ def media(cache: CacheDir, tmp_path: Path) -> str:
     return str(movie)
 
 
-def answer(services: Services, path: str, **body: Any) -> Any:
+def answer(services: SearchServices, path: str, **body: Any) -> Any:
     endpoint = BY_PATH[path]
     assert endpoint.body is not None
-    call: Call[Any] = Call(services, msgspec.convert(body, endpoint.body), {}, {})
-    return asyncio.run(cast(Any, endpoint.handler(call)))
+    call: Call[Any] = Call(services.paths, msgspec.convert(body, endpoint.body), {}, {})
+    return asyncio.run(cast(Any, endpoint.handler(call, services)))
 
 
 PEOPLE = {
@@ -98,7 +101,7 @@ REQUESTS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("path", "asked"), REQUESTS, ids=[path for path, _ in REQUESTS])
 def test_a_request_opens_and_follows_its_folder_once(
-    services: Services, cache: CacheDir, media: str, path: str, asked: dict[str, Any]
+    services: SearchServices, cache: CacheDir, media: str, path: str, asked: dict[str, Any]
 ) -> None:
     body = {"cache_dir": str(cache.root), "media_paths": [media, media], **asked}
     if "media_path" in body:
@@ -116,7 +119,7 @@ def test_a_request_opens_and_follows_its_folder_once(
 
 @pytest.mark.parametrize("path", ["/search/text", "/search/frame"])
 def test_the_frames_of_people_are_found_in_that_view(
-    services: Services, cache: CacheDir, media: str, path: str
+    services: SearchServices, cache: CacheDir, media: str, path: str
 ) -> None:
     body = {"cache_dir": str(cache.root), "media_paths": [media], **dict(REQUESTS)[path]}
     if "media_path" in body:
@@ -128,7 +131,7 @@ def test_the_frames_of_people_are_found_in_that_view(
 
 @pytest.mark.parametrize("path", ["/faces/clusters/faces", "/faces/clusters/samples"])
 def test_an_unknown_collection_is_answered_without_following_the_catalogue(
-    services: Services, cache: CacheDir, media: str, path: str
+    services: SearchServices, cache: CacheDir, media: str, path: str
 ) -> None:
     _counts.append(Counter())
     try:

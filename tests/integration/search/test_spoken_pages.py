@@ -11,16 +11,15 @@ import numpy as np
 import pytest
 from itsdangerous import URLSafeSerializer
 
-from api.http.scope import Scope
 from api.search.answers import TranscriptMatches
 from api.search.bodies import SearchTranscriptBody
 from api.search.frames.index import SearchIndex
 from api.search.paging.asked import AskedPage
+from api.search.services import SearchScope, SearchServices
 from api.search.spoken_matches import find_spoken
 from api.search.transcripts.folding import fold
 from api.search.transcripts.log import IndexedTranscript
 from api.search.transcripts.query import Mode, SpokenQuery
-from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import Segment
 from shared.settings import Settings
@@ -30,9 +29,9 @@ from tests.support.search.transcript_data import SPEECH, publish_transcript, seg
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
+def services(tmp_path: Path) -> Iterator[SearchServices]:
     with search_index(Settings(state_dir=tmp_path / "state")) as index:
-        yield cast(Services, _services(index))
+        yield cast(SearchServices, _services(index))
 
 
 def _services(index: SearchIndex) -> SimpleNamespace:
@@ -60,7 +59,7 @@ def add(cache: CacheDir, folder: Path, number: int, cosines: list[float]) -> Non
 
 
 def ask(
-    services: Services, cache: CacheDir, size: int, mode: Mode = "auto", **fields: Any
+    services: SearchServices, cache: CacheDir, size: int, mode: Mode = "auto", **fields: Any
 ) -> TranscriptMatches:
     body = SearchTranscriptBody(
         query="the storm broke", cache_dir=str(cache.root), mode=mode, **fields
@@ -71,14 +70,14 @@ def ask(
         vector = page.cursor.kept.vectors(1.0).query
         assert np.array_equal(vector, ASKED), "a page is ranked as the one before was"
     query = SpokenQuery(fold(body.query), SPEECH, mode, None, size, vector)
-    scope = Scope(services, str(cache.root), None, "/")
+    scope = SearchScope(services, str(cache.root), None, "/")
     return find_spoken(scope, query, [], details=False, asked=page)
 
 
 @pytest.mark.parametrize("sort", [None, "time"])
 @pytest.mark.parametrize("group_by", [None, "file"])
 def test_no_match_is_doubled_or_lost_while_transcripts_are_published(
-    services: Services, cache: CacheDir, tmp_path: Path, sort: Any, group_by: Any
+    services: SearchServices, cache: CacheDir, tmp_path: Path, sort: Any, group_by: Any
 ) -> None:
     whole = ask(services, cache, 1000, sort=sort, group_by=group_by)
     found = [ask(services, cache, 5, sort=sort, group_by=group_by, cursor="")]
@@ -103,7 +102,10 @@ ENDING_SOONER = [(1.0, 9.0 - n, None) for n in range(5)]
 @pytest.mark.parametrize("said", [IN_TWO_STREAMS, ENDING_SOONER])
 @pytest.mark.parametrize("mode", ["substring", "semantic"])
 def test_what_is_said_at_the_same_time_is_given_match_by_match(
-    services: Services, tmp_path: Path, said: list[tuple[float, float, int | None]], mode: Mode
+    services: SearchServices,
+    tmp_path: Path,
+    said: list[tuple[float, float, int | None]],
+    mode: Mode,
 ) -> None:
     cache = CacheDir.open(tmp_path / "cache", create=True)
     text = "The storm broke"
@@ -118,7 +120,7 @@ def test_what_is_said_at_the_same_time_is_given_match_by_match(
 
 
 def test_a_page_by_meaning_reads_each_transcript_once(
-    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    services: SearchServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = CacheDir.open(tmp_path / "cache", create=True)
     for number in range(5):
@@ -137,7 +139,7 @@ def test_a_page_by_meaning_reads_each_transcript_once(
 
 
 def test_warnings_say_what_meaning_cannot_find_and_what_helps(
-    services: Services, tmp_path: Path
+    services: SearchServices, tmp_path: Path
 ) -> None:
     cache = CacheDir.open(tmp_path / "cache", create=True)
     for number in (1, 2):
@@ -147,7 +149,7 @@ def test_warnings_say_what_meaning_cannot_find_and_what_helps(
     damaged.with_suffix(".pack").unlink()
     warnings: list[str] = []
     query = SpokenQuery("the storm broke", SPEECH, "semantic", vector=ASKED)
-    find_spoken(Scope(services, str(cache.root), None, "/"), query, warnings, details=False)
+    find_spoken(SearchScope(services, str(cache.root), None, "/"), query, warnings, details=False)
     of_two, of_unread, of_german = warnings
     assert of_two.startswith("2 transcripts were not searched by meaning: analyze the speech of")
     assert "with the same model and settings stays" in of_two

@@ -17,17 +17,18 @@ from api.browsing.folder_page import page_of
 from api.browsing.walking import FolderWalk
 from api.folders import Folders
 from api.http.client_paths import ClientPaths
-from api.services import Services
+from api.http.services import CoreServices
 from shared.settings import Settings
 
 
 @pytest.fixture
-def services() -> Iterator[Services]:
+def services() -> Iterator[CoreServices]:
     """As much of them as a look into folders takes."""
     settings = Settings.from_env({"RUSHES_REDIS_URL": "unix:///nowhere"})
     folders = Folders()
     yield cast(
-        Services, SimpleNamespace(settings=settings, paths=ClientPaths(settings), folders=folders)
+        CoreServices,
+        SimpleNamespace(settings=settings, paths=ClientPaths(settings), folders=folders),
     )
     folders.close()
 
@@ -46,7 +47,7 @@ async def _is_here() -> bool:
 
 
 def test_a_walk_whose_time_is_always_over_comes_to_its_end(
-    services: Services, footage: Path, monkeypatch: pytest.MonkeyPatch
+    services: CoreServices, footage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(walking, "WALKS_FOR_S", 0.0)
     monkeypatch.setattr(walking, "_AT_LEAST_S", 0.0)
@@ -66,7 +67,7 @@ def test_a_walk_whose_time_is_always_over_comes_to_its_end(
 
 
 def test_a_page_whose_time_is_over_leads_on(
-    services: Services, footage: Path, monkeypatch: pytest.MonkeyPatch
+    services: CoreServices, footage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folder_page, "_STATS_FOR_S", 0.0)
     found, after = [], None

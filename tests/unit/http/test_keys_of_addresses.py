@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from api.http.auth import key_of_address
+from api.http.auth import Access
 from api.search.picture_routes import KEY_KEPT_S
 from shared.errors import Missing, RedisAway
 from shared.redis.licence_keys import KeyRecord
@@ -34,57 +33,62 @@ class _Keys:
 
 
 @pytest.fixture
-def services() -> Any:
-    return SimpleNamespace(keys=_Keys(), keys_of_addresses={})
+def keys() -> _Keys:
+    return _Keys()
+
+
+@pytest.fixture
+def access(keys: _Keys) -> Access:
+    return Access(cast(Any, keys), cast(Any, None), cast(Any, None))
 
 
 def test_a_frame_is_shown_for_a_minute_at_most_once_its_key_is_revoked(
-    services: Any, monkeypatch: pytest.MonkeyPatch
+    access: Access, keys: _Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     for _ in range(100):
-        assert key_of_address(services, KEY.id, KEY_KEPT_S) is KEY
-    assert services.keys.reads == 1
-    services.keys.key = None
+        assert access.key_of_address(KEY.id, KEY_KEPT_S) is KEY
+    assert keys.reads == 1
+    keys.key = None
     now += 59
-    assert key_of_address(services, KEY.id, KEY_KEPT_S) is KEY
+    assert access.key_of_address(KEY.id, KEY_KEPT_S) is KEY
     with pytest.raises(Missing):
-        key_of_address(services, KEY.id)  # of an original, which is looked at each time
+        access.key_of_address(KEY.id)  # of an original, which is looked at each time
     with pytest.raises(Missing):
-        key_of_address(services, KEY.id, KEY_KEPT_S)
-    services.keys.key = KEY
+        access.key_of_address(KEY.id, KEY_KEPT_S)
+    keys.key = KEY
     now += 60
-    assert key_of_address(services, KEY.id, KEY_KEPT_S) is KEY
-    services.keys.key = None
+    assert access.key_of_address(KEY.id, KEY_KEPT_S) is KEY
+    keys.key = None
     now += 60
     with pytest.raises(Missing):
-        key_of_address(services, KEY.id, KEY_KEPT_S)
+        access.key_of_address(KEY.id, KEY_KEPT_S)
 
 
-def test_frames_that_are_asked_for_at_once_read_their_key_once(services: Any) -> None:
+def test_frames_that_are_asked_for_at_once_read_their_key_once(access: Access, keys: _Keys) -> None:
     is_reading = Event()
-    services.keys.while_reading = lambda: is_reading.wait(10)
+    keys.while_reading = lambda: is_reading.wait(10)
     with ThreadPoolExecutor(8) as pool:
-        keys = [pool.submit(key_of_address, services, KEY.id, KEY_KEPT_S) for _ in range(8)]
+        asked = [pool.submit(access.key_of_address, KEY.id, KEY_KEPT_S) for _ in range(8)]
         is_reading.set()
-        assert [key.result() for key in keys] == [KEY] * 8
-    assert services.keys.reads == 1
+        assert [one.result() for one in asked] == [KEY] * 8
+    assert keys.reads == 1
 
 
 def test_a_redis_that_is_away_is_asked_again_after_two_seconds(
-    services: Any, monkeypatch: pytest.MonkeyPatch
+    access: Access, keys: _Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def is_away() -> None:
         raise RedisAway
 
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    services.keys.while_reading = is_away
+    keys.while_reading = is_away
     for _ in range(3):
         with pytest.raises(RedisAway):
-            key_of_address(services, KEY.id, KEY_KEPT_S)
-    assert services.keys.reads == 1
-    services.keys.while_reading = lambda: None
+            access.key_of_address(KEY.id, KEY_KEPT_S)
+    assert keys.reads == 1
+    keys.while_reading = lambda: None
     now += 2
-    assert key_of_address(services, KEY.id, KEY_KEPT_S) is KEY
+    assert access.key_of_address(KEY.id, KEY_KEPT_S) is KEY

@@ -16,12 +16,12 @@ from api.browsing.folder_routes import list_media_files
 from api.folders import Folders
 from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call
+from api.http.services import CoreServices
 from api.media.bodies import ThumbnailsBody
 from api.media.thumbnail_routes import get_thumbnails
 from api.search.analysis_data_routes import load_analysis_data_for_media
 from api.search.bodies import LoadForMediaBody, SearchTextBody
 from api.search.routes import search_by_text
-from api.services import Services
 from shared.settings import Settings
 
 LIST = {"cache_dir": "/c", "media_paths": ["a.mov"]}
@@ -64,8 +64,8 @@ class RecordingPaths(ClientPaths):
 def test_paths_are_checked_beside_the_event_loop(handler: Any, body: Any) -> None:
     services = SimpleNamespace(paths=RecordingPaths(), folders=Folders())
     services.settings = services.paths.settings
-    services.in_cache_dir = lambda *args: Services.in_cache_dir(cast(Any, services), *args)
+    services.in_cache_dir = lambda *args: CoreServices.in_cache_dir(cast(Any, services), *args)
     with pytest.raises(_Asked):
-        asyncio.run(handler(Call(cast(Any, services), body, {}, {})))
+        asyncio.run(handler(Call(services.paths, body, {}, {}), services))
     assert threading.current_thread() not in services.paths.asked_in
     assert len(services.paths.asked_in) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import pytest
@@ -68,7 +68,7 @@ class Queries:
         return Grabbed(jpeg=b"jpeg")
 
 
-def call_of(queries: Queries, body: Any, gone_after: float = float("inf")) -> Call[Any]:
+def call_of(queries: Queries, body: Any, gone_after: float = float("inf")) -> tuple[Call[Any], Any]:
     async def nothing_stored(*_: Any) -> None:
         return None
 
@@ -84,7 +84,7 @@ def call_of(queries: Queries, body: Any, gone_after: float = float("inf")) -> Ca
         folders=SimpleNamespace(run=nothing_stored),
         in_export_folder=in_export_folder,
     )
-    return Call(cast(Any, services), body, {}, {}, is_gone)
+    return Call(services.paths, body, {}, {}, is_gone), services
 
 
 def frames() -> ThumbnailsBody:
@@ -93,7 +93,7 @@ def frames() -> ThumbnailsBody:
 
 def test_without_a_worker_every_frame_says_so_and_few_are_asked_for() -> None:
     queries = Queries(NoWorker(), after=20)
-    slots = asyncio.run(get_thumbnails(call_of(queries, frames()))).thumbnails
+    slots = asyncio.run(get_thumbnails(*call_of(queries, frames()))).thumbnails
     assert [slot.thumbnail is None for slot in slots] == [False] * 20 + [True] * (MANY - 20)
     assert {slot.error for slot in slots[20:]} == {NoWorker().message}
     assert queries.asked <= 20 + AT_ONCE
@@ -102,22 +102,22 @@ def test_without_a_worker_every_frame_says_so_and_few_are_asked_for() -> None:
 @pytest.mark.parametrize("error", [RedisAway(), ModelLoading()])
 def test_another_outage_ends_the_request(error: RushesError) -> None:
     with pytest.raises(type(error)):
-        asyncio.run(get_thumbnails(call_of(Queries(error), frames())))
+        asyncio.run(get_thumbnails(*call_of(Queries(error), frames())))
 
 
 def test_a_folder_that_hangs_is_the_error_of_its_own_files() -> None:
     hung = FolderHangs.of("/m")
-    slots = asyncio.run(get_thumbnails(call_of(Queries(hung, after=20), frames()))).thumbnails
+    slots = asyncio.run(get_thumbnails(*call_of(Queries(hung, after=20), frames()))).thumbnails
     assert [slot.error for slot in slots] == [None] * 20 + [hung.message] * (MANY - 20)
     body = msgspec.convert({"clips": CLIPS[:1]}, TimelineBody)
     with pytest.raises(NothingUsable, match=re.escape(hung.message)):
-        asyncio.run(export_timeline(call_of(Queries(hung), body)))
+        asyncio.run(export_timeline(*call_of(Queries(hung), body)))
 
 
 def pictured(queries: Queries) -> tuple[list[str], list[str]]:
     """Timestamps of a scene's pictures, and what its client is told besides."""
-    call = call_of(queries, msgspec.convert(SCENE, SceneThumbnailsBody))
-    found = asyncio.run(get_scene_thumbnails(call)).scene_thumbnails
+    call, services = call_of(queries, msgspec.convert(SCENE, SceneThumbnailsBody))
+    found = asyncio.run(get_scene_thumbnails(call, services)).scene_thumbnails
     return [stamp for _, stamp in found or ()], call.warnings
 
 
@@ -150,13 +150,13 @@ def test_a_file_that_fails_is_not_tried_again_where_stored_pictures_may_stand_fo
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     queries = Queries(MediaUnreadable("Reading it took longer than 10 s."))
-    call = call_of(queries, frames())
+    call, services = call_of(queries, frames())
 
     async def beside_cuts(*_: Any) -> list[StoredPicture]:
         return [StoredPicture(b"stored", is_of_shot=False)] * MANY
 
-    monkeypatch.setattr(call.services.folders, "run", beside_cuts)
-    slots = asyncio.run(get_thumbnails(call)).thumbnails
+    monkeypatch.setattr(services.folders, "run", beside_cuts)
+    slots = asyncio.run(get_thumbnails(call, services)).thumbnails
     assert {slot.thumbnail for slot in slots} == {grabbed_pictures.text(b"stored")}
     assert queries.asked <= AT_ONCE
     assert max(queries.limits) <= 10
@@ -174,5 +174,5 @@ def test_a_file_that_fails_is_not_tried_again_where_stored_pictures_may_stand_fo
 def test_nothing_more_is_asked_for_a_client_who_has_left(handler: Any, body: Any) -> None:
     queries = Queries()
     with pytest.raises(ClientDisconnect):
-        asyncio.run(handler(call_of(queries, body, gone_after=20)))
+        asyncio.run(handler(*call_of(queries, body, gone_after=20)))
     assert queries.asked < 20 + AT_ONCE

@@ -1,6 +1,6 @@
 """One analyze request with 220 files against 220 requests with one file each, same stack.
 
-    python -m benchmarks.requests [ROUNDS]
+    python -m benchmarks.analysis.requests [ROUNDS]
 
 Prints wall seconds of each and their ratio, medians over the rounds, and the machine.
 """
