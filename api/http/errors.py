@@ -1,8 +1,13 @@
-"""One table from the error tree to HTTP: status, short label, and the body every error has."""
+"""What a client is told beside an answer: errors, and warnings in the header X-Rushes-Warnings.
+
+One table leads from the error tree to HTTP: status, short label, and the body every error has.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
@@ -16,8 +21,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from api.http.unread_body import DrainingResponse, is_unread
-from api.http.warnings import warnings_headers
+from api.http.connections import DrainingResponse, is_unread
 from shared import errors
 from shared.process import traces
 
@@ -188,3 +192,26 @@ async def on_crash(request: Request, error: Exception) -> Response:
     traces.fail(trace.get_current_span(), error)
     body = ErrorBody("Internal error", "Something went wrong; the server's log says what.")
     return Response(msgspec.json.encode(body), 500, media_type="application/json")
+
+
+WARNINGS_HEADER = "X-Rushes-Warnings"
+_LONGEST_HEADER = 4000
+_WARNED = "rushes.warnings"
+
+
+def warn(scope: Scope, sentences: Sequence[str]) -> None:
+    """Have the answer say these too."""
+    scope.setdefault(_WARNED, []).extend(sentences)
+
+
+def warnings_headers(scope: Scope) -> dict[str, str]:
+    """The header, if there is something to say: a JSON array of sentences.
+
+    It is in ASCII, and short enough for every client's limit.
+    """
+    said: list[str] = []
+    for warning in scope.get(_WARNED, ()):
+        if len(json.dumps([*said, warning])) > _LONGEST_HEADER:
+            break
+        said.append(warning)
+    return {WARNINGS_HEADER: json.dumps(said)} if said else {}
