@@ -29,9 +29,9 @@ _MOST_KEPT = 10_000
 class Looks(Generic[AskedT, FoundT]):
     """What looks found, each with the time when it began. Safe for threads.
 
-    A request sees what is there at some moment after it began. So what another one looked up meanwhile
-    is as good as a look of its own; nothing is ever older than the request. Where many ask at once
-    about the same files, each file is looked at a few times and not once for everybody.
+    A request sees what is there at some moment after it began. So what another one looked up
+    meanwhile is as good as a look of its own; nothing is ever older than the request. Where many
+    ask at once about the same files, each file is looked at a few times and not once for everybody.
     """
 
     def __init__(self) -> None:

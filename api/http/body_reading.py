@@ -36,8 +36,7 @@ from msgspec.structs import FieldInfo
 from starlette.requests import Request
 
 from api.http.bodies import Keyed
-from api.http.connections import note_read
-from api.http.errors import BodiesFull, KeyRefused, TooLarge, TooSlow
+from api.http.errors import BodiesFull, KeyRefused, TooLarge, TooSlow, note_read
 from shared.errors import BadInput
 from shared.msgspec_decoding import UNDECODABLE
 from shared.printable import printable

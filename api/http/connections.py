@@ -7,7 +7,6 @@ origins are checked by pure ASGI middleware around HTTP and Socket.IO alike.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fnmatch
 import ipaddress
 import logging
@@ -21,48 +20,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from api.http.errors import ErrorBody
+from api.http.errors import DrainingResponse, ErrorBody, is_unread
 from shared.settings import Settings
-
-DRAIN_S = 1.0
-_READ = "rushes.body_read"
-
-
-def note_read(scope: Scope) -> None:
-    """Say that the whole body of this request was read."""
-    scope[_READ] = True
-
-
-def is_unread(scope: Scope) -> bool:
-    """Whether this request has a body of which something may still arrive."""
-    headers = Headers(scope=scope)
-    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
-    return has_body and not scope.get(_READ, False)
-
-
-class DrainingResponse(Response):
-    """Answers, drains the body for a moment, then closes the connection.
-
-    Closing at once would reset the connection of a client that is still sending, before it has
-    read the answer.
-    """
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.headers["Connection"] = "close"
-        await send(
-            {
-                "type": "http.response.start",
-                "status": self.status_code,
-                "headers": self.raw_headers,
-            }
-        )
-        await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_S):
-                while (await receive()).get("more_body", False):
-                    pass
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
 
 HEAD_S = 10.0
 READER_S = 60.0
@@ -175,10 +134,10 @@ class Hosts:
 class HostCheck:
     """Refuses requests and sockets that call this server by a name that is not allowed.
 
-    A web page can make a name of its own lead here (DNS rebinding): to the browser our answers are then
-    the page's. Names of the public network can be registered, those of a local one can be claimed by
-    any machine in it (mDNS, DHCP). So all but the machine's own must be listed in RUSHES_ALLOWED_HOSTS.
-    This holds on loopback too: such a name may lead to 127.0.0.1 as well.
+    A web page can make a name of its own lead here (DNS rebinding): to the browser our answers are
+    then the page's. Names of the public network can be registered, those of a local one can be
+    claimed by any machine in it (mDNS, DHCP). So all but the machine's own must be listed in
+    RUSHES_ALLOWED_HOSTS. This holds on loopback too: such a name may lead to 127.0.0.1 as well.
     """
 
     def __init__(self, app: ASGIApp, hosts: Hosts) -> None:

@@ -344,20 +344,20 @@ class FourBitCodes(Codes):
 
     Four bits for each value, two to a byte: half of what bytes take, for the largest folders.
 
-    c = u - 7.5 with u = 0 to 15, in steps of 0.335 of the row's root mean square: the best even steps
-    for a normal distribution (Max, 1960), which the rotation makes of any row. The factor
-    f = |y|**2 / c·y (Gao and Long, RaBitQ, 2024) makes r = f·c - y orthogonal to y.
+    c = u - 7.5 with u = 0 to 15, in steps of 0.335 of the row's root mean square: the best even
+    steps for a normal distribution (Max, 1960), which the rotation makes of any row. The factor f =
+    |y|**2 / c·y (Gao and Long, RaBitQ, 2024) makes r = f·c - y orthogonal to y.
 
     The bound of r·p, for a query that is no worse than any other. The rotation was drawn at random,
-    unknown to whoever chose x and q, and of all rotations that take z to y each is as likely. So what
-    of p is orthogonal to y points anywhere in d - 1 dimensions, whatever y, and with it r, may be:
-    r·p = |r| |p orthogonal to y| v, where v is a coordinate of a random point on the sphere. A cap of
-    height h of the sphere in n dimensions is at most exp(-n h**2 / 2) of it (Ball, An Elementary
-    Introduction to Modern Convex Geometry, 1997, lemma 2.2). With h = sqrt(2 ln(2**64) / (d - 1)) the
-    bound fails for a row and a vector with a probability of 2**-64 each way: among 36 million rows and
-    nine vectors, once in 30 thousand million searches. Of rows that are looked at it is checked anyway.
-    In few dimensions h is 1 and the bound that of Cauchy and Schwarz. f is computed in float64; what
-    float32 adds to it, to r and y is rounding, and in the bound as such.
+    unknown to whoever chose x and q, and of all rotations that take z to y each is as likely. So
+    what of p is orthogonal to y points anywhere in d - 1 dimensions, whatever y, and with it r, may
+    be: r·p = |r| |p orthogonal to y| v, where v is a coordinate of a random point on the sphere. A
+    cap of height h of the sphere in n dimensions is at most exp(-n h**2 / 2) of it (Ball, An
+    Elementary Introduction to Modern Convex Geometry, 1997, lemma 2.2). With h = sqrt(2 ln(2**64) /
+    (d - 1)) the bound fails for a row and a vector with a probability of 2**-64 each way: among 36
+    million rows and nine vectors, once in 30 thousand million searches. Of rows that are looked at
+    it is checked anyway. In few dimensions h is 1 and the bound that of Cauchy and Schwarz. f is
+    computed in float64; what float32 adds to it, to r and y is rounding, and in the bound as such.
     """
 
     __slots__ = ()

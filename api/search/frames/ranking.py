@@ -251,8 +251,8 @@ class _Waiting:
 class SharedPass:
     """Takes turns at scanning, and takes along whoever waits for the same rows.
 
-    Memory is what a pass waits for, so one for many queries takes little longer than one for one. Who
-    comes while nobody scans begins at once: a single client never waits for others.
+    Memory is what a pass waits for, so one for many queries takes little longer than one for one.
+    Who comes while nobody scans begins at once: a single client never waits for others.
     """
 
     def __init__(self) -> None:
