@@ -31,12 +31,11 @@ from api.people.filtering import Person, frames_with
 from api.people.people import People
 from api.search.filtering.fields import Filters, MomentRange, NumberRange, PictureSize
 from api.search.filtering.resolving import files_left
+from api.search.frames.estimates import Places
 from api.search.frames.index import SearchIndex
 from api.search.frames.log import VectorLog
-from api.search.frames.places import Places
 from api.search.paging.asked import AskedPage
-from api.search.paging.cursors import Cursor
-from api.search.paging.pages import Order, Picker, TheBest
+from api.search.paging.pages import Cursor, Order, Picker, TheBest
 from api.search.services import SearchScope, SearchServices
 from api.search.transcripts.query import FileChoice, SpokenQuery
 from api.search.types import Hit, QueryVectors

@@ -10,25 +10,108 @@ from typing import Literal, cast
 import msgspec
 import pybase64
 
-from api.cache.places import Place, opens_at
+from api.cache.view import Place, opens_at
 from api.http.answers import MatchPlace
 from api.people.people import left_out
 from api.people.seen import people_seen
 from api.search.answers import Match, Matches, MatchGroup, PersonSeen
+from api.search.bodies import SearchFields
+from api.search.calibration.prompting import Meaning
 from api.search.filtering.choosing import Chosen
-from api.search.frames.previews import read_previews
-from api.search.frames.signed_frame import SignedFrame
+from api.search.frames.previews import SignedFrame, read_previews
 from api.search.paging.asked import AskedPage, ClientPaths
-from api.search.paging.cursors import KeptQuery
-from api.search.paging.pages import HitPage, Picker, TheBest, grouped
+from api.search.paging.pages import HitPage, KeptQuery, Picker, TheBest, grouped
 from api.search.picture_routes import PATH as pictures_path
 from api.search.services import SearchScope
-from api.search.standing import Standing
 from api.search.types import Hit, QueryVectors
 from api.signed_addresses import token_of
 from shared.clock_times import timestamp
 from shared.media import MediaType, media_type_of
-from shared.models.scores import Strength
+from shared.models.scores import STRENGTHS, Judge, Strength
+
+_BEYOND = 1e7  # what any score is, whatever the text_weight
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Of one query; `judge` is None where nobody knows what scores of the model mean."""
+
+    model: str
+    judge: Judge | None
+    is_familiar: bool
+    min_strength: str | None
+    min_score: float | None
+    provisional: str = ""  # what there is to say of how the scores were found out
+
+    @classmethod
+    def of(
+        cls,
+        model: str,
+        meaning: Meaning,
+        body: SearchFields,
+        query: QueryVectors,
+        familiarity: float | None,
+    ) -> Standing:
+        """`familiarity`: of the words, see VisualEmbedder."""
+        scale, judge, is_familiar = meaning.scale, None, True
+        if scale is not None:
+            is_familiar = familiarity is None or familiarity >= scale.familiar
+            judge = Judge.of(
+                scale,
+                text_weight=None if query.query is None else query.text_weight,
+                has_picture=query.picture is not None,
+                is_familiar=is_familiar,
+            )
+        least = body.min_strength
+        if body.sort not in (None, "score") and body.min_score is None:
+            least = least or "weak"  # what is no match would be all over what is sorted
+        said = meaning.note if judge else ""
+        return cls(model, judge, is_familiar, least, body.min_score, said)
+
+    def keeps(self, score: float) -> bool:
+        """Whether a match with this score, without the excluded concepts, is strong enough."""
+        if self.judge is None:
+            return True
+        if self.min_score is not None and self.judge.probability(score) < self.min_score:
+            return False
+        if self.min_strength is None:
+            return True
+        strength = self.judge.strength(score)
+        return strength is not None and (
+            STRENGTHS.index(strength) <= STRENGTHS.index(self.min_strength)
+        )
+
+    @property
+    def least(self) -> float:
+        """No score below it is kept, which rise with what they mean."""
+        low, high = -_BEYOND, _BEYOND
+        while low < (middle := (low + high) / 2) < high:
+            low, high = (low, middle) if self.keeps(middle) else (middle, high)
+        return low
+
+    def warnings(self) -> list[str]:
+        """What of the request had no effect. That nothing is no match is nothing to warn of."""
+        asked = {
+            "min_strength": self.min_strength not in (None, "weak"),
+            "min_score": self.min_score is not None,
+        }
+        given = [name for name, is_given in asked.items() if is_given]
+        if self.judge is not None or not given:
+            return []
+        return [
+            f"{' and '.join(given)} had no effect: what the scores of {self.model} mean for this "
+            "query was never measured."
+        ]
+
+    def notes(self, best: float | None, left: int) -> list[str]:
+        """What a reader of the answer should know: `best` score before some were left out."""
+        notes = [self.provisional] if self.provisional else []
+        if not self.is_familiar:
+            notes.append(f"{self.model} hardly knows these words: what it finds may be anything.")
+        if self.judge is not None and best is not None and not left:
+            likely = self.judge.probability(best)
+            notes.append(f"Nothing is strong enough; the nearest has a score of {likely:.2f}.")
+        return notes
 
 
 @dataclass(frozen=True, slots=True)

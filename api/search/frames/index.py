@@ -10,31 +10,74 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from api.cache.caches import Caches
-from api.cache.lru import LruCache
-from api.cache.view import CacheView
+from api.cache.caches import Caches, LruCache
+from api.cache.view import Announced, CacheView
 from api.people.frame_filter import FrameFilter
 from api.search.codes.store import CodeStore
-from api.search.filtering.facts_index import FactsIndex
-from api.search.frames.loader import VectorLoader
-from api.search.frames.log import VectorLog, VectorSnapshot
-from api.search.frames.matching import Matching
+from api.search.filtering.facts import FactsIndex
+from api.search.frames.log import (
+    VectorLog,
+    VectorSnapshot,
+    VectorWriter,
+    VisualData,
+    manifest_path,
+    read_visual,
+)
+from api.search.frames.ranking import Matching
+from api.search.index_log import LOAD_WAIT_S, SEARCH_WAIT_S, Loader
 from api.search.paging.pages import HitPage, Picker, TheBest, picked
-from api.search.scenes.fast_search import ranges_for
-from api.search.scenes.scene_store import SceneStore, thread_for_leisure
+from api.search.scenes.scene_store import SceneStore, ranges_for, thread_for_leisure
 from api.search.transcripts.index import TranscriptIndex
 from api.search.types import Hit, LoadReport, QueryVectors, SkippedArtefact, VectorArray
-from api.search.write_lock import LOAD_WAIT_S, SEARCH_WAIT_S
 from shared.cache import cache_files
 from shared.errors import CacheError, ModelError
+from shared.opening import RootedPath
+
+
+class VectorLoader(Loader[str, Announced, VisualData, VectorSnapshot, VectorWriter]):
+    """Loads visual artefacts, each named by the hash of its MediaFile."""
+
+    read_at_once = 1  # hours of frames take megabytes
+
+    def __init__(self, view: CacheView, model: str, log: VectorLog, pool: Executor) -> None:
+        super().__init__(view, log, pool)
+        self._model = model
+
+    def _announced(self) -> Mapping[str, Announced]:
+        return self._view.announced(self._model)
+
+    def _correct(self, key: str, source: Announced | None) -> None:
+        self._view.correct(key, self._model, source)
+
+    def _held(self, snapshot: VectorSnapshot) -> Mapping[str, Announced]:
+        return {file.hash_str: (file.file, file.frames) for file in snapshot.by_start}
+
+    def _read(self, key: str, wait_s: float) -> VisualData | None:
+        return read_visual(self._view.cache, key, self._model, wait_s=wait_s)
+
+    def _source_of(self, content: VisualData) -> Announced:
+        return content.file, content.frames
+
+    def _add(self, writer: VectorWriter, key: str, content: VisualData) -> str | None:
+        dim = content.vectors.shape[1]
+        if writer.dim not in (None, dim):
+            return f"Its vectors have {dim} dimensions, those of the other files {writer.dim}."
+        writer.add(key, content)
+        return None
+
+    def _hash(self, key: str) -> str:
+        return key
+
+    def _manifest_path(self, key: str) -> RootedPath:
+        return manifest_path(self._view.cache, key, self._model)
 
 
 class SearchIndex:

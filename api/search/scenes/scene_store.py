@@ -11,14 +11,16 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from concurrent.futures import ThreadPoolExecutor
 
+from api.people.frame_filter import FrameFilter
 from api.search.frames.log import VectorSnapshot
-from api.search.scenes.library import installed, missing
+from api.search.frames.scan import RowRange
+from api.search.index_log import WriteLock
 from api.search.scenes.scene_files import SceneFiles, WrongScenes
-from api.search.scenes.scene_index import SceneIndex
-from api.search.write_lock import WriteLock
+from api.search.scenes.scene_index import MOST_RESULTS, SceneIndex, installed, missing
+from api.search.types import QueryVectors
 from shared.errors import Unavailable
 
 _log = logging.getLogger(__name__)
@@ -134,3 +136,24 @@ def _left(index: SceneIndex | None, snapshot: VectorSnapshot) -> int:
 
 def _worth(snapshot: VectorSnapshot) -> int:
     return max(WORTH_INDEXING, len(snapshot.rows) // _OF_ALL)
+
+
+def ranges_for(
+    store: SceneStore,
+    snapshot: VectorSnapshot,
+    query: QueryVectors,
+    hashes: Set[str] | None,
+    max_results: int,
+    only: FrameFilter | None,
+) -> list[RowRange] | str:
+    """Rows that hold nearly all of the best matches, or the reason to look at all of them."""
+    if only is not None:
+        return "people_filter or spoken needs all frames"
+    if query.exclude is not None and len(query.exclude):
+        return "exclude needs the scores of all frames"
+    if hashes is not None and not snapshot.files.keys() <= hashes:
+        return "media_paths or filters leave files out"
+    if max_results > MOST_RESULTS:
+        return f"max_results is over {MOST_RESULTS}"
+    index = store.current(snapshot)
+    return index if isinstance(index, str) else index.ranges(snapshot, query, max_results)

@@ -14,12 +14,12 @@ from itsdangerous import URLSafeSerializer
 from api.search.answers import Matches
 from api.search.bodies import SearchImageBody
 from api.search.calibration.prompting import Meaning
+from api.search.filtering.choosing import Chosen
 from api.search.frames.index import SearchIndex
-from api.search.matches import Chosen, Wanted, find_matches
+from api.search.matches import Standing, Wanted, find_matches
 from api.search.paging.asked import AskedPage
 from api.search.paging.pages import TheBest
 from api.search.services import SearchScope, SearchServices
-from api.search.standing import Standing
 from api.search.types import QueryVectors
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ModelKind, Scene
