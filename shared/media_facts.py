@@ -28,15 +28,15 @@ class StartTimecode(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description="Where it was found: a timecode or other `track`, the `container`, the "
-            "first `picture`, a broadcast wave's time reference (`bwf`), or by `mediainfo`.",
+            "first `picture`, or a broadcast wave's time reference (`bwf`).",
             examples=["track"],
         ),
     ]
     rate_source: Annotated[
         str,
         Meta(
-            description="Where `rate` comes from: the timecode `track`, the `bwf`, `mediainfo`, "
-            "or `derived` from the rate of the pictures, as nothing states it.",
+            description="Where `rate` comes from: the timecode `track`, the `bwf`, or "
+            "`derived` from the rate of the pictures, as nothing states it.",
             examples=["track"],
         ),
     ] = "derived"
