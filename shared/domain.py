@@ -119,7 +119,6 @@ class AnalyzeSpec(msgspec.Struct, frozen=True):
     # The Collection that receives the voices, and whose people may be named; "": none receives
     # them, and every one's people may.
     people_of: str = ""
-    renewed: tuple[str, ...] = ()  # hashes in the scene re-detection of an earlier version
     speakers: bool | None = None  # tell them apart; None: as the worker is set
 
 

@@ -18,11 +18,11 @@ class StartTimecode(msgspec.Struct, frozen=True, kw_only=True):
     drop_frame: bool
     """Two of its numbers a minute are left out."""
     source: Annotated[str, Meta(examples=["track"])]
-    """Where it was found: a timecode or other `track`, the `container`, the first `picture`, a
-    broadcast wave's time reference (`bwf`), or by `mediainfo`."""
+    """Where it was found: a timecode or other `track`, the `container`, the first `picture`, or a
+    broadcast wave's time reference (`bwf`)."""
     rate_source: Annotated[str, Meta(examples=["track"])] = "derived"
-    """Where `rate` comes from: the timecode `track`, the `bwf`, `mediainfo`, or `derived` from the
-    rate of the pictures, as nothing states it."""
+    """Where `rate` comes from: the timecode `track`, the `bwf`, or `derived` from the rate of the
+    pictures, as nothing states it."""
 
 
 class Color(msgspec.Struct, frozen=True, kw_only=True):

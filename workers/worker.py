@@ -62,17 +62,12 @@ _LAST_CALL_S = 2.0  # for native calls that nobody waits for any more
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One kind of worker: its queues, its work and its models."""
+    """One kind of worker: its queue, its work and its models."""
 
-    kind: WorkerKind  # its first queue, and its kind in heartbeats
+    kind: WorkerKind  # its queue, and its kind in heartbeats
     run: Callable[[Context], None]
     why_not: Callable[[Context], NotHere | None]  # why this machine cannot do the Item
     models: tuple[ModelKind, ...] = tuple(ModelKind)  # kept warm when somebody wants them
-    more_queues: tuple[str, ...] = ()  # from which it takes while its first one is empty
-
-    @property
-    def queues(self) -> tuple[str, ...]:
-        return (self.kind, *self.more_queues)
 
 
 class Worker:
@@ -103,8 +98,8 @@ class Worker:
         self._stall = stall or StallTimer()
         self._jobs = JobQueues(connect(settings.redis_url, decode=False), settings.instance)
         self._ledger = ledger_of(settings, self._client, self._jobs)
-        self._parked = ParkedWork(self._ledger, settings, *work.queues)
-        self._consumer = JobConsumer(settings.redis_url, settings.instance, *work.queues)
+        self._parked = ParkedWork(self._ledger, settings, work.kind)
+        self._consumer = JobConsumer(settings.redis_url, settings.instance, work.kind)
         burying = partial(heartbeats.burying, self._client, settings.instance)
         self._keeper = Keeper(self._ledger, self._jobs.enqueue, self._beat, burying)
         self._shutdown = Shutdown()
@@ -260,7 +255,7 @@ class Worker:
         if not self._must_pass(item):
             return False
         waiting = self._jobs.waiting
-        more_wait = self._shutdown.until_redis(lambda: any(map(waiting, self._work.queues)))
+        more_wait = self._shutdown.until_redis(lambda: waiting(self._work.kind))
         for _ in range(1 if more_wait else _LAST_LEFT_NAPS):
             self._shutdown.nap(_LEFT_JOB_S if more_wait else NAP_STEP_S)
             if not self._must_pass(item):

@@ -12,10 +12,7 @@ from shared.errors import BadInput, Busy, ModelError, NoWorker
 from shared.models import model_catalogue
 from shared.models.fetches import Fetches
 from shared.models.specs import ModelSpec
-from shared.redis import heartbeats
 from shared.rights import KeyScope
-
-_RUN_MODELS = ("query", "analysis")
 
 
 async def fetch_model(call: Call[ModelFetchBody], services: CoreServices) -> ModelFetchAccepted:
@@ -32,9 +29,7 @@ async def fetch_model(call: Call[ModelFetchBody], services: CoreServices) -> Mod
 def _fetch(services: CoreServices, key: str) -> ModelFetchAccepted:
     spec = _allowed(services, key)
     fetches = Fetches(services.redis, services.settings.instance)
-    live = heartbeats.live(services.redis, services.settings.instance)
-    hosts = sorted({beat.host for beat in live if beat.kind in _RUN_MODELS})
-    able = [host for host in hosts if fetches.lease(host).is_held()]
+    able = sorted(set(fetches.workers().values()))
     if not able:
         raise NoWorker(
             f"No query or analysis worker is there that could fetch {spec.key}. Start `rushes "

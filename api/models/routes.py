@@ -73,10 +73,8 @@ def _loaded(services: CoreServices, kind: ModelKind) -> LoadedModel:
 
 
 def _has_heard(state: ModelState | None, active: DesiredModel) -> bool:
-    """Whether a worker knows which model is active. A former version says no generation."""
-    if state is None:
-        return False
-    return state.generation is None or state.generation >= active.generation
+    """Return True if a worker knows which model is active."""
+    return state is not None and state.generation >= active.generation
 
 
 async def list_models(call: Call[None], services: CoreServices) -> AvailableModels:

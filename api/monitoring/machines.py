@@ -146,7 +146,7 @@ def _lacks(
 
 
 def _unseen(services: CoreServices, beat: Heartbeat) -> list[str]:
-    """Configured roots that a process does not see. A former version says nothing of roots."""
+    """Return the configured roots that a process does not see. A watcher reports none."""
     if beat.roots is None:
         return []
     settings = services.settings

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from cli.checks import folders, libraries, machine, models, redis_server, server, tasks
 from cli.checks.finding import Finding, fine, problem
-from cli.checks.transcripts import with_folder_names
+from cli.checks.transcripts import of_removed_face_models, with_folder_names
 from cli.processes import private_redis
 from shared.errors import SettingsError
 from shared.process import traces
@@ -32,6 +32,7 @@ def look_at_everything(environ: Mapping[str, str]) -> list[Finding]:
         "server": lambda: server.server(settings),
         "tasks": lambda: tasks.parked(settings, _redis_url(settings)),
         "transcripts": lambda: with_folder_names(settings, _redis_url(settings)),
+        "people": lambda: of_removed_face_models(settings, _redis_url(settings)),
         "keys": lambda: server.keys(settings, _redis_url(settings)),
         "state": lambda: [folders.state_dir_as_it_is(settings)],
         "roots": lambda: folders.roots(settings),

@@ -23,7 +23,6 @@ from shared.domain import (
 from shared.msgspec_decoding import UNDECODABLE
 from shared.paths import covering_folders
 
-SCENES = "scenes"  # queue in which an earlier version left scene re-detections; they end undone
 WRITER_DIGITS = 12  # of a Task's id in Lease.writer
 _MOST_FOLDERS = 32  # of a Task: they are read with each of its states
 

@@ -1,6 +1,6 @@
 """Says how far a download has come, in a few lines, by the bytes that have arrived in a folder.
 
-pip, npm and the hub's library each tell it in their own way, and only to a terminal.
+pip and the hub's library each tell it in their own way, and only to a terminal.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class _Arrived:
     def count(self) -> int:
         """Bytes that have arrived."""
         arrived = _bytes_in(self.folder)
-        if self.size_bytes:  # pip and npm copy it when it is there
+        if self.size_bytes:  # pip copies it when it is there
             arrived = min(arrived, round(self.size_bytes))
         return arrived
 

@@ -27,8 +27,6 @@ _PART_OF = {
 def why_not(context: Context) -> NotHere | None:
     """Why the Item should be left to another machine; None: do it here, for better or worse."""
     spec = msgspec.json.decode(context.lease.spec, type=AnalyzeSpec)
-    if spec.renewed:  # nothing is done
-        return None
     media = [work.path for work in spec.files if not work.refused]
     settings = context.settings
     unseen = unseen_root(Roots.media(settings), media) or unseen_root(

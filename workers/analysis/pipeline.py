@@ -27,10 +27,6 @@ def analyze(
     """Do the Item. A file's stages publish in the order given."""
     spec = msgspec.json.decode(context.lease.spec, type=AnalyzeSpec)
     get_current_span().set_attribute("rushes.files", len(spec.files))
-    for index, hash_str in enumerate(spec.renewed):  # by an earlier version: nothing is done
-        context.progress.file_ended(ProgressType.VIDEO, index, hash_str, skipped=True)
-    if spec.renewed:
-        return
     cache = context.cache(spec.cache_dir, spec.cache_id, spec.roots)
     files = [
         AnalyzedFile(context, cache, spec, index)
