@@ -10,15 +10,20 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import redis
-from opentelemetry.trace import get_current_span
+from opentelemetry.trace import Span, SpanKind, get_current_span
 
 from shared.domain import Fault
-from shared.errors import Cancelled, HandBack, LeaseLost, RushesError
+from shared.errors import (
+    Cancelled,
+    HandBack,
+    LeaseLost,
+    RushesError,
+)
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Lease, WaitReason
 from shared.media import HashCache
@@ -30,8 +35,6 @@ from shared.settings import Settings
 from workers.context import Context
 from workers.cores import Cores, CoresOfItem
 from workers.decode_pool import DecodePool
-from workers.faults import fault_of
-from workers.item_span import item_span
 from workers.liveness import Keeper, Signals, StallTimer
 from workers.models.pool import ModelPool
 from workers.models.turns import Turns
@@ -39,7 +42,10 @@ from workers.native_calls import NativeCalls
 from workers.presence.left_items import LeftItems
 from workers.presence.not_here import NotHere, NotHereAnyMore
 from workers.presence.parked_work import ParkedWork
+from workers.progress import fault_of
 from workers.shutdown import Shutdown
+
+_UNSETTLED = "lost"  # until the ledger takes another outcome of this try
 
 log = logging.getLogger(__name__)
 
@@ -221,3 +227,23 @@ class Slot:
         self.said = Said("loading" if loading else "working", loading, lease.task_id)
         if has_loaded:
             self._bench.keeper.tell()
+
+
+def item_span(lease: Lease) -> AbstractContextManager[Span]:
+    """The span of one try of an Item, active in the block.
+
+    While traces are off it records nothing, but the sender's trace id stays with it for the log.
+    """
+    return traces.tracer().start_as_current_span(
+        f"{lease.kind} item",
+        traces.context_of(lease.trace),
+        SpanKind.CONSUMER,
+        {
+            "rushes.task_id": lease.task_id,
+            "rushes.item_id": lease.item_id,
+            "rushes.kind": lease.kind,
+            "rushes.tries": lease.tries,
+            "rushes.worker": lease.worker,
+            "rushes.outcome": _UNSETTLED,
+        },
+    )

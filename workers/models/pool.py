@@ -22,11 +22,14 @@ from shared.errors import ModelError
 from shared.models.model_catalogue import resolve
 from shared.models.specs import ModelSpec
 from shared.process import traces
+from shared.process.memory import total_bytes
 from shared.redis.heartbeats import HeldModel
 from shared.settings import Settings
 from workers.models.load import load_faces, load_speech, load_visual
-from workers.models.memory import memory_budget, model_bytes
 from workers.models.protocols import FaceFinder, Model, Transcriber, VisualEmbedder
+
+_UNKNOWN_MODEL_BYTES = 2_000_000_000
+_OVERHEAD = 1.5  # activations and the library's own copies, beside the weights
 
 log = logging.getLogger(__name__)
 
@@ -264,3 +267,19 @@ def release_memory() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def model_bytes(spec: ModelSpec) -> int:
+    """Bytes that a loaded model is expected to take."""
+    return int((spec.size_bytes or _UNKNOWN_MODEL_BYTES) * _OVERHEAD)
+
+
+def memory_budget(settings: Settings) -> int:
+    """RUSHES_MODEL_MEMORY_MB in bytes; unset: three quarters of the GPU or half of the RAM."""
+    if settings.model_memory_mb is not None:
+        return settings.model_memory_mb * 1_000_000
+    torch = sys.modules.get("torch")
+    on_gpu = settings.device.startswith(("auto", "cuda"))
+    if on_gpu and torch is not None and torch.cuda.is_available():
+        return int(torch.cuda.get_device_properties(0).total_memory * 3 // 4)
+    return total_bytes() // 2

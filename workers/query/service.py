@@ -15,7 +15,11 @@ import threading
 import time
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
+from shared.cache.faces import FaceMark
 from shared.domain import ModelKind
 from shared.errors import BadInput, ModelError, ModelLoading, NoWorker, RedisAway, RushesError
 from shared.ledger.totals import LoadCount
@@ -35,6 +39,8 @@ from shared.query.messages import (
     FindFaces,
     FindPictureFaces,
     FoundCuts,
+    FoundFace,
+    FoundFaces,
     Grabbed,
     GrabbedFrames,
     GrabFrame,
@@ -47,18 +53,23 @@ from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, WorkerState
 from shared.settings import Settings
+from workers.analysis.face_quality import marks, sharpness, shorter_side
 from workers.children import Children, Unwanted
 from workers.liveness import STALL_S
+from workers.media.pictures import fit
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import ModelPool
+from workers.models.protocols import FaceBox, FaceFinder
 from workers.models.weights.fetcher import WeightsFetcher
 from workers.presence.availability import Availability
 from workers.preview.segment import make_segment
 from workers.query import grab
 from workers.query.consumer import LaneConsumer, PendingRequest
 from workers.query.embed import Embedder, EmbedRequest
-from workers.query.faces import LONGEST_SIDE, find_faces
 from workers.query.probe import probe_file
+
+DETECTION_SIDE = 1280  # pixels of the long side at which faces are looked for, as in an analysis
+LONGEST_SIDE = 2 * DETECTION_SIDE  # of the picture that they are cut from
 
 log = logging.getLogger(__name__)
 
@@ -313,3 +324,30 @@ def _check_texts(texts: tuple[str, ...]) -> None:
         raise BadInput(f"There are {len(texts):,} texts; ask for at most {MOST_TEXTS}.")
     if max(map(len, texts)) > LONGEST_QUERY:
         raise BadInput(f"A text may have at most {LONGEST_QUERY:,} characters.")
+
+
+def find_faces(pool: ModelPool, model: str, rgb: NDArray[np.uint8]) -> FoundFaces:
+    """Every face in an upright picture of up to LONGEST_SIDE. Raises ModelError.
+
+    The model is loaded first where it is not.
+    """
+    height, width = rgb.shape[:2]
+    size = fit(width, height, DETECTION_SIDE)
+    small = rgb
+    if size != (width, height):
+        small = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BOX))
+    with pool.lend(ModelKind.FACES, model) as finder:
+        boxes = [face.scaled(width / size[0]) for face in finder.detect(small)]
+        return FoundFaces(faces=tuple(_found(finder, rgb, box) for box in boxes))
+
+
+def _found(finder: FaceFinder, rgb: NDArray[np.uint8], face: FaceBox) -> FoundFace:
+    aligned = finder.align(rgb, face)
+    found = marks(shorter_side(face), sharpness(aligned), face.landmarks)
+    (row,) = finder.embed(aligned[None])
+    return FoundFace(
+        vector=row.astype("<f2").tobytes(),
+        is_small=FaceMark.SMALL in found,
+        is_blurred=FaceMark.BLURRED in found,
+        is_turned=FaceMark.TURNED in found,
+    )
