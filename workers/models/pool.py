@@ -23,6 +23,7 @@ from shared.models.model_catalogue import resolve
 from shared.models.specs import ModelSpec
 from shared.process import traces
 from shared.process.memory import total_bytes
+from shared.process.periodic import Periodic
 from shared.redis.heartbeats import HeldModel
 from shared.settings import Settings
 from workers.models.load import load_faces, load_speech, load_visual
@@ -83,8 +84,8 @@ class ModelPool:
         self._budget: int | None = None
         self._slots: dict[tuple[ModelKind, str], _Slot] = {}
         self._guard = threading.Lock()  # over _slots and their counts; never held while loading
-        self._closing = threading.Event()
-        self._janitor: threading.Thread | None = None
+        self._is_closing = False
+        self._janitor: Periodic | None = None
 
     @overload
     def lend(
@@ -157,18 +158,21 @@ class ModelPool:
 
     def close(self) -> None:
         """Unload every model that nobody uses and stop watching for idle ones."""
-        self._closing.set()
+        self._is_closing = True
         if self._janitor is not None:
-            self._janitor.join()
+            self._janitor.end()
         self.unload_idle(0)
 
     def _enter(self, spec: ModelSpec) -> _Slot:
         with self._guard:
             slot = self._slots.setdefault((spec.kind, spec.key), _Slot(spec))
             slot.users += 1
-            if self._janitor is None and not self._closing.is_set():
-                self._janitor = threading.Thread(
-                    target=self._watch_idle, name="model-pool", daemon=True
+            if self._janitor is None and not self._is_closing:
+                pause_s = min(
+                    _LONGEST_PAUSE_S, max(1.0, self._settings.model_idle_minutes * 60 / 4)
+                )
+                self._janitor = Periodic(
+                    "model-pool", self._unload_idle, pause_s, begins_at_once=False
                 )
                 self._janitor.start()
             return slot
@@ -236,10 +240,8 @@ class ModelPool:
         slot.model = None
         return slot.spec.key
 
-    def _watch_idle(self) -> None:
-        pause = min(_LONGEST_PAUSE_S, max(1.0, self._settings.model_idle_minutes * 60 / 4))
-        while not self._closing.wait(pause):
-            self.unload_idle()
+    def _unload_idle(self) -> None:
+        self.unload_idle()
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from shared.errors import BadInput, ModelError, ModelLoading, NoWorker, RedisAwa
 from shared.ledger.totals import LoadCount
 from shared.models.model_catalogue import resolve
 from shared.paths import Roots
+from shared.process.periodic import Periodic
 from shared.process.process_mark import own_mark
 from shared.query.lanes import Lane
 from shared.query.messages import (
@@ -103,7 +104,7 @@ class QueryService:
         self._previewers = Children(_CHILDREN_A_LANE, grab.warm_up)  # started when used
         self._asked_for: set[str] = set()
         self._stopping = False
-        self._has_news = threading.Event()  # that the next heartbeat is not to wait for
+        self._heart_beat = Periodic("beat", self._beat, _BEAT_S)
         host = socket.gethostname()
         self._heart = Heartbeat(
             name=f"query-{host}-{os.getpid()}-{secrets.token_hex(3)}",
@@ -130,6 +131,7 @@ class QueryService:
         self._availability.start()
         self._embedder.start()
         self._fetcher.start()
+        self._heart_beat.start()
         threads = self._start_threads()
         self._load_models()  # before the children: at the start all want the same cores
         self._grabbers.start()
@@ -140,6 +142,7 @@ class QueryService:
         until = time.monotonic() + _LAST_ANSWERS_S
         for thread in threads:
             thread.join(timeout=max(0.0, until - time.monotonic()))
+        self._heart_beat.end(wait_s=_LAST_ANSWERS_S)
         self._availability.end()
         self._fetcher.end()
         self._embedder.close()
@@ -167,7 +170,6 @@ class QueryService:
             for lane, count in counts.items()
             for _ in range(count)
         ]
-        threads.append(threading.Thread(target=self._beat, name="beat", daemon=True))
         for thread in threads:
             thread.start()
         return threads
@@ -293,27 +295,21 @@ class QueryService:
         is_news = state != self._heart.state
         self._heart = msgspec.structs.replace(self._heart, state=state, message=message)
         if is_news:
-            self._has_news.set()
+            self._heart_beat.wake()
 
     def _beat(self) -> None:
         """Publish heartbeats; end the process when the model's thread hangs in native code."""
-        while not self._stopping:
-            if self._embedder.busy_s() > STALL_S:
-                log.critical("The model has not answered for %.0f s: ending", STALL_S)
-                os._exit(1)
-            heart = msgspec.structs.replace(
-                self._heart,
-                models=self._desired.states(),
-                held=self._pool.held(),
-                roots=self._availability.roots(),
-            )
-            try:
-                heartbeats.publish(self._client, self._settings.instance, heart)
-                self._load_count.tell(self._pool.loads)
-            except RedisAway as error:
-                log.debug("Redis is away: %s", error)
-            self._has_news.wait(_BEAT_S)
-            self._has_news.clear()
+        if self._embedder.busy_s() > STALL_S:
+            log.critical("The model has not answered for %.0f s: ending", STALL_S)
+            os._exit(1)
+        heart = msgspec.structs.replace(
+            self._heart,
+            models=self._desired.states(),
+            held=self._pool.held(),
+            roots=self._availability.roots(),
+        )
+        heartbeats.publish(self._client, self._settings.instance, heart)
+        self._load_count.tell(self._pool.loads)
 
 
 def _check_texts(texts: tuple[str, ...]) -> None:

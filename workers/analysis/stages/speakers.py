@@ -42,7 +42,7 @@ class SpeakerTelling:
         self._context = context
         self._spec = spec
         self._load = load
-        is_set = context.settings.speakers
+        is_set = context.bench.settings.speakers
         self.are_wanted = is_set if spec.speakers is None else spec.speakers
 
     def are_missing(self, file: AnalyzedFile, transcript: Manifest) -> bool:
@@ -68,7 +68,7 @@ class SpeakerTelling:
         if not self.are_wanted or not transcript.segments:
             return None
         try:
-            voices = self._load(self._context.settings)
+            voices = self._load(self._context.bench.settings)
         except ModelError as error:  # the words are worth more than who says them
             log.warning("The speakers of this transcript are not told apart: %s", error.message)
             return None
@@ -123,7 +123,7 @@ class SpeakerTelling:
                 rows=len(found.speakers),
                 audio_streams=self._spec.audio_streams,
                 task_id=context.lease.task_id,
-                worker=context.worker,
+                worker=context.bench.worker,
                 made_at=max(time.time(), transcript_made_at),
             )
 

@@ -156,7 +156,7 @@ class TranscriptStage:
 
     def _kept(self) -> AbstractContextManager[KeptSound | None]:
         """A place for the sound, where who speaks is to be told by it."""
-        folder = self._context.settings.state_dir / "sound"
+        folder = self._context.bench.settings.state_dir / "sound"
         return KeptSound(folder) if self._speakers.are_wanted else nullcontext()
 
     def _complete(self, file: AnalyzedFile, known: Manifest) -> None:
@@ -237,7 +237,7 @@ class TranscriptStage:
 
         Comes before the model is loaded, which may not even be on this machine.
         """
-        model = resolve(self._context.settings, ModelKind.SPEECH, self._spec.speech_model)
+        model = resolve(self._context.bench.settings, ModelKind.SPEECH, self._spec.speech_model)
         if language and not may_understand(model, language):
             cure = "another" if model.multilingual else "a multilingual"
             raise SpeechNotUnderstood(
@@ -259,7 +259,7 @@ class TranscriptStage:
     @contextmanager
     def _second_model(self) -> Iterator[Transcriber | None]:
         """The model for a second look, lent; None where none is wanted, or it cannot be had."""
-        key = self._context.settings.speech_second_model
+        key = self._context.bench.settings.speech_second_model
         with ExitStack() as lent:
             second: Transcriber | None = None
             if key and speech_key(key) != self._spec.speech_model:
@@ -356,7 +356,7 @@ class TranscriptStage:
                 sentence_model=sentence_model.ROWS if has_rows else "",
                 vocabulary=transcripts.vocabulary_of(known) if known else self._vocabulary,
                 task_id=context.lease.task_id,
-                worker=context.worker,
+                worker=context.bench.worker,
                 made_at=known.made_at if known else time.time(),
                 warnings=warnings,
             )
