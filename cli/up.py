@@ -24,7 +24,7 @@ from cli.checks.start import check_folders, check_redis
 from cli.processes import private_redis
 from cli.processes.supervisor import Child, LifeLine
 from shared.domain import ModelKind
-from shared.errors import RedisAway, SettingsError
+from shared.errors import RedisAway, SettingsError, os_errors_as
 from shared.models import model_catalogue, voice_model
 from shared.models.specs import ModelSpec
 from shared.private_files import private
@@ -310,10 +310,8 @@ async def _check_port(settings: Settings) -> None:
 @contextlib.contextmanager
 def _only_one(state_dir: Path) -> Iterator[None]:
     """Hold STATE_DIR for this process; the kernel lets go of it however we end."""
-    try:
+    with os_errors_as(SettingsError, f"RUSHES_STATE_DIR: {state_dir} cannot be used"):
         lock = private(str(state_dir / "up.lock"), os.O_RDWR | os.O_APPEND | os.O_CREAT)
-    except OSError as error:
-        raise SettingsError(f"RUSHES_STATE_DIR cannot be used: {error}.") from error
     with os.fdopen(lock, "a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -19,7 +19,6 @@ from shared.errors import CacheError, RedisAway, RushesError
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Lease
 from shared.media import HashCache
-from shared.models import sentence_model
 from shared.paths import Roots
 from shared.settings import Settings
 from workers.cores import CoresOfItem
@@ -197,15 +196,6 @@ class Context:
         """Lend the warm visual model for the block; says so where it must be loaded first."""
         lend = self.bench.pool.lend(ModelKind.VISUAL, key)
         with self._lent(lend, ModelKind.VISUAL, key, ProgressType.VIDEO) as model:
-            yield model
-
-    @contextmanager
-    def sentence_model(self) -> Iterator[VisualEmbedder]:
-        """Lend the model that embeds sentences for the block; it is small and loads in a moment."""
-        with ExitStack() as lent:
-            with self.stall.wide():
-                lend = self.bench.pool.lend(ModelKind.VISUAL, sentence_model.KEY)
-                model = lent.enter_context(lend)
             yield model
 
     @contextmanager

@@ -75,7 +75,6 @@ class Slot:
         bench: Bench,
         work: Work,
         stall: StallTimer,
-        *,
         keeper: Keeper,
         cores: Cores,
         left: LeftItems,

@@ -54,6 +54,8 @@ _LAST_LEFT_NAPS = 12  # for 2.4 s: another takes it when the sweep, every 2 s, e
 _ASK_EVERY_S = 2.0
 _LAST_CALL_S = 2.0  # for native calls that nobody waits for any more
 
+_Threads = tuple[Keeper | Availability | ParkedWork | WeightsFetcher, ...]
+
 
 class Worker:
     """A worker process: queues, warm models, and several analyses at once where cores are free."""
@@ -82,29 +84,20 @@ class Worker:
         threads = machine.decode_threads(settings) if work.kind == "analysis" else 1
         self._bench = Bench(settings, client, ledger, heart.name, pool, DecodePool(threads))
         self._desired = ModelReconciler(settings, client, pool, seen, work.models)
-        self._fetcher = WeightsFetcher(settings, client, heart.name) if work.models else None
-        self._parked = ParkedWork(ledger, settings, *work.queues)
+        parked = ParkedWork(ledger, settings, *work.queues)
         burying = partial(heartbeats.burying, client, settings.instance)
         self._keeper = Keeper(ledger, self._jobs.enqueue, self._beat, burying)
-        self._left = LeftItems()
-        self._cores = Cores(threads)
+        fetcher = [WeightsFetcher(settings, client, heart.name)] if work.models else []
+        self._threads: _Threads = (self._keeper, seen, parked, *fetcher)
+        self._left = left = LeftItems()
+        self._cores = cores = Cores(threads)
         self._loading = ""  # what is loaded between Items
         self._job: ItemToDo | None = None  # one that waits for room
         self._ask_at = math.inf  # when to ask whether what waits to be alone still does
         self._needs_all = False  # of the cores: what comes next has no Item beside it
-        self._slots = [self._slot() for _ in range(threads)]
-
-    def _slot(self) -> Slot:
-        return Slot(
-            self._bench,
-            self._work,
-            self._stall.another(),
-            keeper=self._keeper,
-            cores=self._cores,
-            left=self._left,
-            parked=self._parked,
-            shutdown=self._shutdown,
-        )
+        of_slots = (self._keeper, cores, left, parked, self._shutdown)
+        timers = [self._stall.another() for _ in range(threads)]
+        self._slots = [Slot(self._bench, work, timer, *of_slots) for timer in timers]
 
     def take_signals(self) -> None:
         """Let SIGTERM and SIGINT end this worker from now on. Main thread only."""
@@ -115,11 +108,8 @@ class Worker:
         """Work until a signal ends it; returns the exit status."""
         self.take_signals()
         decode_apart(self._bench.decoders.threads)
-        self._availability.start()
-        self._keeper.start()
-        self._parked.start()
-        if self._fetcher is not None:
-            self._fetcher.start()
+        for thread in self._threads:
+            thread.start()
         pause_s = NAP_STEP_S
         while not self._shutdown.is_on:
             if not self._cores.wait_for_room(NAP_STEP_S, of_all=self._needs_all):
@@ -148,10 +138,8 @@ class Worker:
 
     def _leave(self) -> int:
         self._consumer.close()
-        self._keeper.end()
-        self._availability.end()
-        if self._fetcher is not None:
-            self._fetcher.end()
+        for thread in self._threads:
+            thread.end()
         self._bench.pool.close()
         try:
             heartbeats.leave(self._bench.client, self._bench.settings.instance, self._heart.name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator
 from typing import BinaryIO
 
 import msgspec
@@ -86,8 +85,9 @@ def undo(cache: CacheDir, hash_str: str, token: str) -> bool:
     with (
         cache_files.clear_errors(cache.root),
         cache_files.folder(cache.media_dir(hash_str)) as folder,
+        contextlib.suppress(OSError),
     ):
-        _remove(folder, _EARLIER)
+        folder.remove(_EARLIER)
     return True
 
 
@@ -115,7 +115,7 @@ def _show(
 ) -> bool:
     """Rename a manifest over the one that names the file `old`; False if that is not published."""
     try:
-        with _new_file(folder, _MANIFEST, token) as file:
+        with cache_files.new_file(folder, _MANIFEST, token) as file:
             file.write(msgspec.json.encode(new))
             _sync(file)
             if _file_of(cache, hash_str) != old:
@@ -161,30 +161,13 @@ def _name_again(folder: OpenedFolder, old: str, new: str, token: str) -> None:
     except OSError:  # another user's file, or a share without hard links
         pass
     with (
-        _new_file(folder, new, token) as file,
+        cache_files.new_file(folder, new, token) as file,
         cache_files.opened_in(folder, old) as source,
         source.reader() as data,
     ):
         while piece := data.read(_PIECE):
             file.write(piece)
         _sync(file)
-
-
-@contextlib.contextmanager
-def _new_file(folder: OpenedFolder, name: str, token: str) -> Iterator[BinaryIO]:
-    """Yield a file that gets its name at the end of the block, or is removed if that fails."""
-    temporary = cache_files.temporary_name(name, token)
-    with contextlib.ExitStack() as unless_named:
-        unless_named.callback(_remove, folder, temporary)
-        with os.fdopen(folder.create(temporary), "wb") as file:
-            yield file
-        folder.rename(temporary, name)
-        unless_named.pop_all()
-
-
-def _remove(folder: OpenedFolder, name: str) -> None:
-    with contextlib.suppress(OSError):
-        folder.remove(name)
 
 
 def _sync(file: BinaryIO) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Literal, overload
 from opentelemetry.trace import get_current_span
 
 from shared.domain import ModelKind
-from shared.errors import ModelError
+from shared.errors import ModelError, os_errors_as
 from shared.models.model_catalogue import resolve
 from shared.models.specs import ModelSpec
 from shared.process import traces
@@ -188,7 +188,8 @@ class ModelPool:
         started = self._clock()
         model: Model | None = None
         try:
-            with _loading_errors(slot.spec):
+            # Weights that the disk does not give, or a library that is not there.
+            with os_errors_as(ModelError, f"The model {slot.spec.key} cannot be loaded"):
                 loaded = loader(self._settings, slot.spec)
                 loaded.warmup()
                 model = loaded
@@ -242,20 +243,6 @@ class ModelPool:
 
     def _unload_idle(self) -> None:
         self.unload_idle()
-
-
-@contextlib.contextmanager
-def _loading_errors(spec: ModelSpec) -> Iterator[None]:
-    """Turn what the system says while a model is loaded into a ModelError.
-
-    Weights that the disk does not give, or a library that is not there.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise ModelError(
-            f"The model {spec.key} cannot be loaded: {error.strerror or error}."
-        ) from error
 
 
 def release_memory() -> None:

@@ -46,6 +46,9 @@ class ParkedWork:
     def start(self) -> None:
         self._thread.start()
 
+    def end(self) -> None:
+        self._thread.end(wait_s=0)
+
     def _look(self) -> None:
         self.look()
 

@@ -226,7 +226,10 @@ class TranscriptStage:
         if not (understood and self._embeds_sentences):
             return None
         try:
-            with traces.stage("embed text"), self._context.sentence_model() as model:
+            with traces.stage("embed text"), ExitStack() as lent:
+                with self._context.stall.wide():
+                    lend = self._context.bench.pool.lend(ModelKind.VISUAL, sentence_model.KEY)
+                    model = lent.enter_context(lend)
                 return rows_of(segments, model.embed_sentences, self._context.checkpoint)
         except ModelError as error:  # the words are worth more than what they mean
             log.warning("This transcript cannot be searched by meaning: %s", error.message)

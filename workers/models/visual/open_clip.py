@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from shared.errors import ModelError
 from shared.models.download_progress import Report
 from shared.models.model_catalogue import hub_dir, hub_marker
 from shared.models.specs import ModelSpec
+from shared.private_files import replacing
 from shared.settings import Settings
 from workers.models.turns import Turns
 from workers.models.weights.hub_download import hub_download
@@ -171,9 +171,8 @@ def download(settings: Settings, spec: ModelSpec, report: Report) -> None:
         model = load_open_clip(settings, spec)
     model.warmup()
     marker = hub_marker(settings, spec)
-    temporary = marker.with_suffix(".part")
-    temporary.write_text(json.dumps({"key": spec.key, "licence": spec.licence}), encoding="utf-8")
-    os.replace(temporary, marker)
+    with replacing(marker, is_private=False) as file:
+        file.write(json.dumps({"key": spec.key, "licence": spec.licence}).encode())
     report(f"{spec.key} is ready")
 
 
