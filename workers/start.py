@@ -22,7 +22,8 @@ from workers.export.item import why_not as why_not_export
 from workers.query.service import QueryService
 from workers.recluster.item import recluster
 from workers.recluster.item import why_not as why_not_recluster
-from workers.worker import Work, Worker
+from workers.slot import Work
+from workers.worker import Worker
 
 ANALYSIS = Work(
     kind="analysis",

@@ -20,7 +20,7 @@ from cli.commands.coverage import tell_coverage
 from cli.remote import Remote, remote
 from cli.terminal.found import Match, print_frames, print_paths, print_speech
 from cli.terminal.pictures import PictureMode, PicturesOption, painter
-from shared.errors import BadInput
+from shared.errors import BadInput, os_errors_as
 
 EPILOG = """Examples:
 
@@ -309,7 +309,5 @@ def _picture(server: Remote, image: str) -> dict[str, str]:
     path = server_path(image)
     if is_this_machine(server.api.url) or is_foreign(path) or not Path(path).is_file():
         return {"image_path": path}
-    try:
+    with os_errors_as(BadInput, f"{image} cannot be read"):
         return {"image": base64.b64encode(Path(path).read_bytes()).decode("ascii")}
-    except OSError as error:
-        raise BadInput(f"{image} cannot be read: {error.strerror}.") from error

@@ -17,6 +17,7 @@ from typing import IO
 
 from shared.errors import RushesError
 from shared.models.download_progress import Report, progress
+from shared.private_files import replacing
 
 
 class FetchFailed(RushesError):
@@ -124,11 +125,8 @@ def _one(names: list[str], suffix: str, archive: Path) -> str:
 
 def _write(source: IO[bytes], target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".part-", delete=False) as file:
+    with replacing(target) as file:
         shutil.copyfileobj(source, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(file.name, target)
 
 
 def _sha256(path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -144,3 +145,14 @@ def _of(folder_id: str, raw: str | None) -> WatchFolder:
     for folder in decode_entries({folder_id: raw} if raw else {}, WatchFolder).values():
         return folder
     raise Missing(f"There is no watch folder {folder_id}.")
+
+
+def is_open(schedule: Schedule, now: datetime) -> bool:
+    """Start inclusive, stop exclusive; over midnight where stop is before start.
+
+    The same time twice means the whole day.
+    """
+    time = f"{now:%H:%M}"
+    if schedule.start < schedule.stop:
+        return schedule.start <= time < schedule.stop
+    return time >= schedule.start or time < schedule.stop

@@ -33,7 +33,7 @@ PRELOADED = (
     "api.app",
     "cli.main",
     "workers.start",
-    "workers.watcher.start",
+    "workers.watcher.service",
     "workers.models.load",
     "onnxruntime",
     "ctranslate2",

@@ -24,6 +24,7 @@ from shared.errors import ModelError, RedisAway
 from shared.models.fetches import KEPT_S, Fetches, FetchRecord, lost
 from shared.models.model_catalogue import find, is_downloaded
 from shared.msgspec_decoding import UNDECODABLE
+from shared.process.periodic import Periodic
 from shared.settings import PARENT_FD, Settings
 from workers.models.weights.fetch_limits import Arrivals, filling, lack_of_room
 from workers.models.weights.pull import discard_left
@@ -49,36 +50,25 @@ class WeightsFetcher:
         self._pull: _Pull | None = None
         self._record: FetchRecord | None = None  # of `_pull`
         self._arrivals = Arrivals()  # of `_pull`
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="weights-fetcher", daemon=True)
+        self._thread = Periodic("weights-fetcher", self._look, _IDLE_S)
 
     def start(self) -> None:
         self._thread.start()
 
     def end(self) -> None:
         """End what is being fetched, in words."""
-        self._ended.set()
-        self._thread.join(timeout=_LAST_WORDS_S)
+        self._thread.end(wait_s=_LAST_WORDS_S)
         self._drop()
         with contextlib.suppress(RedisAway):  # the heartbeat ends by itself, and that tells it too
             if self._record is not None:
                 self._fetches.put(lost(self._record))
 
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            try:
-                self._look()
-            except RedisAway as error:
-                log.debug("Redis is away, what is being fetched goes on: %s", error)
-            except OSError:  # no memory or no process number left: that passes
-                log.exception("Weights cannot be fetched now")
-            self._ended.wait(_IDLE_S if self._pull is None else _TELL_EVERY_S)
-
-    def _look(self) -> None:
+    def _look(self) -> float | None:
         if self._pull is None or self._record is None:
             self._begin()
         else:
             self._follow(self._pull, self._record)
+        return None if self._pull is None else _TELL_EVERY_S
 
     def _begin(self) -> None:
         """Take up what was asked for first, unless another process of this machine fetches."""
