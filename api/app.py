@@ -28,9 +28,8 @@ from api.exports.transcripts import routes as transcript_exports
 from api.http import endpoint
 from api.http.auth import Access, UseCounter
 from api.http.client_paths import ClientPaths
-from api.http.cors import CorsMiddleware, Origins
+from api.http.connections import CorsMiddleware, HostCheck, Hosts, Origins
 from api.http.errors import on_crash, on_http_error, on_rushes_error
-from api.http.hosts import HostCheck, Hosts
 from api.http.services import CoreServices, Provider
 from api.keys import routes as keys
 from api.left_out import routes as left_out
@@ -42,12 +41,10 @@ from api.media.playback.previews import Previews
 from api.media.playback.stream_routes import StreamServices
 from api.models import fetch_routes
 from api.models import routes as models
-from api.monitoring import administration_routes, metrics
+from api.monitoring import administration_routes, shared_metrics
 from api.monitoring import routes as health
 from api.monitoring.doctor import Doctor
-from api.monitoring.process_metrics import ProcessMetrics
-from api.monitoring.request_log import RequestLog
-from api.monitoring.request_span import RequestSpan
+from api.monitoring.request_log import ProcessMetrics, RequestLog, RequestSpan
 from api.own_pages import OwnPages
 from api.people import (
     edit_routes,
@@ -248,5 +245,5 @@ def _routes(provider: Provider, process_metrics: ProcessMetrics) -> list[Route]:
         *clip_downloads.routes(provider.get(ExportServices)),
         *(console_files.routes() if settings.console else ()),
         *pages.routes(endpoints, settings),
-        *metrics.routes(provider.get(WatchServices), process_metrics),
+        *shared_metrics.routes(provider.get(WatchServices), process_metrics),
     ]

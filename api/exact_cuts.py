@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from api.async_tasks import end
-from api.folders import Folders
-from api.http.slots import OUTAGES, own_slot
+from api.folders import Folders, quick_map
+from api.http.concurrency import OUTAGES, own_slot
 from api.query_client import QueryClient
-from api.quick_map import quick_map
 from shared.cache import exact_cuts
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Manifest, Scene, Stage

@@ -29,7 +29,7 @@ from usearch.index import search as usearch_exact
 
 from api.cache.caches import Caches
 from api.search.codes import store as code_store
-from api.search.codes.files import bytes_of
+from api.search.codes.store import bytes_of
 from api.search.frames.index import SearchIndex
 from api.search.scenes.scene_store import SceneStore
 from api.search.types import QueryVectors

@@ -29,7 +29,7 @@ from usearch.index import search as usearch_exact
 
 from api.cache.caches import Caches
 from api.search.codes.store import WORTH_CODING
-from api.search.frames import scan
+from api.search.frames import ranking
 from api.search.frames.estimates import Estimates
 from api.search.frames.index import SearchIndex
 from api.search.scenes.scene_files import SceneState
@@ -116,13 +116,13 @@ def measure(hours: int, dim: int, folder: Path) -> None:
     times = interleaved(
         {
             "ours, whole search": lambda: ours(plain),
-            "stored rows only": lambda: scan.score(half, [(0, len(half))], plain, pool, 2),
+            "stored rows only": lambda: ranking.score(half, [(0, len(half))], plain, pool, 2),
             "usearch exact f16": lambda: usearch_exact(
                 half, query.astype(np.float16), MATCHES, MetricKind.IP, exact=True, threads=2
             ),
             "numpy f32": lambda: best(whole @ query),
             "ours, 3 excluded": lambda: ours(soft),
-            "stored rows only, 3 excluded": lambda: scan.score(
+            "stored rows only, 3 excluded": lambda: ranking.score(
                 half, [(0, len(half))], soft, pool, 2
             ),
             "numpy f32, 3 excluded": numpy_soft,
@@ -183,7 +183,7 @@ def recall(
     """Share of float32's 50 best frames that are among our 50 best, mean over 20 queries."""
     shares = []
     for query in units(20, dim, 4):
-        scores, _ = scan.score(half, [(0, len(half))], QueryVectors(query=query), pool, 2)
+        scores, _ = ranking.score(half, [(0, len(half))], QueryVectors(query=query), pool, 2)
         found = Estimates(scores).top(MATCHES)
         found = found[np.argsort(-scores[found])][:MATCHES]
         shares.append(len(set(found) & set(best(whole @ query))) / MATCHES)

@@ -32,8 +32,8 @@ import stringzilla
 
 from api.cache.caches import Caches
 from api.search.frames.index import SearchIndex
-from api.search.transcripts.folding import fold
 from api.search.transcripts.query import Mode, SpokenQuery
+from api.search.transcripts.text import fold
 from api.search.types import VectorArray
 from benchmarks import describe
 from shared.cache import sentence_rows, transcripts

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import Executor
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from unicodedata import normalize
 
 import msgspec
 
-from api.cache.looks import Looks
-from api.cache.places import LatelyOpened
 from shared.cache import catalogue
 from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import SeenPath
@@ -20,6 +19,85 @@ from shared.cache.catalogue import Artefact, Entry, FollowState, Seen
 from shared.domain import Stage
 from shared.media import MediaType, media_type_of, other_forms
 from shared.opening import RootedPath
+
+AskedT = TypeVar("AskedT")
+FoundT = TypeVar("FoundT")
+
+_MOST_KEPT = 10_000
+
+
+class Looks(Generic[AskedT, FoundT]):
+    """What looks found, each with the time when it began. Safe for threads.
+
+    A request sees what is there at some moment after it began. So what another one looked up
+    meanwhile is as good as a look of its own; nothing is ever older than the request. Where many
+    ask at once about the same files, each file is looked at a few times and not once for everybody.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: dict[AskedT, tuple[float, FoundT]] = {}
+
+    def since(
+        self,
+        began: float,
+        keys: Iterable[AskedT],
+        look: Callable[[Sequence[AskedT]], Iterable[FoundT]],
+    ) -> dict[AskedT, FoundT]:
+        """What was found of each key since `began` (time.monotonic), by `look` for the rest."""
+        wanted = list(dict.fromkeys(keys))
+        with self._lock:
+            known = [(key, self._found[key]) for key in wanted if key in self._found]
+        fresh = {key: found for key, (at, found) in known if at >= began}
+        if missing := [key for key in wanted if key not in fresh]:
+            now = time.monotonic()
+            found = dict(zip(missing, look(missing), strict=True))
+            with self._lock:
+                if len(self._found) > _MOST_KEPT:
+                    self._found.clear()
+                self._found.update((key, (now, value)) for key, value in found.items())
+            fresh |= found
+        return fresh
+
+
+_LATELY_S = 5.0
+_MOST_NOTED = 100_000
+
+
+class Place(NamedTuple):
+    """A path, and whether it opens and still holds that content; None: that takes too long."""
+
+    path: str
+    opens: bool | None
+
+
+class LatelyOpened:
+    """Paths that held their content some seconds ago. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], float] = {}  # (hash, path) -> time.monotonic
+
+    def note(self, hash_str: str, path: str, does_open: bool) -> None:
+        """Note whether a path holds that content now."""
+        if not does_open:
+            self._found.pop((hash_str, path), None)
+            return
+        if len(self._found) >= _MOST_NOTED:
+            self._found.clear()
+        self._found[hash_str, path] = time.monotonic()
+
+    def has(self, hash_str: str, path: str, since: float | None = None) -> bool:
+        """Whether the path held that content since then (time.monotonic; None: lately)."""
+        if since is None:
+            since = time.monotonic() - _LATELY_S
+        return self._found.get((hash_str, path), float("-inf")) >= since
+
+
+def opens_at(places: Mapping[str, bool | None], path: str) -> bool | None:
+    """Whether a path opens, by what is known of places; one that is none of them was opened."""
+    known = (form for form in (path, *other_forms(path)) if form in places)
+    return places[form] if (form := next(known, "")) else True
+
 
 _AT_ONCE = 1000  # MediaFiles, while others wait
 _BEHIND_SLASH = chr(ord("/") + 1)

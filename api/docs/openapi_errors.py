@@ -11,6 +11,7 @@ from api.docs.json_schema import REF
 from api.http.endpoint import REFUSED, Endpoint, RootsRule
 from api.http.errors import (
     TABLE,
+    WARNINGS_HEADER,
     BodiesFull,
     ErrorBody,
     KeyExpired,
@@ -23,7 +24,6 @@ from api.http.errors import (
     TooLarge,
     TooSlow,
 )
-from api.http.warnings import WARNINGS_HEADER
 from shared import errors
 
 Kinds = Mapping[type[errors.RushesError], str]  # an error -> an example of its message

@@ -1,14 +1,22 @@
-"""From bytes on the wire to a typed body, with errors that name the field and the index."""
+"""Bodies of requests: room for them, their bytes, the types that they are read into, their errors.
+
+An error names the field and the index. Types are the declared ones, but null and "" mean leaving a
+key out.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import difflib
 import functools
 import gc
 import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import EnumType
+from itertools import islice
 from types import GenericAlias, NoneType, UnionType
 from typing import (
     Annotated,
@@ -25,12 +33,93 @@ from typing import (
 import msgspec
 from msgspec import NODEFAULT, Meta, Raw
 from msgspec.structs import FieldInfo
+from starlette.requests import Request
 
 from api.http.bodies import Keyed
-from api.http.errors import KeyRefused, TooLarge
-from api.http.warnings import unknown_in_body
+from api.http.errors import BodiesFull, KeyRefused, TooLarge, TooSlow, note_read
 from shared.errors import BadInput
 from shared.msgspec_decoding import UNDECODABLE
+from shared.printable import printable
+
+
+@functools.cache
+def decoded_type(body: Any, *, keeps_nulls: bool = False) -> Any:
+    """A subclass whose optional keys take null and "" and then have their default, however deep.
+
+    "" only where the declared text may not be empty: elsewhere its handler knows what it means.
+    With `keeps_nulls`, null for a key of the body itself is as declared. What is declared as Any
+    is not decoded at all, since nobody reads it: millions of keys in it cost nothing.
+    """
+    changed = []
+    with_default = []
+    for known in msgspec.structs.fields(body):
+        kind = _decoded_type(known.type)
+        if not (known.required or kind is Raw):
+            declared, kind = kind, _empty_allowed(kind)
+            absent: list[str | None] = [""] if kind != declared else []
+            if not keeps_nulls:
+                kind = kind | None
+                absent += [None] if known.default is not None else []
+            if absent:
+                with_default.append((known, absent))
+        if kind != known.type:
+            changed.append((known.name, kind, _default(known)))
+    namespace = {"__post_init__": _filling(with_default)} if with_default else {}
+    return msgspec.defstruct(
+        body.__name__, changed, bases=(body,), namespace=namespace, kw_only=True
+    )
+
+
+def _decoded_type(kind: Any) -> Any:
+    """A type, with all structs within it replaced."""
+    if kind is Any:
+        return Raw
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return decoded_type(kind)
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        found = _decoded_type(inner[0])
+        return found if found is Raw else Annotated[(found, *kind.__metadata__)]
+    if origin in (Union, UnionType):
+        parts = tuple(map(_decoded_type, inner))
+        return Raw if Raw in parts else Union[parts]  # noqa: UP007 (made here)
+    return GenericAlias(list, (_decoded_type(inner[0]),)) if origin is list else kind
+
+
+def _empty_allowed(kind: Any) -> Any:
+    """A type whose text may be empty as well; entries of its lists are as they were."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated and inner[0] is str:
+        if not any(m.min_length or m.pattern for m in kind.__metadata__):
+            return kind
+        patterns = [m.pattern and f"^$|{m.pattern}" for m in kind.__metadata__]
+        metas = map(lambda m, p: Meta(max_length=m.max_length, pattern=p), inner[1:], patterns)
+        return Annotated[(str, *metas)]
+    if origin is Annotated:
+        return Annotated[(_empty_allowed(inner[0]), *inner[1:])]
+    if origin in (Union, UnionType):
+        return Union[tuple(map(_empty_allowed, inner))]  # noqa: UP007 (made here)
+    is_choice = origin is Literal and isinstance(inner[0], str)
+    return Literal[(*inner, "")] if is_choice else kind
+
+
+def _default(field: FieldInfo) -> Any:
+    if field.default_factory is not NODEFAULT:
+        return msgspec.field(default_factory=field.default_factory, name=field.encode_name)
+    return msgspec.field(default=field.default, name=field.encode_name)
+
+
+def _filling(fields: list[tuple[FieldInfo, list[str | None]]]) -> Any:
+    """Gives each of these fields its default where it has a value that means leaving it out."""
+
+    def fill(body: msgspec.Struct) -> None:
+        for name, absent, default, make in defaults:
+            if getattr(body, name) in absent:
+                setattr(body, name, default if make is NODEFAULT else make())
+
+    defaults = [(one.name, absent, one.default, one.default_factory) for one, absent in fields]
+    return fill
+
 
 Body = TypeVar("Body", bound=Keyed)
 Found = TypeVar("Found")
@@ -65,7 +154,7 @@ _TYPE_WORDS = {
 class _KeyInBody(msgspec.Struct):
     """All else is skipped, which takes a twentieth of the time of decoding it."""
 
-    license_key: Raw = Raw(b"null")
+    license_key: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _KEY = msgspec.json.Decoder(_KeyInBody)
@@ -108,7 +197,7 @@ class BodyDecoder(Generic[Body]):
             raise BadInput(_explain(str(error), self._body, self._keeps_nulls)) from None
         except UNDECODABLE as error:
             raise BadInput(f"The body is not valid JSON: {error}.{_hint(error, content)}") from None
-        if isinstance(found.license_key, Raw):
+        if isinstance(found.license_key, msgspec.Raw):
             found.license_key = None  # undecoded it would hold the whole content in memory
         return found
 
@@ -147,7 +236,7 @@ def _decoded(
             return decode(content)
 
 
-def decoded_parts(parts: Sequence[Raw], field: str) -> list[Any]:
+def decoded_parts(parts: Sequence[msgspec.Raw], field: str) -> list[Any]:
     """The entries of a list that are checked elsewhere, without keys whose value is null.
 
     Each is decoded by itself, so that no call holds everything else up. Raises BadInput.
@@ -276,81 +365,191 @@ def _json_type(word: str) -> str:
     return names.get(word, "a number")
 
 
+_MOST = 10
+_LONGEST_NAME = 100
+_MOST_FIELDS = 100_000  # decoded in some 30 ms, in one call that holds everything else up
+_LARGEST = 1 << 18  # bytes of a body that is looked through; of a larger one its own fields alone
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def unknown_in_body(content: bytes | bytearray, body: type[msgspec.Struct]) -> list[str]:
+    """A sentence for each of the first unknown fields; nothing for what is no object."""
+    if content.count(b":") > _MOST_FIELDS:
+        return []
+    is_small = len(content) <= _LARGEST
+    return list(islice(_unknown(msgspec.Raw(content), body, "", is_small), _MOST))
+
+
+def unknown_in_query(given: Collection[str], known: Collection[str]) -> list[str]:
+    """A sentence for each of the first unknown parameters of a URL."""
+    found = (_sentence(name, "", known) for name in given if name not in known)
+    return list(islice(found, _MOST))
+
+
+def _unknown(raw: msgspec.Raw, kind: type[msgspec.Struct], at: str, deep: bool) -> Iterator[str]:
+    try:
+        given = _OBJECT.decode(raw)
+    except UNDECODABLE:
+        return  # the decoder of the body says what is wrong
+    fields = _fields(kind)
+    for name, value in given.items():
+        if name not in fields:
+            yield _sentence(name, at, fields)
+        elif deep and (inner := _struct_in(fields[name])):
+            yield from _within(value, inner, f"{at}{name}")
+
+
 @functools.cache
-def decoded_type(body: Any, *, keeps_nulls: bool = False) -> Any:
-    """A subclass to decode into: optional keys take null and "", and have their default then.
-
-    So do those of the structs within it. "" only where the declared text may not be empty:
-    elsewhere its handler knows what it means. With `keeps_nulls`, null for a key of the body itself
-    is as declared. What is declared as Any is not decoded at all, since nobody reads it: millions
-    of keys in it cost nothing.
-    """
-    changed = []
-    with_default = []
-    for field in msgspec.structs.fields(body):
-        kind = _decoded_part(field.type)
-        if not (field.required or kind is Raw):
-            declared, kind = kind, _empty_allowed(kind)
-            absent: list[str | None] = [""] if kind != declared else []
-            if not keeps_nulls:
-                kind = kind | None
-                absent += [None] if field.default is not None else []
-            if absent:
-                with_default.append((field, absent))
-        if kind != field.type:
-            changed.append((field.name, kind, _default(field)))
-    namespace = {"__post_init__": _filling(with_default)} if with_default else {}
-    return msgspec.defstruct(
-        body.__name__, changed, bases=(body,), namespace=namespace, kw_only=True
-    )
+def _fields(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    return {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
 
 
-def _decoded_part(kind: Any) -> Any:
-    """A type, with all structs within it replaced."""
-    if kind is Any:
-        return Raw
+def _within(raw: msgspec.Raw, kind: type[msgspec.Struct], at: str) -> Iterator[str]:
+    try:
+        entries = _LIST.decode(raw)
+    except UNDECODABLE:
+        yield from _unknown(raw, kind, f"{at}.", True)
+        return
+    for n, entry in enumerate(entries):
+        yield from _unknown(entry, kind, f"{at}[{n}].", True)
+
+
+def _struct_in(kind: Any) -> type[msgspec.Struct] | None:
+    """The struct that a field holds, or a list of, whether it may be left out or not."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return decoded_type(kind)
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin is Annotated:
-        found = _decoded_part(inner[0])
-        return found if found is Raw else Annotated[(found, *kind.__metadata__)]
-    if origin in (Union, UnionType):
-        parts = tuple(map(_decoded_part, inner))
-        return Raw if Raw in parts else Union[parts]  # noqa: UP007 (made here)
-    return GenericAlias(list, (_decoded_part(inner[0]),)) if origin is list else kind
+        return kind
+    return next((found for part in get_args(kind) if (found := _struct_in(part))), None)
 
 
-def _empty_allowed(kind: Any) -> Any:
-    """A type whose text may be empty as well; entries of its lists are as they were."""
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin is Annotated and inner[0] is str:
-        if not any(m.min_length or m.pattern for m in kind.__metadata__):
-            return kind
-        patterns = [m.pattern and f"^$|{m.pattern}" for m in kind.__metadata__]
-        metas = map(lambda m, p: Meta(max_length=m.max_length, pattern=p), inner[1:], patterns)
-        return Annotated[(str, *metas)]
-    if origin is Annotated:
-        return Annotated[(_empty_allowed(inner[0]), *inner[1:])]
-    if origin in (Union, UnionType):
-        return Union[tuple(map(_empty_allowed, inner))]  # noqa: UP007 (made here)
-    is_choice = origin is Literal and isinstance(inner[0], str)
-    return Literal[(*inner, "")] if is_choice else kind
+def _sentence(name: str, at: str, known: Collection[str]) -> str:
+    shown = printable(name[:_LONGEST_NAME])
+    like = difflib.get_close_matches(shown, known, 1)
+    hint = f"; did you mean {like[0]}?" if like else "."
+    return f"{at}{shown} is no field here, and was not read{hint}"
 
 
-def _default(field: FieldInfo) -> Any:
-    if field.default_factory is not NODEFAULT:
-        return msgspec.field(default_factory=field.default_factory, name=field.encode_name)
-    return msgspec.field(default=field.default, name=field.encode_name)
+_WITHOUT_HEADER_MB = 64
+_WITHOUT_HEADER_AT_ONCE = 4
+_WITH_HEADER = 4  # bodies of the largest size together; smaller ones are more
+_PLACE_S = 2.0  # others' bodies are through by then, where nobody dawdles
+_SAY_HEADER = "send the key in the header X-License-Key"
 
 
-def _filling(fields: list[tuple[FieldInfo, list[str | None]]]) -> Any:
-    """Gives each of these fields its default where it has a value that means leaving it out."""
+@dataclass(slots=True, kw_only=True)
+class BodyBudget:
+    """Of one kind of callers of this process. What does not fit is refused with a sentence."""
 
-    def fill(body: msgspec.Struct) -> None:
-        for name, absent, default, make in defaults:
-            if getattr(body, name) in absent:
-                setattr(body, name, default if make is NODEFAULT else make())
+    largest: int
+    largest_said: str
+    together: int
+    pause_s: float  # between two pieces
+    whole_s: float
+    remedy: str = "try again in a moment"  # where there is no room
+    places: asyncio.Semaphore | None = None
+    _in_hand: int = field(default=0, init=False)
 
-    defaults = [(one.name, absent, one.default, one.default_factory) for one, absent in fields]
-    return fill
+    @classmethod
+    def with_header(cls, limit_mb: int) -> BodyBudget:
+        """Of callers whose key has been accepted already."""
+        return cls(
+            largest=limit_mb << 20,
+            largest_said=f"{limit_mb} MiB (RUSHES_MAX_BODY_MB)",
+            together=(limit_mb << 20) * _WITH_HEADER,
+            pause_s=30,
+            whole_s=600,
+        )
+
+    @classmethod
+    def without_header(cls, limit_mb: int) -> BodyBudget:
+        """Of callers whose key is yet to be found in the body: anybody."""
+        least = min(limit_mb, _WITHOUT_HEADER_MB)
+        said = f"{limit_mb} MiB (RUSHES_MAX_BODY_MB)"
+        return cls(
+            largest=least << 20,
+            largest_said=said if least == limit_mb else f"{least} MiB: {_SAY_HEADER}",
+            together=_WITHOUT_HEADER_MB << 20,
+            pause_s=10,
+            whole_s=10,
+            remedy=f"{_SAY_HEADER}, or try again in a moment",
+            places=asyncio.Semaphore(_WITHOUT_HEADER_AT_ONCE),
+        )
+
+    @classmethod
+    def of_sockets(cls, largest: int) -> BodyBudget:
+        """Of the HTTP requests of Socket.IO, which anybody may send."""
+        return cls(
+            largest=largest,
+            largest_said=f"{largest >> 10} KiB",
+            together=_WITHOUT_HEADER_MB << 20,
+            pause_s=10,
+            whole_s=10,
+        )
+
+    @contextlib.asynccontextmanager
+    async def body(self, request: Request) -> AsyncIterator[bytearray]:
+        """The whole body, which takes room until the block is left.
+
+        Raises TooLarge as soon as that is known, TooSlow, and BodiesFull where there is no room.
+        """
+        declared = request.headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > self.largest:
+            raise self._too_large()
+        content = bytearray()
+        async with self._place():
+            try:
+                try:
+                    await self._read(request, content)
+                finally:
+                    taken = len(content)  # before decoding, which may shorten it
+                yield content
+            finally:
+                self._in_hand -= taken
+                with contextlib.suppress(BufferError):  # part of it is still in use
+                    content.clear()  # an error's traceback would hold it while the rest is drained
+
+    async def _read(self, request: Request, content: bytearray) -> None:
+        pieces = aiter(request.stream())
+        try:
+            async with asyncio.timeout(self.whole_s):
+                while True:
+                    async with asyncio.timeout(self.pause_s):
+                        piece = await anext(pieces, None)
+                    if piece is None:
+                        break
+                    self._take(content, piece)
+        except TimeoutError:
+            raise TooSlow(
+                f"The request body did not arrive within {self.whole_s:g} s, or nothing of it for "
+                f"{self.pause_s:g} s: send less at once, or over a faster connection."
+            ) from None
+        note_read(request.scope)
+
+    def _take(self, content: bytearray, piece: bytes) -> None:
+        if len(content) + len(piece) > self.largest:
+            raise self._too_large()
+        if self._in_hand + len(piece) > self.together:
+            raise self._full()
+        self._in_hand += len(piece)
+        content += piece
+
+    @contextlib.asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        if self.places is None:
+            yield
+            return
+        try:
+            async with asyncio.timeout(_PLACE_S):
+                await self.places.acquire()
+        except TimeoutError:
+            raise self._full() from None
+        try:
+            yield
+        finally:
+            self.places.release()
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"The request body is larger than {self.largest_said}.")
+
+    def _full(self) -> BodiesFull:
+        return BodiesFull(f"Too many request bodies are arriving at the same time: {self.remedy}.")

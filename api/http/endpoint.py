@@ -19,12 +19,11 @@ from starlette.routing import Route
 from api.http.auditing import audit, details_of
 from api.http.auth import Access, UseCounter, check_scope
 from api.http.bodies import LONGEST_WORD, Keyed
-from api.http.body_budget import BodyBudget
-from api.http.body_reading import BodyDecoder, too_long
+from api.http.body_reading import BodyBudget, BodyDecoder, too_long, unknown_in_query
 from api.http.client_paths import ClientPaths
+from api.http.errors import warn, warnings_headers
 from api.http.parameters import Parameter
 from api.http.services import CoreServices, Provider
-from api.http.warnings import unknown_in_query, warn, warnings_headers
 from api.own_pages import BrowserSession
 from shared.audit import AuditLog
 from shared.errors import BadInput, NotAllowed, RushesError, Unavailable

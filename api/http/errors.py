@@ -1,8 +1,15 @@
-"""One table from the error tree to HTTP: status, short label, and the body every error has."""
+"""What a client is told beside an answer: errors, and warnings in the header X-Rushes-Warnings.
+
+One table leads from the error tree to HTTP: status, short label, and the body every error has.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
@@ -11,15 +18,18 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 from opentelemetry import trace
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
-from api.http.unread_body import DrainingResponse, is_unread
-from api.http.warnings import warnings_headers
 from shared import errors
 from shared.process import traces
+
+DRAIN_S = 1.0
+_READ = "rushes.body_read"
+
 
 log = logging.getLogger(__name__)
 
@@ -184,3 +194,62 @@ async def on_crash(request: Request, error: Exception) -> Response:
     traces.fail(trace.get_current_span(), error)
     body = ErrorBody("Internal error", "Something went wrong; the server's log says what.")
     return Response(msgspec.json.encode(body), 500, media_type="application/json")
+
+
+WARNINGS_HEADER = "X-Rushes-Warnings"
+_LONGEST_HEADER = 4000
+_WARNED = "rushes.warnings"
+
+
+def warn(scope: Scope, sentences: Sequence[str]) -> None:
+    """Have the answer say these too."""
+    scope.setdefault(_WARNED, []).extend(sentences)
+
+
+def warnings_headers(scope: Scope) -> dict[str, str]:
+    """The header, if there is something to say: a JSON array of sentences.
+
+    It is in ASCII, and short enough for every client's limit.
+    """
+    said: list[str] = []
+    for warning in scope.get(_WARNED, ()):
+        if len(json.dumps([*said, warning])) > _LONGEST_HEADER:
+            break
+        said.append(warning)
+    return {WARNINGS_HEADER: json.dumps(said)} if said else {}
+
+
+def note_read(scope: Scope) -> None:
+    """Say that the whole body of this request was read."""
+    scope[_READ] = True
+
+
+def is_unread(scope: Scope) -> bool:
+    """Whether this request has a body of which something may still arrive."""
+    headers = Headers(scope=scope)
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    return has_body and not scope.get(_READ, False)
+
+
+class DrainingResponse(Response):
+    """Answers before the body was read (RFC 9112, 9.6), drains it for a moment, then closes.
+
+    Closing at once would reset the connection of a client that is still sending, before it has
+    read the answer.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.headers["Connection"] = "close"
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status_code,
+                "headers": self.raw_headers,
+            }
+        )
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                while (await receive()).get("more_body", False):
+                    pass
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

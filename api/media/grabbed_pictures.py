@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 
 from starlette.requests import ClientDisconnect
 
-from api.http.concurrency import map_concurrently
+from api.http.concurrency import OUTAGES, map_concurrently, own_slot
 from api.http.services import CoreServices
-from api.http.slots import OUTAGES, own_slot
 from api.media.answers import Thumbnail
 from api.query_client import TIMEOUT_S
 from shared.cache.frame_packs import THUMBNAIL_SIDE

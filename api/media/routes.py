@@ -9,9 +9,8 @@ from contextlib import suppress
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from api.http.concurrency import map_concurrently
+from api.http.concurrency import map_concurrently, own_slot
 from api.http.endpoint import Call, Endpoint
-from api.http.slots import own_slot
 from api.media.answers import AnalysisState, MediaDetails, MediaItem, Metadata, Rate
 from api.media.bodies import MetadataBody
 from api.media.details import details_of

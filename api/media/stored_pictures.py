@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from api.http.concurrency import own_slot
 from api.http.services import CoreServices
-from api.http.slots import own_slot
 from shared.cache import exact_cuts
 from shared.cache.cache_files import is_hash
 from shared.cache.exact_cuts import Cuts

@@ -1,4 +1,8 @@
-"""Pure ASGI middleware: an id, one log line and the numbers of /metrics for every request."""
+"""What is noted of each request: an id and a line in the log, numbers of /metrics, and a span.
+
+Pure ASGI middleware. The numbers are those of this process and begin anew with it; their names and
+meanings stand in docs/monitoring.md.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,95 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
+import prometheus_client
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.errors import error_of
-from api.monitoring.process_metrics import ProcessMetrics, Served
+from api.http.errors import TABLE, UNEXPECTED, error_of
+from shared.process import traces
 from shared.process.logs import bound_request, task_id_var
+
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"))
+_SEARCH = "/api/v1/search/"
+SEARCHES = ("text", "image", "frame", "transcript")
+# A search over 100 hours takes tens of milliseconds; the first one after a start maps its index.
+_SEARCH_S = (0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 2, 5, 10)
+# The answer about clips waits for them, so minutes are not unusual.
+_REQUEST_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One request. `route`: template of its path, "" for none; `error`: kind of its error."""
+
+    method: str
+    route: str
+    status: int
+    seconds: float
+    error: str | None
+
+
+class ProcessMetrics:
+    """Metrics of one process, with its memory and processor time."""
+
+    def __init__(self) -> None:
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        Gauge(
+            "rushes_build_info", "1; its label says which version.", ["version"], registry=registry
+        ).labels(version("rushes")).set(1)
+        self._requests = Counter(
+            "rushes_http_requests",
+            "Requests answered.",
+            ["method", "route", "status"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "rushes_http_request_duration_seconds",
+            "From the request's head to the end of its answer.",
+            ["method", "route"],
+            buckets=_REQUEST_S,
+            registry=registry,
+        )
+        self._searches = Histogram(
+            "rushes_search_duration_seconds",
+            "Searches that were answered with matches or none.",
+            ["search"],
+            buckets=_SEARCH_S,
+            registry=registry,
+        )
+        self._errors = Counter(
+            "rushes_errors", "Requests answered with an error.", ["kind"], registry=registry
+        )
+        for search in SEARCHES:
+            self._searches.labels(search)
+        for kind in (*(error.__name__ for error in TABLE), UNEXPECTED):
+            self._errors.labels(kind)
+
+    def observe(self, served: Served) -> None:
+        """A request has ended."""
+        method = served.method if served.method in _METHODS else "other"
+        route = served.route or "unmatched"
+        self._requests.labels(method, route, str(served.status)).inc()
+        self._seconds.labels(method, route).observe(served.seconds)
+        if served.error:
+            self._errors.labels(served.error).inc()
+        search = served.route.removeprefix(_SEARCH)
+        if search in SEARCHES and served.status == 200:
+            self._searches.labels(search).observe(served.seconds)
+
 
 log = logging.getLogger(__name__)
 QUIET = frozenset(("/api/v1/health", "/api/v1/ready", "/metrics"))  # polled every few seconds
@@ -111,3 +193,62 @@ def _level(path: str, status: int) -> int:
     if path in QUIET or (path.startswith(_MANY) and status < 400):
         return logging.DEBUG
     return logging.WARNING if status >= 500 else logging.INFO
+
+
+_REQUEST_ID = "X-Request-Id"
+_PROPAGATOR = TraceContextTextMapPropagator()
+
+
+class RequestSpan:
+    """Spans named by the route's template, which is known when the router has run."""
+
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
+        self._app = app
+        self._templates: Mapping[object, str] = {
+            route.endpoint: route.path for route in routes if isinstance(route, Route)
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in QUIET:
+            await self._app(scope, receive, send)
+            return
+        status = 500
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if request_id := Headers(raw=message["headers"]).get(_REQUEST_ID):
+                    span.set_attribute("rushes.request_id", request_id)
+            await send(message)
+
+        method = scope["method"]
+        attributes = {
+            "http.request.method": method,
+            "url.path": shown_path(scope["path"]),
+            "url.scheme": scope["scheme"],
+        }
+        with traces.tracer().start_as_current_span(
+            method, _parent(scope), trace.SpanKind.SERVER, attributes
+        ) as span:
+            try:
+                await self._app(scope, receive, noted)
+            finally:
+                self._describe(span, scope, status)
+
+    def _describe(self, span: trace.Span, scope: Scope, status: int) -> None:
+        span.set_attribute("http.response.status_code", status)
+        template = self._templates.get(scope.get("endpoint"))
+        if template:
+            span.set_attribute("http.route", template)
+            span.update_name(f"{scope['method']} {template}")
+        if status >= 500:
+            span.set_attribute("error.type", str(status))
+            span.set_status(trace.StatusCode.ERROR)
+
+
+def _parent(scope: Scope) -> Context:
+    """An empty one, which begins a new trace, where the client sends no traceparent."""
+    headers = Headers(scope=scope)
+    carrier = {name: headers.getlist(name) for name in ("traceparent", "tracestate")}
+    return _PROPAGATOR.extract(carrier, Context())

@@ -12,9 +12,15 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, get_args
 
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
+from api.monitoring.request_log import ProcessMetrics
 from api.watch import status
 from api.watch.status import WatchOverview, WatchServices
 from shared.domain import Fault, ModelKind, ProgressType, TaskKind, TaskState
@@ -225,3 +231,16 @@ def _filled(family: Any, values: Labelled) -> Metric:
         family.add_metric([str(label) for label in labels], value)
     metric: Metric = family
     return metric
+
+
+def routes(services: WatchServices, own: ProcessMetrics) -> list[Route]:
+    """None with RUSHES_METRICS=off."""
+    if not services.settings.metrics:
+        return []
+    own.registry.register(SharedMetrics(services))
+
+    async def metrics(_request: Request) -> Response:
+        text = await run_in_threadpool(generate_latest, own.registry)
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+    return [Route("/metrics", metrics)]

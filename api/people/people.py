@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
-from api.cache.lru import LruCache
+from api.cache.caches import LruCache
 from api.http.services import CoreServices
 from api.people.in_file import SeenPerson, people_in
 from api.people.kept import Digest

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from api.http.answers import Message
-from api.realtime.task_events import TASKS_ROOM
 from api.tasks.answers import TaskProgress
 from api.watch.answers import WatchStatus
 from shared.watch.live import ROOM
+
+TASKS_ROOM = "tasks"
 
 
 class Joined(Struct, kw_only=True):

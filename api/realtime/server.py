@@ -13,26 +13,30 @@ import re
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import socketio
 from engineio.packet import NOOP, Packet
 from redis.exceptions import RedisError
 from socketio.exceptions import ConnectionRefusedError as Refused
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.async_tasks import end
 from api.http.auth import Access
-from api.http.body_budget import BodyBudget
-from api.http.errors import KeyMissing, verdict
+from api.http.body_reading import BodyBudget
+from api.http.errors import KeyMissing, on_rushes_error, verdict
+from api.http.services import CoreServices
 from api.own_pages import BrowserSession
 from api.realtime.delivery import Delivery, Event
-from api.realtime.request_bodies import RequestBodies
-from api.realtime.task_events import EVERY_S, TASKS_ROOM, TaskEvents
-from api.realtime.watch_events import WatchEvents, watch_payload
+from api.realtime.events import TASKS_ROOM
 from api.tasks import progress
+from api.tasks.progress import no_worker
 from api.watch import status
+from api.watch.answers import WatchStatus
 from api.watch.status import WatchServices
+from shared.domain import TaskKind
 from shared.errors import BadInput, Missing, RedisAway, RushesError, Unavailable
 from shared.ledger.ledger import progress_channel
 from shared.ledger.records import TaskRecord
@@ -271,3 +275,89 @@ def _task_id_of(data: Any) -> str:
 def _as_error(error: RushesError) -> dict[str, str]:
     body = verdict(error)[1]
     return {"error": body.error, "message": body.message}
+
+
+class RequestBodies:
+    """Reads each of them whole before engineio does, which would wait for it for ever."""
+
+    def __init__(self, app: ASGIApp, path: str, budget: BodyBudget) -> None:
+        self._app = app
+        self._path = path
+        self._budget = budget
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not f"{scope['path']}/".startswith(self._path):
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            async with self._budget.body(request) as content:
+                body = bytes(content)
+        except ClientDisconnect:
+            return
+        except RushesError as error:
+            await (await on_rushes_error(request, error))(scope, receive, send)
+            return
+        unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def received() -> Message:
+            return unread.pop() if unread else await receive()
+
+        await self._app(scope, received, send)
+
+
+EVERY_S = 1.0  # at most one event a second
+
+
+class TaskEvents:
+    """Payloads of the room `tasks`, numbered by this process in the order of what it heard."""
+
+    def __init__(self) -> None:
+        self._seq = 0
+        self._has_changed = True
+        self._last: object = None
+
+    def note_change(self) -> None:
+        """Some task has changed."""
+        self._has_changed = True
+
+    def event(self, services: CoreServices) -> Event:
+        """The event for what is heard by now; newer than the last one if there is any news. Blocks.
+
+        Workers that come and go change why tasks wait, and nobody says so.
+        """
+        has_changed, self._has_changed = self._has_changed, False
+        seen = (
+            services.task_lists.count_open(),
+            [no_worker(services, kind) is None for kind in TaskKind],
+        )
+        if has_changed or seen != self._last:
+            self._last = seen
+            self._seq += 1
+        payload = {"task_id": TASKS_ROOM, "type": "tasks", "open": seen[0], "seq": self._seq}
+        return Event(self._seq, is_final=False, payload=payload)
+
+
+def watch_payload(found: WatchStatus) -> dict[str, Any]:
+    """Return the payload of the room for a status."""
+    return {"task_id": ROOM, "type": "ingest", **msgspec.to_builtins(found)}
+
+
+class WatchEvents:
+    """Payloads of the room `watch-folders`, numbered in the order in which they differ.
+
+    The number is this process's own: one from Redis would begin again when Redis comes up empty,
+    and what has come from elsewhere (the lock) does not count it up.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, Any] = {}
+        self._seq = 0
+
+    def event(self, found: WatchStatus) -> Event:
+        """The event for this status; newer than the last one if it says something else."""
+        payload = watch_payload(found)
+        if payload != self._last:
+            self._last = payload
+            self._seq += 1
+        return Event(self._seq, is_final=False, payload=payload)

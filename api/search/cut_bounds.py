@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from api.exact_cuts import Film
-from api.quick_map import quick_map
+from api.folders import quick_map
 from api.search.answers import Match
 from api.search.services import SearchScope
 from shared.domain import Scene

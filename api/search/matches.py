@@ -3,48 +3,127 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import msgspec
 import pybase64
 
-from api.cache.places import Place, opens_at
+from api.cache.view import Place, opens_at
 from api.http.answers import MatchPlace
 from api.people.people import left_out
 from api.people.seen import people_seen
 from api.search.answers import Match, Matches, MatchGroup, PersonSeen
-from api.search.filtering.choosing import Chosen
-from api.search.frames.previews import read_previews
-from api.search.frames.signed_frame import SignedFrame
+from api.search.bodies import SearchFields
+from api.search.calibration.prompting import Meaning
+from api.search.frames.previews import SignedFrame, read_previews
 from api.search.paging.asked import AskedPage, ClientPaths
-from api.search.paging.cursors import KeptQuery
-from api.search.paging.pages import HitPage, Picker, TheBest, grouped
+from api.search.paging.pages import HitPage, KeptQuery, Picker, TheBest, grouped
 from api.search.picture_routes import PATH as pictures_path
 from api.search.services import SearchScope
-from api.search.standing import Standing
-from api.search.types import Hit, QueryVectors
+from api.search.types import FrameSearch, Hit, QueryVectors
 from api.signed_addresses import token_of
 from shared.clock_times import timestamp
 from shared.media import MediaType, media_type_of
-from shared.models.scores import Strength
+from shared.models.scores import STRENGTHS, Judge, Strength
+
+_BEYOND = 1e7  # what any score is, whatever the text_weight
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Of one query; `judge` is None where nobody knows what scores of the model mean."""
+
+    model: str
+    judge: Judge | None
+    is_familiar: bool
+    min_strength: str | None
+    min_score: float | None
+    provisional: str = ""  # what there is to say of how the scores were found out
+
+    @classmethod
+    def of(
+        cls,
+        model: str,
+        meaning: Meaning,
+        body: SearchFields,
+        query: QueryVectors,
+        familiarity: float | None,
+    ) -> Standing:
+        """`familiarity`: of the words, see VisualEmbedder."""
+        scale, judge, is_familiar = meaning.scale, None, True
+        if scale is not None:
+            is_familiar = familiarity is None or familiarity >= scale.familiar
+            judge = Judge.of(
+                scale,
+                text_weight=None if query.query is None else query.text_weight,
+                has_picture=query.picture is not None,
+                is_familiar=is_familiar,
+            )
+        least = body.min_strength
+        if body.sort not in (None, "score") and body.min_score is None:
+            least = least or "weak"  # what is no match would be all over what is sorted
+        said = meaning.note if judge else ""
+        return cls(model, judge, is_familiar, least, body.min_score, said)
+
+    def keeps(self, score: float) -> bool:
+        """Whether a match with this score, without the excluded concepts, is strong enough."""
+        if self.judge is None:
+            return True
+        if self.min_score is not None and self.judge.probability(score) < self.min_score:
+            return False
+        if self.min_strength is None:
+            return True
+        strength = self.judge.strength(score)
+        return strength is not None and (
+            STRENGTHS.index(strength) <= STRENGTHS.index(self.min_strength)
+        )
+
+    @property
+    def least(self) -> float:
+        """No score below it is kept, which rise with what they mean."""
+        low, high = -_BEYOND, _BEYOND
+        while low < (middle := (low + high) / 2) < high:
+            low, high = (low, middle) if self.keeps(middle) else (middle, high)
+        return low
+
+    def warnings(self) -> list[str]:
+        """What of the request had no effect. That nothing is no match is nothing to warn of."""
+        asked = {
+            "min_strength": self.min_strength not in (None, "weak"),
+            "min_score": self.min_score is not None,
+        }
+        given = [name for name, is_given in asked.items() if is_given]
+        if self.judge is not None or not given:
+            return []
+        return [
+            f"{' and '.join(given)} had no effect: what the scores of {self.model} mean for this "
+            "query was never measured."
+        ]
+
+    def notes(self, best: float | None, left: int) -> list[str]:
+        """What a reader of the answer should know: `best` score before some were left out."""
+        notes = [self.provisional] if self.provisional else []
+        if not self.is_familiar:
+            notes.append(f"{self.model} hardly knows these words: what it finds may be anything.")
+        if self.judge is not None and best is not None and not left:
+            likely = self.judge.probability(best)
+            notes.append(f"Nothing is strong enough; the nearest has a score of {likely:.2f}.")
+        return notes
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to rank by, how much of it, and among what."""
+    """What to search, how much of it to answer, and what to say of it."""
 
-    model: str
-    vectors: QueryVectors
+    search: FrameSearch  # of files that filters leave
     familiarity: float | None  # of the words, see VisualEmbedder
     max_results: int
     page: AskedPage | None
-    chosen: Chosen
     images: bool | Literal["url"]
     roots: tuple[str, ...] | None  # of the licence key
     key_id: str  # of it
-    instead: Callable[[str], None] | None  # told why a fast search was exact; None: it is to be
     standing: Standing | None  # None: nobody asks what matches are worth
     details: bool
 
@@ -94,8 +173,8 @@ def find_matches(scope: SearchScope, wanted: Wanted) -> Matches:
             for group in grouped(of_hits, page.sizes)
         ]
     if wanted.page is not None:
-        kept = KeptQuery.of(wanted.vectors, wanted.familiarity)
-        answer.next = wanted.page.next(scope, wanted.model, page.ending, kept)
+        kept = KeptQuery.of(wanted.search.vectors, wanted.familiarity)
+        answer.next = wanted.page.next(scope, wanted.search.model, page.ending, kept)
     return answer
 
 
@@ -105,37 +184,31 @@ def _page(scope: SearchScope, wanted: Wanted, client_paths: ClientPaths) -> HitP
     def keeps(hit: Hit) -> bool:
         return standing is None or standing.keeps(hit.base)
 
-    falls, instead = wanted.vectors.exclude is None, wanted.instead
+    search = wanted.search
+    falls = search.vectors.exclude is None
     picker: Picker[Hit] = TheBest(wanted.max_results, keeps, falls)
     if asked is not None:
-        asked.check_current(scope, wanted.model)
+        asked.check_current(scope, search.model)
         picker = asked.picker(scope, client_paths, keeps, falls)
-        if asked.has_cursor and instead is not None:
+        if asked.has_cursor and search.instead is not None:
             # Of more scenes, as each page would need, some come before the cursor.
-            instead("a cursor needs the order of all frames")
-            instead = None
-    hashes = None if client_paths is None else set(client_paths)
-    if (files := wanted.chosen.files) is not None:
-        hashes = files if hashes is None else hashes & files
-    return scope.services.index.page(
-        scope.view(),
-        wanted.model,
-        wanted.vectors,
-        hashes,
-        picker,
-        wanted.chosen.frames,
-        instead,
-        None if falls or standing is None else standing.least,
-    )
+            search.instead("a cursor needs the order of all frames")
+            search = replace(search, instead=None)
+    if client_paths is not None:
+        hashes = set(client_paths) if search.hashes is None else search.hashes & set(client_paths)
+        search = replace(search, hashes=hashes)
+    if not falls and standing is not None:
+        search = replace(search, least=standing.least)
+    return scope.services.index.page(scope.view(), search, picker)
 
 
 def _silence(
     scope: SearchScope, client_paths: dict[str, list[str]] | None, wanted: Wanted
 ) -> list[str]:
     """Why there may be no match, although what is looked for is there."""
-    known = scope.view().announced(wanted.model).keys()
+    known = scope.view().announced(wanted.search.model).keys()
     if not known:
-        return [f"Nothing in this cache folder is analyzed with {wanted.model} yet."]
+        return [f"Nothing in this cache folder is analyzed with {wanted.search.model} yet."]
     if client_paths is None:
         return []
     found = {path for hash_str in client_paths.keys() & known for path in client_paths[hash_str]}
@@ -146,7 +219,7 @@ def _silence(
     if not silent:
         return []
     many = f", and {len(silent) - 1} more" if len(silent) > 1 else ""
-    return [f"Not analyzed with {wanted.model}, or not there: {silent[0]}{many}."]
+    return [f"Not analyzed with {wanted.search.model}, or not there: {silent[0]}{many}."]
 
 
 def _details(

@@ -11,8 +11,7 @@ from starlette.routing import Route
 
 from api.conditions import is_known
 from api.http.endpoint import PREFIX
-from api.search.frames.previews import read_previews
-from api.search.frames.signed_frame import SignedFrame
+from api.search.frames.previews import SignedFrame, read_previews
 from api.search.services import SearchServices
 from shared.errors import BadInput, Missing
 

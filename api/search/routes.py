@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
@@ -26,14 +27,12 @@ from api.search.coverage.counting import coverage_of
 from api.search.cut_bounds import fill_bounds
 from api.search.filtering import resolving
 from api.search.filtering.choosing import Chosen
-from api.search.matches import Wanted, find_matches
+from api.search.matches import Standing, Wanted, find_matches
 from api.search.paging.asked import AskedPage
 from api.search.paging.fields import MOST_MATCHES
-from api.search.query_pictures import of_bytes, of_file, of_frame
 from api.search.services import SearchScope, SearchServices
-from api.search.standing import Standing
-from api.search.transcripts.folding import asked_text
-from api.search.types import QueryVectors
+from api.search.transcripts.text import asked_text
+from api.search.types import FrameSearch, QueryVectors
 from api.search.vectors import Vector
 from shared.domain import ModelKind
 from shared.errors import (
@@ -47,6 +46,60 @@ from shared.errors import (
 from shared.models import model_catalogue
 from shared.models.specs import ModelSpec
 from shared.rights import KeyScope
+
+
+async def of_bytes(services: SearchServices, model: str, content: bytes) -> Vector:
+    """Of an encoded picture. Raises BadInput, and as `Vectors.of_picture`."""
+    try:
+        return await services.vectors.of_picture(model, content)
+    except MediaUnreadable as error:
+        raise BadInput(f"image is no picture: {error.message}") from None
+
+
+async def of_file(services: SearchServices, model: str, path: str) -> Vector:
+    """Of a picture file. Raises BadInput, MediaMissing, and as `Vectors.of_frame`."""
+    folder = os.path.dirname(path)
+    await services.folders.run(folder, _must_be_there, services, path, "image_path")
+    try:
+        return await services.vectors.of_frame(model, path, 0.0, services.paths.key_roots)
+    except MediaUnreadable as error:
+        raise BadInput(f"image_path is no picture: {error.message}") from None
+
+
+async def of_frame(scope: SearchScope, model: str, path: str, seconds: float) -> Vector:
+    """The stored embedding where the time is on the grid and analysed, else the frame's own."""
+    run = scope.services.folders.run
+    await run(os.path.dirname(path), _must_be_there, scope.services, path, "media_path")
+    if seconds.is_integer():
+        stored = await run(scope.cache_dir, _stored_vector, scope, model, path, int(seconds))
+        if stored is not None:
+            return stored
+    try:
+        services = scope.services
+        return await services.vectors.of_frame(model, path, seconds, services.paths.key_roots)
+    except BadInput as error:
+        raise BadInput(f"time_seconds: {error.message}") from None
+    except MediaUnreadable as error:
+        raise MediaUnreadable(f"media_path: {error.message}") from None
+
+
+def _stored_vector(scope: SearchScope, model: str, path: str, second: int) -> Vector | None:
+    services, view = scope.services, scope.view()
+    hash_str = services.caches.hash_for(view, path)
+    if hash_str is None:
+        return None
+    return services.index.stored_vector(view, model, hash_str, second)
+
+
+def _must_be_there(services: SearchServices, path: str, field: str) -> None:
+    """Raises MediaMissing or NotAllowed; what else is wrong with it, the worker says."""
+    try:
+        services.paths.open_media(path).close()
+    except MediaMissing:
+        raise MediaMissing(f"{field}: the file {path} does not exist.") from None
+    except MediaUnreadable:
+        return
+
 
 AnySearch = TypeVar("AnySearch", bound=SearchFields)
 Texts = TypeVar("Texts")
@@ -121,7 +174,8 @@ async def _matches(
     picture_of: PictureOf | None,
     mode: Mode,
 ) -> Matches:
-    body, services, chosen = call.body, scope.services, Chosen()
+    body, services, run = call.body, scope.services, scope.services.folders.run
+    chosen = Chosen()
     if body.people_filter or body.filters or body.spoken is not None or body.speaker is not None:
         chosen = await services.folders.run(scope.cache_dir, Chosen.of, scope, body, call.warnings)
         if notes := chosen.silence():
@@ -133,33 +187,26 @@ async def _matches(
     else:
         picture = picture_of(scope, model) if picture_of else _nothing()
         vectors, familiarity = await _vectors(services, model, body, query, picture)
-    asks_in_vain = mode == "fast" and body.speaker is not None
-    reasons = dict.fromkeys(["speaker needs all frames"] if asks_in_vain else [])
+    has_speaker = mode == "fast" and body.speaker is not None
+    reasons = dict.fromkeys(["speaker needs all frames"] if has_speaker else [])
+    instead = None if mode == "exact" or has_speaker else reasons.setdefault
     wanted = Wanted(
-        model,
-        vectors,
+        FrameSearch(model, vectors, chosen.files, chosen.frames, instead),
         familiarity,
         min(body.max_results, MOST_MATCHES),
         page,
-        chosen,
         body.images,
         call.key.roots if call.key else None,
         call.sender.owner,
-        None if mode == "exact" or asks_in_vain else reasons.setdefault,
         await _standing(call, scope, model, vectors, familiarity),
         body.details,
     )
-    matches = await _found(scope, wanted)
-    call.warnings.extend(f'mode: "fast" was answered as "exact": {why}.' for why in reasons)
-    return matches
-
-
-async def _found(scope: SearchScope, wanted: Wanted) -> Matches:
-    matches = await scope.services.folders.run(scope.cache_dir, find_matches, scope, wanted)
-    if wanted.details:
+    matches = await run(scope.cache_dir, find_matches, scope, wanted)
+    if body.details:
         grouped = [match for group in matches.groups or () for match in group.matches]
         await fill_bounds(scope, [*matches.matches, *grouped])
-        matches.notes = [*wanted.chosen.unknown, *(matches.notes or ())]
+        matches.notes = [*chosen.unknown, *(matches.notes or ())]
+    call.warnings.extend(f'mode: "fast" was answered as "exact": {why}.' for why in reasons)
     return matches
 
 

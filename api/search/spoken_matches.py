@@ -6,13 +6,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from api.cache.places import opens_at
+from api.cache.view import opens_at
 from api.search.answers import TranscriptGroup, TranscriptMatch, TranscriptMatches
 from api.search.filtering.choosing import NO_FILE
 from api.search.matches import match_places
 from api.search.paging.asked import AskedPage, ClientPaths
-from api.search.paging.cursors import KeptQuery
-from api.search.paging.pages import HitPage, OnePage, grouped, picked
+from api.search.paging.pages import HitPage, KeptQuery, OnePage, grouped, picked
 from api.search.services import SearchScope
 from api.search.transcripts.query import LONGEST_FUZZY, FileChoice, SpokenHit, SpokenQuery
 from api.search.types import QueryVectors

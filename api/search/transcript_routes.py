@@ -17,8 +17,8 @@ from api.search.paging.asked import AskedPage
 from api.search.paging.fields import MOST_MATCHES
 from api.search.services import SearchScope, SearchServices
 from api.search.spoken_matches import find_spoken
-from api.search.transcripts.folding import asked_text
 from api.search.transcripts.query import LONGEST_FUZZY, SpokenQuery
+from api.search.transcripts.text import asked_text
 from api.search.vectors import Vector
 from shared.domain import ModelKind
 from shared.errors import BadInput, ModelError, ModelLoading, NoWorker, Unavailable

@@ -11,9 +11,8 @@ from typing import cast
 import msgspec
 
 from api.http.answers import counted
-from api.http.concurrency import map_concurrently
+from api.http.concurrency import map_concurrently, own_slot
 from api.http.endpoint import Call, Endpoint
-from api.http.slots import own_slot
 from api.models.model_keys import active_key
 from api.people.people import PeopleServices
 from api.people.voices.speaking import FolderVoices, SpokenPerson

@@ -10,8 +10,7 @@ import socket
 import httpx
 import pytest
 
-from api.http.cors import Origins
-from api.http.hosts import Hosts
+from api.http.connections import Hosts, Origins
 from shared.settings import Settings
 from tests.support.attacked import head, raw_socket, until_closed
 from tests.support.socketio_client import Watcher

@@ -10,9 +10,8 @@ from api.exports.timelines.assembly import TimelineFiles, exported_timeline
 from api.exports.timelines.bodies import TimelineBody
 from api.exports.timelines.offline import OutOfReach, last_known
 from api.exports.timelines.request import checked_request
-from api.http.concurrency import map_concurrently
+from api.http.concurrency import OUTAGES, map_concurrently, own_slot
 from api.http.endpoint import Call, Endpoint
-from api.http.slots import OUTAGES, own_slot
 from shared.domain import Probe
 from shared.errors import (
     BadInput,

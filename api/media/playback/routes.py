@@ -17,7 +17,7 @@ from api.media.playback.bodies import PlaybackBody
 from api.media.playback.browser_types import browser_type
 from api.media.playback.signed_files import SignedOriginal, SignedPreview
 from api.media.playback.stream_routes import ORIGINALS, PREVIEWS
-from api.search.frames.signed_frame import SignedFrame
+from api.search.frames.previews import SignedFrame
 from api.search.picture_routes import PATH as FRAMES
 from api.signed_addresses import Signed, token_of
 from shared.cache.cache_dir import CacheDir

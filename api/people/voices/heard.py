@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from api.cache.lru import LruCache
-from api.quick_map import quick_map
+from api.cache.caches import LruCache
+from api.folders import quick_map
 from shared.cache import cache_files, speakers
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Manifest

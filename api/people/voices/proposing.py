@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import Executor
 from typing import NamedTuple
 
-from api.cache.lru import LruCache
+from api.cache.caches import LruCache
 from api.people.snapshot import CollectionSnapshot
 from api.people.voices.heard import HeardTurns
 from api.people.voices.proposals import MOST_FILES, Proposal, files_to_hear, proposals

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET
 
+from api.folders import quick_map
 from api.http.endpoint import Call, Endpoint
 from api.http.scope import Scope
 from api.models.model_keys import active_key
@@ -15,7 +16,6 @@ from api.people.voices.answers import Excerpt, FileSpeaker, FileSpeakers, VoiceI
 from api.people.voices.bodies import FileVoicesBody, VoicesBody
 from api.people.voices.telling import ToldSpeakers
 from api.people.voices.whose import voices_in_order
-from api.quick_map import quick_map
 from shared.cache.speakers import voice_id
 from shared.cache.spoken_by import speaker_label
 from shared.domain import ModelKind

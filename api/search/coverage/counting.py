@@ -18,8 +18,7 @@ from api.search.coverage.answers import (
     CoverageState,
 )
 from api.search.coverage.in_line import InLine, files_in_line
-from api.search.filtering.facts import FileFacts
-from api.search.filtering.facts_log import FactsSnapshot
+from api.search.filtering.facts import FactsSnapshot, FileFacts
 from api.search.services import SearchScope
 from shared.domain import ModelKind, ProgressType
 from shared.ledger.left_out import LeftOutMark, mark_of

@@ -12,8 +12,7 @@ from api.people.filtering import unknown as unknown_people
 from api.people.frame_filter import FrameFilter
 from api.search.bodies import SearchFields
 from api.search.filtering import resolving
-from api.search.filtering.speaking import frames_with_voice, speaker_choice, unheard
-from api.search.filtering.spoken_frames import frames_while
+from api.search.filtering.speaking import frames_while, frames_with_voice, speaker_choice, unheard
 from api.search.services import SearchScope
 
 NO_FILE = "No file passes all filters."

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from unicodedata import normalize
 
 from api.people.filtering import Person, frames_with
-from api.search.filtering.columns import FactColumns, Mask, within
-from api.search.filtering.facts import unix_seconds
+from api.search.filtering.facts import FactColumns, Mask, unix_seconds, within
 from api.search.filtering.fields import Filters, MomentRange, NumberRange
 from api.search.services import SearchScope
 from shared.errors import BadInput, Missing

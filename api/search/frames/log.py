@@ -1,33 +1,248 @@
 """The embeddings of a CacheDir by one model, merged into one array; see api/search/index_log.py.
 
-STATE_DIR/search/<cache id>/<model>/current names a generation, a folder with the rows of
-api/search/frames/row_files.py and `journal.jsonl`, the log: it says which MediaFile's rows lie
-where. A later line about the same file replaces the earlier one, whose rows are then dead.
+STATE_DIR/search/<cache id>/<model>/current names a generation, a folder with the rows (RowFiles)
+and `journal.jsonl`, the log: it says which MediaFile's rows lie where. A later line about the same
+file replaces the earlier one, whose rows are then dead. Rows come from visual artefacts, which are
+checked; files of a CacheDir are never mapped.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
+import mmap
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from api.search.frames.artefacts import ROW, VisualData
-from api.search.frames.row_files import RowFiles
 from api.search.frames.scan import RowRange
 from api.search.index_log import IndexLog, LogWriter
+from shared.cache import cache_files, limits
+from shared.cache.arrays import read_header
+from shared.cache.cache_dir import CacheDir
+from shared.domain import Manifest, Scene, Stage
+from shared.errors import CacheError
+from shared.media import MediaType
 from shared.msgspec_decoding import UNDECODABLE
+from shared.opening import OpenedFile, RootedPath
 from shared.private_files import private, publish
+
+_COPY_ROWS = 65_536
+
+
+class RowFiles:
+    """The two files of one generation of the vector log, in a folder.
+
+    Row n of `vectors.f16` and row n of `rows.bin` belong together. Both files only grow.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._vectors = folder / "vectors.f16"
+        self._rows = folder / "rows.bin"
+
+    def create(self) -> None:
+        for path in (self._vectors, self._rows):
+            path.touch(mode=0o600)
+
+    def hold(self, rows: int, dim: int) -> bool:
+        """Whether the files have so many rows: mapping beyond their end would kill.
+
+        They have not after a power cut, or when someone deleted or cut one.
+        """
+        try:
+            return (
+                os.stat(self._vectors).st_size >= rows * 2 * dim
+                and os.stat(self._rows).st_size >= rows * ROW.itemsize
+            )
+        except FileNotFoundError:
+            return False
+
+    def mapped(self, rows: int, dim: int) -> tuple[NDArray[np.float16], NDArray[np.void]]:
+        """Vectors and rows, mapped: readable also after the files were deleted."""
+        vectors = np.memmap(self._vectors, "<f2", "r", shape=(rows, dim))
+        return (
+            vectors.view(np.ndarray),
+            np.memmap(self._rows, ROW, "r", shape=(rows,)).view(np.ndarray),
+        )
+
+    def mapped_for_some(self, rows: int, dim: int) -> NDArray[np.float16]:
+        """Vectors, mapped so that reading a row here and there reads no more than that."""
+        vectors: NDArray[np.float16] = np.memmap(self._vectors, "<f2", "r", shape=(rows, dim))
+        with contextlib.suppress(AttributeError):  # not all systems have it
+            vectors.base.madvise(mmap.MADV_RANDOM)  # type: ignore[union-attr]
+        return vectors.view(np.ndarray)
+
+    def write(self, added: Iterable[tuple[int, VisualData]]) -> None:
+        """Put data at its first row, over what a killed writer may have left there; durable."""
+        with open(self._vectors, "r+b") as vectors, open(self._rows, "r+b") as rows:
+            for start, data in added:
+                vectors.seek(start * data.vectors.shape[1] * 2)
+                vectors.write(data.vectors.tobytes())
+                rows.seek(start * ROW.itemsize)
+                rows.write(data.rows.tobytes())
+            for file in (vectors, rows):
+                file.flush()
+                os.fsync(file.fileno())
+
+    def copy_from(
+        self, vectors: NDArray[np.float16], rows: NDArray[np.void], ranges: Iterable[RowRange]
+    ) -> None:
+        """Fill new files with these rows, end to end; durable."""
+        with open(self._vectors, "ab") as to_vectors, open(self._rows, "ab") as to_rows:
+            for start, stop in ranges:
+                for at in range(start, stop, _COPY_ROWS):
+                    end = min(at + _COPY_ROWS, stop)
+                    to_vectors.write(vectors[at:end].tobytes())
+                    to_rows.write(rows[at:end].tobytes())
+            for file in (to_vectors, to_rows):
+                file.flush()
+                os.fsync(file.fileno())
+
+
+_HEAD = 64 << 10  # the longest header, and all of a small file
+# What ranking needs of a row, beside its vector. Rows of one scene are neighbours: the scene
+# reaches `back` rows back and `ahead` rows ahead (itself counted), wherever the rows lie.
+ROW = np.dtype(
+    [
+        ("second", "<u4"),
+        ("back", "<u4"),
+        ("ahead", "<u4"),
+        ("scene_start", "<u4"),
+        ("scene_end", "<u4"),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VisualData:
+    """Embeddings of one MediaFile and its rows; `file` and `frames` name what they came from."""
+
+    file: str
+    frames: str
+    vectors: NDArray[np.float16]
+    rows: NDArray[np.void]
+
+
+def read_visual(cache: CacheDir, hash_str: str, model: str, *, wait_s: float) -> VisualData | None:
+    """A visual artefact, None where none is published. Raises CacheError, with the reason.
+
+    `wait_s`: how long to insist, because the catalogue names it and shares deny new files.
+    """
+    deadline = time.monotonic() + wait_s
+    path = manifest_path(cache, hash_str, model)
+    while True:
+        manifest = cache_files.read_manifest(path, deadline - time.monotonic())
+        if manifest is None or manifest.model != model:
+            return None
+        data = cache.data_path(hash_str, manifest)
+        try:
+            with cache_files.opened(data, deadline - time.monotonic()) as file:
+                vectors = _read_vectors(file, manifest)
+        except FileNotFoundError:
+            now = cache_files.read_manifest(path)
+            if now is None or now.file == manifest.file:
+                raise CacheError(f"The file {manifest.file} is missing.") from None
+            continue  # replaced and collected meanwhile
+        except OSError as error:
+            raise CacheError(f"The file {manifest.file} cannot be read: {error}.") from error
+        frames = cache.manifest(hash_str, Stage.FRAMES)
+        try:
+            rows = _rows(_seconds(manifest), frames)
+        except (OverflowError, ValueError) as error:
+            raise CacheError(f"The manifest of {manifest.file} is damaged: {error}.") from error
+        return VisualData(manifest.file, frames.file if frames else "", vectors, rows)
+
+
+def _read_vectors(opened: OpenedFile, manifest: Manifest) -> NDArray[np.float16]:
+    head = os.pread(opened.fd, _HEAD, 0)
+    file = io.BytesIO(head)
+    try:
+        shape, dtype = read_header(file)
+    except ValueError as error:
+        raise CacheError(f"The file {manifest.file} is no npy file: {error}.") from error
+    _check_shape(shape, dtype, manifest)
+    if opened.status.st_size - file.tell() != shape[0] * shape[1] * 2:
+        raise CacheError(f"The file {manifest.file} is cut off or too long.")
+    raw = bytearray(shape[0] * shape[1] * 2)
+    target = memoryview(raw)
+    done = len(head) - file.tell()
+    target[:done] = head[file.tell() :]
+    while done < len(target):
+        read = os.preadv(opened.fd, [target[done:]], file.tell() + done)
+        if not read:
+            raise CacheError(f"The file {manifest.file} is cut off.")
+        done += read
+    vectors = np.frombuffer(raw, np.dtype("<f2")).reshape(shape)
+    if not np.isfinite(vectors).all():
+        raise CacheError(f"The file {manifest.file} holds values that are no numbers.")
+    return vectors
+
+
+def _check_shape(shape: tuple[int, ...], dtype: np.dtype[Any], manifest: Manifest) -> None:
+    if len(shape) != 2 or dtype != np.dtype("<f2") or 0 in shape[1:]:
+        raise CacheError(f"The file {manifest.file} does not hold float16 rows.")
+    if shape[0] != manifest.rows or (manifest.dim or shape[1]) != shape[1]:
+        raise CacheError(
+            f"The file {manifest.file} holds {shape[0]} x {shape[1]} values, its manifest says "
+            f"{manifest.rows} x {manifest.dim}."
+        )
+    if shape[1] > limits.DIMENSIONS or shape[0] * shape[1] * 2 > limits.VISUAL:
+        raise CacheError(
+            f"The file {manifest.file} holds {shape[0]:,} x {shape[1]:,} values; at most "
+            f"{limits.DIMENSIONS:,} a row and {limits.VISUAL:,} bytes are read."
+        )
+
+
+def _seconds(manifest: Manifest) -> NDArray[np.int64]:
+    if manifest.seconds is None:
+        return np.arange(manifest.first_frame, manifest.first_frame + manifest.rows)
+    seconds = np.array(manifest.seconds, dtype=np.int64)
+    if len(seconds) != manifest.rows or (np.diff(seconds) <= 0).any():
+        raise CacheError(f"The manifest of {manifest.file} lists wrong seconds.")
+    return seconds
+
+
+def _rows(seconds: NDArray[np.int64], frames: Manifest | None) -> NDArray[np.void]:
+    """Rows with their scenes; without known scenes the whole file is one."""
+    rows = np.zeros(len(seconds), dtype=ROW)
+    if not len(seconds):
+        return rows
+    scenes = frames.scenes if frames else ()
+    if not scenes:
+        scenes = (Scene(int(seconds[0]), int(seconds[-1]) + 1),)
+    starts = np.array([scene.start for scene in scenes], dtype=np.int64)
+    ends = np.array([scene.end for scene in scenes], dtype=np.int64)
+    if (np.diff(starts) <= 0).any():
+        raise CacheError("The scenes in the manifest are not in order.")
+    # A second outside every scene counts to the one before it (the first has none before).
+    scene = np.maximum(np.searchsorted(starts, seconds, side="right") - 1, 0)
+    first = np.searchsorted(scene, scene, side="left")
+    after = np.searchsorted(scene, scene, side="right")
+    place = np.arange(len(seconds))
+    rows["second"] = seconds
+    rows["back"] = place - first
+    rows["ahead"] = after - place
+    if frames and frames.probe and frames.probe.media_type is MediaType.IMAGE:
+        return rows  # a still: Scene(0, 0)
+    rows["scene_start"] = starts[scene]
+    rows["scene_end"] = ends[scene]
+    return rows
+
+
+def manifest_path(cache: CacheDir, hash_str: str, model: str) -> RootedPath:
+    return cache_files.manifest_path(cache.root, hash_str, Stage.VISUAL, model)
+
 
 _log = logging.getLogger(__name__)
 _DEAD_ROWS_WORTH_COMPACTING = 20_000

@@ -1,4 +1,4 @@
-"""Previews of matches out of the frame packs, read with `pread`, side by side."""
+"""Previews of matches out of the frame packs, read with `pread`, and what signs their addresses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from concurrent.futures import Executor
 from functools import partial
 
 from api.cache.view import CacheView
-from api.quick_map import quick_map
+from api.folders import quick_map
+from api.signed_addresses import Signed
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.cache.frame_packs import PackIndexes, PackReader
@@ -85,3 +86,19 @@ def frame_pack(cache: CacheDir, hash_str: str) -> RootedPath | None:
         _log.warning("%s: %s", hash_str, error)
         return None
     return cache_files.data_path(cache.root, hash_str, files.file) if files else None
+
+
+class SignedFrame(Signed, frozen=True):
+    """Stored frames of a file, [`first_second`, `end_second`), of which `second` is shown first.
+
+    `roots`: those of the licence key that asked for it; None: all. `key_id`: of that key; empty in
+    addresses that an earlier version signed.
+    """
+
+    cache_dir: str
+    hash_str: str
+    second: int
+    first_second: int
+    end_second: int
+    roots: tuple[str, ...] | None
+    key_id: str = ""

@@ -1,19 +1,28 @@
-"""Which rows become matches: the best frame of a scene, further ones 10 s apart, best first.
+"""A search of one snapshot: candidates by whatever finds them quickly, decided by stored rows.
 
-Frames are chosen by the score without the excluded concepts and ordered by the score with them.
-So `exclude` moves matches and never changes which there are.
+Matches are the best frame of a scene, and further ones 10 s apart, best first. Frames are chosen by
+the score without the excluded concepts and ordered by the score with them. So `exclude` moves
+matches and never changes which there are.
 """
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from api.search.frames.estimates import Estimates, Rows
-from api.search.frames.places import Ranked
-from api.search.frames.scan import Scores
+from api.search.codes.codes import CodeFinder, Codes
+from api.search.codes.store import CodeStore
+from api.search.frames.estimates import Estimates, Places, Ranked, Rows, WrongBound
+from api.search.frames.log import VectorSnapshot
+from api.search.frames.scan import RowRange, Scores, score, score_rows
+from api.search.types import FrameSearch, Hit, QueryVectors
 
 APART_S = 10  # a further frame of a scene is at least this far from every better one
 _ROUNDS = 3  # in which matches of all scenes are chosen together; long scenes have more
@@ -187,3 +196,246 @@ def _one_by_one(scenes: list[int], seconds: list[int], enough: int) -> list[int]
         if len(chosen) == enough:
             break
     return chosen
+
+
+_SHORT = 32  # rows of a range that are copied beside others sooner than scored on their own
+_MOST_COPIED = 65_536
+
+
+class Float16Scan:
+    """The finder that needs nothing but the rows, and that all others are compared with.
+
+    Its estimates are the exact scores of all stored rows; it is as slow as memory is.
+    """
+
+    def __init__(self, vectors: NDArray[np.float16], pool: Executor, threads: int) -> None:
+        self._vectors = vectors
+        self._pool = pool
+        self._threads = threads
+
+    def estimate(self, queries: Sequence[QueryVectors], places: Places) -> list[Estimates]:
+        """Scores for each query, in a pass over the rows for each."""
+        vectors, ranges = self._vectors, places.ranges
+        if places.count < min(_SHORT * len(ranges), _MOST_COPIED):
+            vectors = vectors.take(places.numbers(np.arange(places.count)), axis=0)
+            ranges = [(0, places.count)]
+        found = []
+        for query in queries:
+            base, final = score(vectors, ranges, query, self._pool, self._threads)
+            found.append(Estimates(final, base=base))
+        return found
+
+
+EstimateMany = Callable[[Sequence[QueryVectors]], list[Estimates]]
+
+_VECTORS = 64  # of a pass, excluded concepts among them
+_BYTES = 128 << 20  # of the estimates of a pass
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    query: QueryVectors
+    rows: object
+    count: int
+    turn: threading.Event = field(default_factory=threading.Event)
+    batch: list[_Waiting] = field(default_factory=list)  # to be estimated by this one's thread
+    found: Estimates | None = None
+    error: BaseException | None = None
+
+    @property
+    def vectors(self) -> int:
+        return 1 + (0 if self.query.exclude is None else len(self.query.exclude))
+
+
+class SharedPass:
+    """Takes turns at scanning, and takes along whoever waits for the same rows.
+
+    Memory is what a pass waits for, so one for many queries takes little longer than one for one.
+    Who comes while nobody scans begins at once: a single client never waits for others.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_scanning = False
+        self._waiting: list[_Waiting] = []
+
+    def estimate(
+        self, query: QueryVectors, rows: object, count: int, many: EstimateMany
+    ) -> Estimates:
+        """What `many`, a pass over `count` rows, finds for this query.
+
+        Searches with the same `rows` may share a pass. Raises what `many` raises.
+        """
+        mine = _Waiting(query, rows, count)
+        with self._lock:
+            if not self._is_scanning:
+                self._is_scanning = True
+                mine.batch = [mine]
+            else:
+                self._waiting.append(mine)
+        if not mine.batch:
+            mine.turn.wait()
+        if mine.batch:
+            try:
+                self._scan(mine.batch, many)
+            finally:  # whatever ends this thread: others wait
+                with self._lock:
+                    self._pass_on()
+        if mine.error is not None:
+            raise mine.error
+        assert mine.found is not None
+        return mine.found
+
+    def _scan(self, batch: list[_Waiting], many: EstimateMany) -> None:
+        try:
+            found = many([one.query for one in batch])
+            for one, estimates in zip(batch, found, strict=True):
+                one.found = estimates
+        except Exception:  # noqa: BLE001 - whatever it is, it may be one query's alone
+            for one in batch:
+                _estimate_alone(one, many)
+        finally:
+            for one in batch[1:]:
+                one.turn.set()
+
+    def _pass_on(self) -> None:
+        """Let the one that has waited longest scan, with those that it can take along."""
+        if not self._waiting:
+            self._is_scanning = False
+            return
+        first = self._waiting[0]
+        vectors, most = 0, max(1, _BYTES // (4 * first.count))
+        for one in self._waiting:
+            fits = one is first or vectors + one.vectors <= _VECTORS
+            if one.rows == first.rows and fits:
+                first.batch.append(one)
+                vectors += one.vectors
+            if len(first.batch) >= most:
+                break
+        self._waiting = [one for one in self._waiting if one not in first.batch]
+        first.turn.set()
+
+
+def _estimate_alone(one: _Waiting, many: EstimateMany) -> None:
+    try:
+        (one.found,) = many([one.query])
+    except Exception as error:  # noqa: BLE001 - its own search raises it
+        one.error = error
+
+
+_FEW = 8192  # rows that are scored one by one, wherever they lie, or scanned without codes
+# Beyond these a pass over all stored rows is as quick (8,000 matches: 120 ms against 262).
+_MOST_BY_CODES = 2000  # matches
+_MOST_EXCLUDED = 8
+_GATHERED = 65_536  # rows that are copied to be scored together
+_QUICK = 500  # matches that are ranked in some milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Finds matches in snapshots of one vector log."""
+
+    store: CodeStore
+    pool: Executor
+    threads: int
+    _shared: SharedPass = field(default_factory=SharedPass)
+    # Many that rank at once would hand the interpreter to and fro at each step.
+    _ranking: threading.Lock = field(default_factory=threading.Lock)
+
+    def hits(
+        self,
+        snapshot: VectorSnapshot,
+        search: FrameSearch,
+        ranges: list[RowRange],
+        max_results: int,
+    ) -> list[Hit]:
+        """Matches in these rows, best first, without their paths. No frame hides a better one."""
+        query, least = search.vectors, search.least
+        places = Places(ranges, snapshot)
+        mask = None if search.frames is None else places.allowed(search.frames)
+        stored = StoredPlaces(places, snapshot, query)
+        is_for_codes = places.count > _FEW and max_results <= _MOST_BY_CODES
+        is_for_codes &= least is None  # codes do not tell it
+        is_for_codes &= query.exclude is None or len(query.exclude) <= _MOST_EXCLUDED
+        codes = self.store.current(snapshot) if is_for_codes else None
+        found = estimates = None
+        if mask is not None and (count := int(np.count_nonzero(mask))) <= _FEW:
+            estimates = _of_few(np.flatnonzero(mask) if count else _NONE, stored, places.count)
+        elif codes is not None:
+            found = self._by_codes(codes, snapshot, stored, mask, max_results)
+        if found is None:
+            if estimates is None:
+                scan = Float16Scan(snapshot.vectors, self.pool, self.threads)
+                estimates = scan.estimate([query], places)[0]
+                if mask is not None:
+                    estimates.keep(mask)
+            if least is not None and estimates.base is not None:
+                estimates.keep(estimates.base >= least)
+            found = rank(estimates, stored, max_results, excluding=stored.excluding)
+        assert found is not None, "exact scores never leave too many candidates"
+        return places.hits(found)
+
+    def _by_codes(
+        self,
+        codes: Codes,
+        snapshot: VectorSnapshot,
+        stored: StoredPlaces,
+        mask: NDArray[np.bool_] | None,
+        max_results: int,
+    ) -> Ranked | None:
+        """The matches, None where codes cannot tell."""
+        finder = CodeFinder(codes, snapshot.vectors, self.pool, self.threads)
+        places = stored.places
+
+        def many(queries: Sequence[QueryVectors]) -> list[Estimates]:
+            return finder.estimate(queries, places)
+
+        if places.ranges is snapshot.everything:
+            rows = (codes, snapshot)
+            estimates = self._shared.estimate(stored.query, rows, places.count, many)
+        else:
+            (estimates,) = many([stored.query])
+        if mask is not None:
+            estimates.keep(mask)
+        try:
+            is_quick = max_results <= _QUICK and codes.bits == 8  # few candidates, too
+            with self._ranking if is_quick else contextlib.nullcontext():
+                return rank(estimates, stored, max_results, excluding=stored.excluding)
+        except WrongBound:
+            self.store.discard(snapshot)
+            return None
+
+
+_NONE = np.empty(0, np.int64)
+
+
+class StoredPlaces:
+    """What is stored of places, for the ranking."""
+
+    def __init__(self, places: Places, snapshot: VectorSnapshot, query: QueryVectors) -> None:
+        self.places, self.query = places, query
+        self.excluding = query.exclude is not None and len(query.exclude) > 0
+        self.rows, self.tie_order = places.rows, places.tie_order
+        self.numbers = places.numbers
+        self._vectors = snapshot.some
+
+    def scores(self, places: Rows) -> tuple[Scores, Scores]:
+        rows = self.places.numbers(places)
+        parts = [
+            score_rows(self._vectors, rows[at : at + _GATHERED], self.query)
+            for at in range(0, max(1, len(rows)), _GATHERED)
+        ]
+        base, final = zip(*parts, strict=True)
+        return np.concatenate(base), np.concatenate(final)
+
+
+def _of_few(allowed: Rows, stored: StoredPlaces, count: int) -> Estimates:
+    """Exact scores of these places; all others are filtered out."""
+    base, final = stored.scores(allowed)
+    of_all = Estimates(np.full(count, -np.inf, np.float32))
+    of_all.scores[allowed] = final
+    of_all.base = of_all.scores
+    if stored.excluding:
+        of_all.base = np.full(count, -np.inf, np.float32)
+        of_all.base[allowed] = base
+    return of_all

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from itsdangerous import URLSafeSerializer
 
-from api.search.paging import cursors
-from api.search.paging.cursors import Cursor, KeptQuery
+from api.search.paging import pages
 from api.search.paging.fields import PageFields
-from api.search.paging.pages import Ending, HitT, OnePage, Order
+from api.search.paging.pages import Cursor, Ending, HitT, KeptQuery, OnePage, Order
 from api.search.services import SearchScope, SearchServices
 from api.search.types import Hit
 
@@ -37,9 +36,9 @@ class AskedPage:
             return None
         search, signer, cursor = "", None, None
         if body.cursor is not None:
-            search = cursors.digest(type(body).__name__, body)
+            search = pages.digest(type(body).__name__, body)
             signer = services.addresses.signer()
-            cursor = cursors.read(signer, body.cursor, search) if body.cursor else None
+            cursor = pages.read(signer, body.cursor, search) if body.cursor else None
         per_file = body.matches_per_file if body.group_by else None
         return cls(body.sort or usual, size, per_file, cursor, search, signer)
 
@@ -51,7 +50,7 @@ class AskedPage:
     def check_current(self, scope: SearchScope, model: str) -> None:
         """Raise BadInput where folder or model are not those that the cursor was given for."""
         if self.cursor is not None:
-            cursors.check_current(self.cursor, scope.cache().id, model)
+            pages.check_current(self.cursor, scope.cache().id, model)
 
     def picker(
         self, scope: SearchScope, paths: ClientPaths, keeps: Callable[[Hit], bool], falls: bool
@@ -101,4 +100,4 @@ class AskedPage:
         if ending is None or self.signer is None:
             return None
         cursor = Cursor(self.search, scope.cache().id, model, *ending, kept)
-        return cursors.text_of(self.signer, cursor)
+        return pages.text_of(self.signer, cursor)

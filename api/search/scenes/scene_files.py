@@ -22,10 +22,18 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from api.search.derived_files import journal_digest, signature
 from api.search.frames.log import VectorSnapshot
-from api.search.scenes.library import index_type, installed
-from api.search.scenes.scene_index import LONGEST, PIECE, SceneIndex, add, new_graph, pieces_of
+from api.search.index_log import journal_digest, signature
+from api.search.scenes.scene_index import (
+    LONGEST,
+    PIECE,
+    SceneIndex,
+    add,
+    index_type,
+    installed,
+    new_graph,
+    pieces_of,
+)
 from shared.msgspec_decoding import UNDECODABLE
 from shared.private_files import private, publish
 from shared.process.memory import free_bytes

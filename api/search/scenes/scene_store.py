@@ -15,10 +15,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from api.search.frames.log import VectorSnapshot
-from api.search.scenes.library import installed, missing
+from api.search.frames.scan import RowRange
+from api.search.index_log import WriteLock
 from api.search.scenes.scene_files import SceneFiles, WrongScenes
-from api.search.scenes.scene_index import SceneIndex
-from api.search.write_lock import WriteLock
+from api.search.scenes.scene_index import MOST_RESULTS, SceneIndex, installed, missing
+from api.search.types import FrameSearch
 from shared.errors import Unavailable
 
 _log = logging.getLogger(__name__)
@@ -134,3 +135,21 @@ def _left(index: SceneIndex | None, snapshot: VectorSnapshot) -> int:
 
 def _worth(snapshot: VectorSnapshot) -> int:
     return max(WORTH_INDEXING, len(snapshot.rows) // _OF_ALL)
+
+
+def ranges_for(
+    store: SceneStore, snapshot: VectorSnapshot, search: FrameSearch, max_results: int
+) -> list[RowRange] | str:
+    """Rows that hold nearly all of the best matches, or the reason to look at all of them."""
+    if search.frames is not None:
+        return "people_filter or spoken needs all frames"
+    if search.vectors.exclude is not None and len(search.vectors.exclude):
+        return "exclude needs the scores of all frames"
+    if search.hashes is not None and not snapshot.files.keys() <= search.hashes:
+        return "media_paths or filters leave files out"
+    if max_results > MOST_RESULTS:
+        return f"max_results is over {MOST_RESULTS}"
+    index = store.current(snapshot)
+    if isinstance(index, str):
+        return index
+    return index.ranges(snapshot, search.vectors, max_results)

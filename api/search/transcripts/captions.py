@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from api.cache.lru import LruCache
+from api.cache.caches import LruCache
 from api.cache.view import CacheView
-from api.quick_map import quick_map
-from api.search.loader import Loader
-from api.search.paging.cursors import Key as SortKey
+from api.folders import quick_map
+from api.search.index_log import Loader
+from api.search.paging.pages import Key as SortKey
+from api.search.transcripts.finding import FilesInOrder
 from api.search.transcripts.loader import read_published
 from api.search.transcripts.log import (
     Key,
@@ -27,7 +28,6 @@ from api.search.transcripts.log import (
     TranscriptWriter,
 )
 from api.search.transcripts.looking import looked_through
-from api.search.transcripts.order import FilesInOrder
 from api.search.transcripts.passages import FoundPassage, find_passages
 from api.search.transcripts.query import FileChoice, SpokenHit, SpokenQuery
 from api.search.transcripts.text import SearchText, pack

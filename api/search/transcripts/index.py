@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from api.cache.caches import Caches
-from api.cache.lru import LruCache
+from api.cache.caches import Caches, LruCache
 from api.cache.view import CacheView
+from api.search.index_log import LOAD_WAIT_S
 from api.search.transcripts.captions import CaptionIndex
 from api.search.transcripts.loader import TranscriptLoader
 from api.search.transcripts.log import IndexedTranscript, Key, TranscriptLog, TranscriptSnapshot
@@ -29,7 +29,6 @@ from api.search.transcripts.query import (
     SpokenQuery,
 )
 from api.search.types import SkippedArtefact
-from api.search.write_lock import LOAD_WAIT_S
 from shared.cache import cache_files
 
 FoundT = TypeVar("FoundT")

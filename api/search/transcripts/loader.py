@@ -13,7 +13,8 @@ from typing import TypeVar
 import msgspec
 
 from api.cache.view import CacheView
-from api.search.loader import Loader
+from api.search.index_log import Loader
+from api.search.transcripts.finding import FilesInOrder
 from api.search.transcripts.log import (
     IndexedTranscript,
     Key,
@@ -22,7 +23,6 @@ from api.search.transcripts.log import (
     TranscriptWriter,
 )
 from api.search.transcripts.meanings import encoded
-from api.search.transcripts.order import FilesInOrder
 from api.search.transcripts.text import SearchText, TranscriptLine, pack
 from shared.cache import cache_files, sentence_rows, speakers, transcripts
 from shared.cache.cache_dir import CacheDir

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
-from api.search.loader import Loader
+from api.search.index_log import SEARCH_WAIT_S, Loader
 from api.search.transcripts.log import Key, LogDamaged, TranscriptSnapshot, TranscriptWriter
-from api.search.write_lock import SEARCH_WAIT_S
 
 FoundT = TypeVar("FoundT")
 TextLoader = Loader[Key, str, Any, TranscriptSnapshot, TranscriptWriter]

@@ -14,9 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from api.search.codes.basis import Basis
-from api.search.codes.codes import BOUND, Columns, chunk_of
-from api.search.codes.int4 import FourBitCodes
+from api.search.codes.codes import BOUND, Basis, Columns, FourBitCodes, chunk_of
 from api.search.frames.scan import Scores, pieces, side_by_side
 from api.search.transcripts.log import IndexedTranscript, Key, MeaningRecord, TranscriptSnapshot
 from api.search.types import QueryVectors, VectorArray

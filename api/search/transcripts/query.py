@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from api.search.paging.cursors import Key as SortKey
-from api.search.transcripts.folding import fold
+from api.search.paging.pages import Key as SortKey
 from api.search.transcripts.log import IndexedTranscript
+from api.search.transcripts.text import fold
 from api.search.types import VectorArray
 from shared.cache.captions import CaptionKind
 

@@ -1,16 +1,81 @@
-"""One transcript as a single searchable text, with where each segment begins in it."""
+"""Text as transcript search compares it, and one transcript as a single text with its segments.
+
+Case, width, spaces and typography are folded away; accents and punctuation stay significant.
+"""
 
 from __future__ import annotations
 
 import itertools
+import re
+import unicodedata
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from api.search.transcripts.folding import fold, glue
 from shared.cache.transcripts import Segment, SpokenSegment
+from shared.errors import BadInput
+
+# Unicode's Default_Ignorable_Code_Point, which NFKC_Casefold drops (soft hyphen, joiners, marks
+# of direction, variation selectors), and the control characters that are no white space.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+# What keyboards and speech models write in turns. Turkish letters with and without a dot meet in
+# one, since otherwise no folding finds both "Istanbul" and "ılık" whatever their case.
+_TYPOGRAPHY = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc\u2032", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb", '"'),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+        "\u0131": "i",
+    }
+)
+_DOT_ABOVE = "i\u0307"
+# Han, kana, Thai, Lao, Burmese and Khmer are written without spaces between words.
+_SPACELESS = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\uff01-\uff60\uff61-\uff9f\U00020000-\U0003ffff]"
+)
+
+
+def fold(text: str) -> str:
+    """The form in which a query is a substring of what it should find; folding twice is once.
+
+    Unicode's compatibility caseless matching (The Unicode Standard, 3.13, D146), composed.
+    """
+    if text.isascii():
+        folded = _UNSEEN.sub("", text).lower()
+    else:
+        folded = unicodedata.normalize("NFD", text).casefold()
+        folded = unicodedata.normalize("NFKC", folded).casefold()
+        folded = _UNSEEN.sub("", folded).translate(_TYPOGRAPHY)
+        folded = unicodedata.normalize("NFKD", folded).replace(_DOT_ABOVE, "i")
+        folded = unicodedata.normalize("NFC", folded)
+    return " ".join(folded.split())
+
+
+def asked_text(text: str, field: str) -> str:
+    """A query, folded. Raises BadInput for what no transcript can hold, naming the field."""
+    for character in text:
+        is_control = unicodedata.category(character) in ("Cc", "Cs") and not character.isspace()
+        if is_control:
+            raise BadInput(f"{field} holds the control character U+{ord(character):04X}.")
+    folded = fold(text)
+    if not folded:
+        raise BadInput(f"{field} must not be empty.")
+    return folded
+
+
+def glue(left: str, right: str) -> str:
+    """What stands between two neighbouring texts: nothing in scripts without spaces."""
+    if left and right and _SPACELESS.match(left[-1]) and _SPACELESS.match(right[0]):
+        return ""
+    return " "
+
 
 # Between sound streams: no query holds a line break, so no match reaches across.
 STREAM_BORDER = b"\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.monitoring.process_metrics import SEARCHES
+from api.monitoring.request_log import SEARCHES
 from shared.domain import ModelKind, ProgressType
 from shared.ledger.ledger import Ledger
 from shared.redis import heartbeats

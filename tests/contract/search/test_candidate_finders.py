@@ -17,15 +17,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from api.search.codes.basis import Basis
-from api.search.codes.codes import CodeFinder, Codes
-from api.search.codes.int4 import FourBitCodes
-from api.search.codes.int8 import EightBitCodes
-from api.search.frames.estimates import CandidateFinder, Estimates
-from api.search.frames.float16_scan import Float16Scan
-from api.search.frames.matching import StoredPlaces
-from api.search.frames.places import Places
-from api.search.frames.ranking import rank
+from api.search.codes.codes import Basis, CodeFinder, Codes, EightBitCodes, FourBitCodes
+from api.search.frames.estimates import CandidateFinder, Estimates, Places
+from api.search.frames.ranking import Float16Scan, StoredPlaces, rank
 from api.search.frames.scan import RowRange, score
 from api.search.scenes.scene_index import SceneIndex, add, new_graph, pieces_of
 from api.search.types import QueryVectors

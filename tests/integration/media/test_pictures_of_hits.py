@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from api import signed_addresses
-from api.search.frames.signed_frame import SignedFrame
+from api.search.frames.previews import SignedFrame
 from api.signed_addresses import SignedAddresses, token_of
 from shared.cache.cache_dir import CacheDir
 from shared.redis.clients import connect

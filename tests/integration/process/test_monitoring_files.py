@@ -13,7 +13,7 @@ import yaml
 from prometheus_client import generate_latest
 
 from api.app import provide
-from api.monitoring.process_metrics import ProcessMetrics, Served
+from api.monitoring.request_log import ProcessMetrics, Served
 from api.monitoring.shared_metrics import SharedMetrics
 from api.watch.status import WatchServices
 from shared.domain import ModelKind

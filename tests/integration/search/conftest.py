@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.search import loader
+from api.search import index_log
 from api.search.frames.index import SearchIndex
 from shared.cache.cache_dir import CacheDir
 from shared.settings import Settings
@@ -27,7 +27,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture(autouse=True)
 def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A share may deny a published file for 5 s; here the disk is local and tells the truth."""
-    monkeypatch.setattr(loader, "LISTING_WAIT_S", 0.2)
+    monkeypatch.setattr(index_log, "LISTING_WAIT_S", 0.2)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from api.cache import caches
 from api.people.frame_filter import NO_FRAMES, FrameFilter
-from api.search.frames.loader import VectorLoader
+from api.search.frames.index import VectorLoader
 from api.search.frames.previews import read_previews
 from api.search.types import QueryVectors
 from shared.cache import catalogue

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from api.search.transcripts.folding import fold
 from api.search.transcripts.query import FileChoice, SpeakerChoice, SpokenHit, SpokenQuery
+from api.search.transcripts.text import fold
 from shared.cache import limits
 from tests.support.search.search_data import media_hash, view_of
 from tests.support.search.transcribed import captioned, publish_captions

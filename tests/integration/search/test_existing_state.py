@@ -7,8 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from api.search.frames.artefacts import ROW, VisualData
-from api.search.frames.log import VectorLog, VectorWriter
+from api.search.frames.log import ROW, VectorLog, VectorWriter, VisualData
 from api.search.transcripts.log import TranscriptLog, TranscriptWriter
 from api.search.transcripts.text import TranscriptLine, pack
 from shared.cache.transcripts import SpokenSegment

@@ -13,9 +13,8 @@ import pytest
 
 from api.cache.caches import Caches
 from api.search.frames import log as vector_log
-from api.search.frames.artefacts import ROW, VisualData
-from api.search.frames.loader import VectorLoader
-from api.search.frames.log import VectorLog
+from api.search.frames.index import VectorLoader
+from api.search.frames.log import ROW, VectorLog, VisualData
 from api.search.transcripts.loader import TranscriptLoader
 from api.search.transcripts.log import TranscriptLog
 from tests.support.search.search_data import DIM, MODEL, fill, media_hash, random_units

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from api.search.frames.index import SearchIndex
 from api.search.transcripts import log as transcript_log
-from api.search.transcripts.folding import fold
 from api.search.transcripts.loader import TranscriptLoader
 from api.search.transcripts.log import TranscriptLog
 from api.search.transcripts.meanings import Unsearchable
 from api.search.transcripts.query import SpeakerChoice, SpokenQuery
+from api.search.transcripts.text import fold
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import Segment

@@ -16,7 +16,7 @@ import pytest
 from api.search.frames import log as vector_log
 from api.search.frames.index import SearchIndex
 from api.search.frames.log import VectorLog
-from api.search.scenes import library, scene_files, scene_index
+from api.search.scenes import scene_files, scene_index
 from api.search.scenes.scene_files import SceneState
 from api.search.scenes.scene_index import SceneIndex
 from api.search.scenes.scene_store import SceneStore
@@ -45,11 +45,11 @@ NOT_READY = "the index of this cache_dir is not ready yet"
 @pytest.fixture
 def _forgetful() -> Iterator[None]:
     """What is found out about the library holds for a process, and here for a test."""
-    library.missing.cache_clear()
-    library.installed.cache_clear()
+    scene_index.missing.cache_clear()
+    scene_index.installed.cache_clear()
     yield
-    library.missing.cache_clear()
-    library.installed.cache_clear()
+    scene_index.missing.cache_clear()
+    scene_index.installed.cache_clear()
 
 
 @pytest.fixture
@@ -323,7 +323,7 @@ def test_a_folder_that_memory_does_not_hold_is_searched_exactly(
 def test_without_usearch_the_answer_is_exact_and_names_the_package(
     cache, settings, filled, monkeypatch
 ) -> None:
-    monkeypatch.setattr(library, "_PACKAGE", "no-such-package")
+    monkeypatch.setattr(scene_index, "_PACKAGE", "no-such-package")
     with search_index(settings) as index:
         hits, reason = fast(index, cache, filled[1][7])
         assert reason == "usearch is not installed (pip install 'rushes[fast]')"
@@ -335,7 +335,7 @@ def test_a_usearch_that_ends_its_process_ends_a_child_alone(
     cache, index, filled, monkeypatch, caplog
 ) -> None:
     monkeypatch.setattr(
-        library, "_TRIAL", f"import os; os.kill(os.getpid(), {signal.SIGILL.value})"
+        scene_index, "_TRIAL", f"import os; os.kill(os.getpid(), {signal.SIGILL.value})"
     )
     fast(index, cache, filled[1][7])
     reason = "usearch does not work on this machine (the server's log says more)"

@@ -12,10 +12,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from api.search.codes import files as code_files
 from api.search.codes import store as code_store
-from api.search.codes.files import CodeFiles, CodeState
-from api.search.codes.store import CodeStore
+from api.search.codes.store import CodeFiles, CodeState, CodeStore
 from api.search.frames import log as vector_log
 from api.search.frames.log import VectorLog
 from api.search.types import QueryVectors
@@ -312,7 +310,7 @@ def test_codes_that_are_given_up_while_more_are_added_to_them_do_not_come_back(
     with monkeypatch.context() as idle, search_index(settings) as another:
         idle.setattr(CodeStore, "begin", lambda *_: False)
         another.load(view_of(another, cache))
-    monkeypatch.setattr(code_files, "_STEP", 2000)
+    monkeypatch.setattr(code_store, "_STEP", 2000)
     snapshot = store_and_log(settings)[1].snapshot()
     assert snapshot.journal is not None
     is_first = iter([True])

@@ -17,9 +17,9 @@ from api.search.frames.index import SearchIndex
 from api.search.paging.asked import AskedPage
 from api.search.services import SearchScope, SearchServices
 from api.search.spoken_matches import find_spoken
-from api.search.transcripts.folding import fold
 from api.search.transcripts.log import IndexedTranscript
 from api.search.transcripts.query import Mode, SpokenQuery
+from api.search.transcripts.text import fold
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import Segment
 from shared.settings import Settings

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from api.search.frames.index import SearchIndex
-from api.search.transcripts.folding import fold
 from api.search.transcripts.query import Mode, SpokenHit, SpokenQuery
+from api.search.transcripts.text import fold
 from shared.cache.cache_dir import CacheDir
 from shared.models.scores import Judge
 from shared.models.sentence_model import LEAST, LIKELY

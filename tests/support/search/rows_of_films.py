@@ -12,8 +12,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from api.search.frames.artefacts import ROW
-from api.search.frames.log import MergedFile, VectorSnapshot
+from api.search.frames.log import ROW, MergedFile, VectorSnapshot
 from cli.demo.samples import fetch_samples
 from tests.support.lite_models import lite_model
 from tests.support.media.photos import SAMPLES

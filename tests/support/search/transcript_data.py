@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from api.search.frames.index import SearchIndex
-from api.search.transcripts.folding import fold
 from api.search.transcripts.query import SpokenQuery
+from api.search.transcripts.text import fold
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import Segment
 from tests.support.search.search_data import view_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from api.cache import looks as looks_module
-from api.cache.looks import Looks
+from api.cache import view as view_module
+from api.cache.view import Looks
 
 
 class Disk:
@@ -49,7 +49,7 @@ def test_a_look_counts_from_when_it_began() -> None:
 
 
 def test_what_is_kept_is_bounded(monkeypatch) -> None:
-    monkeypatch.setattr(looks_module, "_MOST_KEPT", 10)
+    monkeypatch.setattr(view_module, "_MOST_KEPT", 10)
     looks, disk = Looks[str, int](), Disk()
     began = time.monotonic()
     for number in range(100):

@@ -9,7 +9,7 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from api.http.body_budget import BodyBudget
+from api.http.body_reading import BodyBudget
 from api.http.errors import BodiesFull, TooLarge
 
 

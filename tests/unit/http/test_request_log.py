@@ -15,8 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.http.errors import on_crash
-from api.monitoring.process_metrics import ProcessMetrics
-from api.monitoring.request_log import RequestLog
+from api.monitoring.request_log import ProcessMetrics, RequestLog
 from shared.process import logs
 
 TASK = "8f14e45fceea167a5a36dedd4bea2543"

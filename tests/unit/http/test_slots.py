@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from api.http.slots import own_slot
+from api.http.concurrency import own_slot
 from shared.errors import CacheError, MediaMissing, RedisAway, RushesError
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from api.search.paging.cursors import Cursor
 from api.search.paging.fields import MOST_MATCHES
-from api.search.paging.pages import HitPage, OnePage, Order, picked
+from api.search.paging.pages import Cursor, HitPage, OnePage, Order, picked
 from api.search.types import Hit
 from shared.domain import Scene
 

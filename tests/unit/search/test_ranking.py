@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from api.search.frames.artefacts import ROW
 from api.search.frames.estimates import Estimates, WrongBound
+from api.search.frames.log import ROW
 from api.search.frames.ranking import rank
 
 

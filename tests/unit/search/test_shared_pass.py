@@ -9,9 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from api.search.frames import shared_pass
+from api.search.frames import ranking
 from api.search.frames.estimates import Estimates
-from api.search.frames.shared_pass import SharedPass
+from api.search.frames.ranking import SharedPass
 from api.search.types import QueryVectors
 from tests.support.waiting import wait_for
 
@@ -79,10 +79,10 @@ def test_other_rows_have_a_pass_of_their_own(together) -> None:
 
 
 def test_a_pass_is_no_larger_than_memory_and_vectors_allow(together, monkeypatch) -> None:
-    monkeypatch.setattr(shared_pass, "_BYTES", 2 * 3 * 4)
+    monkeypatch.setattr(ranking, "_BYTES", 2 * 3 * 4)
     passes, _ = together(*((asking(n), ROWS) for n in range(6)))
     assert passes.batches == [[0], [1, 2], [3, 4], [5]]
-    monkeypatch.setattr(shared_pass, "_BYTES", 1 << 20)
+    monkeypatch.setattr(ranking, "_BYTES", 1 << 20)
     passes, _ = together(*((asking(n, away=40), ROWS) for n in range(4)))
     assert passes.batches == [[0], [1], [2], [3]]
 

@@ -11,7 +11,7 @@ import pytest
 
 from api.search.bodies import SearchTextBody
 from api.search.calibration.prompting import Meaning
-from api.search.standing import Standing
+from api.search.matches import Standing
 from api.search.types import QueryVectors
 from shared.domain import ModelKind
 from shared.models.calibration import by_prompts

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from rapidfuzz import fuzz
 
 from api.search.transcripts.finding import ALIKE, alike, exact, fuzzy
-from api.search.transcripts.folding import fold, glue
-from api.search.transcripts.text import joined, pack
+from api.search.transcripts.text import fold, glue, joined, pack
 from shared.cache.transcripts import SpokenSegment
 from tests.support.running.long_form import by_form
 
