@@ -38,7 +38,7 @@ from api.search.paging.asked import AskedPage
 from api.search.paging.pages import Cursor, Order, Picker, TheBest
 from api.search.services import SearchScope, SearchServices
 from api.search.transcripts.query import FileChoice, SpokenQuery
-from api.search.types import Hit, QueryVectors
+from api.search.types import FrameSearch, Hit, QueryVectors
 from benchmarks import describe
 from benchmarks.search import (
     HOUR,
@@ -214,7 +214,7 @@ def measure_files(folder: Path, hours: int) -> None:
             page = AskedPage(**{"sort": "score", "per_file": None, "cursor": None, **asked},
                              size=MATCHES, search="", signer=None)  # fmt: skip
             picker = page.picker(one, None, lambda _: True, True)
-        return index.page(one.view(), MODEL, query, left, picker)
+        return index.page(one.view(), FrameSearch(MODEL, query, left), picker)
 
     def said(words: str, filters: Filters | None = None) -> object:
         one = scope()
@@ -231,7 +231,7 @@ def measure_files(folder: Path, hours: int) -> None:
     report_added("pictures", lambda filters: seen(filters))
     report_added("words said everywhere", lambda filters: said("thunder", filters))
     report_added("words said nowhere", lambda filters: said("lightning", filters))
-    (*_, last) = index.page(scope().view(), MODEL, query, None, TheBest(5000 - MATCHES)).hits
+    (*_, last) = index.page(scope().view(), FrameSearch(MODEL, query), TheBest(5000 - MATCHES)).hits
     deep = Cursor("", "", MODEL, Order().rank(last), 1, 5000 - MATCHES)
     report(
         interleaved(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import msgspec
@@ -17,13 +17,12 @@ from api.people.seen import people_seen
 from api.search.answers import Match, Matches, MatchGroup, PersonSeen
 from api.search.bodies import SearchFields
 from api.search.calibration.prompting import Meaning
-from api.search.filtering.choosing import Chosen
 from api.search.frames.previews import SignedFrame, read_previews
 from api.search.paging.asked import AskedPage, ClientPaths
 from api.search.paging.pages import HitPage, KeptQuery, Picker, TheBest, grouped
 from api.search.picture_routes import PATH as pictures_path
 from api.search.services import SearchScope
-from api.search.types import Hit, QueryVectors
+from api.search.types import FrameSearch, Hit, QueryVectors
 from api.signed_addresses import token_of
 from shared.clock_times import timestamp
 from shared.media import MediaType, media_type_of
@@ -116,18 +115,15 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to rank by, how much of it, and among what."""
+    """What to search, how much of it to answer, and what to say of it."""
 
-    model: str
-    vectors: QueryVectors
+    search: FrameSearch  # of files that filters leave
     familiarity: float | None  # of the words, see VisualEmbedder
     max_results: int
     page: AskedPage | None
-    chosen: Chosen
     images: bool | Literal["url"]
     roots: tuple[str, ...] | None  # of the licence key
     key_id: str  # of it
-    instead: Callable[[str], None] | None  # told why a fast search was exact; None: it is to be
     standing: Standing | None  # None: nobody asks what matches are worth
     details: bool
 
@@ -177,8 +173,8 @@ def find_matches(scope: SearchScope, wanted: Wanted) -> Matches:
             for group in grouped(of_hits, page.sizes)
         ]
     if wanted.page is not None:
-        kept = KeptQuery.of(wanted.vectors, wanted.familiarity)
-        answer.next = wanted.page.next(scope, wanted.model, page.ending, kept)
+        kept = KeptQuery.of(wanted.search.vectors, wanted.familiarity)
+        answer.next = wanted.page.next(scope, wanted.search.model, page.ending, kept)
     return answer
 
 
@@ -188,37 +184,31 @@ def _page(scope: SearchScope, wanted: Wanted, client_paths: ClientPaths) -> HitP
     def keeps(hit: Hit) -> bool:
         return standing is None or standing.keeps(hit.base)
 
-    falls, instead = wanted.vectors.exclude is None, wanted.instead
+    search = wanted.search
+    falls = search.vectors.exclude is None
     picker: Picker[Hit] = TheBest(wanted.max_results, keeps, falls)
     if asked is not None:
-        asked.check_current(scope, wanted.model)
+        asked.check_current(scope, search.model)
         picker = asked.picker(scope, client_paths, keeps, falls)
-        if asked.has_cursor and instead is not None:
+        if asked.has_cursor and search.instead is not None:
             # Of more scenes, as each page would need, some come before the cursor.
-            instead("a cursor needs the order of all frames")
-            instead = None
-    hashes = None if client_paths is None else set(client_paths)
-    if (files := wanted.chosen.files) is not None:
-        hashes = files if hashes is None else hashes & files
-    return scope.services.index.page(
-        scope.view(),
-        wanted.model,
-        wanted.vectors,
-        hashes,
-        picker,
-        wanted.chosen.frames,
-        instead,
-        None if falls or standing is None else standing.least,
-    )
+            search.instead("a cursor needs the order of all frames")
+            search = replace(search, instead=None)
+    if client_paths is not None:
+        hashes = set(client_paths) if search.hashes is None else search.hashes & set(client_paths)
+        search = replace(search, hashes=hashes)
+    if not falls and standing is not None:
+        search = replace(search, least=standing.least)
+    return scope.services.index.page(scope.view(), search, picker)
 
 
 def _silence(
     scope: SearchScope, client_paths: dict[str, list[str]] | None, wanted: Wanted
 ) -> list[str]:
     """Why there may be no match, although what is looked for is there."""
-    known = scope.view().announced(wanted.model).keys()
+    known = scope.view().announced(wanted.search.model).keys()
     if not known:
-        return [f"Nothing in this cache folder is analyzed with {wanted.model} yet."]
+        return [f"Nothing in this cache folder is analyzed with {wanted.search.model} yet."]
     if client_paths is None:
         return []
     found = {path for hash_str in client_paths.keys() & known for path in client_paths[hash_str]}
@@ -229,7 +219,7 @@ def _silence(
     if not silent:
         return []
     many = f", and {len(silent) - 1} more" if len(silent) > 1 else ""
-    return [f"Not analyzed with {wanted.model}, or not there: {silent[0]}{many}."]
+    return [f"Not analyzed with {wanted.search.model}, or not there: {silent[0]}{many}."]
 
 
 def _details(

@@ -32,7 +32,7 @@ from api.search.paging.asked import AskedPage
 from api.search.paging.fields import MOST_MATCHES
 from api.search.services import SearchScope, SearchServices
 from api.search.transcripts.text import asked_text
-from api.search.types import QueryVectors
+from api.search.types import FrameSearch, QueryVectors
 from api.search.vectors import Vector
 from shared.domain import ModelKind
 from shared.errors import (
@@ -174,7 +174,8 @@ async def _matches(
     picture_of: PictureOf | None,
     mode: Mode,
 ) -> Matches:
-    body, services, chosen = call.body, scope.services, Chosen()
+    body, services, run = call.body, scope.services, scope.services.folders.run
+    chosen = Chosen()
     if body.people_filter or body.filters or body.spoken is not None or body.speaker is not None:
         chosen = await services.folders.run(scope.cache_dir, Chosen.of, scope, body, call.warnings)
         if notes := chosen.silence():
@@ -186,33 +187,26 @@ async def _matches(
     else:
         picture = picture_of(scope, model) if picture_of else _nothing()
         vectors, familiarity = await _vectors(services, model, body, query, picture)
-    asks_in_vain = mode == "fast" and body.speaker is not None
-    reasons = dict.fromkeys(["speaker needs all frames"] if asks_in_vain else [])
+    has_speaker = mode == "fast" and body.speaker is not None
+    reasons = dict.fromkeys(["speaker needs all frames"] if has_speaker else [])
+    instead = None if mode == "exact" or has_speaker else reasons.setdefault
     wanted = Wanted(
-        model,
-        vectors,
+        FrameSearch(model, vectors, chosen.files, chosen.frames, instead),
         familiarity,
         min(body.max_results, MOST_MATCHES),
         page,
-        chosen,
         body.images,
         call.key.roots if call.key else None,
         call.sender.owner,
-        None if mode == "exact" or asks_in_vain else reasons.setdefault,
         await _standing(call, scope, model, vectors, familiarity),
         body.details,
     )
-    matches = await _found(scope, wanted)
-    call.warnings.extend(f'mode: "fast" was answered as "exact": {why}.' for why in reasons)
-    return matches
-
-
-async def _found(scope: SearchScope, wanted: Wanted) -> Matches:
-    matches = await scope.services.folders.run(scope.cache_dir, find_matches, scope, wanted)
-    if wanted.details:
+    matches = await run(scope.cache_dir, find_matches, scope, wanted)
+    if body.details:
         grouped = [match for group in matches.groups or () for match in group.matches]
         await fill_bounds(scope, [*matches.matches, *grouped])
-        matches.notes = [*wanted.chosen.unknown, *(matches.notes or ())]
+        matches.notes = [*chosen.unknown, *(matches.notes or ())]
+    call.warnings.extend(f'mode: "fast" was answered as "exact": {why}.' for why in reasons)
     return matches
 
 

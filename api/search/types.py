@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from api.people.frame_filter import FrameFilter
 from shared.domain import Scene
 
 VectorArray = NDArray[np.float32]
@@ -24,6 +26,23 @@ class QueryVectors:
     picture: VectorArray | None = None
     exclude: VectorArray | None = None
     text_weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSearch:
+    """Which frames of a folder are ranked, and by what.
+
+    With `instead` only scenes that are likely to have matches are looked at; where it must be an
+    exact search instead, that is called with the reason. `least`: with excluded concepts, no match
+    is wanted that has less without them.
+    """
+
+    model: str
+    vectors: QueryVectors
+    hashes: Set[str] | None = None  # of the files; None: all
+    frames: FrameFilter | None = None  # None: all
+    instead: Callable[[str], None] | None = None
+    least: float | None = None
 
 
 class Hit(msgspec.Struct, frozen=True):

@@ -36,7 +36,14 @@ from api.search.index_log import LOAD_WAIT_S, SEARCH_WAIT_S, Loader
 from api.search.paging.pages import HitPage, Picker, TheBest, picked
 from api.search.scenes.scene_store import SceneStore, ranges_for, thread_for_leisure
 from api.search.transcripts.index import TranscriptIndex
-from api.search.types import Hit, LoadReport, QueryVectors, SkippedArtefact, VectorArray
+from api.search.types import (
+    FrameSearch,
+    Hit,
+    LoadReport,
+    QueryVectors,
+    SkippedArtefact,
+    VectorArray,
+)
 from shared.cache import cache_files
 from shared.errors import CacheError, ModelError
 from shared.opening import RootedPath
@@ -158,41 +165,22 @@ class SearchIndex:
         only_frames: FrameFilter | None = None,
         instead: Callable[[str], None] | None = None,
     ) -> list[Hit]:
-        """Matches, best first. `hashes` None: the whole folder; `only_frames`: these only.
-
-        With `instead` only scenes that are likely to have them are looked at; where it must be an
-        exact search instead, that is called with the reason.
-        """
-        best: TheBest[Hit] = TheBest(max_results)
-        return self.page(view, model_key, query, hashes, best, only_frames, instead).hits
-
-    def page(
-        self,
-        view: CacheView,
-        model_key: str,
-        query: QueryVectors,
-        hashes: Iterable[str] | None,
-        picker: Picker[Hit],
-        only_frames: FrameFilter | None = None,
-        instead: Callable[[str], None] | None = None,
-        least: float | None = None,
-    ) -> HitPage[Hit]:
-        """The page that `picker` picks of the matches; all else as in `search`.
-
-        `least`: with excluded concepts, the picker keeps no match that has less without them.
-        """
-        embeddings = self._embeddings(view, model_key)
-        loader = embeddings.loader
+        """Matches, best first. `hashes` None: the whole folder; `only_frames`: these only."""
         wanted = None if hashes is None else set(hashes)
+        search = FrameSearch(model_key, query, wanted, only_frames, instead)
+        return self.page(view, search, TheBest[Hit](max_results)).hits
+
+    def page(self, view: CacheView, search: FrameSearch, picker: Picker[Hit]) -> HitPage[Hit]:
+        """The page that `picker` picks of the matches; it keeps none that `search` leaves out."""
+        embeddings = self._embeddings(view, search.model)
+        loader = embeddings.loader
+        first = replace(search, least=None)  # often enough, and quicker found among all
         began = time.monotonic()
         while True:
             snapshot = loader.bring_up(SEARCH_WAIT_S, retry=False)
 
             def ranked(most: int, snapshot: VectorSnapshot = snapshot) -> list[Hit]:
-                # The first ones are often enough, and quicker found among all.
-                at_least = None if most == picker.first else least
-                asked = (query, wanted, most, only_frames, instead, at_least)
-                return _rank(embeddings, snapshot, *asked)
+                return _rank(embeddings, snapshot, first if most == picker.first else search, most)
 
             page = picked(picker, ranked)
             self._have_prepared(embeddings, snapshot)
@@ -262,32 +250,25 @@ def _forget_deleted(loader: VectorLoader, hashes: Iterable[str]) -> None:
 
 
 def _rank(
-    embeddings: _Embeddings,
-    snapshot: VectorSnapshot,
-    query: QueryVectors,
-    hashes: set[str] | None,
-    max_results: int,
-    only_frames: FrameFilter | None,
-    instead: Callable[[str], None] | None,
-    least: float | None,
+    embeddings: _Embeddings, snapshot: VectorSnapshot, search: FrameSearch, max_results: int
 ) -> list[Hit]:
-    asked = hashes
-    if only_frames is not None:
-        shown, _ = only_frames.files()
+    hashes = search.hashes
+    if search.frames is not None:
+        shown, _ = search.frames.files()
         hashes = set(shown) if hashes is None else hashes & set(shown)
     if hashes is not None and snapshot.files.keys() <= hashes:
         hashes = None  # searches of everything share their passes
     ranges = snapshot.ranges(hashes)
     if not ranges:
         return []
-    _check_dimension(query, snapshot.dim)
-    if instead is not None:
-        found = ranges_for(embeddings.scenes, snapshot, query, asked, max_results, only_frames)
+    _check_dimension(search.vectors, snapshot.dim)
+    if search.instead is not None:
+        found = ranges_for(embeddings.scenes, snapshot, search, max_results)
         if isinstance(found, str):
-            instead(found)
+            search.instead(found)
         else:
             ranges = found
-    return embeddings.matching.hits(snapshot, query, ranges, max_results, only_frames, least)
+    return embeddings.matching.hits(snapshot, search, ranges, max_results)
 
 
 def _check_dimension(query: QueryVectors, dim: int) -> None:

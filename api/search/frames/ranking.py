@@ -17,13 +17,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from api.people.frame_filter import FrameFilter
 from api.search.codes.codes import CodeFinder, Codes
 from api.search.codes.store import CodeStore
 from api.search.frames.estimates import Estimates, Places, Ranked, Rows, WrongBound
 from api.search.frames.log import VectorSnapshot
 from api.search.frames.scan import RowRange, Scores, score, score_rows
-from api.search.types import Hit, QueryVectors
+from api.search.types import FrameSearch, Hit, QueryVectors
 
 APART_S = 10  # a further frame of a scene is at least this far from every better one
 _ROUNDS = 3  # in which matches of all scenes are chosen together; long scenes have more
@@ -346,18 +345,14 @@ class Matching:
     def hits(
         self,
         snapshot: VectorSnapshot,
-        query: QueryVectors,
+        search: FrameSearch,
         ranges: list[RowRange],
         max_results: int,
-        only: FrameFilter | None,
-        least: float | None = None,
     ) -> list[Hit]:
-        """Matches in these rows, best first, without their paths.
-
-        `least`: only those that have it without the excluded concepts. No frame hides a better one.
-        """
+        """Matches in these rows, best first, without their paths. No frame hides a better one."""
+        query, least = search.vectors, search.least
         places = Places(ranges, snapshot)
-        mask = None if only is None else places.allowed(only)
+        mask = None if search.frames is None else places.allowed(search.frames)
         stored = StoredPlaces(places, snapshot, query)
         is_for_codes = places.count > _FEW and max_results <= _MOST_BY_CODES
         is_for_codes &= least is None  # codes do not tell it

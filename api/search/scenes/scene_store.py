@@ -11,16 +11,15 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from api.people.frame_filter import FrameFilter
 from api.search.frames.log import VectorSnapshot
 from api.search.frames.scan import RowRange
 from api.search.index_log import WriteLock
 from api.search.scenes.scene_files import SceneFiles, WrongScenes
 from api.search.scenes.scene_index import MOST_RESULTS, SceneIndex, installed, missing
-from api.search.types import QueryVectors
+from api.search.types import FrameSearch
 from shared.errors import Unavailable
 
 _log = logging.getLogger(__name__)
@@ -139,21 +138,18 @@ def _worth(snapshot: VectorSnapshot) -> int:
 
 
 def ranges_for(
-    store: SceneStore,
-    snapshot: VectorSnapshot,
-    query: QueryVectors,
-    hashes: Set[str] | None,
-    max_results: int,
-    only: FrameFilter | None,
+    store: SceneStore, snapshot: VectorSnapshot, search: FrameSearch, max_results: int
 ) -> list[RowRange] | str:
     """Rows that hold nearly all of the best matches, or the reason to look at all of them."""
-    if only is not None:
+    if search.frames is not None:
         return "people_filter or spoken needs all frames"
-    if query.exclude is not None and len(query.exclude):
+    if search.vectors.exclude is not None and len(search.vectors.exclude):
         return "exclude needs the scores of all frames"
-    if hashes is not None and not snapshot.files.keys() <= hashes:
+    if search.hashes is not None and not snapshot.files.keys() <= search.hashes:
         return "media_paths or filters leave files out"
     if max_results > MOST_RESULTS:
         return f"max_results is over {MOST_RESULTS}"
     index = store.current(snapshot)
-    return index if isinstance(index, str) else index.ranges(snapshot, query, max_results)
+    if isinstance(index, str):
+        return index
+    return index.ranges(snapshot, search.vectors, max_results)

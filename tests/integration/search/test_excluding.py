@@ -14,13 +14,12 @@ from itsdangerous import URLSafeSerializer
 from api.search.answers import Matches
 from api.search.bodies import SearchImageBody
 from api.search.calibration.prompting import Meaning
-from api.search.filtering.choosing import Chosen
 from api.search.frames.index import SearchIndex
 from api.search.matches import Standing, Wanted, find_matches
 from api.search.paging.asked import AskedPage
 from api.search.paging.pages import TheBest
 from api.search.services import SearchScope, SearchServices
-from api.search.types import QueryVectors
+from api.search.types import FrameSearch, QueryVectors
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ModelKind, Scene
 from shared.models.model_catalogue import resolve
@@ -75,16 +74,13 @@ def ask(index: SearchIndex, cache: CacheDir, size: int, **fields: Any) -> Matche
     body = SearchImageBody(cache_dir=str(cache.root), **fields)
     meaning = Meaning(resolve(Settings(), ModelKind.VISUAL, MODEL).scores)
     wanted = Wanted(
-        model=MODEL,
-        vectors=QUERY_WITHOUT,
+        search=FrameSearch(MODEL, QUERY_WITHOUT),
         familiarity=None,
         max_results=size,
         page=AskedPage.of(services, body, size, "score"),
-        chosen=Chosen(),
         images=False,
         roots=None,
         key_id="",
-        instead=None,
         standing=Standing.of(MODEL, meaning, body, QUERY_WITHOUT, None),
         details=False,
     )
@@ -117,6 +113,6 @@ def test_they_are_those_of_all_matches_that_are_strong_enough(
     assert 0 < len(strong) < len(everything)
     for count in (1, 20, 1000):
         picker = TheBest(count, lambda hit: hit.base >= 0.25, falls=False)
-        page = index.page(view, "test-model", query, hashes, picker, least=0.25)
+        page = index.page(view, FrameSearch("test-model", query, set(hashes), least=0.25), picker)
         assert page.hits == strong[:count]
         assert page.best is not None
