@@ -6,28 +6,20 @@ import base64
 import binascii
 
 from api.http.bodies import LONGEST_PATH
-from api.http.endpoint import Parameter
+from api.http.parameters import text_parameter, whole_number
 from shared.errors import BadInput
 
 _AFTER = "after must be the `next` of an earlier answer."
 
 
-def file_page(most: int, usual: int) -> tuple[Parameter, Parameter]:
-    """`limit` and `after` of a list of files, of which a page has `usual` and can have `most`."""
-    return (
-        Parameter(
-            "limit",
-            f"At most so many files, 1 to {most}.",
-            {"type": "integer", "minimum": 1, "maximum": most, "default": usual},
-            usual,
-        ),
-        Parameter(
-            "after",
-            "The `next` of the page before.",
-            {"type": "string", "maxLength": 2 * LONGEST_PATH},
-            "L2Zvb3RhZ2UvaW5jb21pbmcvQTAwMi5tb3Y",
-        ),
-    )
+MOST_FILES = 1_000  # of one page
+FILE_LIMIT = whole_number("limit", f"At most so many files, 1 to {MOST_FILES}.", MOST_FILES, 100)
+AFTER_FILE = text_parameter(
+    "after",
+    "The `next` of the page before.",
+    "L2Zvb3RhZ2UvaW5jb21pbmcvQTAwMi5tb3Y",
+    longest=2 * LONGEST_PATH,
+)
 
 
 def path_cursor(path: str) -> str:

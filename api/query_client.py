@@ -20,7 +20,6 @@ import redis.asyncio
 from api.async_tasks import end
 from shared.errors import NoWorker, RedisAway
 from shared.process import traces
-from shared.query.former_version import reply_of
 from shared.query.lanes import BLOCK_S, Lane, lane_key, replies_key, request_key, withdrawn_key
 from shared.query.messages import (
     Answer,
@@ -69,7 +68,6 @@ class QueryClient:
         self._blocking = connect_async(redis_url, socket_timeout_s=BLOCK_S + 5)
         self._heartbeats = connect(redis_url)
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
-        self._asked: dict[str, Question] = {}  # what they wait for
         self._withdrawing: set[asyncio.Task[None]] = set()
         self._reader: asyncio.Task[None] | None = None
         self._workers_seen_at = float("-inf")
@@ -126,7 +124,6 @@ class QueryClient:
         )
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting[request.request_id] = future
-        self._asked[request.request_id] = question
         try:
             answer = await self._wait(lane, request, future)
         except asyncio.CancelledError:
@@ -137,16 +134,9 @@ class QueryClient:
             raise
         finally:
             del self._waiting[request.request_id]
-            del self._asked[request.request_id]
         if isinstance(answer, Failed):
             raise answer.as_error()
         return answer
-
-    def _decoded(self, raw: str | bytes) -> QueryReply:
-        try:
-            return msgspec.json.decode(raw, type=QueryReply)
-        except msgspec.ValidationError:
-            return reply_of(raw, self._asked)
 
     async def _wait(
         self, lane: Lane, request: QueryRequest, future: asyncio.Future[Answer]
@@ -218,7 +208,7 @@ class QueryClient:
             if popped is None:
                 continue
             try:
-                reply = self._decoded(popped[1])
+                reply = msgspec.json.decode(popped[1], type=QueryReply)
             except msgspec.MsgspecError as error:
                 log.warning("An answer was not understood: %s", error)
                 continue

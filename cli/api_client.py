@@ -14,8 +14,24 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from cli.api_words import in_words_of_commands
 from shared.errors import BadInput, RushesError
+
+_WORDS = (
+    (r"take them from /faces/clusters/(faces|voices)", "`rushes people show` lists them"),
+    (r"GET /faces/edits", "`rushes people edits`"),
+    (r"GET /faces/people", "`rushes people known`"),
+    (r"PUT /faces/clusters/names", "`rushes people name`"),
+    (r"GET /analysis-data/deletions", "`rushes data deletions`"),
+    (r"GET /watch-folders", "`rushes watch list`"),
+    (r"POST /watch-folders/service/start", "`rushes watch start`"),
+    (r"POST /analyze", "`rushes analyze`"),
+    (r"make it, or send create_dir: true", "make it first"),
+    (r"with `speakers`", "with --speakers"),
+    (r"is no (face|voice)_id", r"is no id of a \1"),
+    (r'send model_type: "(\w+)"', r"name it with --type \1"),
+    # Of what was typed, which the sentence names.
+    (r"^(\w*paths|assignments|merges|moves|transcription_jobs)\[\d+\](\.\w+)?: ", ""),
+)
 
 FINAL = ("completed", "cancelled", "failed")
 _TIMEOUT_S = 60.0
@@ -240,3 +256,10 @@ def _not_rushes(answer: httpx.Response) -> Refused:
         f"{answer.url} answered {answer.status_code}, which is no answer of Rushes: is the "
         "address right (--server, RUSHES_SERVER)?",
     )
+
+
+def in_words_of_commands(message: str) -> str:
+    """Return a message of the API as a user of the command line would put it."""
+    for pattern, words in _WORDS:
+        message = re.sub(pattern, words, message)
+    return message

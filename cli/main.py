@@ -11,7 +11,6 @@ import typer
 from cli.api_client import Refused
 from cli.commands import (
     analyze,
-    bench,
     console,
     data,
     doctor,
@@ -57,11 +56,9 @@ people.app.add_typer(people_voices.app)
 app.add_typer(people.app, name="people")
 app.add_typer(export.app, name="export")
 app.add_typer(data.app, name="data")
-app.add_typer(data.scenes_app, name="scenes", rich_help_panel=_SERVER)
 app.add_typer(watch.app, name="watch")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(models.app, name="models")
-app.command("bench", epilog=bench.EPILOG)(bench.bench)
 
 
 def _say_version(is_asked: bool) -> None:

@@ -19,20 +19,20 @@ from pathlib import Path
 import httpx
 
 from cli.checks.models import default_model
+from cli.checks.server import local_address
 from cli.checks.start import check_folders, check_redis
 from cli.processes import private_redis
-from cli.processes.console_link import console_link
-from cli.processes.local_address import local_address
 from cli.processes.supervisor import Child, LifeLine
 from shared.domain import ModelKind
-from shared.errors import SettingsError
+from shared.errors import RedisAway, SettingsError, os_errors_as
 from shared.models import model_catalogue, voice_model
 from shared.models.specs import ModelSpec
 from shared.private_files import private
 from shared.process import machine, memory, traces
 from shared.process.listening import PortTaken, listen
 from shared.redis.clients import connect
-from shared.redis.licence_keys import Keys
+from shared.redis.console_links import ConsoleLinks
+from shared.redis.licence_keys import KeyRecord, Keys
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -310,10 +310,8 @@ async def _check_port(settings: Settings) -> None:
 @contextlib.contextmanager
 def _only_one(state_dir: Path) -> Iterator[None]:
     """Hold STATE_DIR for this process; the kernel lets go of it however we end."""
-    try:
+    with os_errors_as(SettingsError, f"RUSHES_STATE_DIR: {state_dir} cannot be used"):
         lock = private(str(state_dir / "up.lock"), os.O_RDWR | os.O_APPEND | os.O_CREAT)
-    except OSError as error:
-        raise SettingsError(f"RUSHES_STATE_DIR cannot be used: {error}.") from error
     with os.fdopen(lock, "a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -327,3 +325,18 @@ def _only_one(state_dir: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def console_link(settings: Settings, redis_url: str) -> str:
+    """A link for the first key that may do everything; without one the bare address."""
+    address = settings.public_url or local_address(settings)
+    with contextlib.suppress(RedisAway), connect(redis_url) as client:
+        keys = Keys(client, settings.instance, settings.state_dir, settings.license_keys)
+        for key in filter(_may_do_everything, keys.list()):
+            return ConsoleLinks(client, settings.instance).make(key.id, address)[0]
+    return address
+
+
+def _may_do_everything(key: KeyRecord) -> bool:
+    bounds = (key.scopes, key.roots, key.expires_at)
+    return key.tier == "pro" and all(bound is None for bound in bounds)

@@ -15,7 +15,7 @@ RUN apt-get update \
 WORKDIR /src
 # What we depend on comes before our code: that layer stays when only the code has changed.
 COPY pyproject.toml deploy/constraints.txt ./
-ARG EXTRAS="lite,mediainfo,traces"
+ARG EXTRAS="lite,traces"
 RUN python3 -m venv /opt/rushes \
     && touch README.md \
     && pip install --no-cache-dir --constraint constraints.txt ".[${EXTRAS}]"

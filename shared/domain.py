@@ -119,7 +119,6 @@ class AnalyzeSpec(msgspec.Struct, frozen=True):
     # The Collection that receives the voices, and whose people may be named; "": none receives
     # them, and every one's people may.
     people_of: str = ""
-    renewed: tuple[str, ...] = ()  # hashes in the scene re-detection of an earlier version
     speakers: bool | None = None  # tell them apart; None: as the worker is set
 
 
@@ -137,19 +136,19 @@ class ReclusterSpec(msgspec.Struct, frozen=True):
 class FailedFile(msgspec.Struct, frozen=True):
     """A file that failed, and why."""
 
-    media_path: Annotated[
-        str, Meta(description="In the client's form.", examples=["/footage/day1/A002.mov"])
-    ]
-    error: Annotated[str, Meta(description="Why.", examples=["The file does not exist."])]
+    media_path: Annotated[str, Meta(examples=["/footage/day1/A002.mov"])]
+    """In the client's form."""
+    error: Annotated[str, Meta(examples=["The file does not exist."])]
+    """Why."""
 
 
 class NotApplicable(msgspec.Struct, frozen=True):
     """A file that has nothing of what was asked for, which is no failure."""
 
-    media_path: Annotated[
-        str, Meta(description="In the client's form.", examples=["/footage/day1/A003.mov"])
-    ]
-    reason: Annotated[str, Meta(description="Why.", examples=["It has no audio track."])]
+    media_path: Annotated[str, Meta(examples=["/footage/day1/A003.mov"])]
+    """In the client's form."""
+    reason: Annotated[str, Meta(examples=["It has no audio track."])]
+    """Why."""
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):

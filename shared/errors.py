@@ -35,6 +35,9 @@ Cancelled and LeaseLost are BaseExceptions beside the tree: they are no errors, 
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 
 class RushesError(Exception):
     """Something went wrong in Rushes."""
@@ -177,3 +180,12 @@ class LeaseLost(BaseException):
 
 class HandBack(BaseException):
     """This worker is shutting down: unwind and give the Item back without counting a try."""
+
+
+@contextlib.contextmanager
+def os_errors_as(kind: type[RushesError], what: str) -> Iterator[None]:
+    """Turn an OSError of the block into an error of this kind: `what`, and the system's reason."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{what}: {error.strerror or error}.") from error

@@ -11,106 +11,86 @@ from msgspec import Meta
 class StartTimecode(msgspec.Struct, frozen=True, kw_only=True):
     """The timecode of the first picture. `rate` is what its frames count: 30 of 59.94p, perhaps."""
 
-    value: Annotated[
-        str,
-        Meta(description="HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame.", examples=["00:59:58;00"]),
-    ]
-    rate: Annotated[
-        str,
-        Meta(
-            description="Frames a second that the timecode counts; not always those of the "
-            "picture.",
-            examples=["30000/1001"],
-        ),
-    ]
-    drop_frame: Annotated[bool, Meta(description="Two of its numbers a minute are left out.")]
-    source: Annotated[
-        str,
-        Meta(
-            description="Where it was found: a timecode or other `track`, the `container`, the "
-            "first `picture`, a broadcast wave's time reference (`bwf`), or by `mediainfo`.",
-            examples=["track"],
-        ),
-    ]
-    rate_source: Annotated[
-        str,
-        Meta(
-            description="Where `rate` comes from: the timecode `track`, the `bwf`, `mediainfo`, "
-            "or `derived` from the rate of the pictures, as nothing states it.",
-            examples=["track"],
-        ),
-    ] = "derived"
+    value: Annotated[str, Meta(examples=["10:00:00:00"])]
+    """HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame."""
+    rate: Annotated[str, Meta(examples=["24000/1001"])]
+    """Frames a second that the timecode counts; not always those of the picture."""
+    drop_frame: bool
+    """Two of its numbers a minute are left out."""
+    source: Annotated[str, Meta(examples=["track"])]
+    """Where it was found: a timecode or other `track`, the `container`, the first `picture`, or a
+    broadcast wave's time reference (`bwf`)."""
+    rate_source: Annotated[str, Meta(examples=["track"])] = "derived"
+    """Where `rate` comes from: the timecode `track`, the `bwf`, or `derived` from the rate of the
+    pictures, as nothing states it."""
 
 
 class Color(msgspec.Struct, frozen=True, kw_only=True):
     """Names as FFmpeg writes them ("bt709", "smpte2084" …); null where it is not said."""
 
-    range: Annotated[str, Meta(description="limited or full.", examples=["limited"])] | None = None
-    primaries: Annotated[str, Meta(description="Primaries.", examples=["bt709"])] | None = None
-    transfer: Annotated[str, Meta(description="Transfer curve.", examples=["bt709"])] | None = None
-    matrix: Annotated[str, Meta(description="Matrix.", examples=["bt709"])] | None = None
-    hdr: (
-        Annotated[str, Meta(description="pq or hlg, by the transfer curve.", examples=["pq"])]
-        | None
-    ) = None
-    mastering_min_nits: (
-        Annotated[float, Meta(description="Darkest of the mastering display.", examples=[0.005])]
-        | None
-    ) = None
-    mastering_max_nits: (
-        Annotated[float, Meta(description="Brightest of the mastering display.", examples=[1000])]
-        | None
-    ) = None
-    max_cll: (
-        Annotated[int, Meta(description="Brightest pixel, in nits.", examples=[1000])] | None
-    ) = None
-    max_fall: (
-        Annotated[int, Meta(description="Brightest picture on average, in nits.", examples=[400])]
-        | None
-    ) = None
+    range: Annotated[str, Meta(examples=["limited"])] | None = None
+    """limited or full."""
+    primaries: Annotated[str, Meta(examples=["bt2020"])] | None = None
+    """Primaries."""
+    transfer: Annotated[str, Meta(examples=["smpte2084"])] | None = None
+    """Transfer curve."""
+    matrix: Annotated[str, Meta(examples=["bt2020nc"])] | None = None
+    """Matrix."""
+    hdr: Annotated[str, Meta(examples=["pq"])] | None = None
+    """pq or hlg, by the transfer curve."""
+    mastering_min_nits: Annotated[float, Meta(examples=[0.005])] | None = None
+    """Darkest of the mastering display."""
+    mastering_max_nits: Annotated[float, Meta(examples=[1000])] | None = None
+    """Brightest of the mastering display."""
+    max_cll: Annotated[int, Meta(examples=[1000])] | None = None
+    """Brightest pixel, in nits."""
+    max_fall: Annotated[int, Meta(examples=[400])] | None = None
+    """Brightest picture on average, in nits."""
 
 
 class VideoStream(msgspec.Struct, frozen=True, kw_only=True):
     """One video track that is shown."""
 
-    index: Annotated[int, Meta(description="Among all streams of the container.", examples=[0])]
-    codec: Annotated[str, Meta(description="Name of the codec.", examples=["h264"])]
-    profile: Annotated[str, Meta(description="Its profile.", examples=["High"])] | None = None
-    codec_tag: (
-        Annotated[str, Meta(description="Four letters of the container.", examples=["avc1"])] | None
-    ) = None
-    pixel_format: (
-        Annotated[str, Meta(description="As FFmpeg names it.", examples=["yuv420p"])] | None
-    ) = None
-    bit_depth: Annotated[int, Meta(description="Bits a sample.", examples=[8])] | None = None
-    chroma: (
-        Annotated[str, Meta(description="Subsampling; null for RGB.", examples=["4:2:0"])] | None
-    ) = None
-    width: Annotated[int, Meta(description="Pixels, as stored.", examples=[1920])] = 0
-    height: Annotated[int, Meta(description="Pixels, as stored.", examples=[1080])] = 0
-    bit_rate: Annotated[int, Meta(description="Bits a second.", examples=[12_000_000])] | None = (
-        None
-    )
+    index: Annotated[int, Meta(examples=[0])]
+    """Among all streams of the container."""
+    codec: Annotated[str, Meta(examples=["h264"])]
+    """Name of the codec."""
+    profile: Annotated[str, Meta(examples=["High"])] | None = None
+    """Its profile."""
+    codec_tag: Annotated[str, Meta(examples=["avc1"])] | None = None
+    """Four letters of the container."""
+    pixel_format: Annotated[str, Meta(examples=["yuv420p"])] | None = None
+    """As FFmpeg names it."""
+    bit_depth: Annotated[int, Meta(examples=[8])] | None = None
+    """Bits a sample."""
+    chroma: Annotated[str, Meta(examples=["4:2:0"])] | None = None
+    """Subsampling; null for RGB."""
+    width: Annotated[int, Meta(examples=[1920])] = 0
+    """Pixels, as stored."""
+    height: Annotated[int, Meta(examples=[1080])] = 0
+    """Pixels, as stored."""
+    bit_rate: Annotated[int, Meta(examples=[12_000_000])] | None = None
+    """Bits a second."""
 
 
 class AudioStream(msgspec.Struct, frozen=True, kw_only=True):
     """One sound track."""
 
-    index: Annotated[int, Meta(description="Among all streams of the container.", examples=[1])]
-    codec: Annotated[str, Meta(description="Name of the codec.", examples=["pcm_s24le"])]
-    sample_rate: Annotated[int, Meta(description="Samples a second.", examples=[48000])] | None = (
-        None
-    )
-    bits: (
-        Annotated[int, Meta(description="Bits a sample, of lossless sound.", examples=[24])] | None
-    ) = None
-    channels: Annotated[int, Meta(description="Number of channels.", examples=[2])] = 0
-    layout: (
-        Annotated[
-            str, Meta(description="Null where the channels have no names.", examples=["stereo"])
-        ]
-        | None
-    ) = None
-    language: Annotated[str, Meta(description="As stored.", examples=["eng"])] | None = None
-    title: Annotated[str, Meta(description="As stored.", examples=["Boom"])] | None = None
-    bit_rate: Annotated[int, Meta(description="Bits a second.", examples=[2_304_000])] | None = None
+    index: Annotated[int, Meta(examples=[1])]
+    """Among all streams of the container."""
+    codec: Annotated[str, Meta(examples=["pcm_s24le"])]
+    """Name of the codec."""
+    sample_rate: Annotated[int, Meta(examples=[48000])] | None = None
+    """Samples a second."""
+    bits: Annotated[int, Meta(examples=[24])] | None = None
+    """Bits a sample, of lossless sound."""
+    channels: Annotated[int, Meta(examples=[2])] = 0
+    """Number of channels."""
+    layout: Annotated[str, Meta(examples=["stereo"])] | None = None
+    """Null where the channels have no names."""
+    language: Annotated[str, Meta(examples=["eng"])] | None = None
+    """As stored."""
+    title: Annotated[str, Meta(examples=["Boom"])] | None = None
+    """As stored."""
+    bit_rate: Annotated[int, Meta(examples=[2_304_000])] | None = None
+    """Bits a second."""

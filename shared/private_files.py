@@ -6,7 +6,9 @@ import contextlib
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 _FOLDER, _FILE = 0o700, 0o600
 _LEAST_FREE, _FREE_SHARE = 1 << 30, 20  # bytes, and a part: of the disk, for what matters more
@@ -38,10 +40,20 @@ def spare_bytes(folder: Path) -> int:
 
 def publish(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, in place of what is there. Raises OSError."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, is_private: bool = True) -> Iterator[BinaryIO]:
+    """Yield a file that takes the place of what is there, durable, at the end of the block.
+
+    Nothing has changed where that fails. Raises OSError.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "xb", opener=private) as file:
-            file.write(content)
+        with open(temporary, "xb", opener=private if is_private else None) as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

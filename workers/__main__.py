@@ -17,9 +17,9 @@ def main(arguments: list[str]) -> int:
     for name in _NATIVE_THREADS:
         os.environ.setdefault(name, "1")  # what the operator has set stays
     if arguments == ["watcher"]:
-        from workers.watcher import start as watcher  # no model library, no decoder
+        from workers.watcher import service  # no model library, no decoder
 
-        return watcher.start()
+        return service.start()
     from workers.start import start  # brings numpy along, which reads the above once
 
     return start(arguments)

@@ -30,6 +30,7 @@ _OUT_OF_MEMORY = 77  # exit status
 _CPU_SLACK_S = 2
 _ASK_AGAIN_S = 0.3
 _START_S = 20.0  # for a child that is only being started, on a busy machine
+start_context: multiprocessing.context.BaseContext = multiprocessing.get_context("spawn")
 
 
 class Unwanted(Exception):
@@ -141,21 +142,10 @@ class Children:
             max_tasks=MAX_CALLS,
             initializer=_prepare_child,
             initargs=(self._warm_up,),
-            context=_forking_context(self._warm_up),
+            context=start_context,
         )
         _ = pool.active  # starts the processes now, not at the first call
         return pool
-
-
-def _forking_context(warm_up: Callable[[], None]) -> multiprocessing.context.ForkServerContext:
-    """Return what forks children from a process that has imported the module of `warm_up`.
-
-    A child then takes milliseconds to start where an interpreter takes a third of a second, and
-    shares the memory of what is imported.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([warm_up.__module__])
-    return context
 
 
 def _prepare_child(warm_up: Callable[[], None]) -> None:

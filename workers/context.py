@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import msgspec
 import redis
 
 from shared.cache.cache_dir import CacheDir
@@ -18,7 +19,6 @@ from shared.errors import CacheError, RedisAway, RushesError
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Lease
 from shared.media import HashCache
-from shared.models import sentence_model
 from shared.paths import Roots
 from shared.settings import Settings
 from workers.cores import CoresOfItem
@@ -36,40 +36,55 @@ T = TypeVar("T")
 _ASK_AGAIN_S = 0.2
 
 
-@dataclass
-class Context:
-    """All that the code that does an Item may use; made anew for each Item."""
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all Items of a worker process share."""
 
     settings: Settings
     client: redis.Redis
     ledger: Ledger
+    worker: str  # its name
+    pool: ModelPool
+    decoders: DecodePool
+    hashes: HashCache = field(default_factory=HashCache)
+    batches: NativeCalls = field(default_factory=NativeCalls)  # in the models of pictures
+    turns: Turns = field(default_factory=Turns)  # of calls by `Context.native`
+
+
+@dataclass
+class Context:
+    """All that the code that does an Item may use; made anew for each Item."""
+
+    bench: Bench
     lease: Lease
     signals: Signals
     stall: StallTimer
-    pool: ModelPool
-    hashes: HashCache
-    worker: str
     native: NativeCalls  # calls that may take minutes
-    batches: NativeCalls  # batches in the models of pictures
-    decoders: DecodePool
     cores: CoresOfItem
-    turns: Turns = field(default_factory=Turns)  # of calls by `native`
     say: Callable[[str], None] = lambda _message: None
     counts: Counter[str] = field(default_factory=Counter)  # of the Item's thread; heartbeats tell
     result: bytes = b""  # JSON that the ledger keeps when the Item is done
     reason: str = ""  # why, where the Item is done and none of its files could be used
     progress: ItemProgress = field(init=False)
     folders: SeenFolders = field(init=False)
+    _spec: object = None
 
     def __post_init__(self) -> None:
-        self.progress = ItemProgress(self.ledger, self.lease)
-        roots = Roots.media(self.settings).folders
-        self.folders = SeenFolders(self.client, self.settings.instance, self.lease.task_id, roots)
+        bench, task_id = self.bench, self.lease.task_id
+        self.progress = ItemProgress(bench.ledger, self.lease)
+        roots = Roots.media(bench.settings).folders
+        self.folders = SeenFolders(bench.client, bench.settings.instance, task_id, roots)
+
+    def spec(self, kind: type[T]) -> T:
+        """Return what the Item asks for, decoded when it is first wanted."""
+        if not isinstance(self._spec, kind):
+            self._spec = msgspec.json.decode(self.lease.spec, type=kind)
+        return self._spec
 
     def others_will_follow(self) -> bool:
         """Whether Items of the Task wait that a worker has yet to begin."""
         try:
-            return self.ledger.queued_items(self.lease.task_id) > 0
+            return self.bench.ledger.queued_items(self.lease.task_id) > 0
         except RedisAway:
             return False
 
@@ -106,7 +121,7 @@ class Context:
         while True:
             self.checkpoint()
             try:
-                verdict = self.ledger.renew(self.lease)
+                verdict = self.bench.ledger.renew(self.lease)
             except RedisAway:
                 time.sleep(_ASK_AGAIN_S)
                 continue
@@ -136,7 +151,7 @@ class Context:
         With `known_id` no other one will do: an absent mount leaves an empty folder. `key_roots`:
         of the licence key that wants it. Raises CacheError.
         """
-        roots = Roots.cache(self.settings).within(key_roots)
+        roots = Roots.cache(self.bench.settings).within(key_roots)
         if known_id and not CacheDir.is_known(path, known_id, roots):
             raise CacheError(
                 f"The cache folder {path} is gone, or another one lies there. Is its disk mounted?"
@@ -156,20 +171,20 @@ class Context:
         turn = self._take_turn(waiting)
         with self.stall.wide():
             call = self.native.begin(function)
-            call.add_done_callback(lambda _: self.turns.leave(turn))
+            call.add_done_callback(lambda _: self.bench.turns.leave(turn))
             return self.native.result(call, waiting)
 
     def _take_turn(self, waiting: Callable[[], None]) -> threading.Event:
         """Wait for the calls of other Items; each may take as long as one of ours."""
         began, file_until = time.monotonic(), self.signals.file_until
         self.signals.file_until = None  # the file does not take this time
-        turn = self.turns.join()
+        turn = self.bench.turns.join()
         with ExitStack() as undo:
-            undo.callback(self.turns.leave, turn)
+            undo.callback(self.bench.turns.leave, turn)
             while not turn.is_set():
-                ended = self.turns.ended
+                ended = self.bench.turns.ended
                 with self.stall.wide():
-                    while self.turns.ended == ended and not turn.wait(_ASK_AGAIN_S):
+                    while self.bench.turns.ended == ended and not turn.wait(_ASK_AGAIN_S):
                         waiting()
             undo.pop_all()
         if file_until is not None:
@@ -179,23 +194,14 @@ class Context:
     @contextmanager
     def visual_model(self, key: str) -> Iterator[VisualEmbedder]:
         """Lend the warm visual model for the block; says so where it must be loaded first."""
-        lend = self.pool.lend(ModelKind.VISUAL, key)
+        lend = self.bench.pool.lend(ModelKind.VISUAL, key)
         with self._lent(lend, ModelKind.VISUAL, key, ProgressType.VIDEO) as model:
-            yield model
-
-    @contextmanager
-    def sentence_model(self) -> Iterator[VisualEmbedder]:
-        """Lend the model that embeds sentences for the block; it is small and loads in a moment."""
-        with ExitStack() as lent:
-            with self.stall.wide():
-                lend = self.pool.lend(ModelKind.VISUAL, sentence_model.KEY)
-                model = lent.enter_context(lend)
             yield model
 
     @contextmanager
     def face_model(self, key: str) -> Iterator[FaceFinder]:
         """The warm face model, lent for the block; says so when it has to be loaded first."""
-        lend = self.pool.lend(ModelKind.FACES, key)
+        lend = self.bench.pool.lend(ModelKind.FACES, key)
         with self._lent(lend, ModelKind.FACES, key, ProgressType.FACES) as model:
             yield model
 
@@ -209,7 +215,7 @@ class Context:
         lent = ExitStack()
         try:
             self._say_if_cold(ModelKind.SPEECH, key, ProgressType.AUDIO)
-            lend = self.pool.lend(ModelKind.SPEECH, key)
+            lend = self.bench.pool.lend(ModelKind.SPEECH, key)
             model = self.call(lambda: lent.enter_context(lend))
             self.say("")
             yield model
@@ -229,10 +235,10 @@ class Context:
             self.say("")
             yield model
         finally:
-            self.batches.afterwards(lent.close)
+            self.bench.batches.afterwards(lent.close)
 
     def _say_if_cold(self, kind: ModelKind, key: str, part: ProgressType) -> None:
-        states = self.pool.states()
+        states = self.bench.pool.states()
         if any((s.kind, s.model_key) == (kind, key) and s.is_loaded for s in states):
             return
         self.signals.place = ""  # what happens now is no fault of the file

@@ -15,9 +15,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from shared.errors import Cancelled, HandBack, LeaseLost, MediaUnreadable, RedisAway
+from shared.errors import Cancelled, HandBack, LeaseLost, MediaUnreadable
 from shared.ledger.ledger import SWEEP_EVERY_S, Ledger
 from shared.ledger.records import ItemJob, Lease
+from shared.process.periodic import Periodic
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +143,7 @@ class _Kept(NamedTuple):
     stall: StallTimer
 
 
-class Keeper(threading.Thread):
+class Keeper:
     """Renews the leases in hand, sweeps dead workers' leases, and calls `beat` now and then.
 
     `burying` gives the names of workers that are known to have ended.
@@ -155,12 +156,13 @@ class Keeper(threading.Thread):
         beat: Callable[[], None],
         burying: Callable[[], AbstractContextManager[list[str]]],
     ) -> None:
-        super().__init__(name="keeper", daemon=True)
         self._ledger = ledger
         self._enqueue = enqueue
         self._beat = beat
         self._burying = burying
-        self._ended = threading.Event()
+        # It goes on whatever happens: without it every lease of this worker would expire.
+        self._thread = Periodic("keeper", self._look, RENEW_EVERY_S)
+        self._sweeps_at = time.monotonic()
         self._has_news = False
         self._lock = threading.Lock()
         self._kept: list[_Kept] = []
@@ -177,32 +179,26 @@ class Keeper(threading.Thread):
             with self._lock:
                 self._kept.remove(kept)
 
-    def run(self) -> None:
-        next_sweep = time.monotonic()
-        while not self._ended.wait(RENEW_EVERY_S):
-            try:
-                self._renew()
-                if self._has_news:
-                    self._has_news = False
-                    self._beat()
-                if time.monotonic() >= next_sweep:
-                    next_sweep = time.monotonic() + SWEEP_EVERY_S
-                    self._beat()
-                    with self._burying() as ended:
-                        self._enqueue(self._ledger.sweep(ended))
-            except RedisAway as error:
-                log.debug("Redis is away, the work goes on: %s", error)
-            except Exception:
-                # Without this thread every lease of this worker would expire.
-                log.exception("The keeper met an error and goes on")
+    def start(self) -> None:
+        self._thread.start()
+
+    def _look(self) -> None:
+        self._renew()
+        if self._has_news:
+            self._has_news = False
+            self._beat()
+        if time.monotonic() >= self._sweeps_at:
+            self._sweeps_at = time.monotonic() + SWEEP_EVERY_S
+            self._beat()
+            with self._burying() as ended:
+                self._enqueue(self._ledger.sweep(ended))
 
     def tell(self) -> None:
         """Have the next heartbeat soon: there is news in it."""
         self._has_news = True
 
     def end(self) -> None:
-        self._ended.set()
-        self.join(timeout=5)
+        self._thread.end(wait_s=5)
 
     def _renew(self) -> None:
         with self._lock:

@@ -13,14 +13,37 @@ from contextlib import suppress
 from opentelemetry.trace import get_current_span
 
 from shared.domain import Fault, ProgressType, TaskState
-from shared.errors import LeaseLost, RedisAway, RushesError
+from shared.errors import (
+    CacheError,
+    LeaseLost,
+    MediaChanging,
+    MediaError,
+    MediaMissing,
+    MediaSilent,
+    MediaUnsupported,
+    ModelError,
+    NotAllowed,
+    RedisAway,
+    RushesError,
+)
 from shared.ledger.ledger import Ledger
 from shared.ledger.rates import WorkKind
 from shared.ledger.records import Lease
-from workers.faults import fault_of
 
 PROGRESS_EVERY_S = 0.3
 _AWAY_PAUSE_S = 5.0  # a report to a Redis that is away takes up to 3 s, in which the work stands
+
+# The first that fits.
+_FAULTS: tuple[tuple[type[Exception], Fault], ...] = (
+    (MediaChanging, Fault.CHANGING),
+    (MediaMissing, Fault.MISSING),
+    (MediaUnsupported, Fault.UNSUPPORTED),
+    (MediaSilent, Fault.NOTHING),
+    (MediaError, Fault.FILE),
+    (NotAllowed, Fault.FILE),
+    (CacheError, Fault.CACHE),
+    (ModelError, Fault.MODEL),
+)
 
 
 class ItemProgress:
@@ -125,3 +148,8 @@ class ItemProgress:
     def _tell_worked(self, kind: ProgressType) -> bool:
         seconds = self._worked.get(kind)
         return seconds is None or self._ledger.worked(self._lease, kind, seconds)
+
+
+def fault_of(error: Exception) -> Fault:
+    """The Fault of an error; INTERNAL for what is no error of a file, a folder or a model."""
+    return next((fault for kind, fault in _FAULTS if isinstance(error, kind)), Fault.INTERNAL)

@@ -6,66 +6,52 @@ Generic over the kind of work. Slots share nothing that one Item could leave beh
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import redis
-from opentelemetry.trace import get_current_span
+from opentelemetry.trace import Span, SpanKind, get_current_span
 
-from shared.domain import Fault
-from shared.errors import Cancelled, HandBack, LeaseLost, RushesError
-from shared.ledger.ledger import Ledger
+from shared.domain import Fault, ModelKind
+from shared.errors import (
+    Cancelled,
+    HandBack,
+    LeaseLost,
+    RushesError,
+)
 from shared.ledger.records import Lease, WaitReason
-from shared.media import HashCache
 from shared.process import traces
 from shared.process.logs import bound_task
 from shared.redis import heartbeats
 from shared.redis.heartbeats import WorkerKind, WorkerState
-from shared.settings import Settings
-from workers.context import Context
+from workers.context import Bench, Context
 from workers.cores import Cores, CoresOfItem
-from workers.decode_pool import DecodePool
-from workers.faults import fault_of
-from workers.item_span import item_span
 from workers.liveness import Keeper, Signals, StallTimer
-from workers.models.pool import ModelPool
-from workers.models.turns import Turns
 from workers.native_calls import NativeCalls
 from workers.presence.left_items import LeftItems
 from workers.presence.not_here import NotHere, NotHereAnyMore
 from workers.presence.parked_work import ParkedWork
+from workers.progress import fault_of
 from workers.shutdown import Shutdown
+
+_UNSETTLED = "lost"  # until the ledger takes another outcome of this try
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """What all Items of a worker process share."""
+class Work:
+    """One kind of worker: its queue, its work and its models."""
 
-    settings: Settings
-    kind: WorkerKind
+    kind: WorkerKind  # its queue, and its kind in heartbeats
     run: Callable[[Context], None]
-    why_not: Callable[[Context], NotHere | None]
-    worker: str  # its name
-    host: str
-    client: redis.Redis
-    ledger: Ledger
-    keeper: Keeper
-    cores: Cores
-    decoders: DecodePool
-    pool: ModelPool
-    batches: NativeCalls
-    turns: Turns
-    hashes: HashCache
-    left: LeftItems
-    parked: ParkedWork
-    shutdown: Shutdown
+    why_not: Callable[[Context], NotHere | None]  # why this machine cannot do the Item
+    models: tuple[ModelKind, ...] = tuple(ModelKind)  # kept warm when somebody wants them
 
 
 class Said(NamedTuple):
@@ -79,12 +65,24 @@ class Said(NamedTuple):
 class Slot:
     """Room for one Item. It costs nothing while there is none."""
 
-    def __init__(self, bench: Bench, stall: StallTimer) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        work: Work,
+        stall: StallTimer,
+        keeper: Keeper,
+        cores: Cores,
+        left: LeftItems,
+        parked: ParkedWork,
+        shutdown: Shutdown,
+    ) -> None:
         self.native = NativeCalls()
         self.counts: Counter[str] = Counter()  # since the start; of the Item's thread alone
         self.said: Said | None = None  # None: no Item is worked on
-        self._bench = bench
-        self._stall = stall
+        self._bench, self._work, self._stall = bench, work, stall
+        self._keeper, self._cores = keeper, cores
+        self._left, self._parked = left, parked
+        self._shutdown = shutdown
         self._signals: Signals | None = None
         self._thread: threading.Thread | None = None
 
@@ -97,7 +95,7 @@ class Slot:
         """Do an Item to its end, in the slot's thread. `cores` are left when it has ended."""
         assert self.is_free, "a slot holds one Item"
         signals = self._signals = Signals()
-        signals.give_back = self._bench.shutdown.is_on  # else the handler finds the signals
+        signals.give_back = self._shutdown.is_on  # else the handler finds the signals
         words = (lease, signals, cores)
         name = f"item-{lease.item_id}"
         self._thread = threading.Thread(target=self._hold, args=words, name=name, daemon=True)
@@ -114,36 +112,26 @@ class Slot:
             self._thread.join()
 
     def _hold(self, lease: Lease, signals: Signals, cores: CoresOfItem) -> None:
-        bench = self._bench
         try:
             with (
                 bound_task(lease.task_id),
                 item_span(lease),
-                bench.keeper.holding(lease, signals, self._stall),
+                self._keeper.holding(lease, signals, self._stall),
             ):
                 self._do(lease, signals, cores)
         finally:
             self._stall.disarm()
             self.said = self._signals = None
-            bench.cores.leave(cores)
+            self._cores.leave(cores)
 
     def _do(self, lease: Lease, signals: Signals, cores: CoresOfItem) -> None:
-        bench = self._bench
         context = Context(
-            settings=bench.settings,
-            client=bench.client,
-            ledger=bench.ledger,
-            lease=lease,
-            signals=signals,
-            stall=self._stall,
-            pool=bench.pool,
-            hashes=bench.hashes,
-            worker=bench.worker,
-            native=self.native,
-            turns=bench.turns,
-            batches=bench.batches,
-            decoders=bench.decoders,
-            cores=cores,
+            self._bench,
+            lease,
+            signals,
+            self._stall,
+            self.native,
+            cores,
             say=lambda message: self._say(lease, message),
             counts=self.counts,
         )
@@ -155,20 +143,20 @@ class Slot:
             return settle is None or settle()
 
         with suppress(LeaseLost):
-            if bench.shutdown.until_redis(end) is not False:
+            if self._shutdown.until_redis(end) is not False:
                 return
         log.warning("Item %d was taken up by another worker", lease.item_id)
 
     def _run(self, context: Context) -> Callable[[], bool] | None:
         """Do an Item; returns what tells the ledger how it ended, None when it may not."""
-        bench, ledger, lease = self._bench, self._bench.ledger, context.lease
+        ledger, lease = self._bench.ledger, context.lease
         started = time.monotonic()
         try:
-            if not_here := bench.shutdown.until_redis(lambda: self._why_not(context)):
+            if not_here := self._shutdown.until_redis(lambda: self._why_not(context)):
                 return self._pass_on(lease, not_here)
             self._say(lease)
             self._stall.arm()
-            bench.run(context)
+            self._work.run(context)
         except Cancelled:
             log.info("Item %d stopped", lease.item_id)
             return lambda: ledger.settle(lease, "cancelled")
@@ -196,28 +184,49 @@ class Slot:
     def _why_not(self, context: Context) -> NotHere | None:
         """Why an Item cannot be done here. Asks shares, which may hang; again in an outage."""
         self._stall.arm()
-        return self._bench.why_not(context)
+        return self._work.why_not(context)
 
     def _pass_on(self, lease: Lease, not_here: NotHere) -> Callable[[], bool]:
         """Hand an Item back for another machine, and leave its jobs to others for a while."""
-        bench = self._bench
-        bench.left.add((lease.task_id, lease.item_id), not_here)
+        ledger = self._bench.ledger
+        self._left.add((lease.task_id, lease.item_id), not_here)
         reason = WaitReason(*(not_here.waits_for or ("root", "")), not_here.reason)
         if not_here.waits_for is None or not_here.is_over is None:
-            return lambda: bench.ledger.handback(lease, reason)
-        bench.parked.note(reason, not_here.is_over)
+            return lambda: ledger.handback(lease, reason)
+        self._parked.note(reason, not_here.is_over)
         return lambda: self._refuse(lease, reason)
 
     def _refuse(self, lease: Lease, reason: WaitReason) -> bool:
         """Hand an Item back that this machine cannot do; when no machine can, it is parked."""
         bench = self._bench
-        live = heartbeats.live(bench.client, bench.settings.instance, bench.kind)
-        hosts = {bench.host, *(beat.host for beat in live)}
-        return bench.ledger.refuse(lease, reason, bench.host, sorted(hosts))
+        live = heartbeats.live(bench.client, bench.settings.instance, self._work.kind)
+        here = socket.gethostname()
+        hosts = {here, *(beat.host for beat in live)}
+        return bench.ledger.refuse(lease, reason, here, sorted(hosts))
 
     def _say(self, lease: Lease, loading: str = "") -> None:
         """Set what the heartbeat says from now on; `loading`: that a model is, and which."""
         has_loaded = self.said and self.said.state == "loading" and not loading
         self.said = Said("loading" if loading else "working", loading, lease.task_id)
         if has_loaded:
-            self._bench.keeper.tell()
+            self._keeper.tell()
+
+
+def item_span(lease: Lease) -> AbstractContextManager[Span]:
+    """The span of one try of an Item, active in the block.
+
+    While traces are off it records nothing, but the sender's trace id stays with it for the log.
+    """
+    return traces.tracer().start_as_current_span(
+        f"{lease.kind} item",
+        traces.context_of(lease.trace),
+        SpanKind.CONSUMER,
+        {
+            "rushes.task_id": lease.task_id,
+            "rushes.item_id": lease.item_id,
+            "rushes.kind": lease.kind,
+            "rushes.tries": lease.tries,
+            "rushes.worker": lease.worker,
+            "rushes.outcome": _UNSETTLED,
+        },
+    )

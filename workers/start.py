@@ -7,7 +7,6 @@ import resource
 import sys
 
 from shared.errors import SettingsError
-from shared.ledger.records import SCENES
 from shared.msgspec_decoding import learn_types
 from shared.process import logs, parent_pipe, traces
 from shared.process.machine import decode_threads
@@ -23,7 +22,8 @@ from workers.export.item import why_not as why_not_export
 from workers.query.service import QueryService
 from workers.recluster.item import recluster
 from workers.recluster.item import why_not as why_not_recluster
-from workers.worker import Work, Worker
+from workers.slot import Work
+from workers.worker import Worker
 
 ANALYSIS = Work(
     kind="analysis",
@@ -31,7 +31,6 @@ ANALYSIS = Work(
         analyze, stages=(ThumbnailStage, VisualStage, FaceStage), sound=TranscriptStage
     ),
     why_not=why_not,
-    more_queues=(SCENES,),
 )
 RECLUSTER = Work(kind="recluster", run=recluster, why_not=why_not_recluster, models=())
 EXPORT = Work(kind="export", run=export_clip, why_not=why_not_export, models=())

@@ -13,8 +13,7 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 
 import msgspec
@@ -26,14 +25,13 @@ from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import ledger_of
 from shared.ledger.records import Lease
 from shared.ledger.totals import LoadCount
-from shared.media import HashCache
 from shared.process import machine, traces
 from shared.process.process_mark import own_mark
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, WorkerKind
 from shared.settings import Settings
-from workers.context import Context
+from workers.context import Bench
 from workers.cores import Cores
 from workers.decode_pool import DecodePool
 from workers.job_consumer import ItemToDo, JobConsumer
@@ -41,16 +39,13 @@ from workers.liveness import Keeper, StallTimer
 from workers.media.stills import decode_apart
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import Loader, ModelPool
-from workers.models.turns import Turns
 from workers.models.weights.fetcher import WeightsFetcher
-from workers.native_calls import NativeCalls
 from workers.presence.availability import Availability
 from workers.presence.left_items import ItemKey, LeftItems
-from workers.presence.not_here import NotHere
 from workers.presence.parked_work import ParkedWork
 from workers.redis_outage import RedisOutage
 from workers.shutdown import LONGEST_PAUSE_S, NAP_STEP_S, Shutdown
-from workers.slot import Bench, Slot
+from workers.slot import Slot, Work
 
 log = logging.getLogger(__name__)
 
@@ -59,20 +54,7 @@ _LAST_LEFT_NAPS = 12  # for 2.4 s: another takes it when the sweep, every 2 s, e
 _ASK_EVERY_S = 2.0
 _LAST_CALL_S = 2.0  # for native calls that nobody waits for any more
 
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One kind of worker: its queues, its work and its models."""
-
-    kind: WorkerKind  # its first queue, and its kind in heartbeats
-    run: Callable[[Context], None]
-    why_not: Callable[[Context], NotHere | None]  # why this machine cannot do the Item
-    models: tuple[ModelKind, ...] = tuple(ModelKind)  # kept warm when somebody wants them
-    more_queues: tuple[str, ...] = ()  # from which it takes while its first one is empty
-
-    @property
-    def queues(self) -> tuple[str, ...]:
-        return (self.kind, *self.more_queues)
+_Threads = tuple[Keeper | Availability | ParkedWork | WeightsFetcher, ...]
 
 
 class Worker:
@@ -88,36 +70,34 @@ class Worker:
     ) -> None:
         """`stall` and `loaders` replace this project's own time limits and models."""
         assert settings.redis_url, "workers are started with a Redis"
-        self._heart = _first_heartbeat(work.kind)
-        self._outage = RedisOutage()
-        self._settings = settings
+        client = connect(settings.redis_url)
+        self._heart = heart = _first_heartbeat(work.kind)
         self._work = work
-        self._client = connect(settings.redis_url)
-        self._pool = ModelPool(settings, loaders)
-        self._load_count = LoadCount(self._client, settings.instance)
-        self._availability = seen = Availability(settings)
-        self._desired = ModelReconciler(settings, self._client, self._pool, seen, work.models)
-        self._fetcher = (
-            WeightsFetcher(settings, self._client, self._heart.name) if work.models else None
-        )
-        self._stall = stall or StallTimer()
-        self._jobs = JobQueues(connect(settings.redis_url, decode=False), settings.instance)
-        self._ledger = ledger_of(settings, self._client, self._jobs)
-        self._parked = ParkedWork(self._ledger, settings, *work.queues)
-        self._consumer = JobConsumer(settings.redis_url, settings.instance, *work.queues)
-        burying = partial(heartbeats.burying, self._client, settings.instance)
-        self._keeper = Keeper(self._ledger, self._jobs.enqueue, self._beat, burying)
+        self._outage = RedisOutage()
         self._shutdown = Shutdown()
-        self._left = LeftItems()
-        self._loading = ""  # what is loaded between Items
+        self._stall = stall or StallTimer()
+        self._load_count = LoadCount(client, settings.instance)
+        self._availability = seen = Availability(settings)
+        self._jobs = JobQueues(connect(settings.redis_url, decode=False), settings.instance)
+        self._consumer = JobConsumer(settings.redis_url, settings.instance, work.kind)
+        ledger, pool = ledger_of(settings, client, self._jobs), ModelPool(settings, loaders)
         threads = machine.decode_threads(settings) if work.kind == "analysis" else 1
-        self._cores, self._decoders = Cores(threads), DecodePool(threads)
-        self._batches = NativeCalls()
+        self._bench = Bench(settings, client, ledger, heart.name, pool, DecodePool(threads))
+        self._desired = ModelReconciler(settings, client, pool, seen, work.models)
+        parked = ParkedWork(ledger, settings, work.kind)
+        burying = partial(heartbeats.burying, client, settings.instance)
+        self._keeper = Keeper(ledger, self._jobs.enqueue, self._beat, burying)
+        fetcher = [WeightsFetcher(settings, client, heart.name)] if work.models else []
+        self._threads: _Threads = (self._keeper, seen, parked, *fetcher)
+        self._left = left = LeftItems()
+        self._cores = cores = Cores(threads)
+        self._loading = ""  # what is loaded between Items
         self._job: ItemToDo | None = None  # one that waits for room
         self._ask_at = math.inf  # when to ask whether what waits to be alone still does
         self._needs_all = False  # of the cores: what comes next has no Item beside it
-        bench = self._bench()
-        self._slots = [Slot(bench, self._stall.another()) for _ in range(threads)]
+        of_slots = (self._keeper, cores, left, parked, self._shutdown)
+        timers = [self._stall.another() for _ in range(threads)]
+        self._slots = [Slot(self._bench, work, timer, *of_slots) for timer in timers]
 
     def take_signals(self) -> None:
         """Let SIGTERM and SIGINT end this worker from now on. Main thread only."""
@@ -127,12 +107,9 @@ class Worker:
     def serve(self) -> int:
         """Work until a signal ends it; returns the exit status."""
         self.take_signals()
-        decode_apart(self._decoders.threads)
-        self._availability.start()
-        self._keeper.start()
-        self._parked.start()
-        if self._fetcher is not None:
-            self._fetcher.start()
+        decode_apart(self._bench.decoders.threads)
+        for thread in self._threads:
+            thread.start()
         pause_s = NAP_STEP_S
         while not self._shutdown.is_on:
             if not self._cores.wait_for_room(NAP_STEP_S, of_all=self._needs_all):
@@ -159,44 +136,20 @@ class Worker:
         for slot in self._slots:
             slot.give_back()
 
-    def _bench(self) -> Bench:
-        return Bench(
-            settings=self._settings,
-            kind=self._work.kind,
-            run=self._work.run,
-            why_not=self._work.why_not,
-            worker=self._heart.name,
-            host=self._heart.host,
-            client=self._client,
-            ledger=self._ledger,
-            keeper=self._keeper,
-            cores=self._cores,
-            decoders=self._decoders,
-            pool=self._pool,
-            batches=self._batches,
-            turns=Turns(),
-            hashes=HashCache(),
-            left=self._left,
-            parked=self._parked,
-            shutdown=self._shutdown,
-        )
-
     def _leave(self) -> int:
         self._consumer.close()
-        self._keeper.end()
-        self._availability.end()
-        if self._fetcher is not None:
-            self._fetcher.end()
-        self._pool.close()
+        for thread in self._threads:
+            thread.end()
+        self._bench.pool.close()
         try:
-            heartbeats.leave(self._client, self._settings.instance, self._heart.name)
+            heartbeats.leave(self._bench.client, self._bench.settings.instance, self._heart.name)
         except RedisAway:
             log.debug("Redis is away: the heartbeat runs out by itself")
         log.info("Worker %s has ended", self._heart.name)
         traces.shut_down()
-        self._decoders.close()
+        self._bench.decoders.close()
         until = time.monotonic() + _LAST_CALL_S
-        calls = (self._batches, *(slot.native for slot in self._slots))
+        calls = (self._bench.batches, *(slot.native for slot in self._slots))
         if not all([each.have_ended(max(0, until - time.monotonic())) for each in calls]):
             os._exit(0)  # an interpreter that ends under a native call may crash
         return 0
@@ -235,7 +188,7 @@ class Worker:
 
         def claim() -> Lease | None:
             of_item = job.task_id, job.item_id, self._heart.name, nonce
-            return self._ledger.claim(*of_item, untried=not is_alone)
+            return self._bench.ledger.claim(*of_item, untried=not is_alone)
 
         try:
             lease = self._shutdown.until_redis(claim)
@@ -260,7 +213,7 @@ class Worker:
         if not self._must_pass(item):
             return False
         waiting = self._jobs.waiting
-        more_wait = self._shutdown.until_redis(lambda: any(map(waiting, self._work.queues)))
+        more_wait = self._shutdown.until_redis(lambda: waiting(self._work.kind))
         for _ in range(1 if more_wait else _LAST_LEFT_NAPS):
             self._shutdown.nap(_LEFT_JOB_S if more_wait else NAP_STEP_S)
             if not self._must_pass(item):
@@ -284,12 +237,12 @@ class Worker:
         heart = msgspec.structs.replace(
             self._with_state(),
             models=self._desired.states(),
-            held=self._pool.held(),
+            held=self._bench.pool.held(),
             roots=self._availability.roots(),
-            stats={**counts, "model_loads": self._pool.loads.total()},
+            stats={**counts, "model_loads": self._bench.pool.loads.total()},
         )
-        heartbeats.publish(self._client, self._settings.instance, heart)
-        self._load_count.tell(self._pool.loads)
+        heartbeats.publish(self._bench.client, self._bench.settings.instance, heart)
+        self._load_count.tell(self._bench.pool.loads)
 
     def _with_state(self) -> Heartbeat:
         """The heartbeat with what is done; of several Items one that is worked on counts most."""

@@ -28,9 +28,12 @@ Bytes = Annotated[int, Meta(ge=0, description="Bytes.", examples=[18_874_368])]
 class PartStates(Struct, kw_only=True):
     """How far each part of a file's analysis is; null: it does not apply, or nobody asked."""
 
-    visual: Annotated[PartState | None, Meta(description="Its pictures.")] = None
-    speech: Annotated[PartState | None, Meta(description="What is said in it.")] = None
-    faces: Annotated[PartState | None, Meta(description="Faces in it.")] = None
+    visual: PartState | None = None
+    """Its pictures."""
+    speech: PartState | None = None
+    """What is said in it."""
+    faces: PartState | None = None
+    """Faces in it."""
 
 
 class ListedFolder(Struct, kw_only=True):
@@ -38,15 +41,11 @@ class ListedFolder(Struct, kw_only=True):
 
     path: FolderPath
     name: Name
-    analyzed: Annotated[
-        int | None,
-        Meta(
-            description="Media files below it of which something is analyzed in the cache folder; "
-            "null: no cache folder was asked about.",
-            examples=[12],
-        ),
-    ] = None
-    online: Annotated[bool, Meta(description="It can be looked into.", examples=[True])] = True
+    analyzed: Annotated[int | None, Meta(examples=[12])] = None
+    """Media files below it of which something is analyzed in the cache folder; null: no cache
+    folder was asked about."""
+    online: Annotated[bool, Meta(examples=[True])] = True
+    """It can be looked into."""
 
 
 class ListedFile(Struct, kw_only=True):
@@ -55,133 +54,88 @@ class ListedFile(Struct, kw_only=True):
     path: ClientPath
     name: Name
     size: Bytes
-    modified_at: Annotated[float, Meta(description="Unix seconds.", examples=[1_764_028_800.0])]
-    media_type: Annotated[MediaType, Meta(description="By its name.", examples=["video"])]
+    modified_at: Annotated[float, Meta(examples=[1_764_028_800.0])]
+    """Unix seconds."""
+    media_type: Annotated[MediaType, Meta(examples=["video"])]
+    """By its name."""
     states: PartStates
-    reason: (
-        Annotated[
-            str,
-            Meta(
-                description="Why it waits, failed or is left out.",
-                examples=["The file is cut off."],
-            ),
-        ]
-        | None
-    ) = None
+    reason: Annotated[str, Meta(examples=["The file is cut off."])] | None = None
+    """Why it waits, failed or is left out."""
 
 
 class FolderContent(Struct, kw_only=True):
     """What lies in a folder: folders first, then media files, each by name."""
 
-    path: Annotated[FolderPath | None, Meta(description="The folder; null: where all begins.")]
-    parent: Annotated[
-        FolderPath | None,
-        Meta(description="The folder that it lies in; null where that may not be looked into."),
-    ]
-    folders: Annotated[
-        list[ListedFolder], Meta(description="Hidden ones and cache folders are left out.")
-    ]
-    files: Annotated[list[ListedFile], Meta(description="Media files.")]
-    unsupported: Annotated[
-        int,
-        Meta(
-            ge=0,
-            description="Files here in camera formats that no decoder reads.",
-            examples=[0],
-        ),
-    ]
-    next: Annotated[
-        str | None,
-        Meta(
-            description="Send this as `after` for more; null: that is all.",
-            examples=["file:A002.mov"],
-        ),
-    ]
-    warnings: Annotated[list[str], Meta(description="What could not be looked at, and why.")]
+    path: FolderPath | None
+    """The folder; null: where all begins."""
+    parent: FolderPath | None
+    """The folder that it lies in; null where that may not be looked into."""
+    folders: list[ListedFolder]
+    """Hidden ones and cache folders are left out."""
+    files: list[ListedFile]
+    """Media files."""
+    unsupported: Annotated[int, Meta(ge=0, examples=[0])]
+    """Files here in camera formats that no decoder reads."""
+    next: Annotated[str | None, Meta(examples=["file:A002.mov"])]
+    """Send this as `after` for more; null: that is all."""
+    warnings: list[str]
+    """What could not be looked at, and why."""
 
 
 class FilesBelow(Struct, kw_only=True):
     """Media files below some folders, by path."""
 
-    files: Annotated[list[ClientPath], Meta(description="In the form that /analyze takes.")]
-    total_bytes: Annotated[int, Meta(ge=0, description="Of these files.", examples=[18_874_368])]
-    next: Annotated[
-        str | None,
-        Meta(
-            description="Send this as `after` for more; null: that is all.",
-            examples=["/footage/day1/A002.mov"],
-        ),
-    ]
-    is_partial: Annotated[
-        bool, Meta(description="The look ended before all folders were seen; see `warnings`.")
-    ]
-    warnings: Annotated[list[str], Meta(description="What was not looked at, and why.")]
+    files: list[ClientPath]
+    """In the form that /analyze takes."""
+    total_bytes: Annotated[int, Meta(ge=0, examples=[18_874_368])]
+    """Of these files."""
+    next: Annotated[str | None, Meta(examples=["/footage/day1/A002.mov"])]
+    """Send this as `after` for more; null: that is all."""
+    is_partial: bool
+    """The look ended before all folders were seen; see `warnings`."""
+    warnings: list[str]
+    """What was not looked at, and why."""
 
 
 class EstimatedFiles(Struct, kw_only=True):
     """Media files by what an analysis would do with them."""
 
     total: Count
-    new: Annotated[int, Meta(ge=0, description="There is work to do on them.", examples=[10])]
-    analyzed: Annotated[int, Meta(ge=0, description="All that is asked is done.", examples=[2])]
-    left_out: Annotated[
-        int, Meta(ge=0, description="Watch folders pass them by; /analyze does not.", examples=[0])
-    ]
-    unsupported: Annotated[
-        int,
-        Meta(
-            ge=0,
-            description="Camera formats that no decoder reads, and what has none of the parts "
-            "that are asked for, such as speech in stills; not in `total`.",
-            examples=[0],
-        ),
-    ]
+    new: Annotated[int, Meta(ge=0, examples=[10])]
+    """There is work to do on them."""
+    analyzed: Annotated[int, Meta(ge=0, examples=[2])]
+    """All that is asked is done."""
+    left_out: Annotated[int, Meta(ge=0, examples=[0])]
+    """Watch folders pass them by; /analyze does not."""
+    unsupported: Annotated[int, Meta(ge=0, examples=[0])]
+    """Camera formats that no decoder reads, and what has none of the parts that are asked for, such
+    as speech in stills; not in `total`."""
 
 
 class Estimate(Struct, kw_only=True):
     """What an analysis would cost."""
 
     files: EstimatedFiles
-    bytes: Annotated[int, Meta(ge=0, description="Of the new files.", examples=[188_743_680])]
-    hours: Annotated[
-        float | None,
-        Meta(description="Length of the new ones; null: not known.", examples=[2.4]),
-    ]
+    bytes: Annotated[int, Meta(ge=0, examples=[188_743_680])]
+    """Of the new files."""
+    hours: Annotated[float | None, Meta(examples=[2.4])]
+    """Length of the new ones; null: not known."""
     hours_are: Annotated[
-        Literal["known", "estimated"],
-        Meta(
-            title="HoursAre",
-            description="`estimated`: from some of the files, by size.",
-            examples=["estimated"],
-        ),
+        Literal["known", "estimated"], Meta(title="HoursAre", examples=["estimated"])
     ]
-    seconds: Annotated[
-        float | None,
-        Meta(
-            description="Of work, with the workers that run now and without what is before it; "
-            "null: not known.",
-            examples=[212.0],
-        ),
-    ]
-    disk_bytes: Annotated[
-        int | None,
-        Meta(description="That the results take, about; null: not known.", examples=[240_000_000]),
-    ]
+    """`estimated`: from some of the files, by size."""
+    seconds: Annotated[float | None, Meta(examples=[212.0])]
+    """Of work, with the workers that run now and without what is before it; null: not known."""
+    disk_bytes: Annotated[int | None, Meta(examples=[240_000_000])]
+    """That the results take, about; null: not known."""
     basis: Annotated[
         str,
-        Meta(
-            description="What the estimate rests on, or why there is none.",
-            examples=["Measured on this server: pictures 41 times as fast as the footage plays."],
-        ),
+        Meta(examples=["Measured on this server: pictures 41 times as fast as the footage plays."]),
     ]
-    waits: Annotated[
-        str | None,
-        Meta(
-            description="What is before it in line, or hinders it; null: nothing.",
-            examples=["Another analysis runs; 2 more wait."],
-        ),
-    ]
-    is_partial: Annotated[
-        bool, Meta(description="The look ended before all folders were seen; see `warnings`.")
-    ]
-    warnings: Annotated[list[str], Meta(description="What was not looked at, and why.")]
+    """What the estimate rests on, or why there is none."""
+    waits: Annotated[str | None, Meta(examples=["Another analysis runs; 2 more wait."])]
+    """What is before it in line, or hinders it; null: nothing."""
+    is_partial: bool
+    """The look ended before all folders were seen; see `warnings`."""
+    warnings: list[str]
+    """What was not looked at, and why."""

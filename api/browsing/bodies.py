@@ -35,30 +35,13 @@ Recursive = Annotated[bool, Meta(description="Folders in these folders count, to
 class FolderBody(Keyed, kw_only=True):
     """Which folder to look into."""
 
-    path: (
-        Annotated[
-            AbsolutePath,
-            Meta(
-                description="The folder. Left out: the folders in which everything begins, which "
-                "are the media roots of the licence key, else of the server.",
-                examples=["/footage/day1"],
-            ),
-        ]
-        | None
-    ) = None
-    cache_dir: (
-        Annotated[
-            AbsolutePath,
-            Meta(
-                description="With it, each file and folder says what of it is analyzed there.",
-                examples=["/footage/.rushes"],
-            ),
-        ]
-        | None
-    ) = None
-    limit: Annotated[
-        int, Meta(ge=1, le=MOST_LISTED, description="How many folders and files at most.")
-    ] = 1000
+    path: Annotated[AbsolutePath, Meta(examples=["/footage/day1"])] | None = None
+    """The folder. Left out: the folders in which everything begins, which are the media roots of
+    the licence key, else of the server."""
+    cache_dir: Annotated[AbsolutePath, Meta(examples=["/footage/.rushes"])] | None = None
+    """With it, each file and folder says what of it is analyzed there."""
+    limit: Annotated[int, Meta(ge=1, le=MOST_LISTED)] = 1000
+    """How many folders and files at most."""
     after: After | None = None
 
 
@@ -70,28 +53,18 @@ class FilesBelowBody(Keyed, kw_only=True):
     media_types: (
         Annotated[
             list[MediaType],
-            Meta(
-                min_length=1,
-                max_length=len(MediaType),
-                description="Only files of these kinds, by their names; left out: all. A page may "
-                "hold fewer than `limit` then, or none, and there may be more all the same.",
-                examples=[["video", "image"]],
-            ),
+            Meta(min_length=1, max_length=len(MediaType), examples=[["video", "image"]]),
         ]
         | None
     ) = None
-    limit: Annotated[int, Meta(ge=1, le=MOST_PATHS, description="How many files at most.")] = 10_000
+    """Only files of these kinds, by their names; left out: all. A page may hold fewer than `limit`
+    then, or none, and there may be more all the same."""
+    limit: Annotated[int, Meta(ge=1, le=MOST_PATHS)] = 10_000
+    """How many files at most."""
     after: (
-        Annotated[
-            str,
-            Meta(
-                max_length=LONGEST_PATH,
-                description="The answer before said this in `next`; left out: from the start.",
-                examples=["/footage/day1/A002.mov"],
-            ),
-        ]
-        | None
+        Annotated[str, Meta(max_length=LONGEST_PATH, examples=["/footage/day1/A002.mov"])] | None
     ) = None
+    """The answer before said this in `next`; left out: from the start."""
 
 
 class EstimateBody(Keyed, kw_only=True):
@@ -100,6 +73,9 @@ class EstimateBody(Keyed, kw_only=True):
     cache_dir: CacheDir
     paths: ChosenPaths
     recursive: Recursive = True
-    visual: Annotated[bool, Meta(description="Pictures are to be searchable.")] = True
-    speech: Annotated[bool, Meta(description="Speech is to be transcribed.")] = True
-    faces: Annotated[bool, Meta(description="Faces are to be found.")] = False
+    visual: bool = True
+    """Pictures are to be searchable."""
+    speech: bool = True
+    """Speech is to be transcribed."""
+    faces: bool = False
+    """Faces are to be found."""

@@ -40,7 +40,13 @@ class _Sorted:
 
 
 async def estimate_analysis(call: Call[EstimateBody], services: SearchServices) -> Estimate:
-    """Files, hours, seconds of work and bytes of results."""
+    """Estimate an analysis.
+
+    What /analyze would cost for these folders and files, by what this server has measured of
+    its own work with the active models. Files that are analyzed are told by where they were
+    seen: one that was moved counts as new. Lengths that are not known come from up to 40 of the
+    files, by size. What was left out is not in the cost. Bytes of results go by docs/sizing.md.
+    """
     body = call.body
     parts = _parts(body)
     cache_dir = services.paths.cache(body.cache_dir)
@@ -159,36 +165,13 @@ def _basis(cost: Cost, lengths: Lengths, line: LineBefore) -> str:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/analyze/estimate",
+        "POST /analyze/estimate",
         estimate_analysis,
-        scope=KeyScope.ANALYZE,
-        tag="Analysis",
-        summary="Estimate an analysis",
-        description="What /analyze would cost for these folders and files, by what this server "
-        "has measured of its own work with the active models. Files that are analyzed are told by "
-        "where they were seen: one that was moved counts as new. Lengths that are not known come "
-        "from up to 40 of the files, by size. What was left out is not in the cost. Bytes of "
-        "results go by docs/sizing.md.",
-        body=EstimateBody,
-        answer=Estimate,
+        "Analysis",
+        KeyScope.ANALYZE,
         errors={
             BadInput: "paths[0]: there is neither a folder nor a file /footage/day9 on the server.",
             NotAllowed: "paths[0]: /etc lies outside the folders in RUSHES_MEDIA_ROOTS.",
-        },
-        example={"cache_dir": "/footage/.rushes", "paths": ["/footage/day1"]},
-        answer_example={
-            "files": {"total": 12, "new": 10, "analyzed": 2, "left_out": 0, "unsupported": 0},
-            "bytes": 188_743_680,
-            "hours": 2.4,
-            "hours_are": "estimated",
-            "seconds": 212.0,
-            "disk_bytes": 240_000_000,
-            "basis": "Measured on this server: pictures 41 times as fast as the footage plays. "
-            "2 workers run now.",
-            "waits": "Another analysis runs; 2 more wait.",
-            "is_partial": False,
-            "warnings": [],
         },
     ),
 )

@@ -20,7 +20,12 @@ from shared.rights import KeyScope
 
 
 async def get_media_folder(call: Call[FolderBody], services: SearchServices) -> FolderContent:
-    """What lies in a folder, and how far its analysis is."""
+    """Look into a folder.
+
+    What lies in a folder that the server can read: folders first, then media files, by name.
+    With cache_dir each file says what of it is analyzed there, by what was seen at its path:
+    one that was moved since counts as new. Without path: the media roots.
+    """
     body = call.body
     cache_dir = services.paths.cache(body.cache_dir) if body.cache_dir else None
     path = None if body.path is None else services.paths.media(body.path, "path")
@@ -105,7 +110,12 @@ def _listed(
 
 
 async def list_media_files(call: Call[FilesBelowBody], services: SearchServices) -> FilesBelow:
-    """Media files below folders, to be sent to /analyze."""
+    """Name the media files below folders.
+
+    For clients that want to send folders to /analyze. Hidden files and cache folders are left
+    out. The look takes at most some seconds: where that is too short, `is_partial` is true, and
+    `next` goes on where it ended.
+    """
     body = call.body
     walk = await run_in_threadpool(FolderWalk, services, body.paths, is_recursive=body.recursive)
     after = services.paths.media(body.after, "after") if body.after else None
@@ -126,72 +136,32 @@ def _below(services: SearchServices, found: Walked, like: str) -> FilesBelow:
 
 
 _OUTSIDE = "path: /etc lies outside the folders in RUSHES_MEDIA_ROOTS."
-_STATES = {"visual": "analyzed", "speech": "waiting", "faces": "none"}
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/media/folder",
+        "POST /media/folder",
         get_media_folder,
-        scope=KeyScope.ANALYZE,
-        tag="Media",
-        summary="Look into a folder",
-        description="What lies in a folder that the server can read: folders first, then media "
-        "files, by name. With cache_dir each file says what of it is analyzed there, by what was "
-        "seen at its path: one that was moved since counts as new. Without path: the media roots.",
-        body=FolderBody,
-        answer=FolderContent,
+        "Media",
+        KeyScope.ANALYZE,
         errors={
             BadInput: "path: there is no folder /footage/day9 on the server. See RUSHES_PATH_MAP "
             "if the server calls it otherwise.",
             NotAllowed: _OUTSIDE,
         },
-        example={"path": "/footage/day1", "cache_dir": "/footage/.rushes"},
+        example={"path": ..., "cache_dir": ...},
         answer_example={
-            "path": "/footage/day1",
             "parent": "/footage",
-            "folders": [
-                {"path": "/footage/day1/b", "name": "b", "analyzed": 12, "online": True},
-            ],
-            "files": [
-                {
-                    "path": "/footage/day1/A001.mov",
-                    "name": "A001.mov",
-                    "size": 18_874_368,
-                    "modified_at": 1_764_028_800.0,
-                    "media_type": "video",
-                    "states": _STATES,
-                    "reason": "In line for analysis.",
-                }
-            ],
-            "unsupported": 0,
-            "next": None,
-            "warnings": [],
+            "folders": [{"path": "/footage/day1/b", "name": "b"}],
         },
     ),
     Endpoint(
-        "POST",
-        "/media/files",
+        "POST /media/files",
         list_media_files,
-        scope=KeyScope.ANALYZE,
-        tag="Media",
-        summary="Name the media files below folders",
-        description="For clients that want to send folders to /analyze. Hidden files and cache "
-        "folders are left out. The look takes at most some seconds: where that is too short, "
-        "`is_partial` is true, and `next` goes on where it ended.",
-        body=FilesBelowBody,
-        answer=FilesBelow,
+        "Media",
+        KeyScope.ANALYZE,
         errors={
             BadInput: "paths[0] must be an absolute path, not 'day1'.",
             NotAllowed: "paths[0]: /etc lies outside the folders in RUSHES_MEDIA_ROOTS.",
-        },
-        example={"paths": ["/footage/day1"]},
-        answer_example={
-            "files": ["/footage/day1/A001.mov"],
-            "total_bytes": 18_874_368,
-            "next": None,
-            "is_partial": False,
-            "warnings": [],
         },
     ),
 )

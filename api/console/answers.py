@@ -23,24 +23,20 @@ def _folders(what: str, example: str) -> Meta:
 class ConsoleSession(Struct, kw_only=True):
     """Who is signed in, and what the licence key behind it may do."""
 
-    key_id: Annotated[str, Meta(description="Id of the licence key.", examples=["9f86d081884c"])]
-    label: Annotated[str, Meta(description="What people call it.", examples=["Edit 3"])]
-    scopes: Annotated[list[KeyScope], Meta(description="Parts of the API that it may use.")]
-    roots: (
-        Annotated[
-            list[str],
-            Meta(
-                description="Folders in which its paths must lie; null: all of the server's.",
-                examples=[["/footage/show1"]],
-            ),
-        ]
-        | None
-    )
-    key_expires_at: _Moment | None
+    key_id: Annotated[str, Meta(examples=["9f86d081884c"])]
+    """Id of the licence key."""
+    label: Annotated[str, Meta(examples=["Edit 3"])]
+    """What people call it."""
+    scopes: Annotated[list[KeyScope], Meta(examples=[["search", "export"]])]
+    """Parts of the API that it may use."""
+    roots: Annotated[list[str], Meta(examples=[["/footage/show1"]])] | None
+    """Folders in which its paths must lie; null: all of the server's."""
+    key_expires_at: Annotated[_Moment, Meta(examples=[1798761600.0])] | None
     media_roots: Annotated[list[str], _folders("Folders with media", "/footage/show1")] | None
     cache_roots: Annotated[list[str], _folders("Folders of cache_dirs", "/footage/show1")] | None
     export_roots: Annotated[list[str], _folders("Folders of exports", "/footage/show1")] | None
-    version: Annotated[str, Meta(description="Of the server.", examples=["0.1.0"])]
+    version: Annotated[str, Meta(examples=["0.1.0"])]
+    """Of the server."""
 
 
 class ConsoleLink(Struct):
@@ -48,11 +44,9 @@ class ConsoleLink(Struct):
 
     url: Annotated[
         str,
-        Meta(
-            description="To be opened in a browser; what signs in stands behind the `#`.",
-            examples=["http://127.0.0.1:6699/#link=PBr0xEBnjBrmDpXJ1WZwhPzQ3l2gYtC4H6aT7sKdVfM"],
-        ),
+        Meta(examples=["http://127.0.0.1:6699/#link=PBr0xEBnjBrmDpXJ1WZwhPzQ3l2gYtC4H6aT7sKdVfM"]),
     ]
+    """To be opened in a browser; what signs in stands behind the `#`."""
     expires_at: _Moment
 
 

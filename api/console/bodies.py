@@ -13,32 +13,20 @@ class SignIn(Keyed):
     """A request for a session, by a key or by a link."""
 
     license_key: (
-        Annotated[
-            str,
-            Meta(
-                max_length=LONGEST_WORD,
-                description="A licence key.",
-                examples=["rushes-0123456789abcdef"],
-            ),
-        ]
-        | None
+        Annotated[str, Meta(max_length=LONGEST_WORD, examples=["rushes-0123456789abcdef"])] | None
     ) = None
+    """A licence key."""
     link: (
         Annotated[
             str,
-            Meta(
-                max_length=LONGEST_WORD,
-                description="What stands behind `#link=` in a link of `rushes console`.",
-                examples=["PBr0xEBnjBrmDpXJ1WZwhPzQ3l2gYtC4H6aT7sKdVfM"],
-            ),
+            Meta(max_length=LONGEST_WORD, examples=["PBr0xEBnjBrmDpXJ1WZwhPzQ3l2gYtC4H6aT7sKdVfM"]),
         ]
         | None
     ) = None
+    """What stands behind `#link=` in a link of `rushes console`."""
 
-    replace: Annotated[
-        bool,
-        Meta(description="The link may end a session of this browser that has another key."),
-    ] = False
+    replace: bool = False
+    """The link may end a session of this browser that has another key."""
 
 
 class NewLink(Keyed):

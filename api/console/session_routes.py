@@ -37,8 +37,16 @@ class ConsoleServices(CoreServices):
     use_counter: UseCounter
 
 
-async def create_console_session(call: Call[SignIn], services: ConsoleServices) -> Reply:
-    """Sign a browser in with a licence key, or with a link."""
+async def create_console_session(
+    call: Call[SignIn], services: ConsoleServices
+) -> ConsoleSession | Reply:
+    """Sign in to the console.
+
+    For the console's own page alone, which sends `X-Rushes-Console: 1`. The answer sets a
+    cookie that lasts for a week from its last use on, and that scripts cannot read. It counts
+    only with requests of that page. A link of another key than that of the browser's session is
+    refused (409) and stays unused, unless `replace` is true.
+    """
     given = (call.body.license_key or "").strip()
     if not given and not call.body.link:
         raise BadInput("license_key or link is required.")
@@ -77,14 +85,20 @@ def _key_of_link(
     return key
 
 
-async def console_session(call: Call[None], services: ConsoleServices) -> Reply:
-    """Who is signed in; the browser keeps the cookie for another week."""
+async def console_session(call: Call[None], services: ConsoleServices) -> ConsoleSession | Reply:
+    """Who is signed in.
+
+    The licence key behind the session, or that of the request, and its rights.
+    """
     session = _session(call, services, "GET")
     return _signed_in(call, services, _key(call), session.token if session else None)
 
 
-async def end_console_session(call: Call[None], services: ConsoleServices) -> Reply:
-    """Sign the browser out."""
+async def end_console_session(call: Call[None], services: ConsoleServices) -> SessionOver | Reply:
+    """Sign out.
+
+    Ends the session of the request.
+    """
     session = _session(call, services, "DELETE")
     if session is None:
         return Reply(200, SessionOver("No session came with this request."))
@@ -93,8 +107,14 @@ async def end_console_session(call: Call[None], services: ConsoleServices) -> Re
     return Reply(200, SessionOver("Signed out."), _PRIVATE | gone)
 
 
-async def create_console_link(call: Call[NewLink], services: ConsoleServices) -> Reply:
-    """Make a link that signs a browser in with the key of this request."""
+async def create_console_link(
+    call: Call[NewLink], services: ConsoleServices
+) -> ConsoleLink | Reply:
+    """Make a link that signs in.
+
+    Whoever opens it first, within 15 minutes, is signed in with the key of this request; a
+    session makes no links. `rushes console` prints one.
+    """
     session = _session(call, services, "POST")
     if session and session.may_be_used:  # what signs in from it would outlive it
         raise KeyMissing
@@ -140,80 +160,29 @@ def _signed_in(
     return Reply(200, answer, _PRIVATE | cookie)
 
 
-_SESSION = {
-    "key_id": "9f86d081884c",
-    "label": "Edit 3",
-    "scopes": ["search", "export"],
-    "roots": ["/footage/show1"],
-    "key_expires_at": 1798761600.0,
-    "media_roots": ["/footage/show1"],
-    "cache_roots": ["/footage/show1"],
-    "export_roots": ["/footage/show1"],
-    "version": "0.1.0",
-}
-_LINK = "PBr0xEBnjBrmDpXJ1WZwhPzQ3l2gYtC4H6aT7sKdVfM"
-
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/console/sessions",
+        "POST /console/sessions",
         create_console_session,
+        "Console",
         needs_key=False,
-        tag="Console",
-        summary="Sign in to the console",
-        description="For the console's own page alone, which sends `X-Rushes-Console: 1`. The "
-        "answer sets a cookie that lasts for a week from its last use on, and that scripts cannot "
-        "read. It counts only with requests of that page. A link of another key than that of the "
-        "browser's session is refused (409) and stays unused, unless `replace` is true.",
-        body=SignIn,
-        answer=ConsoleSession,
         errors={
             BadInput: "license_key or link is required.",
-            KeyRefused: KeyRefused().message,
+            KeyRefused: "",
             KeyExpired: "This licence key expired on 2026-12-31: ask for a new one.",
             NotFromConsole: _STRANGER,
             Missing: _LINK_OVER,
             SignedInAlready: "Sign in as Edit 4? You are signed in as Edit 3.",
-            RedisAway: RedisAway().message,
+            RedisAway: "",
         },
-        example={"link": _LINK},
-        answer_example=_SESSION,
+        example={"link": ...},
     ),
+    Endpoint("GET /console/session", console_session, "Console"),
     Endpoint(
-        "GET",
-        "/console/session",
-        console_session,
-        tag="Console",
-        summary="Who is signed in",
-        description="The licence key behind the session, or that of the request, and its rights.",
-        answer=ConsoleSession,
-        answer_example=_SESSION,
-    ),
-    Endpoint(
-        "DELETE",
-        "/console/session",
+        "DELETE /console/session",
         end_console_session,
-        tag="Console",
-        summary="Sign out",
-        description="Ends the session of the request.",
-        answer=SessionOver,
+        "Console",
         answer_example={"message": "Signed out."},
     ),
-    Endpoint(
-        "POST",
-        "/console/links",
-        create_console_link,
-        is_audited=True,
-        tag="Console",
-        summary="Make a link that signs in",
-        description="Whoever opens it first, within 15 minutes, is signed in with the key of this "
-        "request; a session makes no links. `rushes console` prints one.",
-        body=NewLink,
-        answer=ConsoleLink,
-        example={},
-        answer_example={
-            "url": f"http://127.0.0.1:6699/#link={_LINK}",
-            "expires_at": 1764028800.0,
-        },
-    ),
+    Endpoint("POST /console/links", create_console_link, "Console", is_audited=True),
 )

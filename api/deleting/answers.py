@@ -19,17 +19,21 @@ DataKind = Literal["frames", "visual", "transcription", "speakers", "captions", 
 class DeletedData(Struct, kw_only=True):
     """One result of a file."""
 
-    kind: Annotated[DataKind, Meta(title="DataKind", description="What it is.")]
-    model_key: Annotated[ModelKey, Meta(description="What made it; null: no model.")] | None
+    kind: Annotated[DataKind, Meta(title="DataKind", examples=["visual"])]
+    """What it is."""
+    model_key: ModelKey | None
+    """What made it; null: no model."""
     bytes: _Bytes
 
 
 class DeletedMedia(Struct, kw_only=True):
     """What of a file is deleted."""
 
-    media_path: Annotated[ClientPath, Meta(description="Where it was seen last.")] | None
+    media_path: ClientPath | None
+    """Where it was seen last."""
     hash_str: HashStr
-    data: Annotated[list[DeletedData], Meta(description="Its results.")]
+    data: list[DeletedData]
+    """Its results."""
 
 
 class UndeletableMedia(Struct, kw_only=True):
@@ -43,13 +47,17 @@ class DataDeleted(Struct, kw_only=True):
     """What was deleted, or would be."""
 
     message: Message
-    dry_run: Annotated[bool, Meta(description="Whether it would be, and nothing was.")]
+    dry_run: bool
+    """Whether it would be, and nothing was."""
     deletion_id: _DeletionId | None
-    kept_until: Annotated[_Moment, Meta(description="Until when it can be undone.")] | None
+    kept_until: Annotated[_Moment, Meta(examples=[1764115200.0])] | None
+    """Until when it can be undone."""
     files: Count
     bytes: _Bytes
-    media: Annotated[list[DeletedMedia], Meta(description="The first thousand files.")]
-    failed: Annotated[list[UndeletableMedia], Meta(description="Files that are not known.")]
+    media: list[DeletedMedia]
+    """The first thousand files."""
+    failed: list[UndeletableMedia]
+    """Files that are not known."""
 
 
 class DeletionItem(Struct, kw_only=True):
@@ -57,8 +65,9 @@ class DeletionItem(Struct, kw_only=True):
 
     deletion_id: _DeletionId
     at: _Moment
-    by: Annotated[str, Meta(description="Label of the licence key.", examples=["Edit 3"])]
-    kept_until: _Moment
+    by: Annotated[str, Meta(examples=["Edit 3"])]
+    """Label of the licence key."""
+    kept_until: Annotated[_Moment, Meta(examples=[1764115200.0])]
     files: Count
     bytes: _Bytes
 
@@ -66,7 +75,8 @@ class DeletionItem(Struct, kw_only=True):
 class Deletions(Struct):
     """The newest first."""
 
-    deletions: Annotated[list[DeletionItem], Meta(description="Those that can be undone.")]
+    deletions: list[DeletionItem]
+    """Those that can be undone."""
 
 
 class DeletionUndone(Struct, kw_only=True):
@@ -74,16 +84,21 @@ class DeletionUndone(Struct, kw_only=True):
 
     message: Message
     restored: Count
-    replaced: Annotated[int, Meta(ge=0, description="Were made anew meanwhile, and stay so.")]
-    lost: Annotated[int, Meta(ge=0, description="Had been collected, and are gone.")]
+    replaced: Annotated[int, Meta(ge=0)]
+    """Were made anew meanwhile, and stay so."""
+    lost: Annotated[int, Meta(ge=0)]
+    """Had been collected, and are gone."""
 
 
 class DeletedFaces(Struct, kw_only=True):
     """What of a person lies in one collection."""
 
-    cluster_job_name: Annotated[str, Meta(description="The collection.", examples=["Season 1"])]
-    cluster_ids: Annotated[list[str], Meta(description="Clusters of that person.")]
-    names: Annotated[list[str], Meta(description="Names that these clusters have.")]
+    cluster_job_name: Annotated[str, Meta(examples=["Season 1"])]
+    """The collection."""
+    cluster_ids: Annotated[list[str], Meta(examples=[["418350733"]])]
+    """Clusters of that person."""
+    names: Annotated[list[str], Meta(examples=[["Ada"]])]
+    """Names that these clusters have."""
     face_count: Count
 
 
@@ -91,33 +106,15 @@ class PersonDeleted(Struct, kw_only=True):
     """What was deleted of a person, or would be."""
 
     message: Message
-    dry_run: Annotated[bool, Meta(description="Whether it would be, and nothing was.")]
-    files: Annotated[
-        int,
-        Meta(
-            ge=0,
-            description="Files in which the person is seen. In how many the voice is, `message` "
-            "says.",
-        ),
-    ]
-    faces: Annotated[int, Meta(ge=0, description="Faces, with their vectors and pictures.")]
-    voices: (
-        Annotated[
-            int,
-            Meta(
-                ge=1,
-                description="Voices, with their vectors; left out where none is heard.",
-                examples=[2],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    damaged: Annotated[
-        int,
-        Meta(
-            ge=0,
-            description="Results of faces, and of speakers, that nobody could read, and that went "
-            "as a whole.",
-        ),
-    ]
-    collections: Annotated[list[DeletedFaces], Meta(description="Where the person is.")]
+    dry_run: bool
+    """Whether it would be, and nothing was."""
+    files: Annotated[int, Meta(ge=0, examples=[3])]
+    """Files in which the person is seen. In how many the voice is, `message` says."""
+    faces: Annotated[int, Meta(ge=0, examples=[12])]
+    """Faces, with their vectors and pictures."""
+    voices: Annotated[int, Meta(ge=1, examples=[2])] | UnsetType = UNSET
+    """Voices, with their vectors; left out where none is heard."""
+    damaged: Annotated[int, Meta(ge=0)]
+    """Results of faces, and of speakers, that nobody could read, and that went as a whole."""
+    collections: list[DeletedFaces]
+    """Where the person is."""

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from api.http.bodies import LONGEST_TEXT, LONGEST_WORD, CacheDir, Keyed, MediaPaths
+from api.http.bodies import CacheDir, Keyed, MediaPaths, Text, Word
 from api.people.bodies import ClusterId
 
 DryRun = Annotated[
@@ -19,23 +19,12 @@ class DeleteDataBody(Keyed, kw_only=True):
     """Whose results go: those of some files, of one model, or of that model in those files."""
 
     cache_dir: CacheDir
-    media_paths: (
-        Annotated[MediaPaths, Meta(description="Left out: all files of the cache folder.")] | None
-    ) = None
-    model_key: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=LONGEST_WORD,
-                description="Left out: results of all models, the stored frames and the captions "
-                "that are in files too, which are no model's. With a speech model its transcripts "
-                "and who speaks in them go; captions stay.",
-                examples=["conse-lite0"],
-            ),
-        ]
-        | None
-    ) = None
+    media_paths: MediaPaths | None = None
+    """Left out: all files of the cache folder."""
+    model_key: Annotated[Word, Meta(examples=["conse-lite0"])] | None = None
+    """Left out: results of all models, the stored frames and the captions that are in files too,
+    which are no model's. With a speech model its transcripts and who speaks in them go; captions
+    stay."""
     dry_run: DryRun = True
 
 
@@ -43,15 +32,8 @@ class UndoDeletionBody(Keyed, kw_only=True):
     """Which deletion to take back."""
 
     cache_dir: CacheDir
-    deletion_id: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            max_length=LONGEST_WORD,
-            description="From the answer of the deletion, or from GET /analysis-data/deletions.",
-            examples=["5f0c1de2a49b7c38"],
-        ),
-    ]
+    deletion_id: Annotated[Word, Meta(examples=["5f0c1de2a49b7c38"])]
+    """From the answer of the deletion, or from GET /analysis-data/deletions."""
 
 
 class DeletePersonBody(Keyed, kw_only=True):
@@ -60,34 +42,10 @@ class DeletePersonBody(Keyed, kw_only=True):
     NOT_AUDITED: ClassVar = ("name",)
 
     cache_dir: CacheDir
-    name: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=LONGEST_TEXT,
-                description="All people of this name, in every collection of the cache folder.",
-                examples=["Ada"],
-            ),
-        ]
-        | None
-    ) = None
-    cluster_job_name: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=LONGEST_TEXT,
-                description="The collection of `cluster_id`.",
-                examples=["Season 1"],
-            ),
-        ]
-        | None
-    ) = None
-    cluster_id: (
-        Annotated[
-            ClusterId, Meta(description="One cluster, instead of `name`.", examples=["77031420"])
-        ]
-        | None
-    ) = None
+    name: Annotated[Text, Meta(examples=["Ada"])] | None = None
+    """All people of this name, in every collection of the cache folder."""
+    cluster_job_name: Annotated[Text, Meta(examples=["Season 1"])] | None = None
+    """The collection of `cluster_id`."""
+    cluster_id: Annotated[ClusterId, Meta(examples=["77031420"])] | None = None
+    """One cluster, instead of `name`."""
     dry_run: DryRun = True

@@ -19,8 +19,8 @@ from api.deleting.answers import (
 from api.deleting.bodies import DeleteDataBody, UndoDeletionBody
 from api.deleting.deletions import Deletion, PublishedArtefact
 from api.http.answers import counted
-from api.http.bodies import LONGEST_PATH
-from api.http.endpoint import Call, Endpoint, Parameter
+from api.http.endpoint import Call, Endpoint
+from api.http.parameters import IN_CACHE_DIR
 from api.http.scope import Scope
 from api.http.services import CoreServices
 from shared.cache.cache_dir import CacheDir
@@ -41,7 +41,15 @@ _MOST_NAMED = 5  # models in an error
 
 
 async def delete_analysis_data(call: Call[DeleteDataBody], services: CoreServices) -> DataDeleted:
-    """Results of files, of a model, or of a model in files."""
+    """Delete results.
+
+    All results of `media_paths`, those of `model_key` in the whole cache folder, or of that
+    model in these files. Media files are never touched. Nothing is deleted unless `dry_run` is
+    false; then it can be undone for 24 hours, until the data files are collected. Faces leave
+    their collections when those are grouped anew. Voices leave them at once, with their rows,
+    where nothing tells any more who speaks; after an undo they are back, under their names,
+    when a collection is grouped anew.
+    """
     return await services.in_cache_dir(call.body.cache_dir, _delete, call, services)
 
 
@@ -150,8 +158,11 @@ def _shown(
 
 
 async def list_deletions(call: Call[None], services: CoreServices) -> Deletions:
-    """What was deleted and can be undone."""
-    cache_dir = call.required("cache_dir")
+    """What was deleted and can be undone.
+
+    Until it is collected, a day after it was deleted.
+    """
+    cache_dir = IN_CACHE_DIR.read(call.query)
     return await services.in_cache_dir(cache_dir, _list, services, cache_dir)
 
 
@@ -173,7 +184,11 @@ def _list(services: CoreServices, cache_dir: str) -> Deletions:
 
 
 async def undo_deletion(call: Call[UndoDeletionBody], services: CoreServices) -> DeletionUndone:
-    """Everything is back but what was made anew meanwhile."""
+    """Take a deletion back.
+
+    What was analyzed anew since stays as it is now. 404 for an unknown deletion, and for one
+    that was undone or collected.
+    """
     return await services.in_cache_dir(call.body.cache_dir, _undo, services, call.body)
 
 
@@ -190,103 +205,40 @@ def _undo(services: CoreServices, body: UndoDeletionBody) -> DeletionUndone:
     )
 
 
-_ID = "5f0c1de2a49b7c38"
-_UNDO = {"cache_dir": "/footage/.rushes", "deletion_id": _ID}
-
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/analysis-data/delete",
+        "POST /analysis-data/delete",
         delete_analysis_data,
-        scope=KeyScope.ANALYZE,
+        "Analysis data",
+        KeyScope.ANALYZE,
         is_audited=True,
-        tag="Analysis data",
-        summary="Delete results",
-        description="All results of `media_paths`, those of `model_key` in the whole cache folder, "
-        "or of that model in these files. Media files are never touched. Nothing is deleted "
-        "unless `dry_run` is false; then it can be undone for 24 hours, until the data files "
-        "are collected. Faces leave their collections when those are grouped anew. Voices leave "
-        "them at once, with their rows, where nothing tells any more who speaks; after an undo "
-        "they are back, under their names, when a collection is grouped anew.",
-        body=DeleteDataBody,
-        answer=DataDeleted,
         errors={
             BadInput: "What is to be deleted? Name media_paths, a model_key, or both.",
             Missing: "model_key: no file of this cache folder has data of 'clip'; there is data "
             "of conse-lite0, whisper-base.",
         },
-        example={"cache_dir": "/footage/.rushes", "model_key": "conse-lite0", "dry_run": False},
+        example={"model_key": ..., "dry_run": False},
         answer_example={
-            "message": "Deleted: 1 result of 1 file. This can be undone for 24 hours.",
-            "dry_run": False,
-            "deletion_id": _ID,
-            "kept_until": 1764115200.0,
-            "files": 1,
-            "bytes": 276480,
-            "media": [
-                {
-                    "media_path": "/footage/day1/A001.mov",
-                    "hash_str": "9ae0daaf81f5b2c3",
-                    "data": [{"kind": "visual", "model_key": "conse-lite0", "bytes": 276480}],
-                }
-            ],
-            "failed": [],
+            "message": "Deleted: 12 results of 12 files. This can be undone for 24 hours."
         },
     ),
     Endpoint(
-        "GET",
-        "/analysis-data/deletions",
+        "GET /analysis-data/deletions",
         list_deletions,
-        scope=KeyScope.ANALYZE,
-        tag="Analysis data",
-        summary="What was deleted and can be undone",
-        description="Until it is collected, a day after it was deleted.",
-        query=(
-            Parameter(
-                "cache_dir",
-                "Folder with the analysis data; an absolute path.",
-                {"type": "string", "minLength": 1, "maxLength": LONGEST_PATH},
-                "/footage/.rushes",
-                required=True,
-            ),
-        ),
-        answer=Deletions,
-        errors={BadInput: "cache_dir is required."},
-        answer_example={
-            "deletions": [
-                {
-                    "deletion_id": _ID,
-                    "at": 1764028800.0,
-                    "by": "Edit 3",
-                    "kept_until": 1764115200.0,
-                    "files": 1,
-                    "bytes": 276480,
-                }
-            ]
-        },
+        "Analysis data",
+        KeyScope.ANALYZE,
+        query=(IN_CACHE_DIR,),
     ),
     Endpoint(
-        "POST",
-        "/analysis-data/deletions/undo",
+        "POST /analysis-data/deletions/undo",
         undo_deletion,
-        scope=KeyScope.ANALYZE,
+        "Analysis data",
+        KeyScope.ANALYZE,
         is_audited=True,
-        tag="Analysis data",
-        summary="Take a deletion back",
-        description="What was analyzed anew since stays as it is now. 404 for an unknown deletion, "
-        "and for one that was undone or collected.",
-        body=UndoDeletionBody,
-        answer=DeletionUndone,
         errors={
             Missing: "deletion_id: there is no deletion '5f0c1de2a49b7c39' that could be undone; "
-            "GET /analysis-data/deletions lists them.",
+            "GET /analysis-data/deletions lists them."
         },
-        example=_UNDO,
-        answer_example={
-            "message": "Back: 1 result.",
-            "restored": 1,
-            "replaced": 0,
-            "lost": 0,
-        },
+        answer_example={"message": "Back: 12 results."},
     ),
 )

@@ -22,7 +22,6 @@ from api.deleting.person import (
     unfinished,
 )
 from api.http.answers import counted
-from api.http.auditing import audit
 from api.http.endpoint import Call, Endpoint
 from api.people.people import PeopleServices
 from shared.audit import AuditLog
@@ -46,7 +45,16 @@ class DeletionServices(PeopleServices):
 async def delete_person_data(
     call: Call[DeletePersonBody], services: DeletionServices
 ) -> PersonDeleted:
-    """Faces, pictures, vectors and names of a person go, at once and for good."""
+    """Delete a person.
+
+    For those who must by law. Goes at once, and cannot be undone: the person's faces with their
+    vectors and pictures, from the results of every face model and from every collection of the
+    cache folder; the voices, with their vectors, from the speakers of every transcript and from
+    every collection; what was enrolled from photos, and the names in the log of edits. Nothing
+    goes unless `dry_run` is false. Merge first what is one person. When the person speaks stays
+    with the transcripts. Media files, their stored frames and backups still show the person,
+    and a new analysis of faces or speech tells them again, as somebody new without a name.
+    """
     body = call.body
     found = await services.in_cache_dir(body.cache_dir, _found, services, body)
     photos = await services.in_cache_dir(body.cache_dir, _photos, services, body, found)
@@ -57,7 +65,7 @@ async def delete_person_data(
         call.audited["voices"] = voices
     call.audited["clusters"] = {one.snapshot.name: one.clusters for one in found}
     call.audited["state"] = "begun"
-    await audit(services.audit, "delete_person_data", call)  # before: nothing brings it back
+    await call.audit(services.audit, "delete_person_data")  # before: nothing brings it back
     damaged = await services.in_cache_dir(body.cache_dir, _delete, services, body)
     call.audited["state"] = "done"
     return _answer(found, photos, damaged)
@@ -198,23 +206,11 @@ def _check_idle(services: DeletionServices, cache: CacheDir) -> None:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/faces/people/delete",
+        "POST /faces/people/delete",
         delete_person_data,
-        scope=KeyScope.ADMIN,
+        "Faces",
+        KeyScope.ADMIN,
         is_audited=True,
-        tag="Faces",
-        summary="Delete a person",
-        description="For those who must by law. Goes at once, and cannot be undone: the person's "
-        "faces with their vectors and pictures, from the results of every face model and from "
-        "every collection of the cache folder; the voices, with their vectors, from the speakers "
-        "of every transcript and from every collection; what was enrolled from photos, and the "
-        "names in the log of edits. Nothing goes unless `dry_run` is false. Merge first what is "
-        "one person. When the person speaks stays with the transcripts. Media files, their stored "
-        "frames and backups still show the person, and a new analysis of faces or speech tells "
-        "them again, as somebody new without a name.",
-        body=DeletePersonBody,
-        answer=PersonDeleted,
         errors={
             BadInput: "Name the person by name alone, or by cluster_job_name and cluster_id "
             "together.",
@@ -223,21 +219,7 @@ ENDPOINTS = (
             Busy: "Task 8f14e45fceea167a5a36dedd4bea2543 groups these faces anew; wait for its "
             "end or cancel it, then delete.",
         },
-        example={"cache_dir": "/footage/.rushes", "name": "Ada", "dry_run": False},
-        answer_example={
-            "message": "Deleted: 812 faces in 31 files, with their pictures, vectors and names.",
-            "dry_run": False,
-            "files": 31,
-            "faces": 812,
-            "damaged": 0,
-            "collections": [
-                {
-                    "cluster_job_name": "Season 1",
-                    "cluster_ids": ["418350733"],
-                    "names": ["Ada"],
-                    "face_count": 812,
-                }
-            ],
-        },
+        example={"name": ..., "dry_run": False},
+        answer_example={"message": "Deleted: 12 faces in 3 files, with their pictures."},
     ),
 )

@@ -5,9 +5,12 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Any
 
 import msgspec
+
+from shared.field_words import words_of
 
 REF = "#/components/schemas/{name}"
 DEFAULT = "x-rushes-default"
@@ -23,12 +26,30 @@ def components(types: Iterable[type]) -> dict[str, Any]:
     for schema in found.values():
         if "description" in schema:
             schema["description"] = inspect.cleandoc(schema["description"])
+    for name, kind in structs(ordered).items():
+        for field in msgspec.structs.fields(kind):
+            if field.name in (words := words_of(kind)):
+                _describe(found[name]["properties"][field.encode_name], words[field.name])
     choices: dict[str, Any] = {}
     for schema in found.values():
         if "properties" in schema:
             schema["properties"] = _with_named_choices(schema["properties"], choices)
     found |= choices
     return {name: convert(found[name]) for name in sorted(found)}
+
+
+def _describe(schema: dict[str, Any], words: str) -> None:
+    """Describe a field by its words: of one that may be null its other type, as `convert` wants.
+
+    Words of a shared type stay where they are: a list of choices with a name is described by them.
+    """
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != _NULL]
+    is_plain = len(kinds) == 1 and "examples" not in schema and "description" not in kinds[0]
+    target = kinds[0] if is_plain else schema
+    rest = {word: target.pop(word) for word in list(target)} | {"description": words}
+    first = takewhile(("title", "pattern", "description").__contains__, rest)
+    for word in [*first, "description", *rest]:
+        target[word] = rest[word]
 
 
 def _with_named_choices(schema: Any, named: dict[str, Any]) -> Any:

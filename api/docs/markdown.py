@@ -155,9 +155,9 @@ def _content(document: Json, holder: Json, *, is_request: bool) -> list[str]:
     content = holder["content"]["application/json"]
     lines = [f"The file itself ({types}), or JSON:", ""] if (types := file_types(holder)) else []
     for schema in alternatives(document, content["schema"]):
-        lines += _fields(document, schema, is_request=is_request)
+        lines += fields_table(document, schema, is_request=is_request)
         for name, nested in _nested(document, schema) if not is_request else ():
-            lines += [f"`{name}`", "", *_fields(document, nested, is_request=False)]
+            lines += [f"`{name}`", "", *fields_table(document, nested, is_request=False)]
     if "example" in content:
         text = json.dumps(content["example"], indent=2, ensure_ascii=False)
         lines += ["```json", text, "```", ""]
@@ -172,7 +172,7 @@ def _nested(document: Json, schema: Json) -> Iterator[tuple[str, Json]]:
                 yield str(kind["$ref"]).rpartition("/")[2], target
 
 
-def _fields(document: Json, schema: Json, *, is_request: bool) -> list[str]:
+def fields_table(document: Json, schema: Json, *, is_request: bool) -> list[str]:
     properties = schema.get("properties", {})
     if not properties:
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from api.docs import guide_texts, openapi_errors
-from api.docs.json_schema import ONLY_NULL, REF, allow_null, components, structs, tell_default
+from api.docs.examples import example_of
+from api.docs.json_schema import REF, allow_null, components, structs, tell_default
 from api.http.bodies import LONGEST_WORD
 from api.http.endpoint import PREFIX, Endpoint
 from api.http.errors import ErrorBody
@@ -38,9 +39,11 @@ _KEY_SCHEME = {
 
 def document(endpoints: Sequence[Endpoint], public_url: str = "") -> dict[str, Any]:
     """The whole document, as plain JSON values. `public_url`: what stands before every path."""
+    schemas = _schemas(endpoints)
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+        operation = _operation(endpoint, schemas)
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.0.3",
         "info": {
@@ -60,7 +63,7 @@ def document(endpoints: Sequence[Endpoint], public_url: str = "") -> dict[str, A
         "paths": paths,
         "components": {
             "securitySchemes": {"LicenseKey": _KEY_SCHEME},
-            "schemas": _schemas(endpoints),
+            "schemas": schemas,
             "responses": openapi_errors.common_responses(),
             "headers": openapi_errors.HEADERS,
         },
@@ -73,19 +76,14 @@ def _schemas(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     answers: set[type] = {ErrorBody, *EVENTS}
     for endpoint in endpoints:
         bodies.update(filter(None, (endpoint.body,)))
-        answers.update((endpoint.answer, *endpoint.also.values()))
+        answers.update((endpoint.answer, *(kind for kind, _ in endpoint.also.values())))
         answers.update(filter(None, (endpoint.json_file,)))
     schemas = _null_allowed(components(bodies)) | _always_complete(answers)
     schemas = dict(sorted(schemas.items()))
-    for endpoint in endpoints:
-        if endpoint.body:
-            _fill_examples(schemas, _ref(endpoint.body), endpoint.example)
-        _fill_examples(schemas, _ref(endpoint.answer), endpoint.answer_example)
-        for event in EVENTS:
-            if issubclass(endpoint.answer, event) or issubclass(event, endpoint.answer):
-                _fill_examples(schemas, _ref(event), endpoint.answer_example)
-        for status, example in endpoint.also_examples.items():
-            _fill_examples(schemas, _ref(endpoint.also[status]), example)
+    for schema in schemas.values():
+        for field in schema.get("properties", {}).values():
+            if "$ref" not in field and "example" not in field:
+                field["example"] = example_of(schemas, field)
     return schemas
 
 
@@ -106,21 +104,6 @@ def _null_allowed(schemas: dict[str, Any]) -> dict[str, Any]:
     return schemas
 
 
-def _fill_examples(schemas: dict[str, Any], schema: dict[str, Any], value: object) -> None:
-    """Give fields without an example the one that the endpoint's whole example holds."""
-    of_null = ONLY_NULL in schema.get("anyOf", ())
-    for part in (schema, *schema.get("allOf", ()), *(schema["anyOf"] if of_null else ())):
-        target = schemas[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
-        if isinstance(value, Mapping):
-            for name, field in target.get("properties", {}).items():
-                if value.get(name) is not None:
-                    if "$ref" not in field:
-                        field.setdefault("example", value[name])
-                    _fill_examples(schemas, field, value[name])
-        elif isinstance(value, list) and value and isinstance(target.get("items"), dict):
-            _fill_examples(schemas, target["items"], value[0])
-
-
 def _always_complete(answers: set[type]) -> dict[str, Any]:
     """Answers carry every field, whatever its default, but where types or fields say otherwise."""
     kinds = structs(answers)
@@ -139,81 +122,75 @@ def _always_complete(answers: set[type]) -> dict[str, Any]:
     return schemas
 
 
-def _operation(endpoint: Endpoint) -> dict[str, Any]:
+def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+    summary, _, rest = inspect.cleandoc(endpoint.handler.__doc__ or "").partition("\n")
     operation: dict[str, Any] = {
         "tags": [endpoint.tag],
         "operationId": endpoint.operation_id,
-        "summary": endpoint.summary,
-        "responses": _responses(endpoint),
+        "summary": summary.removesuffix("."),
+        "responses": _responses(endpoint, schemas),
     }
-    described = [endpoint.description] if endpoint.description else []
+    description = endpoint.description or " ".join(rest.split())
+    described = [description] if description else []
     if endpoint.scope:
         operation["x-rushes-scope"] = endpoint.scope.value
         described.append(f"Needs a key with the scope `{endpoint.scope}`.")
     if described:
         operation["description"] = "\n\n".join(described)
-    if parameters := [*_path_parameters(endpoint), *_query_parameters(endpoint)]:
+    if parameters := list(_parameters(endpoint)):
         operation["parameters"] = parameters
     if endpoint.body:
-        content: dict[str, Any] = {"schema": _ref(endpoint.body)}
-        if endpoint.example is not None:
-            content["example"] = endpoint.example
         operation["requestBody"] = {
             "required": any(field.required for field in msgspec.structs.fields(endpoint.body)),
-            "content": {"application/json": content},
+            "content": {"application/json": _content(schemas, endpoint.body, endpoint.example)},
         }
     if not endpoint.needs_key:
         operation["security"] = []
     return operation
 
 
-def _path_parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
+def _parameters(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
+    in_path = {"type": "string", "maxLength": LONGEST_WORD}
     for name in _PARAMETER.findall(endpoint.path):
-        description, example = _PATH_PARAMETERS[name]
-        yield {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "description": description,
-            "schema": {"type": "string", "maxLength": LONGEST_WORD},
-            "example": example,
+        yield _parameter(name, "path", *_PATH_PARAMETERS[name], in_path, True)
+    for one in endpoint.query:
+        yield _parameter(
+            one.name, "query", one.description, one.example, dict(one.schema), one.required
+        )
+
+
+def _parameter(
+    name: str, place: str, description: str, example: Any, schema: dict[str, Any], required: bool
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": place,
+        "required": required,
+        "description": description,
+        "schema": schema,
+        "example": example,
+    }
+
+
+def _responses(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+    answers = {endpoint.status: (endpoint.answer, endpoint.answer_example), **endpoint.also}
+    responses = {}
+    for status, (kind, given) in answers.items():
+        response = {
+            "description": inspect.cleandoc(kind.__doc__ or kind.__name__),
+            "content": {"application/json": _content(schemas, kind, given)},
+            "headers": openapi_errors.WARNINGS,
         }
-
-
-def _query_parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
-    for parameter in endpoint.query:
-        yield {
-            "name": parameter.name,
-            "in": "query",
-            "required": parameter.required,
-            "description": parameter.description,
-            "schema": dict(parameter.schema),
-            "example": parameter.example,
-        }
-
-
-def _responses(endpoint: Endpoint) -> dict[str, Any]:
-    usual = _answer(endpoint.answer, endpoint.answer_example)
-    responses = {str(endpoint.status): _or_a_file(usual, endpoint)}
-    for status, kind in endpoint.also.items():
-        example = endpoint.also_examples[status]
-        responses[str(status)] = answer = _answer(kind, None if status >= 400 else example)
         if status >= 400:
-            openapi_errors.show(answer, status, example)
+            openapi_errors.show(response, status)
+        responses[str(status)] = response
+    responses[str(endpoint.status)] = _or_a_file(responses[str(endpoint.status)], endpoint)
     responses.update(openapi_errors.responses(endpoint))
     return dict(sorted(responses.items()))
 
 
-def _answer(kind: type, example: Mapping[str, Any] | None) -> dict[str, Any]:
-    content: dict[str, Any] = {"schema": _ref(kind)}
-    if example is not None:
-        content["example"] = example
-    description = inspect.cleandoc(kind.__doc__ or kind.__name__)
-    return {
-        "description": description,
-        "content": {"application/json": content},
-        "headers": openapi_errors.WARNINGS,
-    }
+def _content(schemas: dict[str, Any], kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    return {"schema": _ref(kind), "example": example_of(schemas, _ref(kind), given)}
 
 
 def _or_a_file(answer: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:

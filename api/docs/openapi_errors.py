@@ -83,6 +83,20 @@ _OF_EXPORTS: Kinds = {
     errors.ExportError: "The server has no permission to write into /footage/exports. Give it "
     "permission or choose another folder.",
 }
+# By what a request names: a parameter of the path, or a field.
+_NOT_THERE = {
+    "{task_id}": "There is no task 8f14e45fceea167a5a36dedd4bea2543.",
+    "{key_id}": "There is no key 9f86d081884c.",
+    "{webhook_id}": "There is no webhook 5f2b9c0e1d3a4b67.",
+    "{watch_folder_id}": "There is no watch folder 5f2b9c0e1d3a4b67.",
+}
+_BY_FIELD: dict[str, Kinds] = {
+    "cache_dir": _OF_CACHES,
+    "known_edit_id": {
+        errors.EditedMeanwhile: "Meanwhile this person was named Bea. Look again, then decide."
+    },
+}
+_NO_COLLECTION = "There is no collection 'Season 2' in this cache folder."
 # Of every answer: components of the document, and the reference to them.
 HEADERS = {
     "Warnings": {
@@ -102,32 +116,46 @@ _RETRY_AFTER = {
 _COMMON = (401, 408, 413, 500)
 
 
-def possible(endpoint: Endpoint) -> dict[type[errors.RushesError], str]:
+def possible(endpoint: Endpoint) -> Kinds:
     """Every error that this endpoint may answer, with an example of its message."""
-    found = {**_INTERNAL}
+    own = {kind: message or kind().message for kind, message in endpoint.errors.items()}
+    return {**_INTERNAL, **_of_keys(endpoint), **_of_input(endpoint), **own}
+
+
+def _of_keys(endpoint: Endpoint) -> Kinds:
+    found: dict[type[errors.RushesError], str] = {}
     if endpoint.needs_key:
         found |= _OF_KEYS
         if endpoint.method != "GET":
             found |= {NotFromConsole: NotFromConsole().message}
-    if endpoint.method in ("POST", "PUT"):
-        found |= {errors.BadInput: _bad_body(endpoint)}
-        found |= {kind: kind().message for kind in (TooLarge, TooSlow, BodiesFull)}
-    elif endpoint.query or "{" in endpoint.path:
-        name = endpoint.query[0].name if endpoint.query else endpoint.path.split("{")[1][:-1]
-        found |= {errors.BadInput: f"{name} may have at most 1,000 characters; shorten it."}
     if endpoint.scope:
         found |= {
             ScopeMissing: f"This licence key lacks the scope '{endpoint.scope}'; it has none."
         }
     if endpoint.roots is RootsRule.REFUSED:
         found |= {errors.NotAllowed: REFUSED}
+    return found
+
+
+def _of_input(endpoint: Endpoint) -> Kinds:
+    found: dict[type[errors.RushesError], str] = {}
+    if endpoint.method in ("POST", "PUT"):
+        found |= {errors.BadInput: _bad_body(endpoint)}
+        found |= {kind: kind().message for kind in (TooLarge, TooSlow, BodiesFull)}
+    elif endpoint.query or "{" in endpoint.path:
+        found |= {errors.BadInput: _bad_parameter(endpoint)}
     fields = {parameter.name for parameter in endpoint.query}
     fields |= set(endpoint.body.__struct_fields__ if endpoint.body else ())
-    if "cache_dir" in fields:
-        found |= _OF_CACHES
+    for name, message in _NOT_THERE.items():
+        if name in endpoint.path:
+            found |= {errors.Missing: message}
+    if "cluster_job_name" in fields and endpoint.path.startswith("/faces/"):
+        found |= {errors.Missing: _NO_COLLECTION}
+    for field in sorted(fields & _BY_FIELD.keys()):
+        found |= _BY_FIELD[field]
     for field in sorted(fields & {"output_dir", "output_path"}):
         found |= {kind: text.format(field=field) for kind, text in _OF_EXPORTS.items()}
-    return {**found, **endpoint.errors}
+    return found
 
 
 def responses(endpoint: Endpoint) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -151,10 +179,11 @@ def common_responses() -> dict[str, Any]:
     return {f"Error{status}": _response(status, found) for status, found in by_status.items()}
 
 
-def show(response: dict[str, Any], status: int, example: Mapping[str, Any]) -> None:
+def show(response: dict[str, Any], status: int) -> None:
     """Complete the response of an error whose body has more fields than the usual ones."""
-    shown = {"summary": example["error"], "value": dict(example)}
-    response["content"]["application/json"]["examples"] = {"Example": shown}
+    content = response["content"]["application/json"]
+    example = content.pop("example")
+    content["examples"] = {"Example": {"summary": example["error"], "value": example}}
     if status == 503:
         response["headers"] = WARNINGS | {"Retry-After": _RETRY_AFTER}
 
@@ -165,6 +194,13 @@ def _bad_body(endpoint: Endpoint) -> str:
         if field.required:
             return f"{field.encode_name} is required."
     return "The body must be a JSON object, not an array."
+
+
+def _bad_parameter(endpoint: Endpoint) -> str:
+    if endpoint.query and endpoint.query[0].required:
+        return f"{endpoint.query[0].name} is required."
+    name = endpoint.query[0].name if endpoint.query else endpoint.path.split("{")[1][:-1]
+    return f"{name} may have at most 1,000 characters; shorten it."
 
 
 def _listed(kind: type[errors.RushesError]) -> type[errors.RushesError]:

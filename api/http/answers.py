@@ -49,17 +49,9 @@ class MatchPlace(Struct, kw_only=True, omit_defaults=True):
     """A path where content was seen."""
 
     path: ClientPath
-    online: (
-        Annotated[
-            bool,
-            Meta(
-                description="It opens and holds the content still. `false`: gone, changed or "
-                "away. Left out: that takes too long to find out.",
-                examples=[True],
-            ),
-        ]
-        | None
-    ) = None
+    online: Annotated[bool, Meta(examples=[True])] | None = None
+    """It opens and holds the content still. `false`: gone, changed or away. Left out: that takes
+    too long to find out."""
 
 
 def counted(number: int, thing: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,22 +20,10 @@ _SECRET = {"license_key", "secret"}
 _LONG = 1_000  # characters: pictures and the like are no news
 
 
-class AuditedCall(Protocol):
-    """What is told of a call."""
-
-    @property
-    def sender(self) -> Sender: ...
-    @property
-    def body(self) -> msgspec.Struct | None: ...
-    @property
-    def path(self) -> Mapping[str, str]: ...
-    @property
-    def audited(self) -> Mapping[str, Any]: ...
-
-
-async def audit(audit_log: AuditLog, action: str, call: AuditedCall) -> None:
+async def audit(
+    audit_log: AuditLog, action: str, sender: Sender, details: Mapping[str, Any]
+) -> None:
     """Write what was accepted. One that cannot be written is an error in the log, no refusal."""
-    sender = call.sender
     line = AuditLine(
         at=now(),
         action=action,
@@ -44,7 +32,7 @@ async def audit(audit_log: AuditLog, action: str, call: AuditedCall) -> None:
         address=sender.address,
         client=sender.client,
         task_id=logs.task_id_var.get() or "",
-        details={**call.path, **details_of(call.body), **call.audited},
+        details=dict(details),
     )
     try:
         await run_in_threadpool(audit_log.write, line)

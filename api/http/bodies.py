@@ -1,8 +1,10 @@
 """Request bodies. These types both validate requests and make the OpenAPI document.
 
-Defaults, limits, descriptions and examples stand here and nowhere else. Null for an optional key
-equals leaving it out, and so does "" where its text may not be empty (api.http.body_types), so
-`T | None` only tells readers of the document that leaving a key out has a meaning.
+Defaults, limits, words and examples stand here and nowhere else. The words of a field are the
+literal below it (shared.field_words), those of a shared type its `description`. Null for an
+optional key equals leaving it out, and so does "" where its text may not be empty
+(api.http.body_reading), so `T | None` only tells readers of the document that leaving a key out has
+a meaning.
 A list of choices has a `title`: its name in the document, and so that of one type in each client.
 """
 
@@ -23,6 +25,8 @@ MOST_ITEMS = 100_000  # of which each gets an answer of its own
 LONGEST_TIME_S = 1e9
 LONGEST_IMAGE = 40_000_000  # base64 of 30 MB
 
+Text = Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT)]
+Word = Annotated[str, Meta(min_length=1, max_length=LONGEST_WORD)]
 # POSIX, a Windows drive, a Windows share. For the document: RUSHES_PATH_MAP may know other forms.
 _ABSOLUTE = r"^(/|[A-Za-z]:[\\/]|\\\\).*"
 AbsolutePath = Annotated[
@@ -42,6 +46,9 @@ ListedPath = Annotated[
         description="Absolute path of a media file that the backend itself can open.",
         examples=["/footage/day1/A001.mov"],
     ),
+]
+ListedPaths = Annotated[
+    list[ListedPath], Meta(max_length=MOST_PATHS, examples=[["/footage/day1/A001.mov"]])
 ]
 MediaPath = Annotated[
     AbsolutePath,
@@ -103,11 +110,11 @@ class Keyed(Struct, kw_only=True):
         Annotated[
             Any,
             Meta(
-                description="Licence key, for clients that cannot send the X-License-Key header. "
-                "The header wins when both are there.",
                 examples=["rushes-0123456789abcdef"],
                 extra_json_schema={"type": "string", "maxLength": LONGEST_WORD},
             ),
         ]
         | None
     ) = None
+    """Licence key, for clients that cannot send the X-License-Key header. The header wins when both
+    are there."""

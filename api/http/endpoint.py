@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
-from typing import Any, Generic, TypeVar, get_type_hints
+from functools import cached_property
+from typing import Any, Generic, TypeVar, get_args, get_type_hints
 from urllib.parse import quote
 
 import msgspec
@@ -16,12 +16,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.http.auditing import audit
+from api.http.auditing import audit, details_of
 from api.http.auth import Access, UseCounter, check_scope
 from api.http.bodies import LONGEST_WORD, Keyed
 from api.http.body_reading import BodyBudget, BodyDecoder, too_long, unknown_in_query
 from api.http.client_paths import ClientPaths
 from api.http.errors import warn, warnings_headers
+from api.http.parameters import Parameter
 from api.http.services import CoreServices, Provider
 from api.own_pages import BrowserSession
 from shared.audit import AuditLog
@@ -37,7 +38,6 @@ Found = TypeVar("Found")
 PREFIX = "/api/v1"
 REFUSED = "This operation concerns the whole server: it needs a licence key without roots."
 _LONGEST_CLIENT = 100
-_YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _LARGE_BODY = 1 << 18  # about 10 ms of decoding
 _PIECE = 500  # things of an answer, such as matches with their pictures: 5 ms of encoding
 
@@ -66,29 +66,11 @@ class Call(Generic[Body]):
         """Raise ScopeMissing unless its key has the scope, besides that of the endpoint."""
         check_scope(self.key, scope)
 
-    def required(self, name: str) -> str:
-        """A query parameter. Raises BadInput, naming it, where it is missing or empty."""
-        if name not in self.query:
-            raise BadInput(f"{name} is required.")
-        if not self.query[name]:
-            raise BadInput(f"{name} must not be empty.")
-        return self.query[name]
-
-    def is_asked(self, name: str) -> bool:
-        """Return True if a flag of the query is set. Raises BadInput for neither yes nor no."""
-        text = self.query.get(name, "false")
-        if text.lower() not in (*_YES, *_NO):
-            raise BadInput(f"{name} must be true or false, not {text[:40]!r}.")
-        return text.lower() in _YES
-
-    def whole_number(self, name: str, most: int) -> int | None:
-        """A query parameter from 1 to `most`; None: left out. Raises BadInput, naming it."""
-        text = self.query.get(name)
-        if text is None:
-            return None
-        if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= most):
-            raise BadInput(f"{name} must be a whole number from 1 to {most}, not {text[:40]!r}.")
-        return int(text)
+    async def audit(self, audit_log: AuditLog, action: str) -> None:
+        """Write to the audit log what it changes or takes."""
+        body = self.body if isinstance(self.body, msgspec.Struct) else None
+        details = {**self.path, **details_of(body), **self.audited}
+        await audit(audit_log, action, self.sender, details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +92,6 @@ class FileReply:
     warnings: tuple[str, ...] = ()  # sent in the header X-Rushes-Warnings
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter of the query string, as the document describes it; handlers read it as text."""
-
-    name: str
-    description: str
-    schema: Mapping[str, Any]  # in the dialect of OpenAPI 3.0
-    example: Any
-    required: bool = False
-
-
 class RootsRule(StrEnum):
     """The rule by which roots of a licence key bind an operation: a word of the generated table."""
 
@@ -131,41 +102,73 @@ class RootsRule(StrEnum):
     NONE = "yes"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Endpoint:
-    """A method on a path below /api/v1, with all that the OpenAPI document says about it."""
+    """A method on a path below /api/v1, with all that the OpenAPI document says about it.
 
-    method: str
-    path: str
+    Its body is what the handler's `Call` is annotated with, its answer the first struct that the
+    handler returns. Its summary is the first line of the handler's docstring, its description the
+    rest. Its examples are made of those of fields (api.docs.examples).
+    """
+
+    route: str  # "POST /search/text"
     # Takes its Call and, where it needs any, a class of services; see api/http/services.py.
     handler: Callable[..., Awaitable[msgspec.Struct | Reply | FileReply]]
     tag: str
-    summary: str
-    answer: type[msgspec.Struct]
-    body: type[Keyed] | None = None
+    scope: KeyScope | None = None  # that the key must have; None: any key will do
+    _: KW_ONLY
+    description: str = ""  # one that holds values, which a docstring cannot
+    query: tuple[Parameter[Any], ...] = ()
+    # What differs in the examples from those of fields, or is optional and to be shown; `...` is
+    # a field's own example.
+    example: Mapping[str, Any] = field(default_factory=dict)
+    answer_example: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
-    also: Mapping[int, type[msgspec.Struct]] = field(default_factory=dict)
-    # Of those that are errors with fields of their own.
-    also_examples: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
-    # Beyond those of api.docs.openapi_errors, each with a message as an example.
+    # Further statuses with their answers: errors with fields of their own, too.
+    also: Mapping[int, tuple[type[msgspec.Struct], Mapping[str, Any]]] = field(default_factory=dict)
+    # Beyond those of api.docs.openapi_errors, each with an example of its message; "": its usual.
     errors: Mapping[type[RushesError], str] = field(default_factory=dict)
-    description: str = ""
-    query: tuple[Parameter, ...] = ()
-    example: Mapping[str, Any] | None = None
-    answer_example: Mapping[str, Any] | None = None
     files: tuple[str, ...] = ()  # media types of the files that it may answer instead of JSON
     json_file: type[msgspec.Struct] | None = None  # a file that is JSON too
     drops_half_characters: bool = False  # text with lone surrogates is mended, not refused
     keeps_nulls: bool = False  # of its body's own keys: null means something else than leaving out
     needs_key: bool = True
-    scope: KeyScope | None = None  # that the key must have; None: any key will do
     is_audited: bool = False  # it changes or takes something: the audit log says who
     roots: RootsRule | None = None  # None: as the names of its parameters say
+
+    @property
+    def method(self) -> str:
+        return self.route.partition(" ")[0]
+
+    @property
+    def path(self) -> str:
+        return self.route.partition(" ")[2]
 
     @property
     def operation_id(self) -> str:
         """What generated clients call it: the handler's own name."""
         return self.handler.__name__
+
+    @cached_property
+    def _hints(self) -> dict[str, Any]:
+        return get_type_hints(self.handler)
+
+    @cached_property
+    def body(self) -> type[Keyed] | None:
+        [call, *_] = self._hints.values()
+        [body] = get_args(call)
+        return body if isinstance(body, type) and issubclass(body, Keyed) else None
+
+    @cached_property
+    def answer(self) -> type[msgspec.Struct]:
+        returned = self._hints["return"]
+        kinds: tuple[type, ...] = get_args(returned) or (returned,)
+        return next(kind for kind in kinds if issubclass(kind, msgspec.Struct))
+
+    @property
+    def services(self) -> type[CoreServices] | None:
+        """What the handler takes besides its call."""
+        return self._hints.get("services")
 
     @property
     def roots_rule(self) -> RootsRule:
@@ -187,7 +190,9 @@ class _Intake:
         self.uses = provider.get(UseCounter)
         self.audit_log = provider.get(AuditLog)
         self.paths = provider.get(ClientPaths)
-        self.services = {one.operation_id: _services_of(one, provider) for one in endpoints}
+        self.services = {
+            one.operation_id: provider.get(one.services) for one in endpoints if one.services
+        }
         self.decoders = {
             endpoint.operation_id: BodyDecoder(
                 endpoint.body,
@@ -202,15 +207,6 @@ class _Intake:
         # Decoding holds the interpreter: in more threads it would do so more often.
         self.turn = CapacityLimiter(1)  # of callers whose key was accepted
         self.keyless_turn = CapacityLimiter(1)
-
-
-def _services_of(endpoint: Endpoint, provider: Provider) -> CoreServices | None:
-    """Return the services that a handler names. Raises TypeError for what is not provided."""
-    parameters = list(inspect.signature(endpoint.handler).parameters)
-    if len(parameters) == 1:
-        return None
-    services: CoreServices = provider.get(get_type_hints(endpoint.handler)[parameters[1]])
-    return services
 
 
 def routes(endpoints: Iterable[Endpoint], provider: Provider) -> list[Route]:
@@ -252,7 +248,7 @@ async def _serve(endpoint: Endpoint, intake: _Intake, request: Request) -> Respo
         _sender(request, key) if key else NOBODY,
         request.headers,
     )
-    services = intake.services[endpoint.operation_id]
+    services = intake.services.get(endpoint.operation_id)
     try:
         if services is None:
             found = await endpoint.handler(call)
@@ -261,13 +257,13 @@ async def _serve(endpoint: Endpoint, intake: _Intake, request: Request) -> Respo
     except RushesError as error:
         if call.audited:
             call.audited["error"] = error.message
-            await audit(intake.audit_log, endpoint.operation_id, call)
+            await call.audit(intake.audit_log, endpoint.operation_id)
         like = getattr(body, "cache_dir", None) or request.query_params.get("cache_dir")
         error.message = intake.paths.in_words(error.message, like)
         raise
     warn(request.scope, call.warnings)
     if endpoint.is_audited and not getattr(body, "dry_run", False):
-        await audit(intake.audit_log, endpoint.operation_id, call)
+        await call.audit(intake.audit_log, endpoint.operation_id)
     return await _response(endpoint, request, found)
 
 
@@ -308,8 +304,7 @@ def _check(endpoint: Endpoint, request: Request, key: KeyRecord | None) -> None:
         raise NotAllowed(REFUSED)
     given = {name: (value, LONGEST_WORD) for name, value in request.path_params.items()}
     for one in endpoint.query:
-        limit = one.schema.get("maxLength", LONGEST_WORD)
-        given[one.name] = request.query_params.get(one.name, ""), limit
+        given[one.name] = request.query_params.get(one.name, ""), one.longest
     for name, (value, limit) in given.items():
         if len(value) > limit:
             raise BadInput(too_long(name, limit))

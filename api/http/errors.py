@@ -111,14 +111,10 @@ TABLE: dict[type[errors.RushesError], tuple[int, str]] = {
 class ErrorBody(msgspec.Struct, frozen=True):
     """What every error answers."""
 
-    error: Annotated[str, Meta(description="Short label.", examples=["Invalid request"])]
-    message: Annotated[
-        str,
-        Meta(
-            description="What is wrong and what to do about it.",
-            examples=["cache_dir is required."],
-        ),
-    ]
+    error: Annotated[str, Meta(examples=["Invalid request"])]
+    """Short label."""
+    message: Annotated[str, Meta(examples=["cache_dir is required."])]
+    """What is wrong and what to do about it."""
 
 
 def verdict(error: errors.RushesError) -> tuple[int, ErrorBody]:

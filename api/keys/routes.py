@@ -36,7 +36,11 @@ class KeyServices(CoreServices):
 
 
 async def list_keys(call: Call[None], services: KeyServices) -> KeyList:
-    """Keys and how much they are used, never the keys themselves."""
+    """List the licence keys.
+
+    Ids, labels, rights and use, never the keys themselves. A key with roots sees those whose
+    roots lie in its own.
+    """
     return await run_in_threadpool(_list, services)
 
 
@@ -47,7 +51,11 @@ def _list(services: KeyServices) -> KeyList:
 
 
 async def create_key(call: Call[KeyBody], services: KeyServices) -> NewKey:
-    """Make a key; the answer is the only one that has it."""
+    """Make a licence key.
+
+    The answer shows it this once: only its hash is kept. It has no more rights than the key
+    that makes it; what is left out is as there.
+    """
     return await run_in_threadpool(_create, call, services)
 
 
@@ -101,7 +109,10 @@ def _within(
 
 
 async def revoke_key(call: Call[None], services: KeyServices) -> KeyRevoked:
-    """Requests with it are refused from now on; its tasks go on."""
+    """Revoke a licence key.
+
+    Requests with it are refused from now on. What it has begun goes on.
+    """
     key_id = call.path["key_id"]
     if call.key is not None and call.key.id == key_id:
         raise BadInput("key_id: this is the key of this very request. Use another to revoke it.")
@@ -134,69 +145,28 @@ def _answer(record: KeyRecord, use: KeyUse) -> KeyAnswer:
     )
 
 
-_KEY = {
-    "id": "9f86d081884c",
-    "label": "Edit 3",
-    "tier": "pro",
-    "scopes": ["search", "export"],
-    "roots": ["/footage/show1"],
-    "created_at": 1764028800.0,
-    "expires_at": 1798761600.0,
-    "is_from_settings": False,
-    "requests": 4120,
-    "last_seen_at": 1764115200.0,
-    "footage_seconds": 0.0,
-}
-
 ENDPOINTS = (
+    Endpoint("GET /keys", list_keys, "Keys", KeyScope.ADMIN, roots=RootsRule.FILTERED),
     Endpoint(
-        "GET",
-        "/keys",
-        list_keys,
-        scope=KeyScope.ADMIN,
-        roots=RootsRule.FILTERED,
-        tag="Keys",
-        summary="List the licence keys",
-        description="Ids, labels, rights and use, never the keys themselves. A key with roots "
-        "sees those whose roots lie in its own.",
-        answer=KeyList,
-        answer_example={"keys": [_KEY]},
-    ),
-    Endpoint(
-        "POST",
-        "/keys",
+        "POST /keys",
         create_key,
-        scope=KeyScope.ADMIN,
+        "Keys",
+        KeyScope.ADMIN,
         is_audited=True,
-        tag="Keys",
-        summary="Make a licence key",
-        description="The answer shows it this once: only its hash is kept. It has no more rights "
-        "than the key that makes it; what is left out is as there.",
-        body=KeyBody,
-        answer=NewKey,
         status=201,
         errors={
             BadInput: "expires_at is in the past: name a time that is to come, or leave it out.",
             NotAllowed: "roots[0]: /footage/show2 lies outside the folders of this licence key.",
         },
-        example={"label": "Edit 3", "scopes": ["search", "export"], "roots": ["/footage/show1"]},
-        answer_example={
-            "license_key": "rushes-5PZkxNMtVRPXq6aVb1x4yJ0Q1mJ8sZ2k",
-            "key": {**_KEY, "requests": 0, "last_seen_at": None},
-        },
+        example={"label": ..., "scopes": ..., "roots": ...},
     ),
     Endpoint(
-        "DELETE",
-        "/keys/{key_id}",
+        "DELETE /keys/{key_id}",
         revoke_key,
-        scope=KeyScope.ADMIN,
+        "Keys",
+        KeyScope.ADMIN,
         is_audited=True,
-        tag="Keys",
-        summary="Revoke a licence key",
-        description="Requests with it are refused from now on. What it has begun goes on.",
-        answer=KeyRevoked,
         errors={
-            Missing: "There is no key 9f86d081884c.",
             BadInput: "key_id: this is the key of this very request. Use another to revoke it.",
             NotAllowed: "key_id: that key reaches beyond the folders of this licence key.",
         },

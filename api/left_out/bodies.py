@@ -15,11 +15,8 @@ class LeaveOutBody(Keyed, kw_only=True):
     cache_dir: CacheDir
     media_paths: Annotated[
         list[ListedPath],
-        Meta(
-            min_length=1,
-            max_length=MOST_ITEMS,
-            description="Their absolute paths.",
-            examples=[["/footage/day1/A002.mov"]],
-        ),
+        Meta(min_length=1, max_length=MOST_ITEMS, examples=[["/footage/day1/A002.mov"]]),
     ]
-    left_out: Annotated[bool, Meta(description="`false`: they are taken again.")]
+    """Their absolute paths."""
+    left_out: Annotated[bool, Meta(examples=[True])]
+    """`false`: they are taken again."""

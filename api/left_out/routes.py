@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass
 
 from api.http.answers import counted
-from api.http.bodies import LONGEST_PATH
-from api.http.endpoint import Call, Endpoint, Parameter
+from api.http.endpoint import Call, Endpoint
+from api.http.parameters import IN_CACHE_DIR
 from api.http.services import CoreServices
 from api.left_out.answers import LeaveOutAnswer, LeftOutFile, LeftOutPage
 from api.left_out.bodies import LeaveOutBody
-from api.path_cursors import file_page, path_cursor, path_of
+from api.path_cursors import AFTER_FILE, FILE_LIMIT, path_cursor, path_of
 from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, NotAllowed
 from shared.ledger.analysis_files import AnalysisFiles
@@ -21,8 +21,6 @@ from shared.rights import KeyScope
 from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFiles
 
-MOST_FILES = 1_000  # of one page
-_FILES = 100
 _FAILED = (FileGroup.FAILED, FileGroup.UNSUPPORTED)
 
 
@@ -34,7 +32,12 @@ class LeftOutServices(CoreServices):
 
 
 async def leave_out(call: Call[LeaveOutBody], services: LeftOutServices) -> LeaveOutAnswer:
-    """Mark files, or take their marks back."""
+    """Leave files out of analysis.
+
+    Watch folders do not try them (again), and coverage counts them apart, neither as missing
+    nor as failed. What is made of them stays. `left_out: false` takes them again; so does an
+    /analyze or a retry that names them.
+    """
     cache_dir = services.paths.cache(call.body.cache_dir)
     return await services.folders.run(cache_dir, _leave_out, call, services, cache_dir)
 
@@ -82,11 +85,10 @@ def _reasons(services: LeftOutServices, cache_dir: str, paths: list[str]) -> dic
 
 
 async def list_left_out(call: Call[None], services: LeftOutServices) -> LeftOutPage:
-    """One page of the files that are left out of a cache folder."""
-    asked = call.required("cache_dir")
-    limit = call.whole_number("limit", MOST_FILES) or _FILES
-    after = path_of(call.query["after"]) if call.query.get("after") else None
-
+    """Files that are left out."""
+    asked, limit = IN_CACHE_DIR.read(call.query), FILE_LIMIT.read(call.query)
+    cursor = AFTER_FILE.read(call.query)
+    after = path_of(cursor) if cursor else None
     paths = services.paths
     cache_dir = paths.cache(asked)
 
@@ -111,60 +113,26 @@ async def list_left_out(call: Call[None], services: LeftOutServices) -> LeftOutP
     return await services.folders.run(cache_dir, read)
 
 
-_FILE = "/footage/day1/A002.mov"
-
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/analysis-data/left-out",
+        "POST /analysis-data/left-out",
         leave_out,
-        scope=KeyScope.ANALYZE,
+        "Analysis data",
+        KeyScope.ANALYZE,
         is_audited=True,
-        tag="Analysis data",
-        summary="Leave files out of analysis",
-        description="Watch folders do not try them (again), and coverage counts them apart, "
-        "neither as missing nor as failed. What is made of them stays. `left_out: false` takes "
-        "them again; so does an /analyze or a retry that names them.",
-        body=LeaveOutBody,
-        answer=LeaveOutAnswer,
         errors={
             BadInput: "media_paths[0] must be an absolute path, not 'A002.mov'.",
             NotAllowed: "media_paths[0]: /private/A002.mov lies outside the folders that are "
             "allowed.",
         },
-        example={"cache_dir": "/footage/.rushes", "media_paths": [_FILE], "left_out": True},
-        answer_example={"message": "1 file left out.", "changed": 1},
+        answer_example={"message": "12 files left out."},
     ),
     Endpoint(
-        "GET",
-        "/analysis-data/left-out",
+        "GET /analysis-data/left-out",
         list_left_out,
-        scope=KeyScope.SEARCH,
-        tag="Analysis data",
-        summary="Files that are left out",
-        query=(
-            Parameter(
-                "cache_dir",
-                "The cache folder, as the client writes it.",
-                {"type": "string", "maxLength": LONGEST_PATH},
-                "/footage/.rushes",
-                True,
-            ),
-            *file_page(MOST_FILES, _FILES),
-        ),
-        answer=LeftOutPage,
+        "Analysis data",
+        KeyScope.SEARCH,
+        query=(IN_CACHE_DIR, FILE_LIMIT, AFTER_FILE),
         errors={BadInput: "limit must be a whole number from 1 to 1000, not 'many'."},
-        answer_example={
-            "files": [
-                {
-                    "media_path": _FILE,
-                    "at": 1764028800.0,
-                    "by": "Editing 1",
-                    "reason": "The file is cut off.",
-                }
-            ],
-            "total": 1,
-            "next": None,
-        },
     ),
 )

@@ -24,133 +24,92 @@ class MediaItem(Struct, kw_only=True):
 
     media_path: ClientPath
     hash_str: HashStr | None = None
-    exists: Annotated[bool, Meta(description="The file is there.")] = False
-    media_type: Annotated[MediaType | None, Meta(description="Null: none of them.")] = None
-    duration_seconds: Annotated[float, Meta(description="Length.")] | None = None
-    fps: Annotated[float, Meta(description="Frames per second.")] | None = None
-    fps_rational: (
-        Annotated[str, Meta(description="The same, exactly.", examples=["24000/1001"])] | None
-    ) = None
-    rate: Annotated[Rate | None, Meta(description="The same, as a fraction.")] = None
-    is_vfr: (
-        Annotated[
-            bool,
-            Meta(
-                description="The pictures do not come evenly; `fps` is the rate that they are "
-                "built on.",
-                examples=[False],
-            ),
-        ]
-        | None
-    ) = None
-    frame_count: Annotated[int, Meta(description="Frames that are shown.")] | None = None
-    duration_frames_estimated: Annotated[
-        bool,
-        Meta(description="`frame_count` is neither stated nor counted, but length times rate."),
-    ] = False
-    width: Annotated[int, Meta(description="Pixels, as stored.")] | None = None
-    height: Annotated[int, Meta(description="Pixels, as stored.")] | None = None
-    display_width: (
-        Annotated[int, Meta(description="Upright, with square pixels.", examples=[1920])] | None
-    ) = None
-    display_height: (
-        Annotated[int, Meta(description="Upright, with square pixels.", examples=[1080])] | None
-    ) = None
-    rotation: (
-        Annotated[int, Meta(description="Clockwise degrees to apply.", examples=[90])] | None
-    ) = None
-    scan: (
-        Annotated[
-            str,
-            Meta(
-                description="progressive, top_first or bottom_first (the field shown first), or "
-                "interlaced where the order is not known.",
-                examples=["progressive"],
-            ),
-        ]
-        | None
-    ) = None
-    color: Annotated[Color | None, Meta(description="Of the picture.")] = None
-    pixel_aspect: (
-        Annotated[str, Meta(description="Width to height of a pixel.", examples=["1/1"])] | None
-    ) = None
-    video_codec: Annotated[str, Meta(description="Name of the codec.")] | None = None
-    audio_codec: Annotated[str, Meta(description="Name of the codec.")] | None = None
-    has_audio: Annotated[bool, Meta(description="There is a sound track.")] = False
-    audio_channels: Annotated[int, Meta(description="Channels of the first track.")] | None = None
-    start_timecode: (
-        Annotated[str, Meta(description="HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame.")] | None
-    ) = None
-    timecode: Annotated[
-        StartTimecode | None,
-        Meta(description="The same, with what it counts; null where nothing tells that."),
-    ] = None
-    time_reference: (
-        Annotated[
-            int,
-            Meta(
-                description="Of broadcast wave: samples since midnight at the first one.",
-                examples=[1_727_907_000],
-            ),
-        ]
-        | None
-    ) = None
-    video_streams: Annotated[
-        tuple[VideoStream, ...], Meta(description="The shown one first; no cover pictures.")
-    ] = ()
-    audio_streams: Annotated[
-        tuple[AudioStream, ...], Meta(description="In the order of the file.")
-    ] = ()
-    reel: Annotated[str, Meta(description="As stored.", examples=["A001"])] | None = None
-    camera: Annotated[str, Meta(description="Make and model.", examples=["Sony FX6"])] | None = None
-    created_at: (
-        Annotated[
-            str,
-            Meta(
-                description="ISO 8601, as the file says; without a zone where it states none.",
-                examples=["2026-11-25T09:30:00Z"],
-            ),
-        ]
-        | None
-    ) = None
-    container: Annotated[str, Meta(description="Its format.", examples=["mov"])] | None = None
-    bit_rate: (
-        Annotated[int, Meta(description="Bits a second, of all.", examples=[12_200_000])] | None
-    ) = None
+    exists: Annotated[bool, Meta(examples=[True])] = False
+    """The file is there."""
+    media_type: Annotated[MediaType, Meta(examples=["video"])] | None = None
+    """Null: none of them."""
+    duration_seconds: Annotated[float, Meta(examples=[12.5])] | None = None
+    """Length."""
+    fps: Annotated[float, Meta(examples=[23.976])] | None = None
+    """Frames per second."""
+    fps_rational: Annotated[str, Meta(examples=["24000/1001"])] | None = None
+    """The same, exactly."""
+    rate: Rate | None = None
+    """The same, as a fraction."""
+    is_vfr: Annotated[bool, Meta(examples=[False])] | None = None
+    """The pictures do not come evenly; `fps` is the rate that they are built on."""
+    frame_count: Annotated[int, Meta(examples=[300])] | None = None
+    """Frames that are shown."""
+    duration_frames_estimated: bool = False
+    """`frame_count` is neither stated nor counted, but length times rate."""
+    width: Annotated[int, Meta(examples=[1920])] | None = None
+    """Pixels, as stored."""
+    height: Annotated[int, Meta(examples=[1080])] | None = None
+    """Pixels, as stored."""
+    display_width: Annotated[int, Meta(examples=[1920])] | None = None
+    """Upright, with square pixels."""
+    display_height: Annotated[int, Meta(examples=[1080])] | None = None
+    """Upright, with square pixels."""
+    rotation: Annotated[int, Meta(examples=[0])] | None = None
+    """Clockwise degrees to apply."""
+    scan: Annotated[str, Meta(examples=["progressive"])] | None = None
+    """progressive, top_first or bottom_first (the field shown first), or interlaced where the order
+    is not known."""
+    color: Color | None = None
+    """Of the picture."""
+    pixel_aspect: Annotated[str, Meta(examples=["1/1"])] | None = None
+    """Width to height of a pixel."""
+    video_codec: Annotated[str, Meta(examples=["h264"])] | None = None
+    """Name of the codec."""
+    audio_codec: Annotated[str, Meta(examples=["pcm_s24le"])] | None = None
+    """Name of the codec."""
+    has_audio: Annotated[bool, Meta(examples=[True])] = False
+    """There is a sound track."""
+    audio_channels: Annotated[int, Meta(examples=[2])] | None = None
+    """Channels of the first track."""
+    start_timecode: Annotated[str, Meta(examples=["10:00:00:00"])] | None = None
+    """HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame."""
+    timecode: StartTimecode | None = None
+    """The same, with what it counts; null where nothing tells that."""
+    time_reference: Annotated[int, Meta(examples=[1_727_907_000])] | None = None
+    """Of broadcast wave: samples since midnight at the first one."""
+    video_streams: tuple[VideoStream, ...] = ()
+    """The shown one first; no cover pictures."""
+    audio_streams: tuple[AudioStream, ...] = ()
+    """In the order of the file."""
+    reel: Annotated[str, Meta(examples=["A001"])] | None = None
+    """As stored."""
+    camera: Annotated[str, Meta(examples=["Sony FX6"])] | None = None
+    """Make and model."""
+    created_at: Annotated[str, Meta(examples=["2026-11-25T09:30:00Z"])] | None = None
+    """ISO 8601, as the file says; without a zone where it states none."""
+    container: Annotated[str, Meta(examples=["mov"])] | None = None
+    """Its format."""
+    bit_rate: Annotated[int, Meta(examples=[12_200_000])] | None = None
+    """Bits a second, of all."""
     warnings: Annotated[
-        tuple[str, ...],
-        Meta(
-            description="What to know before it is cut.",
-            examples=[["The pictures do not come evenly (VFR)."]],
-        ),
+        tuple[str, ...], Meta(examples=[["The pictures do not come evenly (VFR)."]])
     ] = ()
-    file_size: Annotated[int, Meta(description="Bytes.")] | None = None
-    modified_at: Annotated[float, Meta(description="Unix seconds.")] | None = None
-    analysis: Annotated[AnalysisState | None, Meta(description="Null without cache_dir.")] = None
-    possibly_modified: Annotated[
-        bool,
-        Meta(
-            description="Same hash and size as when it was analysed, but another modification "
-            "time: its analysis is checked again before it is used."
-        ),
-    ] = False
+    """What to know before it is cut."""
+    file_size: Annotated[int, Meta(examples=[18_874_368])] | None = None
+    """Bytes."""
+    modified_at: Annotated[float, Meta(examples=[1764028800.0])] | None = None
+    """Unix seconds."""
+    analysis: AnalysisState | None = None
+    """Null without cache_dir."""
+    possibly_modified: bool = False
+    """Same hash and size as when it was analysed, but another modification time: its analysis is
+    checked again before it is used."""
     error: Problem = None
 
 
 class Metadata(Struct, kw_only=True, omit_defaults=True):
     """In request order."""
 
-    media: Annotated[list[MediaItem], Meta(description="One item per path.")]
-    details: (
-        Annotated[
-            list[MediaDetails | None],
-            Meta(
-                description="With `details`: one per path, null for what is not known there.",
-                examples=[[None]],
-            ),
-        ]
-        | None
-    ) = None
+    media: list[MediaItem]
+    """One item per path."""
+    details: Annotated[list[MediaDetails | None], Meta(examples=[[None]])] | None = None
+    """With `details`: one per path, null for what is not known there."""
 
 
 class MadeResult(Struct, kw_only=True):
@@ -158,44 +117,41 @@ class MadeResult(Struct, kw_only=True):
 
     kind: Annotated[
         Literal["frames", "visual", "transcript", "speakers", "captions", "faces"],
-        Meta(
-            title="ResultKind",
-            description="frames: thumbnails and scenes; visual: embeddings.",
-            examples=["visual"],
-        ),
+        Meta(title="ResultKind", examples=["visual"]),
     ]
-    model_key: Annotated[
-        ModelKey | None, Meta(description="Null: none was needed.", examples=["conse-lite0"])
-    ]
-    count: Annotated[
-        int, Meta(ge=0, description="Grid frames, segments or faces in it.", examples=[600])
-    ]
-    made_at: Annotated[float, Meta(description="Unix seconds.", examples=[1764150000])]
+    """frames: thumbnails and scenes; visual: embeddings."""
+    model_key: Annotated[ModelKey | None, Meta(examples=["conse-lite0"])]
+    """Null: none was needed."""
+    count: Annotated[int, Meta(ge=0, examples=[600])]
+    """Grid frames, segments or faces in it."""
+    made_at: Annotated[float, Meta(examples=[1764150000])]
+    """Unix seconds."""
     warnings: Annotated[
-        tuple[str, ...],
-        Meta(
-            description="What was wrong with the file.",
-            examples=[["The file is damaged after 12 s of sound."]],
-        ),
+        tuple[str, ...], Meta(examples=[["The file is damaged after 12 s of sound."]])
     ] = ()
+    """What was wrong with the file."""
 
 
 class SceneSpan(Struct, kw_only=True):
     """A scene, from its first second to before its end."""
 
-    start_seconds: Annotated[int, Meta(ge=0, description="Its first second.", examples=[62])]
-    end_seconds: Annotated[int, Meta(ge=0, description="The second after it.", examples=[71])]
+    start_seconds: Annotated[int, Meta(ge=0, examples=[62])]
+    """Its first second."""
+    end_seconds: Annotated[int, Meta(ge=0, examples=[71])]
+    """The second after it."""
 
 
 class PersonInFile(Struct, kw_only=True):
     """A cluster of faces that is to be seen in a file."""
 
-    cluster_job_name: Annotated[str, Meta(description="The collection.", examples=["Season 1"])]
-    cluster_id: Annotated[str, Meta(description="The cluster.", examples=["2123020638"])]
-    name: Annotated[str | None, Meta(description="Null: without one.", examples=["Ada"])]
-    seconds: Annotated[
-        int, Meta(ge=1, description="On how many seconds a face is seen.", examples=[42])
-    ]
+    cluster_job_name: Annotated[str, Meta(examples=["Season 1"])]
+    """The collection."""
+    cluster_id: Annotated[str, Meta(examples=["2123020638"])]
+    """The cluster."""
+    name: Annotated[str | None, Meta(examples=["Ada"])]
+    """Null: without one."""
+    seconds: Annotated[int, Meta(ge=1, examples=[42])]
+    """On how many seconds a face is seen."""
     first_timestamp: Timestamp
 
 
@@ -203,46 +159,33 @@ class SpokenSummary(Struct, kw_only=True):
     """What is said in a file, in short; /transcriptions has all of it."""
 
     model_key: ModelKey
-    language: Annotated[
-        str | None, Meta(description="Lower-case English name.", examples=["english"])
-    ]
-    segments: Annotated[int, Meta(ge=0, description="How many.", examples=[120])]
-    speech_seconds: Annotated[
-        float, Meta(ge=0, description="In which somebody speaks.", examples=[340.5])
-    ]
-    begin: Annotated[
-        str, Meta(description="The first words.", examples=["And Mr. John Dashwood had then …"])
-    ]
-    doubts: Annotated[
-        int, Meta(ge=0, description="Spans whose first text was refused.", examples=[2])
-    ]
+    language: Annotated[str | None, Meta(examples=["english"])]
+    """Lower-case English name."""
+    segments: Annotated[int, Meta(ge=0, examples=[120])]
+    """How many."""
+    speech_seconds: Annotated[float, Meta(ge=0, examples=[340.5])]
+    """In which somebody speaks."""
+    begin: Annotated[str, Meta(examples=["And Mr. John Dashwood had then …"])]
+    """The first words."""
+    doubts: Annotated[int, Meta(ge=0, examples=[2])]
+    """Spans whose first text was refused."""
     vocabulary_used: (
-        Annotated[
-            list[str],
-            Meta(
-                description="Names and words that the speech model was given; empty: none. Left "
-                "out of transcripts by versions that did not record it and added names of folders.",
-                examples=[["Siobhan Gallagher", "Kestrelhaven"]],
-            ),
-        ]
-        | UnsetType
+        Annotated[list[str], Meta(examples=[["Siobhan Gallagher", "Kestrelhaven"]])] | UnsetType
     ) = UNSET
+    """Names and words that the speech model was given; empty: none. Left out of transcripts by
+    versions that did not record it and added names of folders."""
 
 
 class MediaDetails(Struct, kw_only=True):
     """All that a cache folder knows of a file."""
 
     places: Annotated[
-        list[MatchPlace],
-        Meta(
-            description="Where its content was seen: those that open first.",
-            examples=[[{"path": "/footage/day1/A001.mov", "online": True}]],
-        ),
+        list[MatchPlace], Meta(examples=[[{"path": "/footage/day1/A001.mov", "online": True}]])
     ]
+    """Where its content was seen: those that open first."""
     results: Annotated[
         list[MadeResult],
         Meta(
-            description="What was made of it, by kind and model.",
             examples=[
                 [
                     {
@@ -253,17 +196,15 @@ class MediaDetails(Struct, kw_only=True):
                         "warnings": [],
                     }
                 ]
-            ],
+            ]
         ),
     ]
-    scenes: Annotated[
-        list[SceneSpan],
-        Meta(description="In order.", examples=[[{"start_seconds": 0, "end_seconds": 9}]]),
-    ]
+    """What was made of it, by kind and model."""
+    scenes: Annotated[list[SceneSpan], Meta(examples=[[{"start_seconds": 0, "end_seconds": 9}]])]
+    """In order."""
     people: Annotated[
         list[PersonInFile],
         Meta(
-            description="Of all collections; who is seen longest first.",
             examples=[
                 [
                     {
@@ -274,13 +215,13 @@ class MediaDetails(Struct, kw_only=True):
                         "first_timestamp": "00:00:07",
                     }
                 ]
-            ],
+            ]
         ),
     ]
+    """Of all collections; who is seen longest first."""
     transcript: Annotated[
         SpokenSummary | None,
         Meta(
-            description="The active speech model's, else the newest; null: none.",
             examples=[
                 {
                     "model_key": "whisper-base",
@@ -290,17 +231,21 @@ class MediaDetails(Struct, kw_only=True):
                     "begin": "And Mr. John Dashwood had then …",
                     "doubts": 0,
                 }
-            ],
+            ]
         ),
     ] = None
+    """The active speech model's, else the newest; null: none."""
 
 
 class AnalysisState(Struct, kw_only=True):
     """What the cache folder holds about a file."""
 
-    visual: Annotated[list[str], Meta(description="Keys of the models that analysed it.")]
-    transcribed: Annotated[bool, Meta(description="Its speech is transcribed.")]
-    face_jobs: Annotated[list[str], Meta(description="Collections its faces are in.")]
+    visual: Annotated[list[str], Meta(examples=[["conse-lite0"]])]
+    """Keys of the models that analysed it."""
+    transcribed: Annotated[bool, Meta(examples=[True])]
+    """Its speech is transcribed."""
+    face_jobs: Annotated[list[str], Meta(examples=[["Season 1"]])]
+    """Collections its faces are in."""
 
 
 class Thumbnail(Struct, kw_only=True, omit_defaults=True):
@@ -313,23 +258,27 @@ class Thumbnail(Struct, kw_only=True, omit_defaults=True):
 class Thumbnails(Struct, kw_only=True):
     """In request order."""
 
-    thumbnails: Annotated[list[Thumbnail], Meta(description="One slot per request.")]
+    thumbnails: list[Thumbnail]
+    """One slot per request."""
 
 
 class SceneThumbnails(Struct, kw_only=True):
     """A pair of picture and timestamp per grid second; null where the file gives none."""
 
     scene_thumbnails: (
-        Annotated[list[tuple[Jpeg, Timestamp]], Meta(description="Pairs of picture and HH:MM:SS.")]
+        Annotated[list[tuple[Jpeg, Timestamp]], Meta(examples=[[["/9j/4AAQSkZJRg==", "00:00:12"]]])]
         | None
     )
+    """Pairs of picture and HH:MM:SS."""
 
 
 class CachePlace(Struct, kw_only=True):
     """Where something lies, or would lie."""
 
-    path: Annotated[str, Meta(description="In the form of the given cache_dir.")]
-    exists: Annotated[bool, Meta(description="Something is published there.")]
+    path: Annotated[str, Meta(examples=["/footage/.rushes/media/9a"])]
+    """In the form of the given cache_dir."""
+    exists: bool
+    """Something is published there."""
 
 
 class ModelCachePlace(CachePlace, kw_only=True):
@@ -343,21 +292,28 @@ class CachePathsItem(Struct, kw_only=True):
 
     media_path: ClientPath
     hash_str: HashStr | None = None
-    visual: Annotated[ModelCachePlace | None, Meta(description="Embeddings.")] = None
-    transcription: Annotated[ModelCachePlace | None, Meta(description="Transcript.")] = None
-    frames: Annotated[CachePlace | None, Meta(description="Thumbnails.")] = None
-    faces: Annotated[CachePlace | None, Meta(description="Faces.")] = None
+    visual: ModelCachePlace | None = None
+    """Embeddings."""
+    transcription: ModelCachePlace | None = None
+    """Transcript."""
+    frames: CachePlace | None = None
+    """Thumbnails."""
+    faces: CachePlace | None = None
+    """Faces."""
     error: Problem = None
 
 
 class CachePaths(Struct, kw_only=True):
     """In request order."""
 
-    cache_paths: Annotated[list[CachePathsItem], Meta(description="One item per path.")]
+    cache_paths: list[CachePathsItem]
+    """One item per path."""
 
 
 class Rate(Struct, frozen=True, kw_only=True):
     """Frames a second as a fraction."""
 
-    num: Annotated[int, Meta(description="Numerator.", examples=[24000])]
-    den: Annotated[int, Meta(description="Denominator.", examples=[1001])]
+    num: Annotated[int, Meta(examples=[24000])]
+    """Numerator."""
+    den: Annotated[int, Meta(examples=[1001])]
+    """Denominator."""

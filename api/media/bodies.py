@@ -17,6 +17,7 @@ from api.http.bodies import (
     MediaPath,
     MediaPaths,
     Time,
+    Word,
 )
 from api.http.times import TIME_PATTERN
 
@@ -25,23 +26,11 @@ class MetadataBody(Keyed, kw_only=True):
     """Files to describe."""
 
     media_paths: MediaPaths
-    cache_dir: (
-        Annotated[
-            AbsolutePath,
-            Meta(
-                description="With it, each item says what is analysed there.",
-                examples=["/footage/.rushes"],
-            ),
-        ]
-        | None
-    ) = None
-    details: Annotated[
-        bool,
-        Meta(
-            description="With cache_dir: all that is known of each file, in `details`: places, "
-            "results by model, scenes, people, transcript, warnings."
-        ),
-    ] = False
+    cache_dir: Annotated[AbsolutePath, Meta(examples=["/footage/.rushes"])] | None = None
+    """With it, each item says what is analysed there."""
+    details: bool = False
+    """With cache_dir: all that is known of each file, in `details`: places, results by model,
+    scenes, people, transcript, warnings."""
 
 
 class ThumbnailRequest(Struct, kw_only=True):
@@ -53,18 +42,17 @@ class ThumbnailRequest(Struct, kw_only=True):
         Annotated[float, Meta(le=LONGEST_TIME_S, extra_json_schema={"minimum": 0})]
         | Annotated[str, Meta(max_length=LONGEST_WORD, extra_json_schema={"pattern": TIME_PATTERN})]
         | None,
-        Meta(description="Seconds, or HH:MM:SS[.mmm].", examples=[12.5]),
+        Meta(examples=[12.5]),
     ]
+    """Seconds, or HH:MM:SS[.mmm]."""
 
 
 class ThumbnailsBody(Keyed, kw_only=True):
     """Frames to show."""
 
     cache_dir: CacheDir
-    requests: Annotated[
-        list[ThumbnailRequest],
-        Meta(max_length=MOST_ITEMS, description="The frames, in any order."),
-    ]
+    requests: Annotated[list[ThumbnailRequest], Meta(max_length=MOST_ITEMS)]
+    """The frames, in any order."""
 
 
 class SceneThumbnailsBody(Keyed, kw_only=True):
@@ -74,18 +62,8 @@ class SceneThumbnailsBody(Keyed, kw_only=True):
     media_path: MediaPath
     start_time: Time
     end_time: Time
-    hash_str: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=LONGEST_WORD,
-                description="The file's id, a hint where the path alone tells none.",
-                examples=["9ae0daaf81f5b2c3"],
-            ),
-        ]
-        | None
-    ) = None
+    hash_str: Annotated[Word, Meta(examples=["9ae0daaf81f5b2c3"])] | None = None
+    """The file's id, a hint where the path alone tells none."""
 
 
 class CachePathsBody(Keyed, kw_only=True):
@@ -93,27 +71,7 @@ class CachePathsBody(Keyed, kw_only=True):
 
     cache_dir: CacheDir
     media_paths: MediaPaths
-    visual_model_key: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=LONGEST_WORD,
-                description="Left out: the active visual model.",
-                examples=["conse-lite0"],
-            ),
-        ]
-        | None
-    ) = None
-    speech_model_key: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=LONGEST_WORD,
-                description="Left out: the active speech model.",
-                examples=["whisper-base"],
-            ),
-        ]
-        | None
-    ) = None
+    visual_model_key: Annotated[Word, Meta(examples=["conse-lite0"])] | None = None
+    """Left out: the active visual model."""
+    speech_model_key: Annotated[Word, Meta(examples=["whisper-base"])] | None = None
+    """Left out: the active speech model."""

@@ -31,7 +31,11 @@ class _RequestedCache:
 
 
 async def get_cache_paths(call: Call[CachePathsBody], services: CoreServices) -> CachePaths:
-    """Where results lie, in request order; a file that cannot be read has `error` in its slot."""
+    """Where results lie.
+
+    Paths are given also when nothing exists yet; then they name the manifest that would be
+    written. The formats are open: JSON, npy, npz, JPEG.
+    """
     return await services.in_cache_dir(call.body.cache_dir, _cache_paths, services, call.body)
 
 
@@ -121,38 +125,20 @@ _FOLDER = "/footage/.rushes/media/9a/9ae0daaf81f5b2c3"
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/cache-paths",
+        "POST /cache-paths",
         get_cache_paths,
-        scope=KeyScope.SEARCH,
-        tag="Cache paths",
-        summary="Where results lie",
-        description="Paths are given also when nothing exists yet; then they name the manifest "
-        "that would be written. The formats are open: JSON, npy, npz, JPEG.",
-        body=CachePathsBody,
-        answer=CachePaths,
-        example={"cache_dir": "/footage/.rushes", "media_paths": ["/footage/day1/A001.mov"]},
+        "Cache paths",
+        KeyScope.SEARCH,
         answer_example={
             "cache_paths": [
                 {
-                    "media_path": "/footage/day1/A001.mov",
-                    "hash_str": "9ae0daaf81f5b2c3",
                     "visual": {
                         "path": f"{_FOLDER}/visual.conse-lite0.0a1b2c3d.npy",
                         "exists": True,
-                        "model_key": "conse-lite0",
-                    },
-                    "transcription": {
-                        "path": f"{_FOLDER}/manifest.transcript.whisper-base.json",
-                        "exists": False,
-                        "model_key": "whisper-base",
                     },
                     "frames": {"path": f"{_FOLDER}/frames.4e5f6a7b.pack", "exists": True},
-                    "faces": {
-                        "path": f"{_FOLDER}/manifest.faces.dlib-resnet.json",
-                        "exists": False,
-                    },
-                    "error": None,
+                    "transcription": None,
+                    "faces": None,
                 }
             ]
         },

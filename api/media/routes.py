@@ -39,7 +39,11 @@ _OF_CONTAINER = frozenset(Probe.__struct_fields__) & frozenset(MediaItem.__struc
 
 
 async def get_media_metadata(call: Call[MetadataBody], services: PeopleServices) -> Metadata:
-    """Facts of files in request order; what is wrong with one stands in its own slot."""
+    """Describe files.
+
+    Gives `hash_str` and what the container says about itself. A file that is missing,
+    unreadable or outside the allowed roots has `error` in its own slot.
+    """
     body = call.body
     cache, details = None, None
     if body.cache_dir:
@@ -181,106 +185,10 @@ def _analysis(manifests: Sequence[Manifest]) -> AnalysisState:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/media/metadata",
+        "POST /media/metadata",
         get_media_metadata,
-        scope=KeyScope.SEARCH,
-        tag="Media",
-        summary="Describe files",
-        description="Gives `hash_str` and what the container says about itself. A file that is "
-        "missing, unreadable or outside the allowed roots has `error` in its own slot.",
-        body=MetadataBody,
-        answer=Metadata,
-        example={"media_paths": ["/footage/day1/A001.mov"], "cache_dir": "/footage/.rushes"},
-        answer_example={
-            "media": [
-                {
-                    "media_path": "/footage/day1/A001.mov",
-                    "hash_str": "9ae0daaf81f5b2c3",
-                    "exists": True,
-                    "media_type": "video",
-                    "duration_seconds": 12.5,
-                    "fps": 23.976,
-                    "fps_rational": "24000/1001",
-                    "rate": {"num": 24000, "den": 1001},
-                    "is_vfr": False,
-                    "frame_count": 300,
-                    "duration_frames_estimated": False,
-                    "width": 1920,
-                    "height": 1080,
-                    "display_width": 1920,
-                    "display_height": 1080,
-                    "rotation": 0,
-                    "scan": "progressive",
-                    "color": {
-                        "range": "limited",
-                        "primaries": "bt709",
-                        "transfer": "bt709",
-                        "matrix": "bt709",
-                        "hdr": None,
-                        "mastering_min_nits": None,
-                        "mastering_max_nits": None,
-                        "max_cll": None,
-                        "max_fall": None,
-                    },
-                    "pixel_aspect": "1/1",
-                    "video_codec": "h264",
-                    "audio_codec": "aac",
-                    "has_audio": True,
-                    "audio_channels": 2,
-                    "start_timecode": "10:00:00:00",
-                    "timecode": {
-                        "value": "10:00:00:00",
-                        "rate": "24000/1001",
-                        "drop_frame": False,
-                        "source": "track",
-                        "rate_source": "track",
-                    },
-                    "time_reference": None,
-                    "video_streams": [
-                        {
-                            "index": 0,
-                            "codec": "h264",
-                            "profile": "High",
-                            "codec_tag": "avc1",
-                            "pixel_format": "yuv420p",
-                            "bit_depth": 8,
-                            "chroma": "4:2:0",
-                            "width": 1920,
-                            "height": 1080,
-                            "bit_rate": 11824000,
-                        }
-                    ],
-                    "audio_streams": [
-                        {
-                            "index": 1,
-                            "codec": "aac",
-                            "sample_rate": 48000,
-                            "bits": None,
-                            "channels": 2,
-                            "layout": "stereo",
-                            "language": "eng",
-                            "title": None,
-                            "bit_rate": 256000,
-                        }
-                    ],
-                    "reel": "A001",
-                    "camera": "Sony FX6",
-                    "created_at": "2026-11-25T09:30:00Z",
-                    "container": "mov",
-                    "bit_rate": 12079595,
-                    "warnings": [],
-                    "file_size": 18874368,
-                    "modified_at": 1764028800.0,
-                    "analysis": {
-                        "visual": ["conse-lite0"],
-                        "transcribed": True,
-                        "face_jobs": ["Season 1"],
-                    },
-                    "possibly_modified": False,
-                    "error": None,
-                }
-            ]
-        },
+        "Media",
+        KeyScope.SEARCH,
+        example={"cache_dir": ...},
     ),
 )

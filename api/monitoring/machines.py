@@ -14,7 +14,7 @@ from api.monitoring.machine_answers import (
 )
 from api.monitoring.missing import missing_workers, unseen_roots, unusable_models
 from shared.domain import ModelKind
-from shared.ledger.leases import HeldItem, held_items
+from shared.ledger.reading import HeldItem, held_items
 from shared.models.active_models import active_models
 from shared.redis import heartbeats
 from shared.redis.heartbeats import DesiredModel, Heartbeat, ModelState, WorkerKind
@@ -146,7 +146,7 @@ def _lacks(
 
 
 def _unseen(services: CoreServices, beat: Heartbeat) -> list[str]:
-    """Configured roots that a process does not see. A former version says nothing of roots."""
+    """Return the configured roots that a process does not see. A watcher reports none."""
     if beat.roots is None:
         return []
     settings = services.settings

@@ -88,5 +88,4 @@ def unseen_roots(settings: Settings, live: Sequence[Heartbeat]) -> Iterator[str]
 
 def _error(state: ModelState, model: DesiredModel) -> str | None:
     """Why a worker cannot use a model; None also where it speaks of one that was active before."""
-    is_of_another = state.generation is not None and state.generation < model.generation
-    return None if is_of_another else state.error
+    return None if state.generation < model.generation else state.error

@@ -8,8 +8,8 @@ from typing import get_args
 
 from starlette.concurrency import run_in_threadpool
 
-from api.http.bodies import LONGEST_WORD
-from api.http.endpoint import Call, Endpoint, Parameter, Reply
+from api.http.endpoint import Call, Endpoint, Reply
+from api.http.parameters import text_parameter
 from api.http.services import CoreServices
 from api.monitoring.answers import Health, NotReady, Readiness, ReadyChecks
 from api.monitoring.missing import missing_workers, unseen_roots, unusable_models
@@ -23,16 +23,30 @@ _REDIS, _MODELS, _ROOTS = "redis", "models", "roots"
 _STRICT = (_MODELS, _ROOTS)
 _USUAL = (_REDIS, "query", "analysis")
 _KNOWN = (_REDIS, *_KINDS, *_STRICT)
+_REQUIRE = text_parameter(
+    "require",
+    "Comma-separated: what must be there. `redis`, `query`, `analysis`, `recluster`, "
+    "`export`, `watcher`; by default the first three. `models` and `roots` ask for "
+    "those three as well.",
+    "redis",
+)
 
 
 async def get_health(_call: Call[None]) -> Health:
-    """Exactly `{"status": "ok"}`."""
+    """Is the server there?"""
     return Health()
 
 
 async def get_readiness(call: Call[None], services: CoreServices) -> Readiness | Reply:
-    """200 when all that is required is there, else 503 with the same fields. Raises BadInput."""
-    required = _required(call.query.get("require", ""))
+    """Can the server work?
+
+    For load balancers and start scripts. Without workers requests are still accepted: tasks
+    wait for them, searches answer 503. A load balancer in front of several API processes asks
+    `?require=redis`. A start script asks `?require=models,roots`, which is strict: 503 also for
+    an active model that cannot be used and a root of the settings that no worker sees. A model
+    that is still loading is none of these.
+    """
+    required = _required(_REQUIRE.read(call.query))
     live, missing = await run_in_threadpool(_look, services, required)
     there = {beat.kind for beat in live or ()}
     checks = ReadyChecks(
@@ -89,58 +103,28 @@ def _look(
 
 
 ENDPOINTS = (
+    Endpoint("GET /health", get_health, "Health", needs_key=False),
     Endpoint(
-        "GET",
-        "/health",
-        get_health,
-        tag="Health",
-        summary="Is the server there?",
-        answer=Health,
-        needs_key=False,
-        answer_example={"status": "ok"},
-    ),
-    Endpoint(
-        "GET",
-        "/ready",
+        "GET /ready",
         get_readiness,
-        tag="Health",
-        summary="Can it work?",
-        description="For load balancers and start scripts. Without workers requests are still "
-        "accepted: tasks wait for them, searches answer 503. A load balancer in front of several "
-        "API processes asks `?require=redis`. A start script asks `?require=models,roots`, which "
-        "is strict: 503 also for an active model that cannot be used and a root of the settings "
-        "that no worker sees. A model that is still loading is none of these.",
-        answer=Readiness,
-        also={503: NotReady},
-        also_examples={
-            503: {
-                "error": "Not ready",
-                "message": "No analysis worker is running. Start `rushes worker analysis`.",
-                "ready": False,
-                "checks": {"redis": True, "query_worker": True, "analysis_worker": False},
-                "workers": {"query": 1, "watcher": 1},
-                "loading": False,
-            }
+        "Health",
+        also={
+            503: (
+                NotReady,
+                {
+                    "error": "Not ready",
+                    "message": "No analysis worker is running. Start `rushes worker analysis`.",
+                    "ready": False,
+                    "checks": {"redis": True, "query_worker": True, "analysis_worker": False},
+                    "workers": {"query": 1, "watcher": 1},
+                    "loading": False,
+                },
+            )
         },
         errors={
             BadInput: "require: 'gpu' is unknown; name some of redis, analysis, models, roots."
         },
-        query=(
-            Parameter(
-                "require",
-                "Comma-separated: what must be there. `redis`, `query`, `analysis`, `recluster`, "
-                "`export`, `watcher`; by default the first three. `models` and `roots` ask for "
-                "those three as well.",
-                {"type": "string", "maxLength": LONGEST_WORD},
-                "redis",
-            ),
-        ),
+        query=(_REQUIRE,),
         needs_key=False,
-        answer_example={
-            "ready": True,
-            "checks": {"redis": True, "query_worker": True, "analysis_worker": True},
-            "workers": {"query": 1, "analysis": 2, "recluster": 1, "watcher": 1},
-            "loading": False,
-        },
     ),
 )

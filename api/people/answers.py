@@ -12,7 +12,7 @@ ClusterId = Annotated[
     str,
     Meta(
         description='Id of a cluster; kept when the faces are grouped anew. "-1": in no cluster.',
-        examples=["3"],
+        examples=["418350733"],
     ),
 ]
 PersonName = (
@@ -38,32 +38,12 @@ class ClusterItem(Struct, kw_only=True, omit_defaults=True):
     cluster_id: ClusterId
     name: PersonName
     face_count: Count
-    seconds: (
-        Annotated[
-            int,
-            Meta(
-                ge=0,
-                description="Screen time, with `details`: seconds of films and sound in which a "
-                "face of it is seen.",
-                examples=[734],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    stills: (
-        Annotated[
-            int,
-            Meta(ge=0, description="Pictures that show it, with `details`.", examples=[12]),
-        ]
-        | UnsetType
-    ) = UNSET
-    files: (
-        Annotated[
-            int,
-            Meta(ge=0, description="Media files that show it, with `details`.", examples=[31]),
-        ]
-        | UnsetType
-    ) = UNSET
+    seconds: Annotated[int, Meta(ge=0, examples=[734])] | UnsetType = UNSET
+    """Screen time, with `details`: seconds of films and sound in which a face of it is seen."""
+    stills: Annotated[int, Meta(ge=0, examples=[12])] | UnsetType = UNSET
+    """Pictures that show it, with `details`."""
+    files: Annotated[int, Meta(ge=0, examples=[31])] | UnsetType = UNSET
+    """Media files that show it, with `details`."""
     voice_count: VoiceCount | UnsetType = UNSET
     voice_seconds: VoiceSeconds | UnsetType = UNSET
 
@@ -81,277 +61,180 @@ Clusters = Annotated[
 class ClusterJob(Struct, kw_only=True, omit_defaults=True):
     """A collection. Before its first grouping it has no clusters and counts no faces."""
 
-    cluster_job_name: Annotated[str, Meta(description="Its name.", examples=["Season 1"])]
+    cluster_job_name: Annotated[str, Meta(examples=["Season 1"])]
+    """Its name."""
     total_faces: Count
-    eps: Annotated[float, Meta(description="It was grouped with this.", examples=[0.48])]
-    min_samples: Annotated[int, Meta(description="It was grouped with this.", examples=[5])]
+    eps: Annotated[float, Meta(examples=[0.48])]
+    """It was grouped with this."""
+    min_samples: Annotated[int, Meta(examples=[5])]
+    """It was grouped with this."""
     clusters: Clusters
-    last_edit_id: (
-        Annotated[
-            EditId,
-            Meta(
-                description="The newest entry of /faces/edits, with `details`; empty: none. Send "
-                "it as `known_edit_id` with what is decided by this answer."
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    last_edit_id: EditId | UnsetType = UNSET
+    """The newest entry of /faces/edits, with `details`; empty: none. Send it as `known_edit_id`
+    with what is decided by this answer."""
 
 
 class ClusterJobs(Struct, kw_only=True):
     """By name."""
 
-    cluster_jobs: Annotated[list[ClusterJob], Meta(description="The collections.")]
+    cluster_jobs: list[ClusterJob]
+    """The collections."""
 
 
 class FaceItem(Struct, kw_only=True):
     """A face. What cannot be read any more is null."""
 
-    face_id: Annotated[
-        str,
-        Meta(
-            description="Names the file, the second and the place in the picture.",
-            examples=["9ae0daaf81f5b2c3-67-7ff5c1"],
-        ),
-    ]
+    face_id: Annotated[str, Meta(examples=["9ae0daaf81f5b2c3-67-7ff5c1"])]
+    """Names the file, the second and the place in the picture."""
     cluster_id: ClusterId
     name: PersonName
-    image: (
-        Annotated[
-            Jpeg,
-            Meta(
-                description="Bare base64 JPEG of the face and a little around it, cut from the "
-                "full-size picture; longest side at most 256 px.",
-                examples=["/9j/4AAQSkZJRg=="],
-            ),
-        ]
-        | None
-    )
-    media_path: (
-        Annotated[
-            str,
-            Meta(
-                description="Where the file was seen: the oldest place that opens, else the "
-                "oldest; null: nowhere.",
-                examples=["/footage/day1/A001.mov"],
-            ),
-        ]
-        | None
-    )
+    image: Annotated[Jpeg, Meta(examples=["/9j/4AAQSkZJRg=="])] | None
+    """Bare base64 JPEG of the face and a little around it, cut from the full-size picture; longest
+    side at most 256 px."""
+    media_path: Annotated[str, Meta(examples=["/footage/day1/A001.mov"])] | None
+    """Where the file was seen: the oldest place that opens, else the oldest; null: nowhere."""
     hash_str: HashStr
-    frame_idx: Annotated[
-        str,
-        Meta(description="Index on the grid of one frame per second, digits.", examples=["67"]),
-    ]
+    frame_idx: Annotated[str, Meta(examples=["67"])]
+    """Index on the grid of one frame per second, digits."""
     timestamp: Timestamp
-    bbox: (
-        Annotated[
-            list[float],
-            Meta(
-                description="[x, y, width, height] as parts (0 to 1) of the upright picture.",
-                examples=[[0.412, 0.183, 0.075, 0.133]],
-            ),
-        ]
-        | None
-    )
-    detection_score: (
-        Annotated[float, Meta(description="How sure the detector was.", examples=[0.97])] | None
-    )
+    bbox: Annotated[list[float], Meta(examples=[[0.412, 0.183, 0.075, 0.133]])] | None
+    """[x, y, width, height] as parts (0 to 1) of the upright picture."""
+    detection_score: Annotated[float, Meta(examples=[0.97])] | None
+    """How sure the detector was."""
 
 
 class Samples(Struct, kw_only=True):
     """A few faces of each cluster."""
 
-    samples: Annotated[
-        dict[str, list[FaceItem]],
-        Meta(
-            description="By cluster_id as asked for: the clearest and most different faces, best "
-            "first."
-        ),
-    ]
+    samples: dict[str, list[FaceItem]]
+    """By cluster_id as asked for: the clearest and most different faces, best first."""
 
 
 class FacePage(Struct, kw_only=True):
     """A part of a list of faces."""
 
-    faces: Annotated[
-        list[FaceItem],
-        Meta(description="By path of the file, then by time, then from left to right."),
-    ]
-    total: Annotated[int, Meta(ge=0, description="Faces in the whole list.", examples=[12])]
-    limit: Annotated[int, Meta(description="As asked for.", examples=[500])]
-    offset: Annotated[int, Meta(description="As asked for.", examples=[0])]
-    has_more: Annotated[bool, Meta(description="Faces follow after these.")]
+    faces: list[FaceItem]
+    """By path of the file, then by time, then from left to right."""
+    total: Annotated[int, Meta(ge=0, examples=[12])]
+    """Faces in the whole list."""
+    limit: Annotated[int, Meta(examples=[500])]
+    """As asked for."""
+    offset: Annotated[int, Meta(examples=[0])]
+    """As asked for."""
+    has_more: bool
+    """Faces follow after these."""
 
 
 class NamesAnswer(Struct, kw_only=True, omit_defaults=True):
     """What the clusters are called now."""
 
-    updated: Annotated[int, Meta(ge=0, description="Clusters that were named.", examples=[1])]
-    changes: Annotated[
-        dict[str, str],
-        Meta(
-            description="Name by cluster_id as asked for; empty: taken away.",
-            examples=[{"3": "Ada"}],
-        ),
-    ]
-    edit_id: (
-        Annotated[
-            EditId, Meta(description="The edit that was made; only where known_edit_id was given.")
-        ]
-        | UnsetType
-    ) = UNSET
+    updated: Annotated[int, Meta(ge=0, examples=[1])]
+    """Clusters that were named."""
+    changes: Annotated[dict[str, str], Meta(examples=[{"418350733": "Ada"}])]
+    """Name by cluster_id as asked for; empty: taken away."""
+    edit_id: EditId | UnsetType = UNSET
+    """The edit that was made; only where known_edit_id was given."""
 
 
 class ModifyAnswer(Struct, kw_only=True, omit_defaults=True):
     """What was done, and the clusters as they are now."""
 
-    merged: Annotated[
-        int, Meta(ge=0, description="Clusters that became a part of another.", examples=[1])
-    ]
-    moved: Annotated[int, Meta(ge=0, description="Faces that were moved.", examples=[2])]
-    moved_voices: (
-        Annotated[int, Meta(ge=0, description="Voices that were moved, if any.", examples=[1])]
-        | UnsetType
-    ) = UNSET
+    merged: Annotated[int, Meta(ge=0, examples=[1])]
+    """Clusters that became a part of another."""
+    moved: Annotated[int, Meta(ge=0, examples=[2])]
+    """Faces that were moved."""
+    moved_voices: Annotated[int, Meta(ge=0, examples=[1])] | UnsetType = UNSET
+    """Voices that were moved, if any."""
     clusters: Clusters
-    new_cluster_ids: Annotated[
-        list[str],
-        Meta(
-            description="Of the moves to a new cluster, in request order.",
-            examples=[["1804289383"]],
-        ),
-    ]
-    edit_id: (
-        Annotated[
-            EditId, Meta(description="The edit that was made; only where known_edit_id was given.")
-        ]
-        | UnsetType
-    ) = UNSET
+    new_cluster_ids: Annotated[list[str], Meta(examples=[["1804289383"]])]
+    """Of the moves to a new cluster, in request order."""
+    edit_id: EditId | UnsetType = UNSET
+    """The edit that was made; only where known_edit_id was given."""
 
 
 class NamedCluster(Struct, kw_only=True):
     """A name given by an edit."""
 
     cluster_id: ClusterId
-    name: Annotated[str, Meta(description="Empty: taken away.", examples=["Ada"])]
+    name: Annotated[str, Meta(examples=["Ada"])]
+    """Empty: taken away."""
 
 
 class DoneMerge(Struct, kw_only=True):
     """A merge made by an edit."""
 
-    cluster_ids: Annotated[list[str], Meta(description="What was merged.", examples=[["7", "9"]])]
+    cluster_ids: Annotated[list[str], Meta(examples=[["77031420"]])]
+    """What was merged."""
     target_cluster_id: ClusterId
 
 
 class DoneMove(Struct, kw_only=True, omit_defaults=True):
     """A move made by an edit."""
 
-    face_ids: Annotated[
-        list[str],
-        Meta(
-            description="What was moved; with `brief`, none is listed.",
-            examples=[["9ae0daaf81f5b2c3-67-7ff5c1"]],
-        ),
-    ]
+    face_ids: Annotated[list[str], Meta(examples=[["9ae0daaf81f5b2c3-67-7ff5c1"]])]
+    """What was moved; with `brief`, none is listed."""
     target_cluster_id: ClusterId
-    is_new: Annotated[bool, Meta(description="The cluster was made by this move.")]
-    face_count: (
-        Annotated[
-            int, Meta(ge=0, description="Faces that were moved, with `brief`.", examples=[500])
-        ]
-        | UnsetType
-    ) = UNSET
+    is_new: bool
+    """The cluster was made by this move."""
+    face_count: Annotated[int, Meta(ge=0, examples=[500])] | UnsetType = UNSET
+    """Faces that were moved, with `brief`."""
     voice_ids: (
-        Annotated[
-            list[str],
-            Meta(
-                description="Voices that were moved; left out where none was, and with `brief`.",
-                examples=[["9ae0daaf81f5b2c3-voice-1f2e3d4c"]],
-            ),
-        ]
-        | UnsetType
+        Annotated[list[str], Meta(examples=[["9ae0daaf81f5b2c3-voice-1f2e3d4c"]])] | UnsetType
     ) = UNSET
-    voice_count: (
-        Annotated[
-            int,
-            Meta(
-                ge=0,
-                description="Voices that were moved, with `brief`; left out where none was.",
-                examples=[2],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    """Voices that were moved; left out where none was, and with `brief`."""
+    voice_count: Annotated[int, Meta(ge=0, examples=[2])] | UnsetType = UNSET
+    """Voices that were moved, with `brief`; left out where none was."""
 
 
 class DoneParting(Struct, kw_only=True):
     """Two clusters that somebody said are two people."""
 
-    cluster_ids: Annotated[list[str], Meta(description="The two.", examples=[["7", "9"]])]
+    cluster_ids: Annotated[list[str], Meta(examples=[["418350733", "77031420"]])]
+    """The two."""
 
 
 class EditItem(Struct, kw_only=True, omit_defaults=True):
     """An edit: what somebody did by hand, or a recluster with `clear_names`."""
 
-    edit_id: Annotated[
-        str,
-        Meta(
-            description="Go back to it with /faces/edits/undo.", examples=["000000000012-9f3a01c7"]
-        ),
-    ]
-    at: Annotated[float, Meta(description="Unix seconds.", examples=[1764028800.0])]
-    kind: Annotated[
-        str, Meta(description="`names`, `modify`, `clear_names` or `undo`.", examples=["modify"])
-    ]
-    assignments: Annotated[list[NamedCluster], Meta(description="Names given.")]
-    merges: Annotated[list[DoneMerge], Meta(description="Clusters made one.")]
-    moves: Annotated[list[DoneMove], Meta(description="Faces and voices moved.")]
+    edit_id: Annotated[str, Meta(examples=["000000000012-9f3a01c7"])]
+    """Go back to it with /faces/edits/undo."""
+    at: Annotated[float, Meta(examples=[1764028800.0])]
+    """Unix seconds."""
+    kind: Annotated[str, Meta(examples=["modify"])]
+    """`names`, `modify`, `clear_names` or `undo`."""
+    assignments: list[NamedCluster]
+    """Names given."""
+    merges: list[DoneMerge]
+    """Clusters made one."""
+    moves: list[DoneMove]
+    """Faces and voices moved."""
     apart: (
-        Annotated[
-            list[DoneParting],
-            Meta(
-                description="Clusters told apart; left out where none were.",
-                examples=[[{"cluster_ids": ["7", "9"]}]],
-            ),
-        ]
+        Annotated[list[DoneParting], Meta(examples=[[{"cluster_ids": ["418350733", "77031420"]}]])]
         | UnsetType
     ) = UNSET
-    undone_to: (
-        Annotated[
-            str,
-            Meta(
-                description="Of an undo: the edit it went back to; empty: before the first.",
-                examples=["000000000011-1b2c3d4e"],
-            ),
-        ]
-        | None
-    )
-    applies: Annotated[
-        bool,
-        Meta(description="It is in force: neither undone nor about what is gone.", examples=[True]),
-    ]
-    reason: (
-        Annotated[str, Meta(description="Why it is not; null when it is.", examples=["undone"])]
-        | None
-    )
+    """Clusters told apart; left out where none were."""
+    undone_to: Annotated[str, Meta(examples=["000000000011-1b2c3d4e"])] | None
+    """Of an undo: the edit it went back to; empty: before the first."""
+    applies: Annotated[bool, Meta(examples=[True])]
+    """It is in force: neither undone nor about what is gone."""
+    reason: Annotated[str, Meta(examples=["undone"])] | None
+    """Why it is not; null when it is."""
 
 
 class Edits(Struct, kw_only=True):
     """In the order in which they were made, the newest last."""
 
-    edits: Annotated[
-        list[EditItem], Meta(description="All edits of the collection, or the newest `limit`.")
-    ]
+    edits: list[EditItem]
+    """All edits of the collection, or the newest `limit`."""
 
 
 class PersonFound(Struct, kw_only=True):
     """Where an enrolled person is in one collection."""
 
-    cluster_job_name: Annotated[str, Meta(description="The collection.", examples=["Season 1"])]
-    cluster_ids: Annotated[
-        list[str], Meta(description="Clusters of this name.", examples=[["418350733"]])
-    ]
+    cluster_job_name: Annotated[str, Meta(examples=["Season 1"])]
+    """The collection."""
+    cluster_ids: Annotated[list[str], Meta(examples=[["418350733"]])]
+    """Clusters of this name."""
     face_count: Count
 
 
@@ -359,40 +242,28 @@ class EnrolledPerson(Struct, kw_only=True):
     """What is known of the person now, and where it is found."""
 
     message: Message
-    name: Annotated[str, Meta(description="What the person is called.", examples=["Ada"])]
-    references: Annotated[
-        int,
-        Meta(
-            ge=1, description="Photos that the person is known by, earlier ones too.", examples=[2]
-        ),
-    ]
-    models: Annotated[
-        list[str],
-        Meta(description="Face models that know the person.", examples=[["dlib-resnet"]]),
-    ]
-    collections: Annotated[
-        list[PersonFound], Meta(description="Collections in which the person is found.")
-    ]
+    name: Annotated[str, Meta(examples=["Ada"])]
+    """What the person is called."""
+    references: Annotated[int, Meta(ge=1, examples=[2])]
+    """Photos that the person is known by, earlier ones too."""
+    models: Annotated[list[str], Meta(examples=[["dlib-resnet"]])]
+    """Face models that know the person."""
+    collections: list[PersonFound]
+    """Collections in which the person is found."""
 
 
 class VocabularyAnswer(Struct, kw_only=True):
     """The words of a collection."""
 
     message: Message
-    vocabulary: Annotated[
-        list[str], Meta(description="In their order.", examples=[["Siobhan Gallagher"]])
-    ]
+    vocabulary: Annotated[list[str], Meta(examples=[["Siobhan Gallagher"]])]
+    """In their order."""
 
 
 class UndoAnswer(Struct, kw_only=True):
     """The clusters as they are now."""
 
     message: Message
-    edit_id: Annotated[
-        str,
-        Meta(
-            description="The undo itself, an edit too: go back to the one before it to redo.",
-            examples=["000000000013-5f6a7b8c"],
-        ),
-    ]
+    edit_id: Annotated[str, Meta(examples=["000000000013-5f6a7b8c"])]
+    """The undo itself, an edit too: go back to the one before it to redo."""
     clusters: Clusters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from api.http.bodies import (
     LONGEST_IMAGE,
@@ -13,7 +13,9 @@ from api.http.bodies import (
     CacheDir,
     Keyed,
     MediaPath,
+    Text,
     Vocabulary,
+    Word,
 )
 from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES
 
@@ -23,29 +25,15 @@ MOST_PICTURES = 20  # of one request: each takes up to a second or two
 MOST_NAMED = 100_000  # clusters in one list of an edit
 
 CollectionName = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=LONGEST_TEXT,
-        description="The collection; 1 to 200 characters.",
-        examples=["Season 1"],
-    ),
+    Text, Meta(description="The collection; 1 to 200 characters.", examples=["Season 1"])
 ]
 ClusterId = Annotated[
-    Annotated[
-        str,
-        Meta(
-            min_length=1,
-            max_length=LONGEST_WORD,
-            description="As /faces/clusters gives it.",
-            examples=["3"],
-        ),
-    ]
+    Annotated[Word, Meta(description="As /faces/clusters gives it.", examples=["418350733"])]
     | Annotated[int, Meta(description="The same as a number.", examples=[3])],
     Meta(
         description='Id of a cluster; "-1" stands for the faces in no cluster. A number is read '
         "too. The id of a cluster that was merged into another means that other one.",
-        examples=["3"],
+        examples=["418350733"],
     ),
 ]
 
@@ -83,13 +71,8 @@ class OfEdit(OfCollection, kw_only=True):
 class ToldClusters(OfEdit, kw_only=True):
     """How the clusters are to be told that are answered."""
 
-    voices: Annotated[
-        bool,
-        Meta(
-            description="Tell voices in `clusters` of the answer, too, as /faces/clusters with "
-            "`voices` does."
-        ),
-    ] = False
+    voices: bool = False
+    """Tell voices in `clusters` of the answer, too, as /faces/clusters with `voices` does."""
 
 
 class SamplesBody(OfCollection, kw_only=True):
@@ -97,57 +80,32 @@ class SamplesBody(OfCollection, kw_only=True):
 
     cluster_ids: (
         Annotated[
-            list[ClusterId],
-            Meta(
-                max_length=MOST_NAMED,
-                description='The clusters. Left out: all of them, without "-1".',
-                examples=[["3", "7"]],
-            ),
+            list[ClusterId], Meta(max_length=MOST_NAMED, examples=[["418350733", "77031420"]])
         ]
         | None
     ) = None
-    samples_per_cluster: Annotated[
-        int, Meta(ge=1, le=MOST_SAMPLES, description="Faces of each cluster.", examples=[2])
-    ] = 2
+    """The clusters. Left out: all of them, without "-1"."""
+    samples_per_cluster: Annotated[int, Meta(ge=1, le=MOST_SAMPLES, examples=[2])] = 2
+    """Faces of each cluster."""
 
 
 class FacesBody(OfCollection, kw_only=True):
     """Which faces to list, and which part of the list."""
 
-    cluster_id: (
-        Annotated[
-            ClusterId,
-            Meta(
-                description='One cluster; "-1": the faces in no cluster. With neither this nor '
-                "`cluster_ids`: all faces.",
-                examples=["3"],
-            ),
-        ]
-        | None
-    ) = None
+    cluster_id: Annotated[ClusterId, Meta(examples=["418350733"])] | None = None
+    """One cluster; "-1": the faces in no cluster. With neither this nor `cluster_ids`: all
+    faces."""
     cluster_ids: (
         Annotated[
-            list[ClusterId],
-            Meta(
-                max_length=MOST_NAMED,
-                description="Several clusters; overrides `cluster_id`. An empty list: no faces.",
-                examples=[["3", "7"]],
-            ),
+            list[ClusterId], Meta(max_length=MOST_NAMED, examples=[["418350733", "77031420"]])
         ]
         | None
     ) = None
-    limit: Annotated[
-        int, Meta(ge=1, le=MOST_FACES, description="At most this many faces.", examples=[500])
-    ] = 500
-    offset: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=1_000_000_000,
-            description="How many faces of the list to leave out.",
-            examples=[0],
-        ),
-    ] = 0
+    """Several clusters; overrides `cluster_id`. An empty list: no faces."""
+    limit: Annotated[int, Meta(ge=1, le=MOST_FACES, examples=[500])] = 500
+    """At most this many faces."""
+    offset: Annotated[int, Meta(ge=0, le=1_000_000_000, examples=[0])] = 0
+    """How many faces of the list to leave out."""
 
 
 class Assignment(Struct, kw_only=True):
@@ -156,60 +114,33 @@ class Assignment(Struct, kw_only=True):
     NOT_AUDITED: ClassVar = ("name",)
 
     cluster_id: ClusterId
-    name: Annotated[
-        str,
-        Meta(
-            max_length=LONGEST_TEXT,
-            description="1 to 200 characters; several clusters may share one. Empty: the name is "
-            "taken away.",
-            examples=["Ada"],
-        ),
-    ]
+    name: Annotated[str, Meta(max_length=LONGEST_TEXT, examples=["Ada"])]
+    """1 to 200 characters; several clusters may share one. Empty: the name is taken away."""
 
 
 class NamesBody(OfEdit, kw_only=True):
     """Names to give."""
 
-    assignments: Annotated[
-        list[Assignment], Meta(min_length=1, max_length=MOST_NAMED, description="The names.")
-    ]
+    assignments: Annotated[list[Assignment], Meta(min_length=1, max_length=MOST_NAMED)]
+    """The names."""
 
 
 class ReclusterBody(OfCollection, kw_only=True):
     """How to group the faces of a collection anew."""
 
-    eps: Annotated[
-        float,
-        Meta(
-            gt=0,
-            le=2,
-            description="How unlike faces of one person may be. Lower groups more strictly: fewer "
-            "mixed people, more split ones. One scale for all face models: the default is the "
-            "best point of each.",
-            examples=[DEFAULT_EPS],
-        ),
-    ] = DEFAULT_EPS
-    min_samples: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=1_000_000,
-            description="Clear faces that make a person; fewer are in no cluster. Ask for 2 where "
-            "people have few stills.",
-            examples=[DEFAULT_MIN_SAMPLES],
-        ),
-    ] = DEFAULT_MIN_SAMPLES
-    auto_detect_params: Annotated[
-        bool,
-        Meta(description="Derive eps and min_samples from the faces; the given ones do not count."),
-    ] = False
-    clear_names: Annotated[
-        bool,
-        Meta(
-            description="Take away all names that were given by hand. Merges and moves stay, and "
-            "enrolled people are known as before."
-        ),
-    ] = False
+    eps: Annotated[float, Meta(gt=0, le=2, examples=[DEFAULT_EPS])] = DEFAULT_EPS
+    """How unlike faces of one person may be. Lower groups more strictly: fewer mixed people, more
+    split ones. One scale for all face models: the default is the best point of each."""
+    min_samples: Annotated[int, Meta(ge=1, le=1_000_000, examples=[DEFAULT_MIN_SAMPLES])] = (
+        DEFAULT_MIN_SAMPLES
+    )
+    """Clear faces that make a person; fewer are in no cluster. Ask for 2 where people have few
+    stills."""
+    auto_detect_params: bool = False
+    """Derive eps and min_samples from the faces; the given ones do not count."""
+    clear_names: bool = False
+    """Take away all names that were given by hand. Merges and moves stay, and enrolled people are
+    known as before."""
 
 
 class EnrollBody(Keyed, kw_only=True):
@@ -219,38 +150,23 @@ class EnrollBody(Keyed, kw_only=True):
     NOT_AUDITED: ClassVar = ("name", "pictures", "images")
 
     cache_dir: CacheDir
-    name: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            max_length=LONGEST_TEXT,
-            description="What the person is called; 1 to 200 characters.",
-            examples=["Ada"],
-        ),
-    ]
+    name: Annotated[Text, Meta(examples=["Ada"])]
+    """What the person is called; 1 to 200 characters."""
     pictures: Annotated[
         list[MediaPath],
-        Meta(
-            max_length=MOST_PICTURES,
-            description="Photos on which this person is seen alone, clear and from the front. "
-            "Several make it surer; at most 20 with `images`.",
-            examples=[["/footage/ada-1.jpg", "/footage/ada-2.jpg"]],
-        ),
-    ] = field(default_factory=list)
+        Meta(max_length=MOST_PICTURES, examples=[["/footage/ada-1.jpg", "/footage/ada-2.jpg"]]),
+    ] = []
+    """Photos on which this person is seen alone, clear and from the front. Several make it surer;
+    at most 20 with `images`."""
     images: Annotated[
         list[
             Annotated[
-                str,
-                Meta(min_length=1, max_length=LONGEST_IMAGE, examples=["/9j/4AAQSkZJRg=="]),
+                str, Meta(min_length=1, max_length=LONGEST_IMAGE, examples=["/9j/4AAQSkZJRg=="])
             ]
         ],
-        Meta(
-            max_length=MOST_PICTURES,
-            description="Such photos themselves, base64: JPEG, PNG, WebP and what else is read "
-            "here.",
-            examples=[["/9j/4AAQSkZJRg=="]],
-        ),
-    ] = field(default_factory=list)
+        Meta(max_length=MOST_PICTURES, examples=[["/9j/4AAQSkZJRg=="]]),
+    ] = []
+    """Such photos themselves, base64: JPEG, PNG, WebP and what else is read here."""
 
 
 class VocabularyBody(OfCollection, kw_only=True):
@@ -265,14 +181,7 @@ class UndoBody(ToldClusters, kw_only=True):
     """How far to go back."""
 
     edit_id: (
-        Annotated[
-            str,
-            Meta(
-                max_length=LONGEST_WORD,
-                description="Back to how things were right after this edit, one of /faces/edits. "
-                "Empty: before the first one. Null or left out: the last edit in force is undone.",
-                examples=["000000000012-9f3a01c7"],
-            ),
-        ]
-        | None
+        Annotated[str, Meta(max_length=LONGEST_WORD, examples=["000000000012-9f3a01c7"])] | None
     ) = None
+    """Back to how things were right after this edit, one of /faces/edits. Empty: before the first
+    one. Null or left out: the last edit in force is undone."""

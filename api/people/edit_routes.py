@@ -22,14 +22,19 @@ from api.people.modify_bodies import MOST_MOVED, ModifyBody, Move
 from api.people.people import PeopleServices
 from api.people.routes import cluster_items
 from api.people.snapshot import CollectionSnapshot, with_state
-from shared.errors import BadInput, EditedMeanwhile, Missing
+from shared.errors import BadInput
 from shared.people import edits as kinds
 from shared.people.clustering import NO_CLUSTER
 from shared.rights import KeyScope
 
 
 async def name_face_clusters(call: Call[NamesBody], services: PeopleServices) -> NamesAnswer:
-    """Name clusters, or take names away."""
+    """Name people.
+
+    Names are kept when the faces are grouped anew. Several clusters may share one; a search for
+    that name then covers all of them. 409 where somebody edited one of them after
+    `known_edit_id`.
+    """
     return await services.in_cache_dir(call.body.cache_dir, _names, services, call.body)
 
 
@@ -82,7 +87,15 @@ def _name(name: str, field: str) -> str:
 
 
 async def modify_face_clusters(call: Call[ModifyBody], services: PeopleServices) -> ModifyAnswer:
-    """Merge clusters, move faces; all or nothing."""
+    """Merge people, move faces and voices.
+
+    Merges come before moves, and either all is done or nothing. It holds when the faces are
+    grouped anew, and can be taken back with /faces/edits/undo. New faces like those moved out
+    of a cluster stay out of it. A face and a voice become one person by a merge of their
+    clusters alone; `apart` refuses one that was proposed. 404 for unknown clusters, faces and
+    voices, 409 where somebody edited the same after `known_edit_id`, or a cluster to move has
+    not `face_count` faces or `voice_count` voices any more.
+    """
     return await services.in_cache_dir(call.body.cache_dir, _modify, services, call.body)
 
 
@@ -178,65 +191,17 @@ def _person(snapshot: CollectionSnapshot, cluster_id: ClusterId, field: str) -> 
     return found
 
 
-_COLLECTION = {"cache_dir": "/footage/.rushes", "cluster_job_name": "Season 1"}
-_FACE_ID = "9ae0daaf81f5b2c3-67-7ff5c1"
-
 ENDPOINTS = (
     Endpoint(
-        "PUT",
-        "/faces/clusters/names",
-        name_face_clusters,
-        scope=KeyScope.PEOPLE,
-        is_audited=True,
-        tag="Faces",
-        summary="Name people",
-        description="Names are kept when the faces are grouped anew. Several clusters may share "
-        "one; a search for that name then covers all of them. 409 where somebody edited one of "
-        "them after `known_edit_id`.",
-        body=NamesBody,
-        answer=NamesAnswer,
-        errors={
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-            EditedMeanwhile: "Meanwhile this person was named Bea. Look again, then decide.",
-        },
-        example={**_COLLECTION, "assignments": [{"cluster_id": "418350733", "name": "Ada"}]},
-        answer_example={"updated": 1, "changes": {"418350733": "Ada"}},
+        "PUT /faces/clusters/names", name_face_clusters, "Faces", KeyScope.PEOPLE, is_audited=True
     ),
     Endpoint(
-        "POST",
-        "/faces/clusters/modify",
+        "POST /faces/clusters/modify",
         modify_face_clusters,
-        scope=KeyScope.PEOPLE,
+        "Faces",
+        KeyScope.PEOPLE,
         is_audited=True,
-        tag="Faces",
-        summary="Merge people, move faces and voices",
-        description="Merges come before moves, and either all is done or nothing. It holds when "
-        "the faces are grouped anew, and can be taken back with /faces/edits/undo. New faces like "
-        "those moved out of a cluster stay out of it. A face and a voice become one person by a "
-        "merge of their clusters alone; `apart` refuses one that was proposed. 404 for unknown "
-        "clusters, faces and voices, 409 where somebody edited the same after `known_edit_id`, or "
-        "a cluster to move has not `face_count` faces or `voice_count` voices any more.",
-        body=ModifyBody,
-        answer=ModifyAnswer,
-        errors={
-            BadInput: "There is nothing to do: give merges or moves.",
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-            EditedMeanwhile: "Meanwhile this person was named Bea. Look again, then decide.",
-        },
-        example={
-            **_COLLECTION,
-            "merges": [{"cluster_ids": ["77031420"], "target_cluster_id": "418350733"}],
-            "moves": [{"face_ids": [_FACE_ID], "target_cluster_id": None}],
-        },
-        answer_example={
-            "merged": 1,
-            "moved": 1,
-            "clusters": [
-                {"cluster_id": "418350733", "name": "Ada", "face_count": 907},
-                {"cluster_id": "1304125", "name": None, "face_count": 1},
-                {"cluster_id": "-1", "name": None, "face_count": 41},
-            ],
-            "new_cluster_ids": ["1304125"],
-        },
+        errors={BadInput: "There is nothing to do: give merges or moves."},
+        example={"merges": [{}], "moves": [{"face_ids": ...}]},
     ),
 )

@@ -50,7 +50,17 @@ class _Photo:
 
 
 async def enroll_person(call: Call[EnrollBody], services: PeopleServices) -> EnrolledPerson:
-    """Keep what the face on each photo looks like, and say where that person is found now."""
+    """Enroll a person from photos.
+
+    Clusters whose faces are like those of the photos bear the name from now on, in every
+    collection of the cache folder, and so do faces in no cluster, which are a cluster of their
+    own then, however few they are. What users call a cluster comes first. Photos for a name
+    that is known already are added. Of the photos only the vectors of the faces are kept, for
+    the active face model and those of the folder's collections; after a change of the model,
+    enroll again. /faces/people/delete forgets them. Photos lie in files (`pictures`) or come
+    along (`images`); there are 1 to 20 in all. 400 for a photo without a clear face, or with
+    several.
+    """
     body = call.body
     name = checked_person(body.name)
     if not name:
@@ -200,23 +210,11 @@ def _enroll(
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/faces/people",
+        "POST /faces/people",
         enroll_person,
-        scope=KeyScope.PEOPLE,
+        "Faces",
+        KeyScope.PEOPLE,
         is_audited=True,
-        tag="Faces",
-        summary="Enroll a person from photos",
-        description="Clusters whose faces are like those of the photos bear the name from now on, "
-        "in every collection of the cache folder, and so do faces in no cluster, which are a "
-        "cluster of their own then, however few they are. What users call a cluster comes first. "
-        "Photos for a name that is known already are added. Of the photos only the vectors of the "
-        "faces are kept, for the active face model and those of the folder's collections; after a "
-        "change of the model, enroll again. /faces/people/delete forgets them. Photos lie in files "
-        "(`pictures`) or come along (`images`); there are 1 to 20 in all. 400 for a photo "
-        "without a clear face, or with several.",
-        body=EnrollBody,
-        answer=EnrolledPerson,
         errors={
             BadInput: "pictures[0]: 2 faces are found in it. Cut it so that only the person's own "
             "is left.",
@@ -224,23 +222,7 @@ ENDPOINTS = (
             NoWorker: "No query worker answered within 60 s; retry shortly.",
             ModelError: "The weights of dlib-resnet are not on this machine.",
         },
-        example={
-            "cache_dir": "/footage/.rushes",
-            "name": "Ada",
-            "pictures": ["/footage/ada-1.jpg", "/footage/ada-2.jpg"],
-        },
-        answer_example={
-            "message": "Ada is known by 2 photos, and found in 812 faces so far.",
-            "name": "Ada",
-            "references": 2,
-            "models": ["dlib-resnet"],
-            "collections": [
-                {
-                    "cluster_job_name": "Season 1",
-                    "cluster_ids": ["418350733"],
-                    "face_count": 812,
-                }
-            ],
-        },
+        example={"pictures": ...},
+        answer_example={"message": "Ada is known by 2 photos, and found in 12 faces so far."},
     ),
 )

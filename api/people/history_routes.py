@@ -6,39 +6,51 @@ from collections.abc import Sequence
 
 from msgspec import UNSET
 
-from api.http.bodies import LONGEST_TEXT
-from api.http.endpoint import Call, Endpoint, Parameter
+from api.http.endpoint import Call, Endpoint
+from api.http.parameters import IN_CACHE_DIR, OF_COLLECTION, flag, whole_number
 from api.people import answers
 from api.people.answers import Edits, UndoAnswer
 from api.people.bodies import UndoBody
 from api.people.edit_routes import made_edit
 from api.people.editing import undo_edit
 from api.people.people import PeopleServices
-from api.people.routes import IN_CACHE_DIR, cluster_items
+from api.people.routes import cluster_items
 from api.people.snapshot import CollectionSnapshot
-from shared.errors import BadInput, EditedMeanwhile, Missing
+from shared.errors import BadInput
 from shared.people import edits as kinds
 from shared.people.state import report
 from shared.rights import KeyScope
 
-MOST_EDITS = 100_000  # of one answer, where a number is given
+_LIMIT = whole_number(
+    "limit", "Only so many of the newest. Left out: all of them.", 100_000, example=100
+)
+_BRIEF = flag(
+    "brief",
+    "`true` leaves `face_ids` of moves empty and `voice_ids` out, and tells "
+    "`face_count` and `voice_count` instead.",
+)
 
 
 async def list_face_edits(call: Call[None], services: PeopleServices) -> Edits:
-    """Everything that was said, and what of it is in force."""
-    cache_dir, name = call.required("cache_dir"), call.required("cluster_job_name")
-    limit, is_brief = call.whole_number("limit", MOST_EDITS), call.is_asked("brief")
+    """What was changed by hand.
+
+    The log of names, merges, moves and undos of faces and voices, which is never shortened. An
+    edit that is about clusters or faces that are gone stays in it, with a reason, and is in
+    force again when they come back.
+    """
+    cache_dir, name = IN_CACHE_DIR.read(call.query), OF_COLLECTION.read(call.query)
+    limit, is_brief = _LIMIT.read(call.query), _BRIEF.read(call.query)
     return await services.in_cache_dir(
         cache_dir, _edits, services, cache_dir, name, limit, is_brief
     )
 
 
 def _edits(
-    services: PeopleServices, cache_dir: str, name: str, limit: int | None, is_brief: bool
+    services: PeopleServices, cache_dir: str, name: str, limit: int, is_brief: bool
 ) -> Edits:
     cache = services.caches.cache(services.paths.cache(cache_dir))
     found = report(services.people.open(cache, name).state)
-    shown = found if limit is None else found[-limit:]
+    shown = found[-limit:]  # 0: all
     return Edits(edits=[_edit_item(*entry, is_brief) for entry in shown])
 
 
@@ -84,7 +96,13 @@ def _done_move(move: kinds.FaceMove, is_brief: bool) -> answers.DoneMove:
 
 
 async def undo_face_edits(call: Call[UndoBody], services: PeopleServices) -> UndoAnswer:
-    """Take edits back. The undo is an edit too, so it can be undone."""
+    """Take back what was changed by hand.
+
+    Without `edit_id` the last edit in force is undone; with it, everything goes back to how it
+    was right after that edit. Undoing is an edit itself, so it can be undone. 404 for an
+    unknown edit, 400 when there is nothing to undo, 409 where somebody edited the collection
+    after `known_edit_id`.
+    """
     return await services.in_cache_dir(call.body.cache_dir, _undo, services, call.body)
 
 
@@ -122,85 +140,23 @@ def before_the_last(log: Sequence[kinds.Edit]) -> str:
     return before[last]
 
 
-_COLLECTION = {"cache_dir": "/footage/.rushes", "cluster_job_name": "Season 1"}
-_FACE_ID = "9ae0daaf81f5b2c3-67-7ff5c1"
-_EDIT = {
-    "edit_id": "000000000012-9f3a01c7",
-    "at": 1764028800.0,
-    "kind": "modify",
-    "assignments": [],
-    "merges": [{"cluster_ids": ["77031420"], "target_cluster_id": "418350733"}],
-    "moves": [{"face_ids": [_FACE_ID], "target_cluster_id": "1304125", "is_new": True}],
-    "undone_to": None,
-    "applies": True,
-    "reason": None,
-}
-
 ENDPOINTS = (
     Endpoint(
-        "GET",
-        "/faces/edits",
+        "GET /faces/edits",
         list_face_edits,
-        scope=KeyScope.PEOPLE,
-        tag="Faces",
-        summary="What was changed by hand",
-        description="The log of names, merges, moves and undos of faces and voices, which is never "
-        "shortened. An edit that is about clusters or faces that are gone stays in it, with a "
-        "reason, and is in force again when they come back.",
-        query=(
-            IN_CACHE_DIR,
-            Parameter(
-                "cluster_job_name",
-                "The collection.",
-                {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT},
-                "Season 1",
-                required=True,
-            ),
-            Parameter(
-                "limit",
-                "Only so many of the newest. Left out: all of them.",
-                {"type": "integer", "minimum": 1, "maximum": MOST_EDITS},
-                100,
-            ),
-            Parameter(
-                "brief",
-                "`true` leaves `face_ids` of moves empty and `voice_ids` out, and tells "
-                "`face_count` and `voice_count` instead.",
-                {"type": "boolean", "default": False},
-                True,
-            ),
-        ),
-        answer=Edits,
-        errors={
-            BadInput: "cluster_job_name is required.",
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-        },
-        answer_example={"edits": [_EDIT]},
+        "Faces",
+        KeyScope.PEOPLE,
+        query=(IN_CACHE_DIR, OF_COLLECTION, _LIMIT, _BRIEF),
+        answer_example={"edits": [{"assignments": []}]},
     ),
     Endpoint(
-        "POST",
-        "/faces/edits/undo",
+        "POST /faces/edits/undo",
         undo_face_edits,
-        scope=KeyScope.PEOPLE,
+        "Faces",
+        KeyScope.PEOPLE,
         is_audited=True,
-        tag="Faces",
-        summary="Take back what was changed by hand",
-        description="Without `edit_id` the last edit in force is undone; with it, everything goes "
-        "back to how it was right after that edit. Undoing is an edit itself, so it can be undone. "
-        "404 for an unknown edit, 400 when there is nothing to undo, 409 where somebody edited the "
-        "collection after `known_edit_id`.",
-        body=UndoBody,
-        answer=UndoAnswer,
-        errors={
-            BadInput: "There is nothing to undo: no edit is in force.",
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-            EditedMeanwhile: "Meanwhile a person was named Bea. Look again, then decide.",
-        },
-        example={**_COLLECTION, "edit_id": "000000000011-1b2c3d4e"},
-        answer_example={
-            "message": "Everything is as it was right after the edit 000000000011-1b2c3d4e.",
-            "edit_id": "000000000013-5f6a7b8c",
-            "clusters": [{"cluster_id": "418350733", "name": "Ada", "face_count": 812}],
-        },
+        errors={BadInput: "There is nothing to undo: no edit is in force."},
+        example={"edit_id": ...},
+        answer_example={"message": "Everything is as it was before the first edit."},
     ),
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
-from api.http.bodies import LONGEST_WORD
+from api.http.bodies import Word
 from api.people.bodies import MOST_NAMED, ClusterId, ToldClusters
 
 # Faces, or voices, in one request: checking them takes some 0.2 s, of 100,000.
@@ -17,37 +17,21 @@ class Merge(Struct, kw_only=True):
     """Clusters that are the same person."""
 
     cluster_ids: Annotated[
-        list[ClusterId],
-        Meta(
-            min_length=1,
-            max_length=MOST_NAMED,
-            description="Clusters that become a part of the target.",
-            examples=[["7", "9"]],
-        ),
+        list[ClusterId], Meta(min_length=1, max_length=MOST_NAMED, examples=[["77031420"]])
     ]
-    target_cluster_id: Annotated[
-        ClusterId,
-        Meta(
-            description="The cluster that stays. It keeps its name, or inherits theirs if it has "
-            "none.",
-            examples=["3"],
-        ),
-    ]
+    """Clusters that become a part of the target."""
+    target_cluster_id: Annotated[ClusterId, Meta(examples=["418350733"])]
+    """The cluster that stays. It keeps its name, or inherits theirs if it has none."""
 
 
 class Parting(Struct, kw_only=True):
     """Two clusters that are two people."""
 
     cluster_ids: Annotated[
-        list[ClusterId],
-        Meta(
-            min_length=2,
-            max_length=2,
-            description="A face and a voice, mostly, that /faces/proposals took for one person. "
-            "They are not proposed again; a merge may still make them one.",
-            examples=[["418350733", "1590043"]],
-        ),
+        list[ClusterId], Meta(min_length=2, max_length=2, examples=[["418350733", "1590043"]])
     ]
+    """A face and a voice, mostly, that /faces/proposals took for one person. They are not proposed
+    again; a merge may still make them one."""
 
 
 class Move(Struct, kw_only=True):
@@ -58,109 +42,47 @@ class Move(Struct, kw_only=True):
 
     face_ids: (
         Annotated[
-            list[
-                Annotated[
-                    str,
-                    Meta(
-                        min_length=1,
-                        max_length=LONGEST_WORD,
-                        examples=["9ae0daaf81f5b2c3-67-7ff5c1"],
-                    ),
-                ]
-            ],
-            Meta(
-                min_length=1,
-                max_length=MOST_MOVED,
-                description="The faces; at most 20,000 in all moves of a request.",
-                examples=[["9ae0daaf81f5b2c3-67-7ff5c1"]],
-            ),
+            list[Annotated[Word, Meta(examples=["9ae0daaf81f5b2c3-67-7ff5c1"])]],
+            Meta(min_length=1, max_length=MOST_MOVED, examples=[["9ae0daaf81f5b2c3-67-7ff5c1"]]),
         ]
         | None
     ) = None
+    """The faces; at most 20,000 in all moves of a request."""
     voice_ids: (
         Annotated[
-            list[
-                Annotated[
-                    str,
-                    Meta(
-                        min_length=1,
-                        max_length=LONGEST_WORD,
-                        examples=["9ae0daaf81f5b2c3-voice-1f2e3d4c"],
-                    ),
-                ]
-            ],
+            list[Annotated[Word, Meta(examples=["9ae0daaf81f5b2c3-voice-1f2e3d4c"])]],
             Meta(
-                min_length=1,
-                max_length=MOST_MOVED,
-                description="The voices, as /faces/clusters/voices gives them; at most 20,000 in "
-                "all moves of a request.",
-                examples=[["9ae0daaf81f5b2c3-voice-1f2e3d4c"]],
+                min_length=1, max_length=MOST_MOVED, examples=[["9ae0daaf81f5b2c3-voice-1f2e3d4c"]]
             ),
         ]
         | None
     ) = None
+    """The voices, as /faces/clusters/voices gives them; at most 20,000 in all moves of a
+    request."""
     cluster_ids: (
         Annotated[
-            list[ClusterId],
-            Meta(
-                min_length=1,
-                max_length=MOST_NAMED,
-                description="All faces and voices of these clusters, however many, as they are "
-                'after the merges of the request. With `target_cluster_id` "-1": they are no '
-                "people.",
-                examples=[["7"]],
-            ),
+            list[ClusterId], Meta(min_length=1, max_length=MOST_NAMED, examples=[["77031420"]])
         ]
         | None
     ) = None
-    face_count: (
-        Annotated[
-            int,
-            Meta(
-                ge=0,
-                description="With `cluster_ids`: how many faces the caller saw in them. Where they "
-                "are others by now, as after a grouping anew, which is no edit, nothing is done: "
-                "409. Null or left out: however many.",
-                examples=[40],
-            ),
-        ]
-        | None
-    ) = None
-    voice_count: (
-        Annotated[
-            int,
-            Meta(
-                ge=0,
-                description="With `cluster_ids`: how many voices the caller saw in them, as "
-                "`face_count`.",
-                examples=[4],
-            ),
-        ]
-        | None
-    ) = None
-    target_cluster_id: (
-        Annotated[
-            ClusterId,
-            Meta(
-                description='The cluster they belong to. Null or left out: a new one. "-1": none, '
-                "they are nobody.",
-                examples=["3"],
-            ),
-        ]
-        | None
-    ) = None
+    """All faces and voices of these clusters, however many, as they are after the merges of the
+    request. With `target_cluster_id` "-1": they are no people."""
+    face_count: Annotated[int, Meta(ge=0, examples=[40])] | None = None
+    """With `cluster_ids`: how many faces the caller saw in them. Where they are others by now, as
+    after a grouping anew, which is no edit, nothing is done: 409. Null or left out: however
+    many."""
+    voice_count: Annotated[int, Meta(ge=0, examples=[4])] | None = None
+    """With `cluster_ids`: how many voices the caller saw in them, as `face_count`."""
+    target_cluster_id: Annotated[ClusterId, Meta(examples=["418350733"])] | None = None
+    """The cluster they belong to. Null or left out: a new one. "-1": none, they are nobody."""
 
 
 class ModifyBody(ToldClusters, kw_only=True):
     """Merges, moves and people apart, done all together or not at all, in this order."""
 
-    merges: Annotated[
-        list[Merge], Meta(max_length=MOST_NAMED, description="Clusters to make one.")
-    ] = field(default_factory=list)
-    moves: Annotated[
-        list[Move], Meta(max_length=MOST_NAMED, description="Faces and voices to move.")
-    ] = field(default_factory=list)
-    apart: Annotated[
-        list[Parting],
-        Meta(max_length=MOST_NAMED, description="Clusters that are not one person."),
-    ] = field(default_factory=list)
+    merges: Annotated[list[Merge], Meta(max_length=MOST_NAMED)] = []
+    """Clusters to make one."""
+    moves: Annotated[list[Move], Meta(max_length=MOST_NAMED)] = []
+    """Faces and voices to move."""
+    apart: Annotated[list[Parting], Meta(max_length=MOST_NAMED)] = []
+    """Clusters that are not one person."""

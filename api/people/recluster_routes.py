@@ -11,7 +11,7 @@ from api.tasks.acceptance import enqueue, note_accepted
 from api.tasks.answers import Accepted
 from api.tasks.progress import waiting_hint
 from shared.domain import ProgressType, ReclusterSpec, TaskKind
-from shared.errors import Busy, Missing
+from shared.errors import Busy
 from shared.ledger.records import ItemFile, NewItem, NewTask, Sender
 from shared.people.collection import Collection
 from shared.process import logs
@@ -19,7 +19,12 @@ from shared.rights import KeyScope
 
 
 async def recluster_faces(call: Call[ReclusterBody], services: CoreServices) -> Accepted:
-    """202 with the task; readers see the old clusters until the new ones are published."""
+    """Group faces anew.
+
+    A background task with progress of `type` "recluster"; stop it with /analyze/cancel and its
+    task_id. Clusters keep ids and names by majority of their faces; merges and moves made by
+    hand stay. 404 for an unknown collection, 409 while another recluster of it runs.
+    """
     accepted = await services.in_cache_dir(
         call.body.cache_dir, _submit, services, call.body, call.sender
     )
@@ -56,34 +61,17 @@ def _submit(services: CoreServices, body: ReclusterBody, sender: Sender) -> Acce
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/faces/recluster",
+        "POST /faces/recluster",
         recluster_faces,
-        scope=KeyScope.PEOPLE,
+        "Faces",
+        KeyScope.PEOPLE,
         is_audited=True,
-        tag="Faces",
-        summary="Group faces anew",
-        description='A background task with progress of `type` "recluster"; stop it with '
-        "/analyze/cancel and its task_id. Clusters keep ids and names by majority of their faces; "
-        "merges and moves made by hand stay. 404 for an unknown collection, 409 while another "
-        "recluster of it runs.",
-        body=ReclusterBody,
-        answer=Accepted,
         errors={
-            Missing: "There is no collection 'Season 2' in this cache folder.",
             Busy: "Task 8f14e45fceea167a5a36dedd4bea2543 groups the same collection; wait for its "
-            "end or cancel it.",
+            "end or cancel it."
         },
         status=202,
-        example={
-            "cache_dir": "/footage/.rushes",
-            "cluster_job_name": "Season 1",
-            "eps": 0.48,
-            "min_samples": 5,
-        },
-        answer_example={
-            "message": "The faces of 'Season 1' are grouped anew.",
-            "task_id": "8f14e45fceea167a5a36dedd4bea2543",
-        },
+        example={"eps": 0.48, "min_samples": 5},
+        answer_example={"message": "The faces of 'Season 1' are grouped anew."},
     ),
 )

@@ -6,8 +6,9 @@ import base64
 from collections.abc import Sequence
 
 from api.cache.view import CacheView
-from api.http.bodies import LONGEST_PATH, LONGEST_TEXT
-from api.http.endpoint import Call, Endpoint, Parameter
+from api.http.bodies import LONGEST_TEXT
+from api.http.endpoint import Call, Endpoint
+from api.http.parameters import IN_CACHE_DIR, flag, text_parameter
 from api.http.scope import Scope
 from api.people.answers import ClusterItem, ClusterJob, ClusterJobs, FaceItem, FacePage, Samples
 from api.people.bodies import MOST_SAMPLES, ClusterId, FacesBody, SamplesBody
@@ -18,18 +19,43 @@ from api.people.screen_times import NOT_SEEN
 from api.people.snapshot import CollectionSnapshot
 from api.people.voices.whose import voice_counts, voice_seconds
 from shared.clock_times import timestamp
-from shared.errors import BadInput, Missing
+from shared.errors import BadInput
 from shared.media import MediaType, media_type_of
 from shared.people.clustering import NO_CLUSTER
 from shared.rights import KeyScope
 
 _MOST_SHOWN = 10_000  # faces of one answer with samples: some 60 MB of pictures
+_COLLECTION_NAME = text_parameter(
+    "cluster_job_name",
+    "The collection. Left out or empty: all of them.",
+    "Season 1",
+    longest=LONGEST_TEXT,
+)
+_DETAILS = flag(
+    "details",
+    "`true` adds how long each cluster is seen, in how many pictures and files, and "
+    "the newest edit.",
+)
+_VOICES = flag(
+    "voices",
+    "`true` adds the voices of each cluster, and lists people of whom there are "
+    'voices only, with a `face_count` of 0. Voices that are nobody\'s are under "-1".',
+)
 
 
 async def list_face_clusters(call: Call[None], services: PeopleServices) -> ClusterJobs:
-    """The clusters of one collection, or of all in the folder."""
-    cache_dir, name = call.required("cache_dir"), call.query.get("cluster_job_name")
-    has_details, has_voices = call.is_asked("details"), call.is_asked("voices")
+    """People of a collection.
+
+    A cluster is one person; the faces that are in none are counted under cluster_id "-1", which
+    stands last: those of people with fewer than min_samples clear faces, and small, blurred or
+    far turned ones, which join a person whom they clearly resemble and never make one. Ids and
+    names are kept when the faces are grouped anew. An analysis with `face_media_paths` makes a
+    collection and adds to it. Voices are in clusters, too, each in one: of whom no face is
+    known, in one of their own. Where all collections are asked for, one that cannot be read is
+    left out, and X-Rushes-Warnings says so.
+    """
+    cache_dir, name = IN_CACHE_DIR.read(call.query), _COLLECTION_NAME.read(call.query)
+    has_details, has_voices = _DETAILS.read(call.query), _VOICES.read(call.query)
     jobs, unread = await services.in_cache_dir(
         cache_dir, _clusters, services, cache_dir, name, has_details, has_voices
     )
@@ -38,7 +64,7 @@ async def list_face_clusters(call: Call[None], services: PeopleServices) -> Clus
 
 
 def _clusters(
-    services: PeopleServices, cache_dir: str, name: str | None, has_details: bool, has_voices: bool
+    services: PeopleServices, cache_dir: str, name: str, has_details: bool, has_voices: bool
 ) -> tuple[ClusterJobs, list[str]]:
     scope = Scope.of(services, cache_dir, None)
     cache = scope.cache()
@@ -92,7 +118,7 @@ def cluster_items(snapshot: CollectionSnapshot, has_voices: bool = False) -> lis
 
 
 async def sample_faces(call: Call[SamplesBody], services: PeopleServices) -> Samples:
-    """The clearest and most different faces of each cluster."""
+    """A few faces of each person."""
     return await services.in_cache_dir(call.body.cache_dir, _samples, services, call.body)
 
 
@@ -124,7 +150,11 @@ def _samples(services: PeopleServices, body: SamplesBody) -> Samples:
 
 
 async def list_faces(call: Call[FacesBody], services: PeopleServices) -> FacePage:
-    """A page of faces."""
+    """Faces of a person.
+
+    By path of the file, then by time. A face whose file was deleted from the cache folder is
+    listed without a picture. 400 for an offset past the end.
+    """
     return await services.in_cache_dir(call.body.cache_dir, _faces, services, call.body)
 
 
@@ -176,125 +206,30 @@ def _item(snapshot: CollectionSnapshot, face: int, picture: Pictured, path: str 
     )
 
 
-_COLLECTION = {"cache_dir": "/footage/.rushes", "cluster_job_name": "Season 1"}
-IN_CACHE_DIR = Parameter(
-    "cache_dir",
-    "Folder with the analysis data; an absolute path.",
-    {"type": "string", "minLength": 1, "maxLength": LONGEST_PATH},
-    "/footage/.rushes",
-    required=True,
-)
-_CLUSTERS = [
-    {"cluster_id": "418350733", "name": "Ada", "face_count": 812},
-    {"cluster_id": "77031420", "name": None, "face_count": 96},
-    {"cluster_id": "-1", "name": None, "face_count": 41},
-]
-_FACE = {
-    "face_id": "9ae0daaf81f5b2c3-67-7ff5c1",
-    "cluster_id": "418350733",
-    "name": "Ada",
-    "image": "/9j/4AAQSkZJRg==",
-    "media_path": "/footage/day1/A001.mov",
-    "hash_str": "9ae0daaf81f5b2c3",
-    "frame_idx": "67",
-    "timestamp": "00:01:07",
-    "bbox": [0.412, 0.183, 0.075, 0.133],
-    "detection_score": 0.97,
-}
-
 ENDPOINTS = (
     Endpoint(
-        "GET",
-        "/faces/clusters",
+        "GET /faces/clusters",
         list_face_clusters,
-        scope=KeyScope.SEARCH,
-        tag="Faces",
-        summary="People of a collection",
-        description="A cluster is one person; the faces that are in none are counted under "
-        'cluster_id "-1", which stands last: those of people with fewer than min_samples clear '
-        "faces, and small, blurred or far turned ones, which join a person whom they clearly "
-        "resemble and never make one. Ids and names are kept when the faces are grouped anew. An "
-        "analysis with `face_media_paths` makes a collection and adds to it. Voices are in "
-        "clusters, too, each in one: of whom no face is known, in one of their own. Where all "
-        "collections are asked for, one that cannot be read is left out, and X-Rushes-Warnings "
-        "says so.",
-        query=(
-            IN_CACHE_DIR,
-            Parameter(
-                "cluster_job_name",
-                "The collection. Left out or empty: all of them.",
-                {"type": "string", "maxLength": LONGEST_TEXT},
-                "Season 1",
-            ),
-            Parameter(
-                "details",
-                "`true` adds how long each cluster is seen, in how many pictures and files, and "
-                "the newest edit.",
-                {"type": "boolean", "default": False},
-                True,
-            ),
-            Parameter(
-                "voices",
-                "`true` adds the voices of each cluster, and lists people of whom there are "
-                'voices only, with a `face_count` of 0. Voices that are nobody\'s are under "-1".',
-                {"type": "boolean", "default": False},
-                True,
-            ),
-        ),
-        answer=ClusterJobs,
-        errors={
-            BadInput: "cache_dir is required.",
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-        },
-        answer_example={
-            "cluster_jobs": [
-                {
-                    "cluster_job_name": "Season 1",
-                    "total_faces": 949,
-                    "eps": 0.48,
-                    "min_samples": 5,
-                    "clusters": _CLUSTERS,
-                }
-            ]
-        },
+        "Faces",
+        KeyScope.SEARCH,
+        query=(IN_CACHE_DIR, _COLLECTION_NAME, _DETAILS, _VOICES),
+        answer_example={"cluster_jobs": [{"clusters": [{}, {"cluster_id": "-1", "name": None}]}]},
     ),
     Endpoint(
-        "POST",
-        "/faces/clusters/samples",
+        "POST /faces/clusters/samples",
         sample_faces,
-        scope=KeyScope.SEARCH,
-        tag="Faces",
-        summary="A few faces of each person",
+        "Faces",
+        KeyScope.SEARCH,
         description="The clearest and most different ones, best first, at most "
         f"{MOST_SAMPLES} of each cluster and {_MOST_SHOWN} in all.",
-        body=SamplesBody,
-        answer=Samples,
-        errors={Missing: "There is no collection 'Season 2' in this cache folder."},
-        example={**_COLLECTION, "cluster_ids": ["418350733"], "samples_per_cluster": 2},
-        answer_example={"samples": {"418350733": [_FACE]}},
+        example={"cluster_ids": ..., "samples_per_cluster": 2},
+        answer_example={"samples": {"418350733": [{}]}},
     ),
     Endpoint(
-        "POST",
-        "/faces/clusters/faces",
+        "POST /faces/clusters/faces",
         list_faces,
-        scope=KeyScope.SEARCH,
-        tag="Faces",
-        summary="Faces of a person",
-        description="By path of the file, then by time. A face whose file was deleted from the "
-        "cache folder is listed without a picture. 400 for an offset past the end.",
-        body=FacesBody,
-        answer=FacePage,
-        errors={
-            BadInput: "cache_dir is required.",
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-        },
-        example={**_COLLECTION, "cluster_id": "418350733", "limit": 500, "offset": 0},
-        answer_example={
-            "faces": [_FACE],
-            "total": 812,
-            "limit": 500,
-            "offset": 0,
-            "has_more": True,
-        },
+        "Faces",
+        KeyScope.SEARCH,
+        example={"cluster_id": ..., "limit": 500},
     ),
 )

@@ -8,7 +8,7 @@ from api.http.services import CoreServices
 from api.people.answers import VocabularyAnswer
 from api.people.bodies import VocabularyBody
 from shared.cache.cache_dir import CacheDir
-from shared.errors import BadInput, Missing
+from shared.errors import BadInput
 from shared.models.vocabulary import checked_vocabulary
 from shared.people.collection import Collection
 from shared.people.vocabulary import CollectionVocabulary
@@ -18,7 +18,13 @@ from shared.rights import KeyScope
 async def collection_vocabulary(
     call: Call[VocabularyBody], services: CoreServices
 ) -> VocabularyAnswer:
-    """Replace the list of a collection, or tell it."""
+    """The words of a collection.
+
+    Names and rare words that are said in the footage of a collection. The speech model is told
+    of them with every analysis into it, after those of the request itself. `vocabulary`
+    replaces the list, and makes the collection where it is new; without it the list is told.
+    Whoever is deleted goes from it, too.
+    """
     return await services.in_cache_dir(call.body.cache_dir, _answer, services, call.body)
 
 
@@ -42,31 +48,13 @@ def _answer(services: CoreServices, body: VocabularyBody) -> VocabularyAnswer:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/faces/collections/vocabulary",
+        "POST /faces/collections/vocabulary",
         collection_vocabulary,
-        scope=KeyScope.PEOPLE,
+        "Faces",
+        KeyScope.PEOPLE,
         is_audited=True,
-        tag="Faces",
-        summary="The words of a collection",
-        description="Names and rare words that are said in the footage of a collection. The speech "
-        "model is told of them with every analysis into it, after those of the request itself. "
-        "`vocabulary` replaces the list, and makes the collection where it is new; without it the "
-        "list is told. Whoever is deleted goes from it, too.",
-        body=VocabularyBody,
-        answer=VocabularyAnswer,
-        errors={
-            BadInput: "vocabulary[0] holds no letter; leave it out.",
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-        },
-        example={
-            "cache_dir": "/footage/.rushes",
-            "cluster_job_name": "Season 1",
-            "vocabulary": ["Siobhan Gallagher", "Kestrelhaven"],
-        },
-        answer_example={
-            "message": "Season 1 has 2 words of its own.",
-            "vocabulary": ["Siobhan Gallagher", "Kestrelhaven"],
-        },
+        errors={BadInput: "vocabulary[0] holds no letter; leave it out."},
+        example={"vocabulary": ...},
+        answer_example={"message": "Season 1 has 1 word of its own."},
     ),
 )

@@ -18,17 +18,17 @@ class Joined(Struct, kw_only=True):
     """Acknowledges the events `join` and `leave`; what is refused is acknowledged as ErrorBody."""
 
     message: Message
-    task_id: Annotated[
-        str,
-        Meta(description="What was joined or left.", examples=["8f14e45fceea167a5a36dedd4bea2543"]),
-    ]
+    task_id: Annotated[str, Meta(examples=["8f14e45fceea167a5a36dedd4bea2543"])]
+    """What was joined or left."""
 
 
 class WatchProgress(WatchStatus, kw_only=True):
     """The event `progress` of the room `watch-folders`: the status of the service."""
 
-    task_id: Annotated[Literal["watch-folders"], Meta(description="The room.", examples=[ROOM])]
-    type: Annotated[Literal["ingest"], Meta(description="Always ingest.", examples=["ingest"])]
+    task_id: Annotated[Literal["watch-folders"], Meta(examples=[ROOM])]
+    """The room."""
+    type: Annotated[Literal["ingest"], Meta(examples=["ingest"])]
+    """Always ingest."""
 
 
 class TasksChanged(Struct, kw_only=True):
@@ -37,13 +37,14 @@ class TasksChanged(Struct, kw_only=True):
     At most one a second.
     """
 
-    task_id: Annotated[Literal["tasks"], Meta(description="The room.", examples=[TASKS_ROOM])]
-    type: Annotated[Literal["tasks"], Meta(description="Always tasks.", examples=["tasks"])]
-    open: Annotated[int, Meta(ge=0, description="How many tasks run or wait.", examples=[2])]
-    seq: Annotated[
-        int,
-        Meta(ge=0, description="Higher each time; it begins anew with the server.", examples=[17]),
-    ]
+    task_id: Annotated[Literal["tasks"], Meta(examples=[TASKS_ROOM])]
+    """The room."""
+    type: Annotated[Literal["tasks"], Meta(examples=["tasks"])]
+    """Always tasks."""
+    open: Annotated[int, Meta(ge=0, examples=[2])]
+    """How many tasks run or wait."""
+    seq: Annotated[int, Meta(ge=0, examples=[17])]
+    """Higher each time; it begins anew with the server."""
 
 
 EVENTS = (TaskProgress, WatchProgress, TasksChanged, Joined)

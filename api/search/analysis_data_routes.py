@@ -16,7 +16,11 @@ from shared.rights import KeyScope
 
 
 async def load_analysis_data(call: Call[LoadBody], services: SearchServices) -> LoadAnswer:
-    """Everything in the cache folder."""
+    """Load everything in a cache folder.
+
+    Additive and idempotent; what changed on disk is loaded again. Where memory has no room for
+    what searches read, X-Rushes-Warnings says so.
+    """
     cache_dir = services.paths.cache(call.body.cache_dir)
     report = await services.folders.run(cache_dir, _load, services, cache_dir)
     call.warnings.extend(report.warnings)
@@ -31,7 +35,12 @@ async def load_analysis_data(call: Call[LoadBody], services: SearchServices) -> 
 
 
 async def list_cache_folders(call: Call[None], services: SearchServices) -> KnownFolderList:
-    """What there is to search in."""
+    """The cache folders that this server knows.
+
+    Those of watch folders and of the last analyses, and the 1,000 that were searched or loaded
+    last, also before a restart. One that is away is listed, as not `online`. The answer takes
+    two seconds at the most, whatever hangs.
+    """
     return KnownFolderList(folders=await run_in_threadpool(known_folders, services))
 
 
@@ -42,7 +51,10 @@ def _load(services: SearchServices, cache_dir: str) -> LoadReport:
 async def load_analysis_data_for_media(
     call: Call[LoadForMediaBody], services: SearchServices
 ) -> LoadForMediaAnswer:
-    """The visual data of some files; `[]` loads nothing."""
+    """Load the visual data of some files.
+
+    `missing` names the files that have no visual data there.
+    """
     return await services.in_cache_dir(call.body.cache_dir, _load_for_media, services, call.body)
 
 
@@ -74,68 +86,27 @@ def _message(report: LoadReport) -> str:
     return f"The visual data of {counted(report.visual_files, 'file')} is loaded."
 
 
-_LOADED = {
-    "message": "The visual data of 12 files is loaded.",
-    "visual_files": 12,
-    "transcription_files": 0,
-    "frames": 8431,
-    "skipped": [],
-}
-
 ENDPOINTS = (
     Endpoint(
-        "GET",
-        "/analysis-data/folders",
+        "GET /analysis-data/folders",
         list_cache_folders,
-        scope=KeyScope.SEARCH,
+        "Analysis data",
+        KeyScope.SEARCH,
         roots=RootsRule.FILTERED,
-        tag="Analysis data",
-        summary="The cache folders that this server knows",
-        description="Those of watch folders and of the last analyses, and the 1,000 that were "
-        "searched or loaded last, also before a restart. One that is away is listed, as not "
-        "`online`. The answer takes two seconds at the most, whatever hangs.",
-        answer=KnownFolderList,
-        answer_example={
-            "folders": [
-                {
-                    "cache_dir": "/footage/.rushes",
-                    "online": True,
-                    "files": 1204,
-                    "hours": 96.5,
-                    "last_used_at": 1764028800.0,
-                }
-            ]
-        },
     ),
     Endpoint(
-        "POST",
-        "/analysis-data/load",
+        "POST /analysis-data/load",
         load_analysis_data,
-        scope=KeyScope.SEARCH,
-        tag="Analysis data",
-        summary="Load everything in a cache folder",
-        description="Additive and idempotent; what changed on disk is loaded again. Where memory "
-        "has no room for what searches read, X-Rushes-Warnings says so.",
-        body=LoadBody,
-        answer=LoadAnswer,
-        example={"cache_dir": "/footage/.rushes"},
-        answer_example={
-            **_LOADED,
-            "message": "The visual data of 12 files is loaded. 3 transcripts can be searched.",
-            "transcription_files": 3,
-        },
+        "Analysis data",
+        KeyScope.SEARCH,
+        answer_example={"message": "The visual data of 12 files is loaded."},
     ),
     Endpoint(
-        "POST",
-        "/analysis-data/load-for-media",
+        "POST /analysis-data/load-for-media",
         load_analysis_data_for_media,
-        scope=KeyScope.SEARCH,
-        tag="Analysis data",
-        summary="Load the visual data of some files",
-        description="`missing` names the files that have no visual data there.",
-        body=LoadForMediaBody,
-        answer=LoadForMediaAnswer,
-        example={"cache_dir": "/footage/.rushes", "media_paths": ["/footage/day1/A001.mov"]},
-        answer_example={**_LOADED, "missing": []},
+        "Analysis data",
+        KeyScope.SEARCH,
+        example={"media_paths": ...},
+        answer_example={"message": "The visual data of 12 files is loaded."},
     ),
 )

@@ -14,7 +14,7 @@ from api.base64_pictures import picture_bytes
 from api.http.endpoint import Call, Endpoint
 from api.http.times import seconds_of
 from api.models.model_keys import active_key
-from api.search.answers import MATCH, Matches
+from api.search.answers import Matches
 from api.search.bodies import (
     Mode,
     SearchFields,
@@ -114,7 +114,7 @@ async def search_by_text(call: Call[SearchTextBody], services: SearchServices) -
 
 
 async def search_by_image(call: Call[SearchImageBody], services: SearchServices) -> Matches:
-    """Search by a picture, with words if there are any."""
+    """Search by a picture."""
     body = call.body
     if body.image_path is not None:
         path = services.paths.media(body.image_path, "image_path")
@@ -293,73 +293,48 @@ _RANKING = (
 
 # What the query workers, which embed words and pictures, may answer.
 _OF_WORKERS = {
-    NoWorker: "No worker that can answer this is running. Start one with `rushes worker query`.",
-    ModelLoading: "The model is still loading; retry shortly.",
+    NoWorker: "",
+    ModelLoading: "",
     ModelError: "There is no visual model 'conse-lite9'. Known: conse-lite0.",
 }
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/search/text",
+        "POST /search/text",
         search_by_text,
-        scope=KeyScope.SEARCH,
-        tag="Search",
-        summary="Search by words",
+        "Search",
+        KeyScope.SEARCH,
         description="score = text_weight · cos(query) − 0.5 · max(0, max cos(exclude)). "
         + _RANKING,
-        body=SearchTextBody,
-        answer=Matches,
         errors={BadInput: "people_filter[0] needs person_name or cluster_id.", **_OF_WORKERS},
-        example={
-            "query": "a red car in the rain",
-            "cache_dir": "/footage/.rushes",
-            "exclude": ["night"],
-            "max_results": 20,
-        },
-        answer_example={"matches": [MATCH]},
+        example={"exclude": ..., "max_results": 20},
     ),
     Endpoint(
-        "POST",
-        "/search/image",
+        "POST /search/image",
         search_by_image,
-        scope=KeyScope.SEARCH,
-        tag="Search",
-        summary="Search by a picture",
+        "Search",
+        KeyScope.SEARCH,
         description="Give `image_path` or `image`. score = cos(picture) + text_weight · cos(query) "
         f"− 0.5 · max(0, max cos(exclude)). {_RANKING}",
-        body=SearchImageBody,
-        answer=Matches,
         errors={
             BadInput: "Give image_path (a path) or image (base64).",
             MediaMissing: "image_path: the file /footage/reference/car.jpg does not exist.",
             **_OF_WORKERS,
         },
-        example={"image_path": "/footage/reference/car.jpg", "cache_dir": "/footage/.rushes"},
-        answer_example={"matches": [MATCH]},
+        example={"image_path": ...},
     ),
     Endpoint(
-        "POST",
-        "/search/frame",
+        "POST /search/frame",
         search_by_frame,
-        scope=KeyScope.SEARCH,
-        tag="Search",
-        summary="Search by a frame of a file",
+        "Search",
+        KeyScope.SEARCH,
         description="The file need not be analysed. 400 for a time outside it, 404 for a missing "
         f"file. The score is that of an image search. {_RANKING}",
-        body=SearchFrameBody,
-        answer=Matches,
         errors={
             BadInput: "time_seconds: The time 67 s is beyond the end of the file (12.5 s).",
             MediaUnreadable: "media_path: The file cannot be decoded.",
             MediaMissing: "media_path: the file /footage/day1/A001.mov does not exist.",
             **_OF_WORKERS,
         },
-        example={
-            "media_path": "/footage/day1/A001.mov",
-            "time_seconds": 67,
-            "cache_dir": "/footage/.rushes",
-        },
-        answer_example={"matches": [MATCH]},
     ),
 )

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
 from api.models.model_keys import active_key
-from api.search.answers import TRANSCRIPT_MATCH, LoadTranscriptionsAnswer, TranscriptMatches
+from api.search.answers import LoadTranscriptionsAnswer, TranscriptMatches
 from api.search.bodies import LoadTranscriptionsBody, SearchTranscriptBody
 from api.search.coverage.counting import coverage_of
 from api.search.filtering import resolving
@@ -28,7 +28,19 @@ from shared.rights import KeyScope
 async def search_transcripts(
     call: Call[SearchTranscriptBody], services: SearchServices
 ) -> TranscriptMatches:
-    """By file in request order, then by time; by meaning, the likest first."""
+    """Search what was said.
+
+    Finds the query as a part of the text, whatever the case, the width and the Unicode form
+    ("ﬁ" finds "fi", "STRASSE" finds "Straße"). Runs of white space are equal, as are curly and
+    straight quotes and all dashes; accents and other punctuation count. A phrase that is split
+    over segments is found: the match spans them all. One match for each segment in which the
+    query begins, by file in request order (without media_paths: by path), then by time. Where a
+    file has several transcripts, the active speech model's is searched, else the newest. Fuzzy
+    queries have 200 characters at most. Searching by meaning needs the weights of conse-lite0
+    on a query worker, and rows that are made with each English transcript; the header
+    X-Rushes-Warnings says how many have none. Media that is transcribed but not loaded is
+    loaded.
+    """
     body = call.body
     scope, query, page = await run_in_threadpool(_checked, call, services)
     if scope.is_empty:
@@ -65,7 +77,11 @@ async def _found(
 async def load_transcriptions(
     call: Call[LoadTranscriptionsBody], services: SearchServices
 ) -> LoadTranscriptionsAnswer:
-    """Everything, or some files."""
+    """Load transcripts.
+
+    Additive and idempotent. Searching loads what is new, so this is never a must. `missing`
+    names files that have no transcript there, or a damaged one: /analysis-data/load says which.
+    """
     return await services.in_cache_dir(call.body.cache_dir, _load, services, call.body)
 
 
@@ -159,48 +175,23 @@ def _message(files: int) -> str:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/analysis-data/load-transcriptions",
+        "POST /analysis-data/load-transcriptions",
         load_transcriptions,
-        scope=KeyScope.SEARCH,
-        tag="Analysis data",
-        summary="Load transcripts",
-        description="Additive and idempotent. Searching loads what is new, so this is never a "
-        "must. `missing` names files that have no transcript there, or a damaged one: "
-        "/analysis-data/load says which.",
-        body=LoadTranscriptionsBody,
-        answer=LoadTranscriptionsAnswer,
-        example={"cache_dir": "/footage/.rushes", "media_paths": ["/footage/day1/A001.mov"]},
-        answer_example={
-            "message": "The transcripts of 1 file are loaded.",
-            "transcription_files": 1,
-            "missing": [],
-        },
+        "Analysis data",
+        KeyScope.SEARCH,
+        example={"media_paths": ...},
+        answer_example={"message": "The transcripts of 12 files are loaded."},
     ),
     Endpoint(
-        "POST",
-        "/search/transcript",
+        "POST /search/transcript",
         search_transcripts,
-        scope=KeyScope.SEARCH,
-        tag="Search",
-        summary="Search what was said",
-        description="Finds the query as a part of the text, whatever the case, the width and the "
-        'Unicode form ("ﬁ" finds "fi", "STRASSE" finds "Straße"). Runs of white space are '
-        "equal, as are curly and straight quotes and all dashes; accents and other punctuation "
-        "count. A phrase that is split over segments is found: the match spans them all. One "
-        "match for each segment in which the query begins, by file in request order (without "
-        "media_paths: by path), then by time. Where a file has several transcripts, the active "
-        "speech model's is searched, else the newest. Fuzzy queries have 200 characters at most. "
-        "Searching by meaning needs the weights of conse-lite0 on a query worker, and rows that "
-        "are made with each English transcript; the header X-Rushes-Warnings says how many have "
-        "none. "
-        "Media that is transcribed but not loaded is "
-        "loaded.",
-        body=SearchTranscriptBody,
-        answer=TranscriptMatches,
-        errors={kind: kind().message for kind in (NoWorker, ModelLoading)}
-        | {ModelError: "The weights of conse-lite0 are not there."},
-        example={"query": "rolling thunder", "cache_dir": "/footage/.rushes", "max_results": 20},
-        answer_example={"matches": [TRANSCRIPT_MATCH]},
+        "Search",
+        KeyScope.SEARCH,
+        errors={
+            NoWorker: "",
+            ModelLoading: "",
+            ModelError: "The weights of conse-lite0 are not there.",
+        },
+        example={"max_results": 20},
     ),
 )

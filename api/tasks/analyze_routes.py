@@ -12,7 +12,6 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call, Endpoint, RootsRule
-from api.http.errors import ScopeMissing
 from api.http.services import CoreServices
 from api.models.model_keys import (
     check_allowed,
@@ -24,7 +23,7 @@ from api.models.model_keys import (
 from api.tasks.acceptance import enqueue, note_accepted
 from api.tasks.answers import Accepted, CancelAnswer
 from api.tasks.bodies import AnalyzeBody, CancelBody
-from api.tasks.callers import caller, check_in_roots, check_rootless, scopes_to_stop
+from api.tasks.callers import OF_OTHERS, caller, check_in_roots, check_rootless, scopes_to_stop
 from api.tasks.progress import no_worker, waiting_hint
 from shared.cache.cache_dir import CacheDir
 from shared.domain import AnalyzeSpec, FileSpec, ModelKind, ProgressType, TaskKind
@@ -50,7 +49,16 @@ log = logging.getLogger(__name__)
 
 
 async def analyze(call: Call[AnalyzeBody], services: CoreServices) -> Accepted:
-    """202 with the task; see contract: only a request that would be accepted stops another."""
+    """Analyze files.
+
+    Starts a background task. One request with many files is much cheaper than many requests.
+    What is done with the same model is skipped; a bad file fails alone and ends in
+    `failed_files`; speech of a file without an audio track is `not_applicable`. A path in
+    several lists is one file, whose pictures, speech and faces each have their own progress
+    (`type` "video", "audio" and "faces"); pictures and faces come out of one decoding. Faces
+    are grouped while the task runs, and all of them before it completes. One analysis runs at a
+    time: see `on_busy`.
+    """
     if call.body.on_busy == "replace-any":
         call.check(KeyScope.ADMIN)
         check_rootless(services.paths, 'on_busy "replace-any"')
@@ -215,7 +223,11 @@ def _check_languages(jobs: Sequence[Asked]) -> None:
 
 
 async def cancel_task(call: Call[CancelBody], services: CoreServices) -> CancelAnswer:
-    """Stop a task; without an id the caller's own analysis. Another's needs the scope admin."""
+    """Stop a task.
+
+    Work that is finished stays. With nothing running: `cancelled` is false. Any key may stop
+    its own tasks; those of others need the scope admin, a watch folder's watch.
+    """
     logs.task_id_var.set(call.body.task_id)
     found = await run_in_threadpool(_stop, call, services)
     logs.task_id_var.set(found.task_id)
@@ -242,22 +254,11 @@ def _stop(call: Call[CancelBody], services: CoreServices) -> StopResult:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/analyze",
+        "POST /analyze",
         analyze,
-        scope=KeyScope.ANALYZE,
+        "Analysis",
+        KeyScope.ANALYZE,
         is_audited=True,
-        tag="Analysis",
-        summary="Analyze files",
-        description="Starts a background task. One request with many files is much cheaper than "
-        "many requests. What is done with the same model is skipped; a bad file fails alone and "
-        "ends in `failed_files`; speech of a file without an audio track is `not_applicable`. A "
-        "path in several lists is one file, whose pictures, speech and "
-        'faces each have their own progress (`type` "video", "audio" and "faces"); pictures and '
-        "faces come out of one decoding. Faces are grouped while the task runs, and all "
-        "of them before it completes. One analysis runs at a time: see `on_busy`.",
-        body=AnalyzeBody,
-        answer=Accepted,
         errors={
             BadInput: "There is nothing to do: name files in visual_media_paths, "
             "transcription_jobs or face_media_paths.",
@@ -265,44 +266,20 @@ ENDPOINTS = (
             "starting; retry shortly.",
         },
         status=202,
-        example={
-            "cache_dir": "/footage/.rushes",
-            "visual_media_paths": ["/footage/day1/A001.mov", "/footage/stills/0001.jpg"],
-            "transcription_jobs": [
-                {"path": "/footage/day1/A001.mov", "language": "english"},
-                {"path": "/footage/day1/boom.wav", "language": None},
-            ],
-            "face_media_paths": ["/footage/day1/A001.mov"],
-            "cluster_job_name": "Season 1",
-        },
-        answer_example={
-            "message": "Analysis of 3 files accepted.",
-            "task_id": "8f14e45fceea167a5a36dedd4bea2543",
-        },
+        example={"visual_media_paths": ["/footage/day1/A001.mov"], "transcription_jobs": [{}]},
+        answer_example={"message": "Analysis of 1 file accepted."},
     ),
     Endpoint(
-        "POST",
-        "/analyze/cancel",
+        "POST /analyze/cancel",
         cancel_task,
+        "Analysis",
         roots=RootsRule.WITHIN,
         is_audited=True,
-        tag="Analysis",
-        summary="Stop a task",
-        description="Work that is finished stays. With nothing running: `cancelled` is false. Any "
-        "key may stop its own tasks; those of others need the scope admin, a watch folder's watch.",
-        body=CancelBody,
-        answer=CancelAnswer,
         errors={
             Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543.",
-            NotAllowed: "Task 8f14e45fceea167a5a36dedd4bea2543 works on files outside the folders "
-            "of this licence key.",
-            ScopeMissing: "This licence key lacks the scope 'admin'; it has analyze.",
+            **OF_OTHERS,
         },
-        example={"task_id": "8f14e45fceea167a5a36dedd4bea2543"},
-        answer_example={
-            "message": "The task was asked to stop; its progress ends as cancelled.",
-            "cancelled": True,
-            "task_id": "8f14e45fceea167a5a36dedd4bea2543",
-        },
+        example={"task_id": ...},
+        answer_example={"message": "The task was asked to stop; its progress ends as cancelled."},
     ),
 )

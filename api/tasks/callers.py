@@ -6,10 +6,20 @@ from typing import Any
 
 from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call
+from api.http.errors import ScopeMissing
 from shared.domain import TaskKind, TaskState
 from shared.errors import NotAllowed
 from shared.ledger.records import TaskRecord
 from shared.rights import KeyScope
+
+# What may be wrong with a task of another key, for the OpenAPI document.
+OUTSIDE = (
+    "Task 8f14e45fceea167a5a36dedd4bea2543 works on files outside the folders of this licence key."
+)
+OF_OTHERS = {
+    NotAllowed: OUTSIDE,
+    ScopeMissing: "This licence key lacks the scope 'admin'; it has analyze.",
+}
 
 
 def is_own(call: Call[Any], record: TaskRecord) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, TypeVar, get_args
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from api.http.endpoint import Call
+from api.http.parameters import choice, flag, text_parameter, whole_number
 from api.http.services import CoreServices
 from api.path_cursors import path_cursor, path_of
 from api.tasks.answers import TaskAnswer, TaskList
@@ -19,9 +20,23 @@ from shared.ledger.work_done import WorkDone, work_done
 from shared.msgspec_decoding import UNDECODABLE
 
 RECENT = 100
-MOST_TASKS = 1_000  # of one page
-
-ListedState = Literal["open", "ended", "failed"]
+_MOST_TASKS = 1_000  # of one page
+STATE = choice(
+    "state",
+    "`open`: all that run or wait, in the order of the line; `ended`: the last one "
+    "first; `failed`: of these the ones with an error or with files that failed.",
+    ("open", "ended", "failed"),
+    "open",
+)
+LIMIT = whole_number("limit", f"At most so many tasks, 1 to {_MOST_TASKS}.", _MOST_TASKS, RECENT)
+AFTER = text_parameter(
+    "after",
+    "The `next` of the page before, of the same state.",
+    "WzEsMiwxNzY0MDI4ODAwLjAsIjhmMTRlNDVmY2VlYTE2N2E1YTM2ZGVkZDRiZWEyNTQzIl0",
+)
+DETAILS = flag(
+    "details", "`true` adds how fast it goes, what has failed, and what the key may do with it."
+)
 P = TypeVar("P", LinePlace, EndedAt)
 
 
@@ -33,12 +48,7 @@ class _Page(NamedTuple):
 def listed_tasks(call: Call[Any], services: CoreServices) -> TaskList:
     """What `GET /tasks` answers. Blocks."""
     query = call.query
-    state = query.get("state")
-    if state is not None and state not in get_args(ListedState):
-        choices = ", ".join(get_args(ListedState))
-        raise BadInput(f"state must be one of {choices}, not {state[:40]!r}.")
-    limit = call.whole_number("limit", MOST_TASKS) or RECENT
-    page = _page(services, state, query.get("after") or None, limit)
+    page = _page(services, STATE.read(query), AFTER.read(query), LIMIT.read(query))
     answer = TaskList(tasks=_answers(services, page.records))
     if "limit" in query or "after" in query:
         answer.next = page.next
@@ -46,7 +56,7 @@ def listed_tasks(call: Call[Any], services: CoreServices) -> TaskList:
     return answer
 
 
-def _page(services: CoreServices, state: str | None, after: str | None, limit: int) -> _Page:
+def _page(services: CoreServices, state: str, after: str, limit: int) -> _Page:
     lists = services.task_lists
     if state == "open":
         place = _place(after, LinePlace)
@@ -54,7 +64,7 @@ def _page(services: CoreServices, state: str | None, after: str | None, limit: i
         shown = waiting[:limit]
         more = _cursor(shown[-1][0]) if len(waiting) > limit else None
         return _Page([record for _, record in shown], more)
-    if state is not None:
+    if state:
         ended = lists.ended(_place(after, EndedAt), limit + 1, failed=state == "failed")
         more = _cursor(ended[limit - 1]) if len(ended) > limit else None
         ids = [each.task_id for each in ended[:limit]]
@@ -69,8 +79,8 @@ def _cursor(place: LinePlace | EndedAt) -> str:
     return path_cursor(msgspec.json.encode(tuple(place)).decode())
 
 
-def _place(after: str | None, kind: type[P]) -> P | None:
-    if after is None:
+def _place(after: str, kind: type[P]) -> P | None:
+    if not after:
         return None
     try:
         return msgspec.json.decode(path_of(after), type=kind, strict=True)
@@ -91,7 +101,7 @@ def add_details(
     call: Call[Any], services: CoreServices, records: list[TaskRecord], answers: list[TaskAnswer]
 ) -> None:
     """What `?details=true` asks for; nothing without it. Blocks."""
-    if not call.is_asked("details"):
+    if not DETAILS.read(call.query):
         return
     ids = [record.task_id for record in records]
     found = work_done(services.redis, services.settings.instance, ids)

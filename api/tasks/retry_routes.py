@@ -9,14 +9,13 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
-from api.http.errors import ScopeMissing
 from api.http.services import CoreServices
 from api.tasks.analyze_routes import submit
 from api.tasks.answers import Accepted
 from api.tasks.bodies import AnalyzeBody, RetryTaskBody, TranscriptionJob
-from api.tasks.callers import check_in_roots, is_own
+from api.tasks.callers import OF_OTHERS, check_in_roots, is_own
 from shared.domain import AnalyzeSpec, FileSpec, ProgressType, TaskKind
-from shared.errors import BadInput, Busy, Missing, NotAllowed, RedisAway
+from shared.errors import BadInput, Busy, Missing, RedisAway
 from shared.ledger.analysis_files import AnalysisFiles
 from shared.ledger.records import TaskRecord
 from shared.ledger.retries import Retries
@@ -28,7 +27,15 @@ _SHOWN = 200  # characters of a path in a message
 
 
 async def retry_task(call: Call[RetryTaskBody], services: CoreServices) -> Accepted:
-    """202 with the new task, which waits behind what runs."""
+    """Try again what failed.
+
+    A new analysis, with the same models, languages, collection, vocabulary and cache folder, of
+    the files that failed in a task that has ended, and of those parts of them (pictures,
+    speech, faces) that failed. It is accepted as any other, is the asking key's, and waits for
+    its turn. Files that an earlier retry of the task still has in hand are not put in line
+    again; where it has all of them, it is the answer. Own tasks; those of others need the scope
+    admin. What became of a task is kept for a day.
+    """
     task_id = call.path["task_id"]
     accepted = await run_in_threadpool(_retry, call, services, task_id)
     logs.task_id_var.set(accepted.task_id)
@@ -152,21 +159,11 @@ def _first(values: Iterable[Any]) -> Any:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/tasks/{task_id}/retry",
+        "POST /tasks/{task_id}/retry",
         retry_task,
-        scope=KeyScope.ANALYZE,
+        "Analysis",
+        KeyScope.ANALYZE,
         is_audited=True,
-        tag="Analysis",
-        summary="Try again what failed",
-        description="A new analysis, with the same models, languages, collection, vocabulary and "
-        "cache folder, of the files that failed in a task that has ended, and of those parts of "
-        "them (pictures, speech, faces) that failed. It is accepted as any other, is the asking "
-        "key's, and waits for its turn. Files that an earlier retry of the task still has in hand "
-        "are not put in line again; where it has all of them, it is the answer. Own tasks; those "
-        "of others need the scope admin. What became of a task is kept for a day.",
-        body=RetryTaskBody,
-        answer=Accepted,
         errors={
             BadInput: "No file of task 8f14e45fceea167a5a36dedd4bea2543 has failed: there is "
             "nothing to try again.",
@@ -174,15 +171,10 @@ ENDPOINTS = (
             "now: look at the tasks, then ask again.",
             Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543: what became of a task is "
             "kept for a day after its end.",
-            NotAllowed: "Task 8f14e45fceea167a5a36dedd4bea2543 works on files outside the folders "
-            "of this licence key.",
-            ScopeMissing: "This licence key lacks the scope 'admin'; it has analyze.",
+            **OF_OTHERS,
         },
         status=202,
-        example={"paths": ["/footage/day1/A002.mov"]},
-        answer_example={
-            "message": "Analysis of 1 file accepted.",
-            "task_id": "c9f0f895fb98ab9159f51fd0297e236d",
-        },
+        example={"paths": ...},
+        answer_example={"message": "Analysis of 1 file accepted."},
     ),
 )

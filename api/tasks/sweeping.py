@@ -19,7 +19,7 @@ from shared.redis.licence_keys import Keys
 from shared.webhooks.subscriptions import Webhooks
 
 _UNSERVED_S = 10.0  # longer than any worker takes to start again
-_RENEW_EVERY_S = 60.0  # a file may be locked; an older API process may add records
+_RENEW_EVERY_S = 60.0  # a file may be locked
 
 log = logging.getLogger(__name__)
 _warn_once = functools.lru_cache(1000)(log.warning)
@@ -66,14 +66,13 @@ class Sweeper:
         self._park_unserved()
 
     def _renew_records(self) -> None:
-        """Bring keys and webhooks of earlier versions into today's form."""
-        for renew in (self._keys.renew, self._bind_webhooks):
-            try:
-                renew()
-            except RedisAway:
-                raise
-            except RushesError as error:
-                _warn_once("Records of an earlier version are not all rewritten: %s", error.message)
+        """Bring webhooks of earlier versions into today's form."""
+        try:
+            self._bind_webhooks()
+        except RedisAway:
+            raise
+        except RushesError as error:
+            _warn_once("Records of an earlier version are not all rewritten: %s", error.message)
         self._renew_at = time.monotonic() + _RENEW_EVERY_S
 
     def _bind_webhooks(self) -> None:

@@ -65,8 +65,16 @@ class _TranscriptSource:
     without_speakers: set[str] = field(default_factory=set)  # transcripts, by `hash_str`
 
 
-async def get_transcriptions(call: Call[TranscriptionsBody], services: PeopleServices) -> _Encoded:
-    """Transcripts in request order; what is wrong with one file stands in its own slot."""
+async def get_transcriptions(
+    call: Call[TranscriptionsBody], services: PeopleServices
+) -> Transcriptions | _Encoded:
+    """What was said in files.
+
+    `segments` is null for a file that is not transcribed and `[]` for one in which nobody
+    speaks. A file that is missing, outside the allowed roots or whose transcript is damaged has
+    `error` in its own slot. A file that has gone since it was transcribed is still known by its
+    path.
+    """
     cache_dir, run = services.paths.cache(call.body.cache_dir), services.folders.run
     source, asked = await run(cache_dir, _found, services, call.body)
     call.warnings.extend(source.voices.warnings if source.voices else ())
@@ -237,76 +245,11 @@ def _with_a_cure() -> Iterator[None]:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/transcriptions",
+        "POST /transcriptions",
         get_transcriptions,
-        scope=KeyScope.SEARCH,
-        tag="Transcriptions",
-        summary="What was said in files",
-        description="`segments` is null for a file that is not transcribed and `[]` for one in "
-        "which nobody speaks. A file that is missing, outside the allowed roots or whose "
-        "transcript is damaged has `error` in its own slot. A file that has gone since it was "
-        "transcribed is still known by its path.",
-        body=TranscriptionsBody,
-        answer=Transcriptions,
-        example={
-            "cache_dir": "/footage/.rushes",
-            "media_paths": ["/footage/day1/A001.mov"],
-            "words": True,
-            "doubtful": True,
-            "speakers": True,
-            "captions": True,
-            "warnings": True,
-        },
-        answer_example={
-            "transcriptions": [
-                {
-                    "media_path": "/footage/day1/A001.mov",
-                    "hash_str": "9ae0daaf81f5b2c3",
-                    "language": "english",
-                    "segments": [[0.42, "We are rolling.", 1.9]],
-                    "language_probability": 0.98,
-                    "model_key": "whisper-base",
-                    "error": None,
-                    "words": [
-                        [
-                            [0.42, 0.6, "We", 0.99, False],
-                            [0.6, 0.78, "are", 0.98, False],
-                            [0.78, 1.9, "rolling.", 0.45, True],
-                        ]
-                    ],
-                    "speakers": ["S1"],
-                    "doubtful_speakers": [False],
-                    "speaker_names": ["Ada"],
-                    "voices": [
-                        {
-                            "speaker": "S1",
-                            "name": "Ada",
-                            "cluster_id": "418350733",
-                            "cluster_job_name": "Season 1",
-                            "seconds": 1.48,
-                        }
-                    ],
-                    "captions": [
-                        {
-                            "kind": "subtitles",
-                            "language": "deu",
-                            "title": None,
-                            "service": None,
-                            "segments": [[0.4, "Wir drehen.", 2.0]],
-                        }
-                    ],
-                    "warnings": [
-                        {
-                            "start": 61.2,
-                            "end": 74.9,
-                            "doubt": "repeats",
-                            "action": "dropped",
-                            "text": "Thank you. Thank you. Thank you.",
-                        }
-                    ],
-                }
-            ]
-        },
+        "Transcriptions",
+        KeyScope.SEARCH,
+        example={"words": True, "speakers": True},
+        answer_example={"transcriptions": [{"words": ..., "speakers": ...}]},
     ),
 )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import UNSET
 
 from api.http.services import CoreServices
-from api.watch.bodies import ScheduleBody, WatchFolderBody, WatchFolderChanges
+from api.watch.bodies import ScheduleBody, WatchFolderBody
 from shared.errors import BadInput, NotAllowed
 from shared.locations import location_of
 from shared.models.languages import language_code
@@ -20,44 +20,31 @@ from shared.opening import open_folder
 from shared.paths import Roots
 from shared.people.names import checked_name
 from shared.watch.folders import Schedule
+from shared.watch.options import WatchOptions
 
-_PLAIN = (
-    *("enabled", "recursive", "analyze_visual", "analyze_speech", "analyze_faces"),
-    *("polling", "settle_seconds", "image_sequences"),
-)
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
-def requested_fields(
-    services: CoreServices, body: WatchFolderBody | WatchFolderChanges
-) -> dict[str, Any]:
+def requested_fields(services: CoreServices, body: WatchFolderBody) -> dict[str, Any]:
     """What a request says, as fields of a WatchFolder. Touches no disk.
 
-    Raises BadInput or NotAllowed, naming the field.
+    Null where it is no value equals leaving a field out, as it does in changes. Raises BadInput or
+    NotAllowed, naming the field.
     """
+    given = {name: getattr(body, name) for name in body.__struct_fields__}
     fields: dict[str, Any] = {
-        name: value for name in _PLAIN if (value := getattr(body, name)) is not None
+        name: given[name] for name in WatchOptions.__struct_fields__ if given[name] is not None
     }
     if body.path is not None:
         fields |= {"path": services.paths.media(body.path, "path"), "client_path": body.path}
     if body.cache_dir is not None:
         fields["cache_dir"] = services.paths.cache(body.cache_dir)
         fields["client_cache_dir"] = body.cache_dir
-    if body.language is not UNSET:
-        fields["language"] = language_code(body.language)
-    if body.speakers is not UNSET:
-        fields["speakers"] = body.speakers
-    if body.cluster_job_name is not UNSET:
-        name = body.cluster_job_name
-        fields["cluster_job_name"] = None if name is None else _collection(name)
-    if body.schedule is not UNSET:
-        fields["schedule"] = None if body.schedule is None else _schedule(body.schedule)
-    if body.excluded_extensions is not None:
-        fields["excluded_extensions"] = _extensions(body.excluded_extensions)
-    if body.excluded_filename_globs is not None:
-        fields["excluded_filename_globs"] = _globs(body.excluded_filename_globs)
+    for name, read in _READ.items():
+        value = given[name]
+        if value is not UNSET and (value is not None or name in _RESETTABLE):
+            fields[name] = None if value is None else read(value)
     if body.vocabulary is not None:
-        fields["vocabulary"] = checked_vocabulary(body.vocabulary)
         fields["uses_vocabulary"] = bool(body.vocabulary)
     return fields
 
@@ -187,3 +174,15 @@ def _has_open_bracket(glob: str) -> bool:
             return True
         at = glob.find("[", end + 1)
     return False
+
+
+_RESETTABLE = ("language", "speakers", "cluster_job_name", "schedule")
+_READ: dict[str, Callable[[Any], Any]] = {
+    "language": language_code,
+    "speakers": bool,
+    "cluster_job_name": _collection,
+    "schedule": _schedule,
+    "excluded_extensions": _extensions,
+    "excluded_filename_globs": _globs,
+    "vocabulary": checked_vocabulary,
+}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from starlette.concurrency import run_in_threadpool
 
 from api.http.client_paths import in_clients_words
-from api.http.endpoint import Call, Endpoint, Parameter
-from api.path_cursors import file_page, path_cursor, path_of
+from api.http.endpoint import Call, Endpoint
+from api.http.parameters import choice
+from api.path_cursors import AFTER_FILE, FILE_LIMIT, path_cursor, path_of
 from api.watch import status
 from api.watch.answers import RetryAnswer, WatchedFileItem, WatchedFilePage
 from api.watch.bodies import RetryBody
@@ -18,13 +19,23 @@ from shared.watch.files import WatchedFile
 from shared.watch.live import NO_WATCHER
 from shared.watch.retries import RetryRequest
 
-MOST_FILES = 1_000  # of one page
-_FILES = 100
 _ID = "watch_folder_id"
+_STATE = choice(
+    "state",
+    "What became of the files.",
+    tuple(FileGroup),
+    "failed",
+    allOf=[{"$ref": "#/components/schemas/FileGroup"}],
+    default=FileGroup.PENDING.value,
+)
 
 
 async def retry_watched_files(call: Call[RetryBody], services: WatchServices) -> RetryAnswer:
-    """Failed files get new tries."""
+    """Try failed files again.
+
+    Also takes the folder and its cache_dir as they are now, where they were taken for strange
+    ones (another disk in the same place). 404 for a path that is not among the failed files.
+    """
     return await run_in_threadpool(_retry, services, call.path[_ID], call.body.paths)
 
 
@@ -52,11 +63,10 @@ def _retry(services: WatchServices, folder_id: str, asked: list[str] | None) -> 
 
 
 async def list_watched_files(call: Call[None], services: WatchServices) -> WatchedFilePage:
-    """One page of the files of a folder that are in one state."""
-    query = call.query
-    group = _group(query.get("state", FileGroup.PENDING))
-    limit = call.whole_number("limit", MOST_FILES) or _FILES
-    after = path_of(query["after"]) if query.get("after") else None
+    """Files of a watched folder."""
+    group, limit = FileGroup(_STATE.read(call.query)), FILE_LIMIT.read(call.query)
+    cursor = AFTER_FILE.read(call.query)
+    after = path_of(cursor) if cursor else None
 
     def read() -> WatchedFilePage:
         folder = services.watched_folder(call.path[_ID])
@@ -74,14 +84,6 @@ async def list_watched_files(call: Call[None], services: WatchServices) -> Watch
     return await run_in_threadpool(read)
 
 
-def _group(text: str) -> FileGroup:
-    try:
-        return FileGroup(text)
-    except ValueError:
-        choices = ", ".join(FileGroup)
-        raise BadInput(f"state must be one of {choices}, not {text[:40]!r}.") from None
-
-
 def _file(client_path: str, file: WatchedFile, names: dict[str, str]) -> WatchedFileItem:
     return WatchedFileItem(
         path=client_path,
@@ -95,68 +97,27 @@ def _file(client_path: str, file: WatchedFile, names: dict[str, str]) -> Watched
     )
 
 
-_FAILED = "/footage/incoming/A002.mov"
-
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/watch-folders/{watch_folder_id}/retry",
+        "POST /watch-folders/{watch_folder_id}/retry",
         retry_watched_files,
-        scope=KeyScope.WATCH,
+        "Watch folders",
+        KeyScope.WATCH,
         is_audited=True,
-        tag="Watch folders",
-        summary="Try failed files again",
-        description="Also takes the folder and its cache_dir as they are now, where they were "
-        "taken for strange ones (another disk in the same place). 404 for a path that is not "
-        "among the failed files.",
-        body=RetryBody,
-        answer=RetryAnswer,
         errors={
             Missing: "/footage/incoming/A002.mov is not among the failed files of this watch "
             "folder."
         },
-        example={"paths": [_FAILED]},
-        answer_example={"message": "1 failed file will be tried again.", "files": 1},
+        example={"paths": ...},
+        answer_example={"message": "3 failed files will be tried again."},
     ),
     Endpoint(
-        "GET",
-        "/watch-folders/{watch_folder_id}/files",
+        "GET /watch-folders/{watch_folder_id}/files",
         list_watched_files,
-        scope=KeyScope.WATCH,
-        tag="Watch folders",
-        summary="Files of a watched folder",
-        query=(
-            Parameter(
-                "state",
-                "What became of the files.",
-                {
-                    "allOf": [{"$ref": "#/components/schemas/FileGroup"}],
-                    "default": FileGroup.PENDING.value,
-                },
-                "failed",
-            ),
-            *file_page(MOST_FILES, _FILES),
-        ),
-        answer=WatchedFilePage,
-        errors={
-            BadInput: "limit must be a whole number from 1 to 1000, not 'many'.",
-            Missing: "There is no watch folder 5f2b9c0e1d3a4b67.",
-        },
-        answer_example={
-            "files": [
-                {
-                    "path": _FAILED,
-                    "state": "failed",
-                    "reason": "The file is cut off.",
-                    "tries": 3,
-                    "size": 48211230,
-                    "modified_at": 1764028700.0,
-                    "hash_str": "9ae0daaf81f5b2c3",
-                    "task_id": "8f14e45fceea167a5a36dedd4bea2543",
-                }
-            ],
-            "total": 1,
-            "next": None,
-        },
+        "Watch folders",
+        KeyScope.WATCH,
+        query=(_STATE, FILE_LIMIT, AFTER_FILE),
+        errors={BadInput: "limit must be a whole number from 1 to 1000, not 'many'."},
+        answer_example={"files": [{"reason": "The file is cut off.", "tries": 3}]},
     ),
 )

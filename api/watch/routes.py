@@ -47,7 +47,12 @@ async def list_watch_folders(call: Call[None], services: WatchServices) -> Watch
 async def add_watch_folder(
     call: Call[WatchFolderBody], services: WatchServices
 ) -> WatchFolderAnswer:
-    """201 with the folder, once it is known to be one and watched by nobody else."""
+    """Watch a folder.
+
+    What is already in it is analysed too. Files are taken when they have settled; content that
+    is known already is not analysed again. The cache_dir may lie inside the folder, which is
+    then left out. 409: these files are watched already with the same cache_dir.
+    """
     path = services.paths.media(call.body.path, "path")
     call.warnings.extend(vain_globs(call.body.excluded_filename_globs))
     return await services.folders.run(path, _add, services, call.body)
@@ -67,7 +72,12 @@ def _add(services: WatchServices, body: WatchFolderBody) -> WatchFolderAnswer:
 async def change_watch_folder(
     call: Call[WatchFolderChanges], services: WatchServices
 ) -> WatchFolderAnswer:
-    """The folder with the given fields changed."""
+    """Change a watched folder.
+
+    Only the given fields change; the folder as a whole is checked as when it is added. What has
+    changed applies to files seen before, too, and nothing that is done is done again. Null
+    resets `language`, `schedule` and `cluster_job_name`.
+    """
     body = call.body
     call.warnings.extend(vain_globs(body.excluded_filename_globs))
     if body.path is None:
@@ -98,7 +108,10 @@ def _change(services: WatchServices, folder_id: str, body: WatchFolderChanges) -
 
 
 async def remove_watch_folder(call: Call[None], services: WatchServices) -> UnwatchAnswer:
-    """The folder is watched no more; what was analysed stays."""
+    """Stop watching a folder.
+
+    Its media and its analysis data stay.
+    """
     return await run_in_threadpool(_remove, services, call.path[_ID])
 
 
@@ -114,7 +127,10 @@ def _remove(services: WatchServices, folder_id: str) -> UnwatchAnswer:
 
 
 async def start_watching(call: Call[NothingBody], services: WatchServices) -> ServiceAnswer:
-    """Watching is wanted from now on, also after restarts."""
+    """Start watching.
+
+    Stays started over restarts of everything. Starting twice is fine.
+    """
     return await run_in_threadpool(_start, services)
 
 
@@ -128,7 +144,10 @@ def _start(services: WatchServices) -> ServiceAnswer:
 
 
 async def stop_watching(call: Call[NothingBody], services: WatchServices) -> ServiceAnswer:
-    """Watching is not wanted any more; what was begun winds down."""
+    """Stop watching.
+
+    What is being analysed winds down. Stopping twice is fine.
+    """
     return await run_in_threadpool(_stop, services)
 
 
@@ -146,7 +165,10 @@ def _stop(services: WatchServices) -> ServiceAnswer:
 
 
 async def get_watch_status(call: Call[None], services: WatchServices) -> WatchStatus:
-    """What the service does now."""
+    """What the watch service does.
+
+    The same comes over Socket.IO to those who join `watch-folders`.
+    """
     return await run_in_threadpool(status.status, services)
 
 
@@ -166,52 +188,20 @@ def _answer(folder: WatchFolder) -> WatchFolderAnswer:
     return WatchFolderAnswer(**same)
 
 
-_FOLDER = {
-    "id": "5f2b9c0e1d3a4b67",
-    "path": "/footage/incoming",
-    "cache_dir": "/footage/.rushes",
-    "enabled": True,
-    "recursive": True,
-    "analyze_visual": True,
-    "analyze_speech": True,
-    "language": None,
-    "analyze_faces": False,
-    "cluster_job_name": None,
-    "excluded_extensions": [".wav"],
-    "excluded_filename_globs": ["proxy_*"],
-    "polling": "auto",
-    "settle_seconds": 5.0,
-    "schedule": None,
-    "image_sequences": "skip",
-    "created_at": 1764028800.0,
-}
-
 ENDPOINTS = (
     Endpoint(
-        "GET",
-        "/watch-folders",
+        "GET /watch-folders",
         list_watch_folders,
-        scope=KeyScope.WATCH,
+        "Watch folders",
+        KeyScope.WATCH,
         roots=RootsRule.FILTERED,
-        tag="Watch folders",
-        summary="All watched folders",
-        answer=WatchFolderList,
-        answer_example={"watch_folders": [_FOLDER]},
     ),
     Endpoint(
-        "POST",
-        "/watch-folders",
+        "POST /watch-folders",
         add_watch_folder,
-        scope=KeyScope.WATCH,
+        "Watch folders",
+        KeyScope.WATCH,
         is_audited=True,
-        tag="Watch folders",
-        summary="Watch a folder",
-        description="What is already in it is analysed too. Files are taken when they have "
-        "settled; content that is known already is not analysed again. The cache_dir may lie "
-        "inside the folder, which is then left out. 409: these files are watched already with the "
-        "same cache_dir.",
-        body=WatchFolderBody,
-        answer=WatchFolderAnswer,
         errors={
             BadInput: "path: /footage/incoming is not a folder; analyze a single file with POST "
             "/analyze.",
@@ -219,128 +209,54 @@ ENDPOINTS = (
             "folder 5f2b9c0e1d3a4b67 (/footage/incoming); change that one.",
         },
         status=201,
-        example={
-            "path": "/footage/incoming",
-            "cache_dir": "/footage/.rushes",
-            "analyze_speech": True,
-            "excluded_extensions": [".wav"],
-            "excluded_filename_globs": ["proxy_*"],
-        },
-        answer_example=_FOLDER,
+        example={"excluded_extensions": ...},
     ),
     Endpoint(
-        "PUT",
-        "/watch-folders/{watch_folder_id}",
+        "PUT /watch-folders/{watch_folder_id}",
         change_watch_folder,
-        scope=KeyScope.WATCH,
+        "Watch folders",
+        KeyScope.WATCH,
         is_audited=True,
-        tag="Watch folders",
-        summary="Change a watched folder",
-        description="Only the given fields change; the folder as a whole is checked as when it is "
-        "added. What has changed applies to files seen before, too, and nothing that is done is "
-        "done again. Null resets `language`, `schedule` and `cluster_job_name`.",
-        body=WatchFolderChanges,
-        answer=WatchFolderAnswer,
         errors={
-            Missing: "There is no watch folder 5f2b9c0e1d3a4b67.",
             AlreadyWatched: "/footage/incoming is watched already with this cache_dir, by watch "
-            "folder 5f2b9c0e1d3a4b67 (/footage/incoming); change that one.",
+            "folder 5f2b9c0e1d3a4b67 (/footage/incoming); change that one."
         },
-        example={"enabled": False, "language": None},
-        answer_example={**_FOLDER, "enabled": False},
         keeps_nulls=True,
+        example={"enabled": False, "language": None},
+        answer_example={"enabled": False},
     ),
     Endpoint(
-        "DELETE",
-        "/watch-folders/{watch_folder_id}",
+        "DELETE /watch-folders/{watch_folder_id}",
         remove_watch_folder,
-        scope=KeyScope.WATCH,
+        "Watch folders",
+        KeyScope.WATCH,
         is_audited=True,
-        tag="Watch folders",
-        summary="Stop watching a folder",
-        description="Its media and its analysis data stay.",
-        answer=UnwatchAnswer,
-        errors={Missing: "There is no watch folder 5f2b9c0e1d3a4b67."},
-        answer_example={
-            "message": "/footage/incoming is watched no more. Its analysis data stays in "
-            "/footage/.rushes."
-        },
+        answer_example={"message": "/footage/incoming is watched no more."},
     ),
     Endpoint(
-        "POST",
-        "/watch-folders/service/start",
+        "POST /watch-folders/service/start",
         start_watching,
-        scope=KeyScope.WATCH,
+        "Watch folders",
+        KeyScope.WATCH,
         roots=RootsRule.REFUSED,
         is_audited=True,
-        tag="Watch folders",
-        summary="Start watching",
-        description="Stays started over restarts of everything. Starting twice is fine.",
-        body=NothingBody,
-        answer=ServiceAnswer,
-        example={},
-        answer_example={
-            "message": "Watching is started, also after restarts, until it is stopped.",
-            "state": "waiting",
-        },
+        answer_example={"message": "Watching is started."},
     ),
     Endpoint(
-        "POST",
-        "/watch-folders/service/stop",
+        "POST /watch-folders/service/stop",
         stop_watching,
-        scope=KeyScope.WATCH,
+        "Watch folders",
+        KeyScope.WATCH,
         roots=RootsRule.REFUSED,
         is_audited=True,
-        tag="Watch folders",
-        summary="Stop watching",
-        description="What is being analysed winds down. Stopping twice is fine.",
-        body=NothingBody,
-        answer=ServiceAnswer,
-        example={},
-        answer_example={
-            "message": "Watching is stopped, also after restarts, until it is started.",
-            "state": "stopping",
-        },
+        answer_example={"message": "Watching is stopped.", "state": "stopping"},
     ),
     Endpoint(
-        "GET",
-        "/watch-folders/service/status",
+        "GET /watch-folders/service/status",
         get_watch_status,
-        scope=KeyScope.WATCH,
+        "Watch folders",
+        KeyScope.WATCH,
         roots=RootsRule.FILTERED,
-        tag="Watch folders",
-        summary="What the watch service does",
-        description="The same comes over Socket.IO to those who join `watch-folders`.",
-        answer=WatchStatus,
-        answer_example={
-            "state": "running",
-            "current_folder": "/footage/incoming",
-            "current_file": "/footage/incoming/A005.mov",
-            "files_pending": 7,
-            "files_processed_this_session": 120,
-            "last_error": None,
-            "paused_until": None,
-            "folder_stats": {
-                "5f2b9c0e1d3a4b67": {
-                    "state": "running",
-                    "reason": None,
-                    "files_total": 130,
-                    "files_pending": 7,
-                    "files_processed": 120,
-                    "files_failed": 1,
-                    "files_skipped": 1,
-                    "files_unsupported": 1,
-                    "last_scan_at": 1764028800.0,
-                    "is_polling": False,
-                    "failures": [
-                        {
-                            "path": "/footage/incoming/A002.mov",
-                            "error": "The file is cut off.",
-                            "tries": 3,
-                        }
-                    ],
-                }
-            },
-        },
+        answer_example={"folder_stats": {"5f2b9c0e1d3a4b67": {}}},
     ),
 )

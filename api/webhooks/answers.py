@@ -15,46 +15,41 @@ _Moment = Annotated[float, Meta(description="Unix seconds.", examples=[176402880
 class DeadWebhookMessage(Struct, kw_only=True):
     """A message that was given up after a day."""
 
-    id: Annotated[str, Meta(description="Of the message.", examples=["task.ended:8f14e45f"])]
-    type: Annotated[str, Meta(description="Of the event.", examples=["task.ended"])]
+    id: Annotated[str, Meta(examples=["task.ended:8f14e45f"])]
+    """Of the message."""
+    type: Annotated[str, Meta(examples=["task.ended"])]
+    """Of the event."""
     timestamp: _Moment
-    data: Annotated[
-        dict[str, Any],
-        Meta(description="What was to be told.", examples=[{"status": "completed"}]),
-    ]
-    error: Annotated[
-        str, Meta(description="Why the last try failed.", examples=["It answered 500."])
-    ]
+    data: Annotated[dict[str, Any], Meta(examples=[{"status": "completed"}])]
+    """What was to be told."""
+    error: Annotated[str, Meta(examples=["It answered 500."])]
+    """Why the last try failed."""
 
 
 class WebhookAnswer(Struct, kw_only=True):
     """A webhook; its secret is never shown."""
 
-    id: Annotated[str, Meta(description="Id of the webhook.", examples=["5f2b9c0e1d3a4b67"])]
-    url: Annotated[
-        str, Meta(description="Of the receiver.", examples=["https://mam.example/hooks/rushes"])
-    ]
-    events: Annotated[list[WebhookEvent], Meta(description="What it is told of.")]
+    id: Annotated[str, Meta(examples=["5f2b9c0e1d3a4b67"])]
+    """Id of the webhook."""
+    url: Annotated[str, Meta(examples=["https://mam.example/hooks/rushes"])]
+    """Of the receiver."""
+    events: Annotated[list[WebhookEvent], Meta(examples=[["task.ended", "file.failed"]])]
+    """What it is told of."""
     created_at: _Moment
     waiting: Count
     dropped: Count
     last_sent_at: _Moment | None
-    last_error: (
-        Annotated[
-            str,
-            Meta(description="Why the last try failed; null when fine.", examples=["No answer."]),
-        ]
-        | None
-    )
-    dead: Annotated[
-        list[DeadWebhookMessage], Meta(description="Given up after a day, the newest first.")
-    ]
+    last_error: Annotated[str, Meta(examples=["No answer."])] | None
+    """Why the last try failed; null when fine."""
+    dead: list[DeadWebhookMessage]
+    """Given up after a day, the newest first."""
 
 
 class WebhookList(Struct):
     """All webhooks, the oldest first."""
 
-    webhooks: Annotated[list[WebhookAnswer], Meta(description="Each with how its sending goes.")]
+    webhooks: list[WebhookAnswer]
+    """Each with how its sending goes."""
 
 
 class WebhookRemoved(Struct):
@@ -66,7 +61,8 @@ class WebhookRemoved(Struct):
 class WebhookTested(Struct, kw_only=True):
     """What became of a test message."""
 
-    delivered: Annotated[bool, Meta(description="The receiver took it.", examples=[True])]
+    delivered: Annotated[bool, Meta(examples=[True])]
+    """The receiver took it."""
     message: Message
 
 

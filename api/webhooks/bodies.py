@@ -6,9 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from api.http.bodies import LONGEST_PATH, LONGEST_WORD, Keyed
-from shared.webhooks.events import WebhookEvent
-from shared.webhooks.outbox import MOST_DEAD
+from api.http.bodies import LONGEST_PATH, Keyed, Word
+from shared.webhooks.events import MOST_DEAD, WebhookEvent
 
 
 class WebhookBody(Keyed, kw_only=True):
@@ -16,33 +15,18 @@ class WebhookBody(Keyed, kw_only=True):
 
     url: Annotated[
         str,
-        Meta(
-            min_length=1,
-            max_length=LONGEST_PATH,
-            description="Where messages are posted to; its host must be among those of "
-            "RUSHES_WEBHOOK_HOSTS. Redirects are not followed.",
-            examples=["https://mam.example/hooks/rushes"],
-        ),
+        Meta(min_length=1, max_length=LONGEST_PATH, examples=["https://mam.example/hooks/rushes"]),
     ]
-    secret: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            max_length=LONGEST_WORD,
-            description="Signs the messages, as Standard Webhooks have it: `whsec_` and 24 to 64 "
-            "bytes in base64. It is never answered.",
-            examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
-        ),
-    ]
+    """Where messages are posted to; its host must be among those of RUSHES_WEBHOOK_HOSTS. Redirects
+    are not followed."""
+    secret: Annotated[Word, Meta(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])]
+    """Signs the messages, as Standard Webhooks have it: `whsec_` and 24 to 64 bytes in base64. It
+    is never answered."""
     events: Annotated[
         list[WebhookEvent],
-        Meta(
-            min_length=1,
-            max_length=len(WebhookEvent),
-            description="What it is told of.",
-            examples=[["task.ended", "file.failed"]],
-        ),
+        Meta(min_length=1, max_length=len(WebhookEvent), examples=[["task.ended", "file.failed"]]),
     ]
+    """What it is told of."""
 
 
 class DeadMessagesBody(Keyed, kw_only=True):
@@ -50,13 +34,13 @@ class DeadMessagesBody(Keyed, kw_only=True):
 
     message_ids: (
         Annotated[
-            list[Annotated[str, Meta(min_length=1, max_length=LONGEST_WORD)]],
+            list[Word],
             Meta(
                 min_length=1,
                 max_length=MOST_DEAD,
-                description="Their ids, as /webhooks lists them in `dead`; left out: all.",
                 examples=[["task.ended:8f14e45fceea167a5a36dedd4bea2543"]],
             ),
         ]
         | None
     ) = None
+    """Their ids, as /webhooks lists them in `dead`; left out: all."""

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.arguments.media_arguments import server_path
-from shared.errors import BadInput
+from shared.errors import BadInput, os_errors_as
 from shared.exports.clips import STILL_S
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
@@ -96,12 +96,11 @@ def _time(word: str) -> float | str:
 def _entries(name: str) -> list[Any]:
     """The list of clips or matches in a JSON document."""
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        with os_errors_as(BadInput, f"--from: {name} cannot be read"):
+            text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
         if not text.strip():
             raise BadInput("--from: there is nothing to read; has the search failed?")
         found = json.loads(text)
-    except OSError as error:
-        raise BadInput(f"--from: {name} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise BadInput("--from: this is no JSON, which `rushes search --json` prints.") from error
     if isinstance(found, dict):

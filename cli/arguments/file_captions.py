@@ -14,14 +14,6 @@ Track = dict[str, Any]
 SubtitlesToo = Annotated[
     bool, typer.Option("--subtitles", help="Also subtitles and captions that are in the files.")
 ]
-SubtitlesSearched = Annotated[
-    bool,
-    typer.Option(
-        "--subtitles",
-        help="Search what is said in subtitles and captions that are in the files, too.",
-        rich_help_panel="What is searched for",
-    ),
-]
 SubtitlesInstead = Annotated[
     bool,
     typer.Option(

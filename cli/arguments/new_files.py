@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from cli.arguments.media_arguments import pure_path
-from shared.errors import BadInput, ExportError
+from shared.errors import BadInput, ExportError, os_errors_as
 
 _UNFIT = re.compile(r"[^\w-]")
 _LONGEST_KIND = 20  # characters
@@ -21,10 +21,8 @@ class NewFiles:
         self._folder, self._extension = folder, extension
         self._is_overwriting = is_overwriting
         self._named: set[str] = set()
-        try:
+        with os_errors_as(BadInput, f"{folder} cannot be made a folder"):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise BadInput(f"{folder} cannot be made a folder: {error.strerror}.") from error
 
     def write(self, media_path: str, content: bytes, kind: str = "") -> Path:
         """Write `A001.srt` for `A001.mov`; another A001 of the same command gets a longer name.

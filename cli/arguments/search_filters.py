@@ -51,14 +51,10 @@ def filters(where: list[str], any_person: bool = False) -> Fields:
     return {"filters": found} if found else {}
 
 
-def frames_with(persons: list[str], any_person: bool, speaker: str) -> Fields:
-    """The fields of a search that let only frames with these people match, while one speaks.
-
-    Raises BadInput.
-    """
+def frames_with(persons: list[str], any_person: bool) -> Fields:
+    """The fields of a search that let only frames with these people match. Raises BadInput."""
     mode = "or" if any_person else "and"
-    seen = {"people_filter": [person(one) for one in persons], "people_filter_mode": mode}
-    return {**seen, "speaker": speaker or None}
+    return {"people_filter": [person(one) for one in persons], "people_filter_mode": mode}
 
 
 def person(given: str) -> dict[str, str]:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from cli.checks import folders, libraries, machine, models, redis_server, server, tasks
-from cli.checks.finding import Finding, fine, problem
-from cli.checks.transcripts import with_folder_names
+from cli.checks import folders, libraries, machine, models, redis_server, server
+from cli.checks.finding import Finding, fine, problem, warning
+from cli.checks.transcripts import of_removed_face_models, with_folder_names
 from cli.processes import private_redis
-from shared.errors import SettingsError
+from shared.errors import RedisAway, SettingsError
+from shared.ledger.reading import LedgerReader
 from shared.process import traces
+from shared.redis.clients import connect
 from shared.settings import Settings
+
+_CURES = {
+    "model": "fetch it on a machine that has workers",
+    "root": "mount it on a machine that has workers",
+    "worker": "start one",
+}
 
 _EXTRAS = "extras"
 Check = Callable[[], Iterable[Finding]]
@@ -30,8 +38,9 @@ def look_at_everything(environ: Mapping[str, str]) -> list[Finding]:
         "redis-server": lambda: machine.redis_server(settings),
         "Redis": lambda: _redis(settings),
         "server": lambda: server.server(settings),
-        "tasks": lambda: tasks.parked(settings, _redis_url(settings)),
+        "tasks": lambda: parked(settings, _redis_url(settings)),
         "transcripts": lambda: with_folder_names(settings, _redis_url(settings)),
+        "people": lambda: of_removed_face_models(settings, _redis_url(settings)),
         "keys": lambda: server.keys(settings, _redis_url(settings)),
         "state": lambda: [folders.state_dir_as_it_is(settings)],
         "roots": lambda: folders.roots(settings),
@@ -122,3 +131,20 @@ def _redis(settings: Settings) -> Iterable[Finding]:
         yield problem("Redis", f"it cannot be used now ({error})", cure)
         return
     yield from redis_server.clock(url)
+
+
+def parked(settings: Settings, redis_url: str | None) -> Iterator[Finding]:
+    """A warning for each Task that nobody can go on with, with its own reason."""
+    if redis_url is None:
+        return
+    with connect(redis_url) as client:
+        ledger = LedgerReader(client, settings.instance)
+        try:
+            for task_id, reasons in ledger.parked().items():
+                record = ledger.record(task_id)
+                whose = (record.sender.label or record.sender.owner) if record else ""
+                for reason in reasons:
+                    message = f"task {task_id[:8]} of {whose or 'no name'} waits: {reason.message}"
+                    yield warning("tasks", message.rstrip("."), _CURES[reason.code])
+        except RedisAway:
+            return  # said where Redis is looked at

@@ -11,7 +11,6 @@ import msgspec
 import redis
 
 from cli.checks.finding import Finding, fine, problem, warning
-from cli.processes.local_address import local_address
 from shared.errors import SettingsError
 from shared.process.listening import listen
 from shared.redis.clients import connect, key_prefix
@@ -119,3 +118,10 @@ def _json(client: httpx.Client, url: str) -> Any:
         return client.get(url).json()
     except ValueError:
         return None
+
+
+def local_address(settings: Settings) -> str:
+    """Address of the API, `http://HOST:PORT`; if it listens everywhere, that of loopback."""
+    host = settings.host.strip("[]")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"

@@ -1,7 +1,8 @@
-"""Check for transcripts of a version that gave the speech model names of folders."""
+"""Checks for results that should be made again: transcripts with folder names, old faces."""
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import time
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ from shared.cache.catalogue import Artefact, FollowState, Seen
 from shared.domain import Stage
 from shared.errors import RushesError
 from shared.ledger.analysis_files import AnalysisFiles
+from shared.models.face_models import REMOVED, say_removed
 from shared.paths import Roots
+from shared.people.collection import Collection
 from shared.redis.clients import connect
 from shared.redis.known_folders import KnownFolders
 from shared.settings import Settings
@@ -54,6 +57,32 @@ def with_folder_names(
             f"the transcripts of {unread} cache folders were not all examined in {limit_s:g} s",
             "run this again when the machine and its file servers have less to do",
         )
+
+
+def of_removed_face_models(
+    settings: Settings, redis_url: str | None, limit_s: float = _LOOKS_FOR_S
+) -> Iterator[Finding]:
+    """Yield a warning for each collection whose face model this version no longer has."""
+    until = time.monotonic() + limit_s
+    for folder in _cache_dirs(settings, redis_url):
+        models: dict[str, str] = {}
+        find = partial(_collect_models, models, folder, Roots.cache(settings))
+        with contextlib.suppress(TimeoutError, RushesError):  # other checks report the folder
+            within(max(0.0, until - time.monotonic()), find)
+        for name, model in dict(models).items():
+            if model in REMOVED:
+                yield warning(
+                    "people",
+                    f"the collection {name!r} in {folder} was made with {model}",
+                    say_removed(model, shlex.quote(name)),
+                )
+
+
+def _collect_models(models: dict[str, str], folder: str, roots: Roots) -> None:
+    """Add the face model of each collection, by its name."""
+    cache = CacheDir.open(folder, roots, create=False)
+    for name in Collection.all_names(cache.root):
+        models[name] = Collection.open(cache.root, name, create=False).members().model
 
 
 def _cache_dirs(settings: Settings, redis_url: str | None) -> list[str]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from cli.remote import Remote
 
@@ -23,15 +21,6 @@ _STATES = {
     "other_model": "analyzed with other models only",
     "unknown": "not analyzed",
 }
-
-CoverageOption = Annotated[
-    bool,
-    typer.Option(
-        "--coverage",
-        help="Say how much of what is asked is analyzed, and why not more.",
-        rich_help_panel="What is shown",
-    ),
-]
 
 
 def tell_coverage(

@@ -1,4 +1,4 @@
-"""`rushes data` deletes results and excludes files, `rushes scenes` adds cuts; media stay."""
+"""`rushes data`: deletes results, and excludes files from analysis. Media stay."""
 
 from __future__ import annotations
 
@@ -9,30 +9,17 @@ import typer
 from rich.table import Column, Table
 
 from cli.arguments import completing
-from cli.arguments.media_arguments import CacheOption, cache_dir, server_path
+from cli.arguments.media_arguments import CacheOption, cache_dir
 from cli.arguments.media_files import listed, media_files
-from cli.commands.processes import become
 from cli.remote import Remote, remote
 from cli.terminal.confirming import YesOption, confirmed
-from cli.terminal.output import JsonOption, size_of
+from cli.terminal.output import size_of
 from shared.errors import BadInput
 from shared.printable import printable
-from shared.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True, help="Delete results of files, or leave files out of analysis."
 )
-scenes_app = typer.Typer(
-    no_args_is_help=True,
-    help="Add cuts that an earlier version missed. Run it on a machine that has the cache folder.",
-)
-ScenePaths = Annotated[
-    list[str] | None,
-    typer.Argument(
-        help="Media files, and folders of them. Without: all of the cache folder.",
-        show_default=False,
-    ),
-]
 _DELETE = """Examples:
 
 rushes data delete /footage/day1/A001.mov --cache /footage/.rushes
@@ -134,30 +121,6 @@ def leave_out_files(
     answer = server.api.post("/analysis-data/left-out", body)
     if not server.out.document(answer):
         server.out.line(answer["message"])
-
-
-@scenes_app.command("refresh", epilog="Example: rushes scenes refresh --cache /footage/.rushes")
-def refresh_scenes(
-    paths: ScenePaths = None,
-    cache: CacheOption = "",
-    apply: Annotated[bool, typer.Option("--apply", help="Add the cuts.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Show the cuts that this version detects and an earlier one missed; none is removed."""
-    _run_scenes("apply" if apply else "show", paths, cache, as_json)
-
-
-@scenes_app.command("undo", epilog="Example: rushes scenes undo --cache /footage/.rushes")
-def undo_scenes(
-    paths: ScenePaths = None, cache: CacheOption = "", as_json: JsonOption = False
-) -> None:
-    """Take back the cuts that a refresh added, for a day. Newer analyses stay as they are."""
-    _run_scenes("undo", paths, cache, as_json)
-
-
-def _run_scenes(action: str, paths: list[str] | None, cache: str, as_json: bool) -> None:
-    arguments = [cache_dir(cache), *map(server_path, paths or ()), *["--json"] * as_json]
-    become(Settings.from_env(), "workers.analysis.scene_refresh", action, *arguments)
 
 
 def _show(server: Remote, planned: dict[str, Any]) -> None:

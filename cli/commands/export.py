@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
+from api.exports.clips.bodies import ExportClipsBody
+from api.exports.timelines.bodies import TimelineBody
 from cli.arguments.clip_sources import (
     AroundOption,
     ClipsArgument,
@@ -16,32 +18,14 @@ from cli.arguments.clip_sources import (
     PickOption,
     clips_of,
 )
+from cli.arguments.declared import Fields, with_fields
 from cli.arguments.export_options import (
     AnalyzedOption,
-    Audio,
-    AudioOption,
-    CodecOption,
-    ContainerOption,
     DetachOption,
-    DryRunOption,
-    FormatOption,
-    FpsOption,
     HandlesOption,
-    Layout,
-    LayoutOption,
     LocalFileOption,
-    Mode,
-    ModeOption,
-    NameOption,
-    NamingOption,
-    OnExists,
-    OnExistsOption,
     PathMapOption,
-    QualityOption,
-    ServerFolderOption,
     SizeOption,
-    StartOption,
-    TimelineFormat,
 )
 from cli.arguments.media_arguments import server_path
 from cli.arguments.new_files import write_file
@@ -58,39 +42,24 @@ app = typer.Typer(no_args_is_help=True, help="Clips as files, timelines for edit
     epilog='Example: rushes search "a red car" --json | rushes export clips --from - --to out',
 )
 @remote
+@with_fields(ExportClipsBody)
 def export_clips(
     server: Remote,
-    to: ServerFolderOption,
+    fields: Fields,
     clips: ClipsArgument = None,
     from_: FromOption = "",
     pick: PickOption = "",
     around: AroundOption = None,
-    handles: HandlesOption = 0.0,
-    mode: ModeOption = Mode.AUTO,
-    codec: CodecOption = None,
-    quality: QualityOption = None,
-    container: ContainerOption = None,
-    audio: AudioOption = Audio.ALL,
-    naming: NamingOption = None,
-    on_exists: OnExistsOption = OnExists.NUMBER,
-    dry_run: DryRunOption = False,
     detach: DetachOption = False,
 ) -> None:
     """Cut clips into files of their own, on the server.
 
     Ctrl-C leaves it running, as --detach does: see `rushes tasks follow`, `rushes export result`.
     """
-    asked = {"codec": codec, "quality": quality, "container": container, "naming": naming}
     body = {
+        **fields,
         "clips": clips_of(clips, from_, Picked(pick, around)),
-        "output_dir": server_path(to),
-        "handle_seconds": handles,
-        "mode": mode.value,
-        "audio": audio.value,
-        "on_exists": on_exists.value,
-        "dry_run": dry_run,
         "background": True,  # and followed: a long answer is cut off by what lies between
-        **_given(asked),
     }
     answer = server.api.post("/export/clips", body)
     if detach:
@@ -115,41 +84,32 @@ def show_result(
     epilog="Example: rushes export timeline --from found.json --format fcpxml --to found.fcpxml",
 )
 @remote
+@with_fields(TimelineBody)
 def export_timeline(
     server: Remote,
+    fields: Fields,
     clips: ClipsArgument = None,
     to: LocalFileOption = "",
-    kind: FormatOption = TimelineFormat.XMEML,
     from_: FromOption = "",
     pick: PickOption = "",
     around: AroundOption = None,
     handles: HandlesOption = 0.0,
-    name: NameOption = None,
-    fps: FpsOption = None,
     size: SizeOption = None,
-    start: StartOption = None,
-    layout: LayoutOption = Layout.SEQUENCE,
     path_map: PathMapOption = None,
     cache: AnalyzedOption = "",
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse where a file is missing or away.")
-    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
     """Write clips as a timeline that an editing system opens."""
     target = Path(to) if to else None
     if target is not None and target.exists() and not force:
         raise BadInput(f"{target} is there already; overwrite it with --force.")
-    asked = {"sequence_name": name, "fps": fps, "start_timecode": start, **_size(size)}
-    asked["cache_dir"] = server_path(cache) if cache else None
     found = clips_of(clips, from_, Picked(pick, around))
     body = {
+        **fields,
+        **_size(size),
+        **({"cache_dir": server_path(cache)} if cache else {}),
         "clips": [clip | ({"handle_seconds": handles} if handles else {}) for clip in found],
-        "format": kind.value,
-        "layout": layout.value,
         "path_map": [_pair(pair) for pair in path_map or ()],
-        "strict": strict,
-        **_given(asked),
     }
     answer = server.api.post("/export/premiere-xml", body)
     _deliver(server, answer, target, force)
@@ -188,11 +148,6 @@ def _show_result(server: Remote, task_id: str) -> None:
             server.out.line(f"failed: {clip['media_path']}: {clip['error']}")
     if answer["failed"]:
         raise typer.Exit(1)
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """The options that were named; the others are the server's own."""
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def _size(given: str | None) -> dict[str, int]:

@@ -10,16 +10,17 @@ from typing import Annotated, Any
 
 import typer
 
+from api.search.bodies import BY, SHOWN, WHERE, SearchTextBody, SearchTranscriptBody
 from cli.api_client import is_this_machine
-from cli.arguments.file_captions import SubtitlesSearched
+from cli.arguments.declared import Fields, with_fields
 from cli.arguments.media_arguments import CacheOption, cache_dir, is_foreign, seconds, server_path
 from cli.arguments.media_files import media_files
 from cli.arguments.search_filters import WhereOption, filters, frames_with
-from cli.commands.coverage import CoverageOption, tell_coverage
+from cli.commands.coverage import tell_coverage
 from cli.remote import Remote, remote
 from cli.terminal.found import Match, print_frames, print_paths, print_speech
 from cli.terminal.pictures import PictureMode, PicturesOption, painter
-from shared.errors import BadInput
+from shared.errors import BadInput, os_errors_as
 
 EPILOG = """Examples:
 
@@ -46,57 +47,25 @@ rushes search a beach --by-file --max 10
 rushes search a beach --min-strength fair --all --paths
 """
 Answer = dict[str, Any]
-_BY, _WHERE, _SHOWN = "What is searched for", "Where", "What is shown"
 SEARCH_S = 300.0  # the first one in a large cache folder loads it
 _ALL = 500  # matches of a page, where all are asked for
 
-MaxOption = Annotated[
-    int, typer.Option("--max", min=1, help="At most this many.", rich_help_panel=_SHOWN)
-]
 InOption = Annotated[
     list[str],
     typer.Option(
         "--in",
         help="Only in this file or folder. Repeatable.",
-        rich_help_panel=_WHERE,
+        rich_help_panel=WHERE,
         show_default=False,
     ),
 ]
 PathsOption = Annotated[
     bool,
-    typer.Option("--paths", help="Lines of path, tab, time: for scripts.", rich_help_panel=_SHOWN),
-]
-SpeakerOption = Annotated[
-    str,
-    typer.Option(
-        help="Only while this person speaks: a name, or a label of one file such as S1.",
-        rich_help_panel=_WHERE,
-        show_default=False,
-    ),
+    typer.Option("--paths", help="Lines of path, tab, time: for scripts.", rich_help_panel=SHOWN),
 ]
 FuzzyOption = Annotated[
     bool,
-    typer.Option("--fuzzy", help="Also with about one wrong letter in five.", rich_help_panel=_BY),
-]
-
-
-class SpokenMode(StrEnum):
-    """How what is said is compared with what is looked for; see /search/transcript."""
-
-    SUBSTRING = "substring"
-    FUZZY = "fuzzy"
-    SEMANTIC = "semantic"
-    AUTO = "auto"
-
-
-SpokenModeOption = Annotated[
-    SpokenMode,
-    typer.Option(
-        "--by",
-        help="With --said: the words themselves, nearly these, what means the same (English), "
-        "or all of it in this order.",
-        rich_help_panel=_BY,
-    ),
+    typer.Option("--fuzzy", help="Also with about one wrong letter in five.", rich_help_panel=BY),
 ]
 
 
@@ -107,7 +76,7 @@ ImageOption = Annotated[
     str,
     typer.Option(
         help="What looks like this picture. Words, too, then count by --text-weight.",
-        rich_help_panel=_BY,
+        rich_help_panel=BY,
         show_default=False,
     ),
 ]
@@ -116,32 +85,20 @@ FrameOption = Annotated[
     typer.Option(
         metavar="FILE@TIME",
         help="What looks like this frame; the file need not be analyzed.",
-        rich_help_panel=_BY,
+        rich_help_panel=BY,
         show_default=False,
     ),
 ]
 SaidOption = Annotated[
-    bool, typer.Option("--said", help="Search in transcripts.", rich_help_panel=_BY)
+    bool, typer.Option("--said", help="Search in transcripts.", rich_help_panel=BY)
 ]
 FastOption = Annotated[
     bool,
     typer.Option(
         "--fast",
         help="With --image or --frame: look only at scenes like it. May miss some matches.",
-        rich_help_panel=_BY,
+        rich_help_panel=BY,
     ),
-]
-ExcludeOption = Annotated[
-    list[str],
-    typer.Option(
-        help="Rank what looks like this lower. Repeatable.",
-        rich_help_panel=_BY,
-        show_default=False,
-    ),
-]
-WeightOption = Annotated[
-    float | None,
-    typer.Option(help="Weight of the words. Default: 1.", rich_help_panel=_BY, show_default=False),
 ]
 PersonOption = Annotated[
     list[str],
@@ -149,7 +106,7 @@ PersonOption = Annotated[
         "--person",
         metavar="COLLECTION/NAME",
         help="Only frames with this person; COLLECTION/#3 is cluster 3. Repeatable.",
-        rich_help_panel=_WHERE,
+        rich_help_panel=WHERE,
         show_default=False,
     ),
 ]
@@ -163,12 +120,12 @@ class LeastStrength(StrEnum):
     WEAK = "weak"
     ANY = "any"
 
-    def fields(self, sort: SortOrder | None) -> dict[str, Any]:
+    def fields(self, sort: str | None) -> Fields:
         """The fields of a search that ask for it."""
         if self is not self.ANY:
             return {"details": True, "min_strength": self.value}
         # What is sorted otherwise than by score is at least weak, unless this is asked for.
-        is_sorted = sort not in (None, SortOrder.SCORE)
+        is_sorted = sort not in (None, "score")
         return {"details": True, **({"min_score": 0} if is_sorted else {})}
 
 
@@ -177,90 +134,66 @@ StrengthOption = Annotated[
     typer.Option(
         "--min-strength",
         help="Leave out what is weaker; with `any` all are shown, down to what is no match at all.",
-        rich_help_panel=_SHOWN,
+        rich_help_panel=SHOWN,
     ),
 ]
 AnyOption = Annotated[
     bool,
     typer.Option(
-        "--any", help="One of them is enough, not all in one frame.", rich_help_panel=_WHERE
+        "--any", help="One of them is enough, not all in one frame.", rich_help_panel=WHERE
     ),
 ]
 
 
-class SortOrder(StrEnum):
-    """The order of matches."""
-
-    SCORE = "score"
-    TIME = "time"
-    DATE = "date"
-    DATE_DESC = "date_desc"
-
-
-SortOption = Annotated[
-    SortOrder | None,
-    typer.Option(
-        "--sort",
-        help="By score, by file and time, or by when it was recorded. Default: as found.",
-        rich_help_panel=_SHOWN,
-        show_default=False,
-    ),
-]
 ByFileOption = Annotated[
     bool,
     typer.Option(
         "--by-file",
         help="Matches file by file, three of each; --max counts files.",
-        rich_help_panel=_SHOWN,
+        rich_help_panel=SHOWN,
     ),
 ]
 AllOption = Annotated[
     bool,
-    typer.Option(
-        "--all", help="All matches, page by page, whatever --max.", rich_help_panel=_SHOWN
-    ),
+    typer.Option("--all", help="All matches, page by page, whatever --max.", rich_help_panel=SHOWN),
 ]
 
 
 @remote
+@with_fields(SearchTextBody, SearchTranscriptBody, max_results=20)
 def search(
     server: Remote,
+    fields: Fields,
     words: WordsArgument = None,
     cache: CacheOption = "",
     image: ImageOption = "",
     frame: FrameOption = "",
     fast: FastOption = False,
     said: SaidOption = False,
-    speaker: SpeakerOption = "",
     fuzzy: FuzzyOption = False,
-    by: SpokenModeOption = SpokenMode.SUBSTRING,
-    subtitles: SubtitlesSearched = False,
-    exclude: ExcludeOption = [],  # noqa: B006
-    text_weight: WeightOption = None,
     shown: PersonOption = [],  # noqa: B006
     any_person: AnyOption = False,
     within: InOption = [],  # noqa: B006
     where: WhereOption = [],  # noqa: B006
-    at_most: MaxOption = 20,
     every: AllOption = False,
-    sort: SortOption = None,
     by_file: ByFileOption = False,
     min_strength: StrengthOption = LeastStrength.WEAK,
-    coverage: CoverageOption = False,
     paths: PathsOption = False,
     pictures: PicturesOption = PictureMode.AUTO,
 ) -> None:
     """Search analyzed footage; best first. The exit status is 1 where nothing is found."""
     text, scope = " ".join(words or ()), scope_of(cache, within) | filters(where, any_person)
-    scope |= how_given(at_most, every, sort, by_file, coverage)
+    scope |= how_given(fields, every, by_file)
     if said:
-        _check_said(image, frame, fast, exclude, shown, text_weight is not None, min_strength)
-        find_said(server, text, scope | how_said(speaker, fuzzy, by, subtitles), paths)
+        of_pictures = fields.keys() - set(SearchTranscriptBody.__struct_fields__)
+        _check_said(image, frame, fast, shown, of_pictures, min_strength)
+        find_said(server, text, scope | how_said(fields, fuzzy), paths)
         return
-    _check_seen(fuzzy, subtitles, by is not SpokenMode.SUBSTRING)
+    if fuzzy or fields.keys() - set(SearchTextBody.__struct_fields__):
+        raise BadInput("--fuzzy, --by and --subtitles need --said: they are for what is said.")
     kind, example = _example(server, text, image, frame, fast)
-    body = scope | min_strength.fields(sort) | example | {"text_weight": text_weight}
-    body |= {"query": text or None, "exclude": exclude} | frames_with(shown, any_person, speaker)
+    body = scope | min_strength.fields(fields.get("sort")) | example | {"query": text or None}
+    body |= frames_with(shown, any_person)
     shown_by = None if every else painter(pictures, server.out)
     _find(server, kind, body, paths, lambda found: print_frames(server.out, found, shown_by))
 
@@ -284,20 +217,11 @@ def _check_said(*of_pictures: object) -> None:
         )
 
 
-def _check_seen(*of_speech: object) -> None:
-    if any(of_speech):
-        raise BadInput("--fuzzy, --by and --subtitles need --said: they are for what is said.")
-
-
-def how_given(
-    at_most: int, every: bool, sort: SortOrder | None, by_file: bool, coverage: bool
-) -> dict[str, Any]:
-    """The fields of a search that say what is given, how much of it, and in which order."""
-    found: dict[str, Any] = {"max_results": at_most, "coverage": coverage}
+def how_given(fields: Fields, every: bool, by_file: bool) -> Fields:
+    """The fields of a search that were typed, and what is given of it."""
+    found = dict(fields)
     if every:  # thousands of pictures would be too many
         found |= {"max_results": _ALL, "cursor": "", "images": False}
-    if sort is not None:
-        found["sort"] = sort.value
     if by_file:
         found["group_by"] = "file"
     return found
@@ -339,13 +263,12 @@ def _find(
         raise typer.Exit(1)
 
 
-def how_said(speaker: str, fuzzy: bool, by: SpokenMode, subtitles: bool) -> dict[str, Any]:
-    """The fields of a search in transcripts that narrow or widen it. Raises BadInput."""
-    if fuzzy and by not in (SpokenMode.SUBSTRING, SpokenMode.FUZZY):
-        raise BadInput(f"--fuzzy is --by fuzzy: leave it out with --by {by}.")
-    mode = SpokenMode.FUZZY if fuzzy else by
-    found = {"speaker": speaker or None, "mode": mode.value, "details": True}
-    return found | ({"captions": True} if subtitles else {})
+def how_said(fields: Fields, fuzzy: bool) -> Fields:
+    """The fields of a search in transcripts that widen it. Raises BadInput."""
+    mode = fields.get("mode", "substring")
+    if fuzzy and mode not in ("substring", "fuzzy"):
+        raise BadInput(f"--fuzzy is --by fuzzy: leave it out with --by {mode}.")
+    return {"mode": "fuzzy" if fuzzy else mode, "details": True}
 
 
 def scope_of(cache: str, within: list[str]) -> dict[str, Any]:
@@ -386,7 +309,5 @@ def _picture(server: Remote, image: str) -> dict[str, str]:
     path = server_path(image)
     if is_this_machine(server.api.url) or is_foreign(path) or not Path(path).is_file():
         return {"image_path": path}
-    try:
+    with os_errors_as(BadInput, f"{image} cannot be read"):
         return {"image": base64.b64encode(Path(path).read_bytes()).decode("ascii")}
-    except OSError as error:
-        raise BadInput(f"{image} cannot be read: {error.strerror}.") from error

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
+from api.search.bodies import SearchTranscriptBody
 from cli.api_client import Refused
+from cli.arguments.declared import Fields, with_fields
 from cli.arguments.file_captions import (
     SubtitlesInstead,
-    SubtitlesSearched,
     SubtitlesToo,
     files_of,
     print_captions,
@@ -22,19 +23,13 @@ from cli.arguments.media_arguments import CacheOption, cache_dir, pure_path
 from cli.arguments.media_files import listed, media_files
 from cli.arguments.new_files import NewFiles
 from cli.arguments.search_filters import WhereOption, filters
-from cli.commands.coverage import CoverageOption
 from cli.commands.search import (
     SEARCH_S,
     AllOption,
     ByFileOption,
     FuzzyOption,
     InOption,
-    MaxOption,
     PathsOption,
-    SortOption,
-    SpeakerOption,
-    SpokenMode,
-    SpokenModeOption,
     find_said,
     how_given,
     how_said,
@@ -128,27 +123,22 @@ def show(
 
 @app.command("search", epilog=_SEARCH)
 @remote
+@with_fields(SearchTranscriptBody, max_results=20)
 def search(
     server: Remote,
+    fields: Fields,
     words: Annotated[list[str], typer.Argument(help="What is said.")],
     cache: CacheOption = "",
-    speaker: SpeakerOption = "",
     fuzzy: FuzzyOption = False,
-    by: SpokenModeOption = SpokenMode.SUBSTRING,
-    subtitles: SubtitlesSearched = False,
     within: InOption = [],  # noqa: B006
     where: WhereOption = [],  # noqa: B006
-    at_most: MaxOption = 20,
     every: AllOption = False,
-    sort: SortOption = None,
     by_file: ByFileOption = False,
-    coverage: CoverageOption = False,
     paths: PathsOption = False,
 ) -> None:
     """Search in transcripts, as `rushes search --said` does."""
-    scope = {**scope_of(cache, within), **filters(where)}
-    scope |= how_given(at_most, every, sort, by_file, coverage)
-    find_said(server, " ".join(words), {**scope, **how_said(speaker, fuzzy, by, subtitles)}, paths)
+    scope = scope_of(cache, within) | filters(where) | how_given(fields, every, by_file)
+    find_said(server, " ".join(words), scope | how_said(fields, fuzzy), paths)
 
 
 @app.command("export", epilog=_EXPORT)

@@ -13,25 +13,11 @@ import typer
 from rich.live import Live
 from rich.table import Column, Table
 
+from api.watch.bodies import WatchFolderBody, WatchFolderChanges
 from cli.api_client import ApiClient, Event
+from cli.arguments.declared import Fields, with_fields
 from cli.arguments.media_arguments import CacheOption, cache_dir, server_path
-from cli.arguments.watch_options import (
-    Collection,
-    Exclude,
-    ExcludeExtension,
-    Faces,
-    FolderOptions,
-    ImageSequences,
-    Language,
-    Polling,
-    Recursive,
-    Schedule,
-    Settle,
-    Speakers,
-    Speech,
-    Visual,
-    Vocabulary,
-)
+from cli.arguments.watch_options import Schedule, Vocabulary, folder_fields
 from cli.remote import Remote, remote
 from cli.terminal.watch_view import WatchView, headline, is_done
 from shared.errors import BadInput, Missing
@@ -72,35 +58,19 @@ def list_folders(server: Remote) -> None:
 
 @app.command("add", epilog="Example: rushes watch add /footage/incoming --speech --start")
 @remote
+@with_fields(WatchFolderBody, but={"enabled"})
 def add_folder(
     server: Remote,
+    fields: Fields,
     folder: Annotated[str, typer.Argument(help="Folder to watch.", show_default=False)],
     cache: CacheOption = "",
-    visual: Visual = None,
-    speech: Speech = None,
-    speakers: Speakers = None,
-    faces: Faces = None,
-    collection: Collection = None,
-    language: Language = None,
     vocabulary: Vocabulary = None,
-    recursive: Recursive = None,
-    exclude: Exclude = None,
-    exclude_extension: ExcludeExtension = None,
-    image_sequences: ImageSequences = None,
-    polling: Polling = None,
-    settle: Settle = None,
     schedule: Schedule = None,
     start: Annotated[bool, typer.Option("--start", help="Start watching, too.")] = False,
 ) -> None:
     """Watch a folder. By default its pictures are analyzed, of all media in it, however deep."""
-    options = FolderOptions(
-        visual=visual, speech=speech, speakers=speakers, faces=faces, collection=collection,
-        language=language, vocabulary=vocabulary, exclude=exclude,
-        exclude_extension=exclude_extension, recursive=recursive, image_sequences=image_sequences,
-        polling=polling, settle=settle, schedule=schedule,
-    )  # fmt: skip
     places = {"path": server_path(folder), "cache_dir": cache_dir(cache)}
-    answer = server.api.post("/watch-folders", places | options.fields())
+    answer = server.api.post("/watch-folders", places | folder_fields(fields, vocabulary, schedule))
     if start:
         server.api.post("/watch-folders/service/start")
     if server.out.document(answer):
@@ -112,39 +82,20 @@ def add_folder(
 
 @app.command("change", epilog="Example: rushes watch change /footage/incoming --no-speech")
 @remote
+@with_fields(WatchFolderChanges)
 def change_folder(
     server: Remote,
+    fields: Fields,
     folder: FolderArgument,
-    enabled: Annotated[
-        bool | None,
-        typer.Option("--enable/--disable", help="Whether anything new is taken from it."),
-    ] = None,
     path: Annotated[str | None, typer.Option(help="Where it is now.")] = None,
     new_cache: Annotated[str | None, typer.Option(help="Another cache folder.")] = None,
-    visual: Visual = None,
-    speech: Speech = None,
-    speakers: Speakers = None,
-    faces: Faces = None,
-    collection: Collection = None,
-    language: Language = None,
     vocabulary: Vocabulary = None,
-    recursive: Recursive = None,
-    exclude: Exclude = None,
-    exclude_extension: ExcludeExtension = None,
-    image_sequences: ImageSequences = None,
-    polling: Polling = None,
-    settle: Settle = None,
     schedule: Schedule = None,
 ) -> None:
     """Change a watched folder: only what is named changes."""
-    options = FolderOptions(
-        enabled=enabled, visual=visual, speech=speech, speakers=speakers, faces=faces,
-        collection=collection, language=language, vocabulary=vocabulary, exclude=exclude,
-        exclude_extension=exclude_extension, recursive=recursive, image_sequences=image_sequences,
-        polling=polling, settle=settle, schedule=schedule,
-    )  # fmt: skip
+    changes = folder_fields(fields, vocabulary, schedule)
     places = {"path": path, "cache_dir": new_cache}
-    changes = options.fields() | {name: server_path(to) for name, to in places.items() if to}
+    changes |= {name: server_path(to) for name, to in places.items() if to}
     if not changes:
         raise BadInput("Name what to change, such as --no-speech.")
     answer = server.api.put(f"/watch-folders/{_id_of(server.api, folder)}", changes)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
+
+from shared.private_files import replacing
 
 TILE = (288, 162)
 GAP, MARGIN, CAPTION = 16, 40, 46
@@ -47,9 +48,8 @@ def draw(path: Path, subtitle: str, rows: list[Row]) -> None:
     pen.text((MARGIN, 74), subtitle, DIM, ImageFont.load_default(18))
     for number, row in enumerate(rows):
         _draw_row(sheet, pen, HEADER + number * (row_height + GAP), row)
-    part = path.with_name(f".{path.name}.part")
-    sheet.save(part, "PNG")
-    os.replace(part, path)
+    with replacing(path, is_private=False) as file:
+        sheet.save(file, "PNG")
 
 
 def _draw_row(sheet: Image.Image, pen: ImageDraw.ImageDraw, top: int, row: Row) -> None:

@@ -19,7 +19,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
@@ -288,20 +288,27 @@ def _unreadable(name: str, error: OSError) -> CacheError:
 
 def write_atomically(place: OpenedFolder, name: str, data: bytes, token: str) -> os.stat_result:
     """Publish a small file: temporary name, fsync, rename, fsync of the folder. Raises OSError."""
+    with new_file(place, name, token) as file:
+        file.write(data)
+        file.flush()
+        sync(file.fileno())
+        written = os.fstat(file.fileno())
+    place.sync()
+    return written
+
+
+@contextlib.contextmanager
+def new_file(place: OpenedFolder, name: str, token: str) -> Iterator[BinaryIO]:
+    """Yield a file that gets its name at the end of the block, or is removed if that fails."""
     temporary = temporary_name(name, token)
     try:
         with os.fdopen(place.create(temporary), "wb") as file:
-            file.write(data)
-            file.flush()
-            sync(file.fileno())
-            written = os.fstat(file.fileno())
+            yield file
         place.rename(temporary, name)
     except BaseException:  # whatever ends it, Ctrl-C too: half a file stays nowhere
         with contextlib.suppress(OSError):
             place.remove(temporary)
         raise
-    place.sync()
-    return written
 
 
 def temporary_name(name: str, token: str) -> str:

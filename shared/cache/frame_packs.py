@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.cache import cache_files, limits
-from shared.errors import CacheError
+from shared.errors import CacheError, os_errors_as
 from shared.opening import RootedPath
 
 THUMBNAIL_SIDE = 320  # pixels, long side of the JPEGs
@@ -67,10 +67,8 @@ class PackReader:
 
     def __init__(self, path: RootedPath, known: PackIndexes | None = None) -> None:
         self._path = path
-        try:
+        with os_errors_as(CacheError, f"The frame pack {path.name} cannot be opened"):
             self._file = cache_files.opened(path)
-        except OSError as error:
-            raise CacheError(f"The frame pack {path.name} cannot be opened: {error}") from error
         status = self._file.status
         key = (str(path), status.st_ino, status.st_size, status.st_mtime_ns)
         try:

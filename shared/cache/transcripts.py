@@ -61,33 +61,22 @@ class Doubt(StrEnum):
 class TranscriptWarning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A span whose text was not taken as the model first gave it."""
 
-    start: Annotated[float, Meta(description="Seconds.", examples=[61.2])]
-    end: Annotated[float, Meta(description="Seconds.", examples=[74.9])]
-    doubt: Annotated[
-        Doubt,
-        Meta(
-            description="`repeats`: the same words over and over; `compression`: text that packs "
-            "too well to be speech; `no_speech`: nobody speaks there; `too_fast`: more words a "
-            "second than anybody speaks; `unsure`: the model itself hardly believes it.",
-            examples=["repeats"],
-        ),
-    ]
+    start: Annotated[float, Meta(examples=[61.2])]
+    """Seconds."""
+    end: Annotated[float, Meta(examples=[74.9])]
+    """Seconds."""
+    doubt: Annotated[Doubt, Meta(examples=["repeats"])]
+    """`repeats`: the same words over and over; `compression`: text that packs too well to be
+    speech; `no_speech`: nobody speaks there; `too_fast`: more words a second than anybody speaks;
+    `unsure`: the model itself hardly believes it."""
     action: Annotated[
-        Literal["dropped", "decoded_again"],
-        Meta(
-            title="WarningAction",
-            description="`dropped`: there is no text in its place; `decoded_again`: there is other "
-            "text.",
-            examples=["dropped"],
-        ),
+        Literal["dropped", "decoded_again"], Meta(title="WarningAction", examples=["dropped"])
     ]
-    text: Annotated[
-        str, Meta(description="What was refused.", examples=["Thank you. Thank you. Thank you."])
-    ] = ""
-    stream: (
-        Annotated[int, Meta(description="Which audio stream, when each counts.", examples=[0])]
-        | None
-    ) = None
+    """`dropped`: there is no text in its place; `decoded_again`: there is other text."""
+    text: Annotated[str, Meta(examples=["Thank you. Thank you. Thank you."])] = ""
+    """What was refused."""
+    stream: Annotated[int, Meta(examples=[0])] | None = None
+    """Which audio stream, when each counts."""
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ ClipMode = Literal["auto", "copy", "encode"]
 ClipCodec = Literal["h264", "hevc", "prores", "dnxhr"]
 ClipAudio = Literal["all", "first", "none"]
 OnExists = Literal["number", "skip", "error"]
+OutputOnExists = Literal["number", "replace", "refuse"]  # of a file that is written as a whole
 # Timelines and `rushes clips` hold a still of an empty range, which a match has, this long. A clip
 # that is to be cut needs a range.
 STILL_S = 5.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
@@ -61,7 +62,7 @@ class LeftOut:
         Raises BadInput where too many would be left out.
         """
         cache_id, changed = self._id_of(cache_dir), 0
-        marks_key, paths_key = self._keys(cache_id)
+        marks_key = self._key(cache_id)
         with translated():
             count: Any = self._redis.hlen(marks_key)
             if int(count) + len(marks) > MOST_MARKS:
@@ -74,7 +75,6 @@ class LeftOut:
                 with self._redis.pipeline() as pipe:
                     for path, mark in portion:
                         pipe.hsetnx(marks_key, path, msgspec.json.encode(mark).decode())
-                    pipe.zadd(paths_key, {path: 0 for path, _ in portion})
                     pipe.hincrby(self._versions, cache_id, 1)
                     changed += sum(pipe.execute()[: len(portion)])
         return changed
@@ -84,17 +84,14 @@ class LeftOut:
         cache_id, changed = self._known_id(cache_dir), 0
         if cache_id is None:
             return 0
-        marks_key, paths_key = self._keys(cache_id)
+        marks_key = self._key(cache_id)
         with translated():
             for portion in _portions(paths):
                 forms = [form for path in portion for form in (path, *other_forms(path))]
-                with self._redis.pipeline() as pipe:
-                    pipe.hdel(marks_key, *forms)
-                    pipe.zrem(paths_key, *forms)
-                    found = int(pipe.execute()[0])
+                found: Any = self._redis.hdel(marks_key, *forms)
                 if found:
                     self._redis.hincrby(self._versions, cache_id, 1)
-                changed += found
+                changed += int(found)
         return changed
 
     def version(self, cache_dir: str) -> str:
@@ -112,7 +109,7 @@ class LeftOut:
         cache_id = self._known_id(cache_dir)
         if cache_id is not None:
             with translated():
-                for path, raw in self._redis.hscan_iter(self._keys(cache_id)[0], count=_AT_ONCE):
+                for path, raw in self._redis.hscan_iter(self._key(cache_id), count=_AT_ONCE):
                     found[path] = _understood(raw)
         return found
 
@@ -125,7 +122,7 @@ class LeftOut:
         with translated():
             for portion in _portions(paths):
                 forms = [(path, form) for path in portion for form in (path, *other_forms(path))]
-                raws: Any = self._redis.hmget(self._keys(cache_id)[0], [form for _, form in forms])
+                raws: Any = self._redis.hmget(self._key(cache_id), [form for _, form in forms])
                 for (path, _), raw in zip(forms, raws, strict=True):
                     if raw:
                         found.setdefault(path, _understood(raw))
@@ -140,26 +137,13 @@ class LeftOut:
         limit: int = 100,
     ) -> MarkPage:
         """Files in these folders (None: everywhere) whose path comes after `after`."""
-        cache_id = self._known_id(cache_dir)
-        if cache_id is None:
-            return MarkPage([], 0, None)
-        marks_key, paths_key = self._keys(cache_id)
-        paths: list[str] = []
-        total = 0
-        with translated():
-            for first, end in _stretches(folders):
-                begin = f"({after}" if after is not None and after >= first else f"[{first}"
-                more: Any = self._redis.zlexcount(paths_key, f"[{first}", end)
-                total += int(more)
-                if len(paths) <= limit and (after is None or end == "+" or after < end[1:]):
-                    found: Any = self._redis.zrangebylex(
-                        paths_key, begin, end, start=0, num=limit + 1 - len(paths)
-                    )
-                    paths += found
-            shown = paths[:limit]
-            raws: Any = self._redis.hmget(marks_key, shown) if shown else []
-        files = [(path, _understood(raw)) for path, raw in zip(shown, raws, strict=True) if raw]
-        return MarkPage(files, total, shown[-1] if len(paths) > limit else None)
+        marks = self.all(cache_dir)
+        below = None if folders is None else tuple(f"{folder.rstrip('/')}/" for folder in folders)
+        paths = sorted(path for path in marks if below is None or path.startswith(below))
+        rest = paths if after is None else paths[bisect_right(paths, after) :]
+        shown = rest[:limit]
+        files = [(path, marks[path]) for path in shown]
+        return MarkPage(files, len(paths), shown[-1] if len(rest) > limit else None)
 
     def _known_id(self, cache_dir: str) -> str | None:
         """None where nothing was ever left out: then nobody need go into the folder."""
@@ -167,8 +151,8 @@ class LeftOut:
             has_any = self._redis.exists(self._versions)
         return self._id_of(cache_dir) if has_any else None
 
-    def _keys(self, cache_id: str) -> tuple[str, str]:
-        return f"{self._prefix}left-out:{cache_id}", f"{self._prefix}left-out-paths:{cache_id}"
+    def _key(self, cache_id: str) -> str:
+        return f"{self._prefix}left-out:{cache_id}"
 
 
 def mark_of(marks: Mapping[str, LeftOutMark], path: str) -> LeftOutMark | None:
@@ -177,17 +161,6 @@ def mark_of(marks: Mapping[str, LeftOutMark], path: str) -> LeftOutMark | None:
         return None
     forms: Sequence[str] = (path, *other_forms(path))
     return next((marks[form] for form in forms if form in marks), None)
-
-
-def _stretches(folders: Iterable[str] | None) -> list[tuple[str, str]]:
-    """Where the paths in these folders lie in the order of all: from the first on, to an end."""
-    if folders is None:
-        return [("", "+")]
-    found: list[str] = []
-    for below in sorted({f"{folder.rstrip('/')}/" for folder in folders}):
-        if not (found and below.startswith(found[-1])):
-            found.append(below)
-    return [(below, f"({below[:-1]}{chr(ord('/') + 1)}") for below in found]
 
 
 def _portions(items: Iterable[T]) -> Iterator[list[T]]:

@@ -23,7 +23,6 @@ from shared.domain import (
 from shared.msgspec_decoding import UNDECODABLE
 from shared.paths import covering_folders
 
-SCENES = "scenes"  # queue in which an earlier version left scene re-detections; they end undone
 WRITER_DIGITS = 12  # of a Task's id in Lease.writer
 _MOST_FOLDERS = 32  # of a Task: they are read with each of its states
 
@@ -208,31 +207,17 @@ class FileState(StrEnum):
 class FileRecord(msgspec.Struct, frozen=True):
     """What became of one file of a Task, and which worker did it."""
 
-    media_path: Annotated[
-        str, Meta(description="In the client's form.", examples=["/footage/day1/A002.mov"])
-    ]
+    media_path: Annotated[str, Meta(examples=["/footage/day1/A002.mov"])]
+    """In the client's form."""
     state: FileState
-    worker: Annotated[str | None, Meta(description="Who did it.", examples=["analysis-1"])]
-    error: Annotated[
-        str | None, Meta(description="Why it failed.", examples=["The file does not exist."])
-    ]
-    fault: Annotated[
-        Fault | None,
-        Meta(
-            description="What that is a fault of: the file itself (file, unsupported), "
-            "its being written or gone (changing, missing), or something around it, which "
-            "another try may find mended (cache, model, worker, internal).",
-            examples=["missing"],
-        ),
-    ] = None
-    not_applicable: (
-        Annotated[
-            str,
-            Meta(
-                description="Why a part of what was asked for does not apply to it, which is no "
-                "failure. Absent where all of it does.",
-                examples=["It has no audio track."],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    worker: Annotated[str | None, Meta(examples=["analysis-1"])]
+    """Who did it."""
+    error: Annotated[str | None, Meta(examples=["The file does not exist."])]
+    """Why it failed."""
+    fault: Annotated[Fault | None, Meta(examples=["missing"])] = None
+    """What that is a fault of: the file itself (file, unsupported), its being written or gone
+    (changing, missing), or something around it, which another try may find mended (cache, model,
+    worker, internal)."""
+    not_applicable: Annotated[str, Meta(examples=["It has no audio track."])] | UnsetType = UNSET
+    """Why a part of what was asked for does not apply to it, which is no failure. Absent where all
+    of it does."""

@@ -1,18 +1,19 @@
 """Says how far a download has come, in a few lines, by the bytes that have arrived in a folder.
 
-pip, npm and the hub's library each tell it in their own way, and only to a terminal.
+pip and the hub's library each tell it in their own way, and only to a terminal.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
+
+from shared.process.periodic import Periodic
 
 Report = Callable[[str], None]
 _EVERY_S = 1.0
@@ -39,7 +40,6 @@ def progress(
 
     The folder is this download's own: what an earlier try has left there counts.
     """
-    ended = threading.Event()
     told = _Arrived(what, folder, size_bytes)
 
     def look() -> None:
@@ -49,17 +49,12 @@ def progress(
         if line := told.line(count):
             report(line)
 
-    def watch() -> None:
-        while not ended.wait(every_s):
-            look()
-
-    thread = threading.Thread(target=watch, name="download-progress", daemon=True)
+    thread = Periodic("download-progress", look, every_s, begins_at_once=False)
     thread.start()
     try:
         yield
     finally:
-        ended.set()
-        thread.join()
+        thread.end()
         look()  # what has come since the last time
 
 
@@ -74,7 +69,7 @@ class _Arrived:
     def count(self) -> int:
         """Bytes that have arrived."""
         arrived = _bytes_in(self.folder)
-        if self.size_bytes:  # pip and npm copy it when it is there
+        if self.size_bytes:  # pip copies it when it is there
             arrived = min(arrived, round(self.size_bytes))
         return arrived
 

@@ -12,8 +12,9 @@ from shared.models.specs import FaceScale, ModelSpec
 DLIB = "dlib-resnet"
 # Raised when the conversion changes what dlib-resnet computes: older folders are made anew.
 DLIB_REVISION = 1
-FACEPLUGIN = "faceplugin-fr"
-FACEPLUGIN_REVISION = 1
+# Models of earlier releases, whose faces still lie in caches: their distances have a scale, and
+# nothing else can be done with them.
+REMOVED = {"faceplugin-fr": FaceScale(person=0.48, track=0.75)}
 
 _DLIB = ModelSpec(
     key=DLIB,
@@ -34,41 +35,25 @@ _DLIB = ModelSpec(
     faces=FaceScale(person=0.905, track=0.95),
 )
 
-_FACEPLUGIN = ModelSpec(
-    key=FACEPLUGIN,
-    kind=ModelKind.FACES,
-    family="faceplugin",
-    display_name="Faceplugin (UltraFace, 68 landmarks, ArcFace form)",
-    dim=512,
-    resolution=112,
-    size_bytes=7_200_000,
-    licence="package says MIT; origin and training data of the weights not stated",
-    commercial_use=None,
-    source="npm: faceplugin-face-recognition-js",
-    limits=(
-        "Weak on faces under about 40 pixels, seen from the side or blurred; finds faces in some "
-        "animals and drawings."
-    ),
-    # On tests/quality's photos, in all views: strangers reach 0.48, half of the pictures of one
-    # person of different times 0.66. From 0.45 to 0.48 each person is one cluster and no two share
-    # one; at 0.42 two women do, at 0.52 some faces stay in none.
-    faces=FaceScale(person=0.48, track=0.75),
-)
-
-_KNOWN = (_DLIB, _FACEPLUGIN)
-
 
 def known_face_models(weights_dir: Path) -> list[ModelSpec]:
-    """All built-in face models, and the packs that lie in MODELS_DIR."""
-    return [*_KNOWN, *known_packs(weights_dir)]
+    """Return the built-in face model, and the packs that lie in MODELS_DIR."""
+    return [_DLIB, *known_packs(weights_dir)]
+
+
+def say_removed(key: str, collection: str = "NAME") -> str:
+    """Return sentences about a removed model that say how to replace its faces."""
+    return (
+        f"the face model {key} was removed from Rushes. Its faces and names are kept, but cannot "
+        "be grouped again. Analyze the files with another model, names stay: `rushes analyze PATH "
+        f"--collection {collection} --no-visual --no-speech --face-model {DLIB}`"
+    )
 
 
 def face_model_is_ready(weights_dir: Path, spec: ModelSpec) -> bool:
     """Whether the weights of a face model lie in MODELS_DIR."""
     if spec.family == "dlib":
         return is_built(weights_dir / spec.key, DLIB_REVISION)
-    if spec.family == "faceplugin":
-        return is_built(weights_dir / spec.key, FACEPLUGIN_REVISION)
     if spec.family == "insightface":
         return pack_is_ready(weights_dir, spec)
     return bool(spec.weights) and Path(spec.weights).exists()

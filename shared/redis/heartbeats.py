@@ -25,7 +25,7 @@ class ModelState(msgspec.Struct, frozen=True):
     model_key: str | None = None  # None: not loaded
     is_loading: bool = False  # or about to be loaded
     error: str | None = None  # why the active model cannot be used there, and the fix
-    generation: int | None = None  # of the DesiredModel that this is about; None: not said
+    generation: int = 0  # of the DesiredModel that this is about
 
 
 class HeldModel(msgspec.Struct, frozen=True):

@@ -47,18 +47,11 @@ class KeptHash:
     """A hash, field -> JSON. Redis answers; the file is read only when Redis has come up empty.
 
     `client` must decode responses. `name` is that of the hash and of the field in the file;
-    `what` names the entries to people, e.g. "licence keys". `renew` brings an entry of an earlier
-    version into today's form; it returns what it does not know as it is.
+    `what` names the entries to people, e.g. "licence keys".
     """
 
     def __init__(
-        self,
-        client: redis.Redis,
-        instance: str,
-        name: str,
-        path: Path,
-        what: str,
-        renew: Callable[[str], str] = str,
+        self, client: redis.Redis, instance: str, name: str, path: Path, what: str
     ) -> None:
         self._redis = client
         self._field = name
@@ -67,7 +60,6 @@ class KeptHash:
         self._known = f"{self._name}:known"
         self._path = path
         self._what = what
-        self._renew = renew
 
     def get(self, field: str) -> str | None:
         """JSON of one field, None where there is none."""
@@ -150,7 +142,7 @@ class KeptHash:
         with translated():
             if self._redis.exists(self._name, self._known) or not self._path.exists():
                 return False
-        fields = {name: self._renew(raw) for name, raw in self._read().items()}
+        fields = self._read()
         if not fields:
             return False
         with translated(), self._redis.pipeline() as pipe:

@@ -8,13 +8,12 @@ import secrets
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 import redis
 
 from shared.errors import BadInput, Missing
-from shared.msgspec_decoding import UNDECODABLE
 from shared.redis.kept_hash import KeptHash, decode_entries
 from shared.rights import KeyScope
 
@@ -27,7 +26,8 @@ _LIMITS = ("scopes", "roots", "expires_at")
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A licence key without the key. `id` is the start of its hash and names it to people.
 
-    Keys of earlier versions have every right.
+    Keys of earlier versions have every right. These versions read `tier` alone: a limited key is
+    stored as basic, which they refuse, and `limited_tier` is its tier. In memory it is unset.
     """
 
     id: str
@@ -37,8 +37,6 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
     scopes: frozenset[KeyScope] | None = None  # None: every one, those of later versions too
     roots: tuple[str, ...] | None = None  # as paths.bind_root; None: all that the server may use
     expires_at: float | None = None
-    # Versions that know no limits read `tier` alone. A limited key is stored as basic, which they
-    # refuse, and this is its tier; in memory it never stands here.
     limited_tier: Tier | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
@@ -65,9 +63,7 @@ class Keys:
         state_dir: Path,
         always_pro: tuple[str, ...] = (),
     ) -> None:
-        self._kept = KeptHash(
-            client, instance, "keys", state_dir / "keys.json", "licence keys", renew
-        )
+        self._kept = KeptHash(client, instance, "keys", state_dir / "keys.json", "licence keys")
         self._always_pro = {
             digest: KeyRecord(
                 id=digest[:_ID_LENGTH], tier="pro", label=f"key {number}", created_at=0.0
@@ -146,25 +142,12 @@ class Keys:
                     return record
             raise Missing(f"There is no key {key_id}.")
 
-    def renew(self) -> None:
-        """Write stored limited keys in the form that older versions refuse. Raises RushesError."""
-        self._kept.renew_all(renew)
-
-
-def renew(raw: str) -> str:
-    """Return the JSON of a key; of a limited one in the form that older versions refuse."""
-    try:
-        fields = msgspec.json.decode(raw, type=dict[str, Any])
-    except UNDECODABLE:
-        return raw
-    is_limited = any(fields.get(name) is not None for name in _LIMITS)
-    if fields.get("tier") != "pro" or not is_limited:
-        return raw
-    return msgspec.json.encode({**fields, "tier": "basic", "limited_tier": "pro"}).decode()
-
 
 def _json(record: KeyRecord) -> str:
-    return renew(msgspec.json.encode(record).decode())
+    fields = msgspec.to_builtins(record)
+    if record.tier == "pro" and any(fields.get(name) is not None for name in _LIMITS):
+        fields |= {"tier": "basic", "limited_tier": "pro"}
+    return msgspec.json.encode(fields).decode()
 
 
 def _hash(key: str) -> str:

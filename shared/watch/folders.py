@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +16,8 @@ from msgspec import Meta
 from shared.errors import Missing
 from shared.redis.clients import key_prefix, translated
 from shared.redis.kept_hash import KeptHash, decode_entries
-from shared.watch.choices import ImageSequences, Polling
+from shared.watch.options import WatchOptions
 
-SETTLE_S = 5.0
 _WANTED = "service"
 _FOLDER = "folder:"
 _TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
@@ -26,11 +26,13 @@ _TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
 class Schedule(msgspec.Struct, frozen=True):
     """Hours in which a folder may be worked on, by the server's clock; may cross midnight."""
 
-    start: Annotated[str, Meta(pattern=_TIME, description="HH:MM.", examples=["20:00"])]
-    stop: Annotated[str, Meta(pattern=_TIME, description="HH:MM.", examples=["06:00"])]
+    start: Annotated[str, Meta(pattern=_TIME, examples=["20:00"])]
+    """HH:MM."""
+    stop: Annotated[str, Meta(pattern=_TIME, examples=["06:00"])]
+    """HH:MM."""
 
 
-class WatchFolder(msgspec.Struct, frozen=True, kw_only=True):
+class WatchFolder(WatchOptions, frozen=True, kw_only=True):
     """A folder whose settled media files are ingested. Paths are in the server's form.
 
     `client_path` and `client_cache_dir` are the same as the client wrote them. `revision` grows
@@ -46,19 +48,11 @@ class WatchFolder(msgspec.Struct, frozen=True, kw_only=True):
     client_cache_dir: str
     real_path: str = ""
     real_cache_dir: str = ""
-    enabled: bool = True
-    recursive: bool = True
-    analyze_visual: bool = True
-    analyze_speech: bool = False
     language: str | None = None
-    analyze_faces: bool = False
     cluster_job_name: str | None = None
     excluded_extensions: tuple[str, ...] = ()
     excluded_filename_globs: tuple[str, ...] = ()
-    polling: Polling = "auto"
-    settle_seconds: float = SETTLE_S
     schedule: Schedule | None = None
-    image_sequences: ImageSequences = "skip"
     created_at: float
     revision: int = 1
     key_roots: tuple[str, ...] | None = None  # of the licence key that chose path and cache_dir
@@ -151,3 +145,14 @@ def _of(folder_id: str, raw: str | None) -> WatchFolder:
     for folder in decode_entries({folder_id: raw} if raw else {}, WatchFolder).values():
         return folder
     raise Missing(f"There is no watch folder {folder_id}.")
+
+
+def is_open(schedule: Schedule, now: datetime) -> bool:
+    """Start inclusive, stop exclusive; over midnight where stop is before start.
+
+    The same time twice means the whole day.
+    """
+    time = f"{now:%H:%M}"
+    if schedule.start < schedule.stop:
+        return schedule.start <= time < schedule.stop
+    return time >= schedule.start or time < schedule.stop

@@ -17,6 +17,7 @@ class WebhookEvent(StrEnum):
     FOLDER_WAITING = "folder.waiting"  # a watch folder cannot go on
 
 
+MOST_DEAD = 1_000  # messages of a webhook that are kept though they were given up
 TEST = "webhook.test"
 DROPPED = "webhook.dropped"  # more waited than is kept
 

@@ -17,12 +17,11 @@ import redis
 from shared.msgspec_decoding import UNDECODABLE
 from shared.paths import lies_in_one
 from shared.redis.clients import key_prefix, translated
-from shared.webhooks.events import DROPPED, Message
+from shared.webhooks.events import DROPPED, MOST_DEAD, Message
 from shared.webhooks.subscriptions import Webhook
 
 MOST_WAITING = 10_000  # as in lua/library/1_webhooks.lua
 GIVEN_UP_AFTER_S = 86_400.0
-MOST_DEAD = 1_000
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 3_600.0
 
 
@@ -146,11 +145,7 @@ class Outbox:
         return [one for _, one in self._given_up(hook_id)]
 
     def send_dead_again(self, hook_id: str, ids: Collection[str] | None) -> int:
-        """Have messages that were given up sent, for another day; how many. None: all.
-
-        An API process of a former version, which knows no other day, gives one up again as soon
-        as it is not received: send it once more when all are updated.
-        """
+        """Have messages that were given up sent, for another day; how many. None: all."""
         keys = [self._dead(hook_id), self._due(hook_id), self._tries(hook_id)]
         known = self._given_up(hook_id)
         chosen = [(raw, one) for raw, one in known if ids is None or one.message.id in ids]

@@ -102,7 +102,7 @@ def test_the_constraints_of_the_images_fit_the_ranges_of_the_project() -> None:
     lines = (PROJECT / "deploy/constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = dict(line.split("==") for line in lines if not line.startswith("#"))
     wanted = [*project["dependencies"]]
-    for extra in ("worker", "lite", "mediainfo", "traces"):
+    for extra in ("worker", "lite", "traces"):
         wanted += [word for word in extras[extra] if not word.startswith("rushes[")]
     for requirement in map(Requirement, wanted):
         name = canonicalize_name(requirement.name)

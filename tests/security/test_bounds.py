@@ -10,7 +10,7 @@ import pytest
 from api.exports.transcripts.segments import LONGEST_SPOKEN, segments_of
 from api.http.bodies import LONGEST_PATH, LONGEST_TEXT, LONGEST_WORD, MOST_ITEMS
 from shared.errors import BadInput
-from shared.query.messages import LONGEST_QUERY, MOST_TEXTS
+from shared.query.bounds import LONGEST_QUERY, MOST_TEXTS
 from tests.support.openapi_agreement import inlined, served
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import ADDRESS_SPACE, Client, running_stack

@@ -13,16 +13,14 @@ from typing import Any
 
 import av
 import pytest
-from pymediainfo import MediaInfo
 
 from shared.errors import MediaError
 from shared.media import MediaType
 from tests.support.attacks.ears import Canaries, Listener, ears
 from tests.support.attacks.references import OWN, Referring, referring_files
-from tests.support.media.by_path import open_sound, open_still, opened, probe
+from tests.support.media.by_path import open_sound, open_still, probe
 from tests.support.media.media import Encoding, make_clip, make_still
 from tests.support.stack import ADDRESS_SPACE, Client, Stack
-from workers.query import mediainfo
 
 WITH_SOUND = Encoding(tone_hz=440)
 
@@ -111,17 +109,7 @@ def test_a_decoder_that_may_would_follow_them(field: Field) -> None:
         assert field.watched.opened() or field.listener.connections > before, file.name
 
 
-def test_mediainfo_that_may_would_follow_them(field: Field) -> None:
-    followed = [file for file in field.files if file.mediainfo_follows]
-    assert len(followed) == 8
-    for file in followed:
-        before = field.listener.connections
-        with (field.media / file.name).open("rb") as content:
-            MediaInfo.parse(content, parse_speed=0)
-        assert field.watched.opened() or field.listener.connections > before, file.name
-
-
-def test_none_is_followed_in_this_process_by_decoder_or_mediainfo(field: Field) -> None:
+def test_none_is_followed_by_the_decoder_in_this_process(field: Field) -> None:
     named = named_like_addresses(field.media, field.listener)
     field.watched.opened()
     for path in [*(field.media / file.name for file in field.files), *named]:
@@ -131,8 +119,6 @@ def test_none_is_followed_in_this_process_by_decoder_or_mediainfo(field: Field) 
             list(reader.blocks("mix"))
         with suppress(MediaError):
             open_still(path).thumbnail_jpeg()
-        with opened(path) as file:
-            mediainfo._tracks(file)
     field.check_silence()
     field.check_ears()
 

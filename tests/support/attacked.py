@@ -27,7 +27,7 @@ class Waited:
 def others_asking(stack: Stack) -> Iterator[Waited]:
     """Meanwhile somebody asks /health again and again, and is answered each time."""
     url, waited = stack.client().url, Waited()
-    over = threading.Event()
+    over, has_asked = threading.Event(), threading.Event()
     wrong: list[object] = []
 
     def ask() -> None:
@@ -42,10 +42,12 @@ def others_asking(stack: Stack) -> Iterator[Waited]:
                     wrong.append(found)
                 waited.longest_s = max(waited.longest_s, stopwatch.seconds())
                 waited.asked += 1
+                has_asked.set()
                 over.wait(0.02)
 
     asking = threading.Thread(target=ask)
     asking.start()
+    has_asked.wait()  # 20 ms later it asks again, under attack
     try:
         yield waited
     finally:

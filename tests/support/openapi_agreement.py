@@ -18,7 +18,7 @@ from jsonschema_rs import Draft4Validator
 from api.app import ENDPOINTS
 from api.docs.json_schema import REF
 from api.docs.openapi import document
-from api.http.endpoint import PREFIX
+from api.http.endpoint import PREFIX, Endpoint
 
 Json = dict[str, Any]
 _HEADERS = ("retry-after", "content-disposition", "x-rushes-warnings")
@@ -29,6 +29,13 @@ def served() -> Json:
     """The document, as it goes over the wire."""
     made: Json = msgspec.json.decode(msgspec.json.encode(document(ENDPOINTS)))
     return made
+
+
+def example_body(endpoint: Endpoint) -> Json:
+    """The request body that the document shows for an endpoint; empty where it takes none."""
+    operation = served()["paths"][endpoint.path][endpoint.method.lower()]
+    content = operation.get("requestBody", {"content": {}})["content"]
+    return dict(content.get("application/json", {}).get("example", {}))
 
 
 def check(answer: httpx.Response) -> None:

@@ -66,7 +66,7 @@ class AnalyzedFile:
         self.left: Sequence[str] = ()  # names of drafts that dead tries left of it
         self._context = context
         self._cache = cache
-        self._roots = Roots.media(context.settings).within(spec.roots)
+        self._roots = Roots.media(context.bench.settings).within(spec.roots)
         self._is_forced = spec.force
         self._finding: _Finding | None = None
         self._is_same: bool | None = None
@@ -102,12 +102,12 @@ class AnalyzedFile:
         with traces.stage("hash", {"rushes.path": path}), ExitStack() as undo:
             file = undo.enter_context(self._open())
             check_format(path)
-            hash_str = self._context.hashes.hash_of(file)
+            hash_str = self._context.bench.hashes.hash_of(file)
             last_seen = self._cache.last_seen(hash_str, path)
             undo.pop_all()
         if self._context.lease.token > 1:  # somebody has tried, and may have died
             media = self._cache.media_dir(hash_str)
-            self.left = cache_tidying.remove_dead(media, self._context.ledger.is_over)
+            self.left = cache_tidying.remove_dead(media, self._context.bench.ledger.is_over)
         if last_seen and last_seen.mtime_ns == file.status.st_mtime_ns:
             self._crc = last_seen.full_crc
         self._finding = _Finding(now, hash_str, file, last_seen)

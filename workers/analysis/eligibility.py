@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import msgspec
-
 from shared.domain import AnalyzeSpec, ModelKind, ProgressType
 from shared.errors import ModelError
 from shared.media import MediaType
@@ -26,11 +24,9 @@ _PART_OF = {
 
 def why_not(context: Context) -> NotHere | None:
     """Why the Item should be left to another machine; None: do it here, for better or worse."""
-    spec = msgspec.json.decode(context.lease.spec, type=AnalyzeSpec)
-    if spec.renewed:  # nothing is done
-        return None
+    spec = context.spec(AnalyzeSpec)
     media = [work.path for work in spec.files if not work.refused]
-    settings = context.settings
+    settings = context.bench.settings
     unseen = unseen_root(Roots.media(settings), media) or unseen_root(
         Roots.cache(settings), [spec.cache_dir]
     )
@@ -55,7 +51,9 @@ def why_not(context: Context) -> NotHere | None:
                 is_over=partial(is_downloaded, settings, model),
                 waits_for=("model", f"{kind}:{model.key}"),
             )
-    return may_be_elsewhere(context.client, settings.instance, "analysis", context.lease, media)
+    return may_be_elsewhere(
+        context.bench.client, settings.instance, "analysis", context.lease, media
+    )
 
 
 def _needs(spec: AnalyzeSpec, model: ModelSpec) -> bool:

@@ -66,7 +66,7 @@ class FileDecoding(ExitStack):
         parts: list[Reading] = [functools.partial(self._range, each) for each in self._ranges]
         self._stream = self.enter_context(
             FrameStream(
-                context.decoders,
+                context.bench.decoders,
                 context.cores,
                 parts or [self._whole],
                 self._prepare,
@@ -85,7 +85,7 @@ class FileDecoding(ExitStack):
         return max(self.frames, self._last + 1 - self._spec.first_second if self.frames else 0)
 
     def take(self, has_taken: Callable[[], None]) -> None:
-        """Give all its frames to the runs, and tell of each.
+        """Give all its frames to the runs, report each, and leave what they made to the file.
 
         Raises MediaUnreadable, RangesDisagree, and as `Context.checkpoint` does.
         """
@@ -111,6 +111,8 @@ class FileDecoding(ExitStack):
         if not self.frames:
             raise MediaUnreadable("There is no picture in it.")
         has_taken()
+        publishers = [run.publish for run in self.begun.runs]
+        self.file.decoded(publishers, self.begun.drafts.pop_all(), self.begun.parts)
 
     def _give(self, frame: PreparedFrame, *, in_order: bool) -> PreparedFrame:
         """Let the runs of one kind take a frame; what is left of it."""

@@ -67,7 +67,7 @@ class ModelBatches:
         self._context.checkpoint()
         batch, self._waiting = self._waiting[:size], self._waiting[size:]
         pictures = np.stack([picture for picture, _ in batch])
-        self._in_model = self._context.batches.begin(lambda: self._embed(pictures)), batch
+        self._in_model = self._context.bench.batches.begin(lambda: self._embed(pictures)), batch
 
     def _end(self) -> None:
         """Wait for the batch that is in the model."""
@@ -75,7 +75,7 @@ class ModelBatches:
             return
         future, batch = self._in_model
         try:
-            rows = self._context.batches.result(future, self._context.signals.raise_if_set)
+            rows = self._context.bench.batches.result(future, self._context.signals.raise_if_set)
         finally:  # where only one file's time is over, the rows of others are still wanted
             if future.done():
                 self._in_model = None

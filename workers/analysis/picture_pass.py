@@ -103,7 +103,7 @@ class PicturePass:
 
     def _most_ahead(self) -> int:
         """An Item that has ended its worker before may have done so by its memory."""
-        return 0 if self._context.lease.tries else self._context.decoders.threads
+        return 0 if self._context.lease.tries else self._context.bench.decoders.threads
 
     def _begin(self, file: AnalyzedFile) -> FileDecoding | None:
         """Have a file decoded for the stages that need it: all of them where it has changed."""
@@ -138,7 +138,7 @@ class PicturePass:
             return FileDecoding(context, self._spec, file, reader, ranges, begun, undo.pop_all())
 
     def _ranges(self, reader: MediaReader) -> list[GridRange]:
-        spec, pool = self._spec, self._context.decoders
+        spec, pool = self._spec, self._context.bench.decoders
         return reader.ranges(
             spec.first_second, spec.last_second, pool.plan, self._context.checkpoint
         )
@@ -173,8 +173,6 @@ class PicturePass:
 
         decoding.take(has_taken)
         self._count(made, probe, decoding.seconds)
-        publishers = [run.publish for run in decoding.begun.runs]
-        file.decoded(publishers, decoding.begun.drafts.pop_all(), made)
 
     def _open(
         self,

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
-import msgspec
 from opentelemetry.trace import get_current_span
 
 from shared.domain import AnalyzeSpec, ProgressType
@@ -25,12 +24,8 @@ def analyze(
     context: Context, stages: Sequence[PictureStageFactory], sound: SoundStageFactory
 ) -> None:
     """Do the Item. A file's stages publish in the order given."""
-    spec = msgspec.json.decode(context.lease.spec, type=AnalyzeSpec)
+    spec = context.spec(AnalyzeSpec)
     get_current_span().set_attribute("rushes.files", len(spec.files))
-    for index, hash_str in enumerate(spec.renewed):  # by an earlier version: nothing is done
-        context.progress.file_ended(ProgressType.VIDEO, index, hash_str, skipped=True)
-    if spec.renewed:
-        return
     cache = context.cache(spec.cache_dir, spec.cache_id, spec.roots)
     files = [
         AnalyzedFile(context, cache, spec, index)
@@ -50,7 +45,7 @@ def analyze(
             sound(context, spec).do(sounds)
     if broken:
         raise broken
-    cache.collect_when_due(context.ledger.is_over)
+    cache.collect_when_due(context.bench.ledger.is_over)
 
 
 def _see(

@@ -57,7 +57,7 @@ _ALMOST = 0.99  # a clip counts as done when it has its name
 
 def export_clip(context: Context) -> None:
     """Do an Item: cut its clip and say what became of it."""
-    spec = msgspec.json.decode(context.lease.spec, type=ClipSpec)
+    spec = context.spec(ClipSpec)
     error: RushesError | None = None
     try:
         result = _Export(context, spec).run()
@@ -78,14 +78,14 @@ def export_clip(context: Context) -> None:
 
 def why_not(context: Context) -> NotHere | None:
     """Why the Item should be left to another machine; None: do it here, for better or worse."""
-    spec = msgspec.json.decode(context.lease.spec, type=ClipSpec)
-    settings = context.settings
+    spec = context.spec(ClipSpec)
+    settings = context.bench.settings
     return (
         unseen_root(Roots.media(settings), [] if spec.refused else [spec.media_path])
         or unseen_root(Roots.export(settings), [spec.output_dir])
         or context.folders.look(_needed(spec))
         or may_be_elsewhere(
-            context.client, settings.instance, "export", context.lease, _needed(spec)
+            context.bench.client, settings.instance, "export", context.lease, _needed(spec)
         )
     )
 
@@ -100,8 +100,8 @@ class _Export:
     def __init__(self, context: Context, spec: ClipSpec) -> None:
         self._context = context
         self._spec = spec
-        self._roots = Roots.export(context.settings).within(spec.roots)
-        self._media_roots = Roots.media(context.settings).within(spec.roots)
+        self._roots = Roots.export(context.bench.settings).within(spec.roots)
+        self._media_roots = Roots.media(context.bench.settings).within(spec.roots)
 
     def run(self) -> ClipResult:
         with self._source() as source:
@@ -165,7 +165,7 @@ class _Export:
         try:
             with part_file(folder, wanted, _FIELD, context.lease.writer) as part:
                 if context.lease.item_id == 0 or context.lease.token > 1:
-                    remove_left_behind(part, context.ledger.is_over)
+                    remove_left_behind(part, context.bench.ledger.is_over)
                 cut = cutting.cut(spec, source, part, context.checkpoint, self._report, plan)
                 name = self._place(part)
         except NameTaken:

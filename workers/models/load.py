@@ -60,14 +60,6 @@ def load_faces(settings: Settings, spec: ModelSpec) -> FaceFinder:
             )
 
         return load_insightface(settings, spec)
-    if spec.family == "faceplugin":
-        _require_its_libraries(spec)
-        with insightface_imports():
-            from workers.models.faces.faceplugin_faces import (
-                load_faceplugin,  # insightface: optional
-            )
-
-        return load_faceplugin(settings, spec)
     raise ModelError(f"{spec.key} belongs to the unknown family {spec.family!r}.")
 
 

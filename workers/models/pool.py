@@ -18,15 +18,19 @@ from typing import Any, Literal, overload
 from opentelemetry.trace import get_current_span
 
 from shared.domain import ModelKind
-from shared.errors import ModelError
+from shared.errors import ModelError, os_errors_as
 from shared.models.model_catalogue import resolve
 from shared.models.specs import ModelSpec
 from shared.process import traces
+from shared.process.memory import total_bytes
+from shared.process.periodic import Periodic
 from shared.redis.heartbeats import HeldModel
 from shared.settings import Settings
 from workers.models.load import load_faces, load_speech, load_visual
-from workers.models.memory import memory_budget, model_bytes
 from workers.models.protocols import FaceFinder, Model, Transcriber, VisualEmbedder
+
+_UNKNOWN_MODEL_BYTES = 2_000_000_000
+_OVERHEAD = 1.5  # activations and the library's own copies, beside the weights
 
 log = logging.getLogger(__name__)
 
@@ -80,8 +84,8 @@ class ModelPool:
         self._budget: int | None = None
         self._slots: dict[tuple[ModelKind, str], _Slot] = {}
         self._guard = threading.Lock()  # over _slots and their counts; never held while loading
-        self._closing = threading.Event()
-        self._janitor: threading.Thread | None = None
+        self._is_closing = False
+        self._janitor: Periodic | None = None
 
     @overload
     def lend(
@@ -154,18 +158,21 @@ class ModelPool:
 
     def close(self) -> None:
         """Unload every model that nobody uses and stop watching for idle ones."""
-        self._closing.set()
+        self._is_closing = True
         if self._janitor is not None:
-            self._janitor.join()
+            self._janitor.end()
         self.unload_idle(0)
 
     def _enter(self, spec: ModelSpec) -> _Slot:
         with self._guard:
             slot = self._slots.setdefault((spec.kind, spec.key), _Slot(spec))
             slot.users += 1
-            if self._janitor is None and not self._closing.is_set():
-                self._janitor = threading.Thread(
-                    target=self._watch_idle, name="model-pool", daemon=True
+            if self._janitor is None and not self._is_closing:
+                pause_s = min(
+                    _LONGEST_PAUSE_S, max(1.0, self._settings.model_idle_minutes * 60 / 4)
+                )
+                self._janitor = Periodic(
+                    "model-pool", self._unload_idle, pause_s, begins_at_once=False
                 )
                 self._janitor.start()
             return slot
@@ -181,7 +188,8 @@ class ModelPool:
         started = self._clock()
         model: Model | None = None
         try:
-            with _loading_errors(slot.spec):
+            # Weights that the disk does not give, or a library that is not there.
+            with os_errors_as(ModelError, f"The model {slot.spec.key} cannot be loaded"):
                 loaded = loader(self._settings, slot.spec)
                 loaded.warmup()
                 model = loaded
@@ -233,24 +241,8 @@ class ModelPool:
         slot.model = None
         return slot.spec.key
 
-    def _watch_idle(self) -> None:
-        pause = min(_LONGEST_PAUSE_S, max(1.0, self._settings.model_idle_minutes * 60 / 4))
-        while not self._closing.wait(pause):
-            self.unload_idle()
-
-
-@contextlib.contextmanager
-def _loading_errors(spec: ModelSpec) -> Iterator[None]:
-    """Turn what the system says while a model is loaded into a ModelError.
-
-    Weights that the disk does not give, or a library that is not there.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise ModelError(
-            f"The model {spec.key} cannot be loaded: {error.strerror or error}."
-        ) from error
+    def _unload_idle(self) -> None:
+        self.unload_idle()
 
 
 def release_memory() -> None:
@@ -264,3 +256,19 @@ def release_memory() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def model_bytes(spec: ModelSpec) -> int:
+    """Bytes that a loaded model is expected to take."""
+    return int((spec.size_bytes or _UNKNOWN_MODEL_BYTES) * _OVERHEAD)
+
+
+def memory_budget(settings: Settings) -> int:
+    """RUSHES_MODEL_MEMORY_MB in bytes; unset: three quarters of the GPU or half of the RAM."""
+    if settings.model_memory_mb is not None:
+        return settings.model_memory_mb * 1_000_000
+    torch = sys.modules.get("torch")
+    on_gpu = settings.device.startswith(("auto", "cuda"))
+    if on_gpu and torch is not None and torch.cuda.is_available():
+        return int(torch.cuda.get_device_properties(0).total_memory * 3 // 4)
+    return total_bytes() // 2

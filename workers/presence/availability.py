@@ -7,7 +7,6 @@ last: a heartbeat waits for no share. An answer that is too old is none.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,6 +16,7 @@ from typing import Generic, TypeVar
 from shared.domain import ModelKind
 from shared.errors import ModelError
 from shared.models import model_catalogue
+from shared.process.periodic import Periodic
 from shared.settings import Settings
 
 T = TypeVar("T")
@@ -36,15 +36,15 @@ class Availability:
         self._weights = _DiskQuestion(self._troubles, every_s)
 
     def start(self) -> None:
-        self._weights.start()
+        self._weights.thread.start()
         for look in self._roots.values():
-            look.start()
+            look.thread.start()
 
     def end(self) -> None:
         """Waits for nobody: a thread in a folder that hangs ends with the process."""
-        self._weights.ended.set()
+        self._weights.thread.end(wait_s=0)
         for look in self._roots.values():
-            look.ended.set()
+            look.thread.end(wait_s=0)
 
     def roots(self) -> tuple[str, ...]:
         """The configured media and cache roots that are there."""
@@ -70,20 +70,16 @@ class Availability:
         return found
 
 
-class _DiskQuestion(threading.Thread, Generic[T]):
+class _DiskQuestion(Generic[T]):
     """One question to a disk, asked again and again."""
 
     def __init__(self, ask: Callable[[], T], every_s: float) -> None:
-        super().__init__(name="availability", daemon=True)
-        self.ended = threading.Event()
+        self.thread = Periodic("availability", self._look, every_s)
         self._ask = ask
-        self._every_s = every_s
         self._answer: tuple[float, T] | None = None  # when, and what
 
-    def run(self) -> None:
-        while not self.ended.is_set():
-            self._answer = (time.monotonic(), self._ask())
-            self.ended.wait(self._every_s)
+    def _look(self) -> None:
+        self._answer = (time.monotonic(), self._ask())
 
     def latest(self) -> T | None:
         """What was answered last; None where that is too long ago."""

@@ -14,6 +14,7 @@ from shared.errors import ModelError, RedisAway
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import WaitReason
 from shared.models.model_catalogue import is_downloaded, resolve
+from shared.process.periodic import Periodic
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -22,14 +23,14 @@ LOOK_EVERY_S = 2.0
 TRY_EVERY_S = 60.0  # what a look does not show to be over
 
 
-class ParkedWork(threading.Thread):
+class ParkedWork:
     """Looks after what is parked in a worker's queues, whatever the worker does meanwhile.
 
     Each reason is looked into in a thread of its own: a share that hangs holds up no other.
     """
 
     def __init__(self, ledger: Ledger, settings: Settings, *queues: str) -> None:
-        super().__init__(name="parked", daemon=True)
+        self._thread = Periodic("parked", self._look, LOOK_EVERY_S)
         self._ledger = ledger
         self._settings = settings
         self._queues = queues
@@ -42,17 +43,14 @@ class ParkedWork(threading.Thread):
         """Remember how to tell that a reason is over, which this worker has met itself."""
         self._known[reason.code, reason.key] = is_over
 
-    def run(self) -> None:
-        pause = threading.Event()
-        while True:
-            try:
-                self.look()
-            except RedisAway as error:
-                log.debug("Parked tasks are looked at again later: %s", error)
-            except Exception:
-                # Without this thread nothing that is parked would go on. No Item is done in it.
-                log.exception("Parked tasks could not be looked at")
-            pause.wait(LOOK_EVERY_S)
+    def start(self) -> None:
+        self._thread.start()
+
+    def end(self) -> None:
+        self._thread.end(wait_s=0)
+
+    def _look(self) -> None:
+        self.look()
 
     def look(self) -> list[threading.Thread]:
         """Look into every reason once, each in a thread, which are returned. Raises RedisAway."""

@@ -13,7 +13,6 @@ from opentelemetry import trace
 
 from shared.errors import RedisAway, RushesError
 from shared.process import traces
-from shared.query.former_version import request_of
 from shared.query.lanes import BLOCK_S, Lane, lane_key, request_key, withdrawn_key
 from shared.query.messages import Failed, QueryReply, QueryRequest, Question, Result
 from shared.redis.clients import connect_blocking, translated
@@ -75,8 +74,8 @@ class LaneConsumer:
         if not raw:
             return None
         try:
-            request = self._decoded(raw)
-        except msgspec.MsgspecError as error:  # of a version that is not the one before
+            request = msgspec.json.decode(raw, type=QueryRequest)
+        except msgspec.MsgspecError as error:  # of another version
             log.warning("A question was not understood: %s", error)
             return None
         return PendingRequest(
@@ -88,12 +87,6 @@ class LaneConsumer:
                 self._lane, traces.context_of(request.trace), trace.SpanKind.CONSUMER
             ),
         )
-
-    def _decoded(self, raw: str | bytes) -> QueryRequest:
-        try:
-            return msgspec.json.decode(raw, type=QueryRequest)
-        except msgspec.ValidationError:
-            return request_of(raw, self._lane)
 
     def close(self) -> None:
         self._redis.close()

@@ -13,17 +13,16 @@ from shared.paths import Roots
 from shared.query.messages import Probed
 from workers.media.file_checks import check_format
 from workers.media.probing.probe import probe
-from workers.query.mediainfo import completed
 
 
 def probe_file(roots: Roots, path: str) -> Probed:
-    """Facts of a media file by its container, completed by MediaInfo, with warnings."""
+    """Return the facts that the container of a media file states, with warnings."""
     with open_media_file(path, roots) as file:
         check_format(path)
         media_type = media_type_of(path)
         if media_type is None:
             raise MediaUnreadable("Its name does not say that it is media.")
-        found = completed(probe(file, media_type), file)
+        found = probe(file, media_type)
     facts = msgspec.structs.asdict(found)
     return Probed(**{**facts, "warnings": tuple(_warnings(found))})
 

@@ -15,17 +15,21 @@ import threading
 import time
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
+from shared.cache.faces import FaceMark
 from shared.domain import ModelKind
 from shared.errors import BadInput, ModelError, ModelLoading, NoWorker, RedisAway, RushesError
 from shared.ledger.totals import LoadCount
 from shared.models.model_catalogue import resolve
 from shared.paths import Roots
+from shared.process.periodic import Periodic
 from shared.process.process_mark import own_mark
+from shared.query.bounds import LONGEST_QUERY, MOST_TEXTS
 from shared.query.lanes import Lane
 from shared.query.messages import (
-    LONGEST_QUERY,
-    MOST_TEXTS,
     EmbedFrame,
     EmbedPicture,
     EmbedQuestion,
@@ -35,6 +39,8 @@ from shared.query.messages import (
     FindFaces,
     FindPictureFaces,
     FoundCuts,
+    FoundFace,
+    FoundFaces,
     Grabbed,
     GrabbedFrames,
     GrabFrame,
@@ -47,18 +53,23 @@ from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, WorkerState
 from shared.settings import Settings
+from workers.analysis.face_quality import marks, sharpness, shorter_side
 from workers.children import Children, Unwanted
 from workers.liveness import STALL_S
+from workers.media.pictures import fit
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import ModelPool
+from workers.models.protocols import FaceBox, FaceFinder
 from workers.models.weights.fetcher import WeightsFetcher
 from workers.presence.availability import Availability
 from workers.preview.segment import make_segment
 from workers.query import grab
 from workers.query.consumer import LaneConsumer, PendingRequest
 from workers.query.embed import Embedder, EmbedRequest
-from workers.query.faces import LONGEST_SIDE, find_faces
 from workers.query.probe import probe_file
+
+DETECTION_SIDE = 1280  # pixels of the long side at which faces are looked for, as in an analysis
+LONGEST_SIDE = 2 * DETECTION_SIDE  # of the picture that they are cut from
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +103,7 @@ class QueryService:
         self._previewers = Children(_CHILDREN_A_LANE, grab.warm_up)  # started when used
         self._asked_for: set[str] = set()
         self._stopping = False
-        self._has_news = threading.Event()  # that the next heartbeat is not to wait for
+        self._heart_beat = Periodic("beat", self._beat, _BEAT_S)
         host = socket.gethostname()
         self._heart = Heartbeat(
             name=f"query-{host}-{os.getpid()}-{secrets.token_hex(3)}",
@@ -119,6 +130,7 @@ class QueryService:
         self._availability.start()
         self._embedder.start()
         self._fetcher.start()
+        self._heart_beat.start()
         threads = self._start_threads()
         self._load_models()  # before the children: at the start all want the same cores
         self._grabbers.start()
@@ -129,6 +141,7 @@ class QueryService:
         until = time.monotonic() + _LAST_ANSWERS_S
         for thread in threads:
             thread.join(timeout=max(0.0, until - time.monotonic()))
+        self._heart_beat.end(wait_s=_LAST_ANSWERS_S)
         self._availability.end()
         self._fetcher.end()
         self._embedder.close()
@@ -156,7 +169,6 @@ class QueryService:
             for lane, count in counts.items()
             for _ in range(count)
         ]
-        threads.append(threading.Thread(target=self._beat, name="beat", daemon=True))
         for thread in threads:
             thread.start()
         return threads
@@ -282,27 +294,21 @@ class QueryService:
         is_news = state != self._heart.state
         self._heart = msgspec.structs.replace(self._heart, state=state, message=message)
         if is_news:
-            self._has_news.set()
+            self._heart_beat.wake()
 
     def _beat(self) -> None:
         """Publish heartbeats; end the process when the model's thread hangs in native code."""
-        while not self._stopping:
-            if self._embedder.busy_s() > STALL_S:
-                log.critical("The model has not answered for %.0f s: ending", STALL_S)
-                os._exit(1)
-            heart = msgspec.structs.replace(
-                self._heart,
-                models=self._desired.states(),
-                held=self._pool.held(),
-                roots=self._availability.roots(),
-            )
-            try:
-                heartbeats.publish(self._client, self._settings.instance, heart)
-                self._load_count.tell(self._pool.loads)
-            except RedisAway as error:
-                log.debug("Redis is away: %s", error)
-            self._has_news.wait(_BEAT_S)
-            self._has_news.clear()
+        if self._embedder.busy_s() > STALL_S:
+            log.critical("The model has not answered for %.0f s: ending", STALL_S)
+            os._exit(1)
+        heart = msgspec.structs.replace(
+            self._heart,
+            models=self._desired.states(),
+            held=self._pool.held(),
+            roots=self._availability.roots(),
+        )
+        heartbeats.publish(self._client, self._settings.instance, heart)
+        self._load_count.tell(self._pool.loads)
 
 
 def _check_texts(texts: tuple[str, ...]) -> None:
@@ -313,3 +319,30 @@ def _check_texts(texts: tuple[str, ...]) -> None:
         raise BadInput(f"There are {len(texts):,} texts; ask for at most {MOST_TEXTS}.")
     if max(map(len, texts)) > LONGEST_QUERY:
         raise BadInput(f"A text may have at most {LONGEST_QUERY:,} characters.")
+
+
+def find_faces(pool: ModelPool, model: str, rgb: NDArray[np.uint8]) -> FoundFaces:
+    """Every face in an upright picture of up to LONGEST_SIDE. Raises ModelError.
+
+    The model is loaded first where it is not.
+    """
+    height, width = rgb.shape[:2]
+    size = fit(width, height, DETECTION_SIDE)
+    small = rgb
+    if size != (width, height):
+        small = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BOX))
+    with pool.lend(ModelKind.FACES, model) as finder:
+        boxes = [face.scaled(width / size[0]) for face in finder.detect(small)]
+        return FoundFaces(faces=tuple(_found(finder, rgb, box) for box in boxes))
+
+
+def _found(finder: FaceFinder, rgb: NDArray[np.uint8], face: FaceBox) -> FoundFace:
+    aligned = finder.align(rgb, face)
+    found = marks(shorter_side(face), sharpness(aligned), face.landmarks)
+    (row,) = finder.embed(aligned[None])
+    return FoundFace(
+        vector=row.astype("<f2").tobytes(),
+        is_small=FaceMark.SMALL in found,
+        is_blurred=FaceMark.BLURRED in found,
+        is_turned=FaceMark.TURNED in found,
+    )

@@ -40,7 +40,7 @@ from workers.recluster.identity import keep_ids, named
 from workers.recluster.lessons import lessons_for, taught_by, teaching
 from workers.recluster.loading import FaceTable, LoadedFaces, load_faces
 from workers.recluster.people import group_faces
-from workers.recluster.steady import with_steady_unmarked
+from workers.recluster.tracks import with_steady_unmarked
 from workers.recluster.types import Assigned, FaceSet, Groups, Known, Lesson, Rule, Step, Taught
 
 log = logging.getLogger(__name__)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from functools import partial
 
-import msgspec
-
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ProgressType, ReclusterSpec
@@ -27,8 +25,8 @@ _DETECTING = 0.4  # of the work, where eps and min_samples are derived
 
 def recluster(context: Context) -> None:
     """Readers see the old grouping until the new one is published. Raises RushesErrors."""
-    spec = msgspec.json.decode(context.lease.spec, type=ReclusterSpec)
-    cache = CacheDir.open(spec.cache_dir, Roots.cache(context.settings), create=False)
+    spec = context.spec(ReclusterSpec)
+    cache = CacheDir.open(spec.cache_dir, Roots.cache(context.bench.settings), create=False)
     collection = Collection.open(cache.root, spec.collection, create=False)
     while not _grouped(context, spec, cache, collection):
         context.checkpoint()  # the Collection has changed its model meanwhile
@@ -46,7 +44,7 @@ def _grouped(
     model = collection.members().model
     if not model:  # nobody has joined yet
         return True
-    scale = scale_of(context.settings, model)
+    scale = scale_of(context.bench.settings, model)
     start = 0.0
 
     def step(share: float, message: str) -> None:
@@ -69,8 +67,8 @@ def _grouped(
 
 def why_not(context: Context) -> NotHere | None:
     """Why another machine should do it: the CacheDir is not visible here."""
-    spec = msgspec.json.decode(context.lease.spec, type=ReclusterSpec)
-    roots = Roots.cache(context.settings)
+    spec = context.spec(ReclusterSpec)
+    roots = Roots.cache(context.bench.settings)
     for root in roots.folders or ():
         is_inside = os.path.commonpath([spec.cache_dir, root]) == str(root)
         if is_inside and not os.path.isdir(root):

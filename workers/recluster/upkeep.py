@@ -54,7 +54,7 @@ def _grouped(
             ProgressType.FACES, 0.0, "", f"{collection.name}: {message.lower()}."
         )
 
-    scale = scale_of(context.settings, members.model)
+    scale = scale_of(context.bench.settings, members.model)
     grouping = Grouping(cache, collection, members.model, scale, step)
     if old is None or not _is_grouped_so(old, members, wanted):
         return grouping.everything(lambda _: wanted.over(old))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 
 from shared.cache import cache_files, speakers
@@ -17,6 +18,7 @@ from shared.cache.transcripts import LONGEST_S
 from shared.domain import Manifest, Stage
 from shared.errors import CacheError, RushesError
 from shared.models import voice_model
+from shared.people.addition_log import AdditionLog
 from shared.people.collection import Collection
 from shared.people.enrolment import NOBODY
 from shared.people.numbered_files import stamps
@@ -27,7 +29,6 @@ from shared.process import traces
 from workers.context import Context
 from workers.recluster.voice_grouping import FileVoices, HeardVoice, regrouped
 from workers.recluster.voices.face_ids import without_faces
-from workers.recluster.voices.waiting import WaitingVoices
 
 log = logging.getLogger(__name__)
 
@@ -222,3 +223,30 @@ def _excerpts(found: SpeakerTurns) -> list[tuple[float, float]]:
 
 def _rank(turn: SpeakerTurn) -> tuple[bool, float]:
     return not turn.doubtful, turn.end - turn.start
+
+
+class _VoicesWait(msgspec.Struct, frozen=True):
+    files: dict[str, str]  # hash_str -> name of the speakers artefact, "": none counts any more
+
+
+class WaitingVoices:
+    """What Items have left to later ones. It holds no voices, and stays when they are grouped."""
+
+    def __init__(self, cache: CacheDir, collection: Collection) -> None:
+        self._log: AdditionLog[_VoicesWait] = AdditionLog(
+            collection.folder / "waiting", _VoicesWait, cache.root
+        )
+
+    def are_none(self) -> bool:
+        return not self._log.names()
+
+    def add(self, files: dict[str, str]) -> None:
+        """Leave these to whoever groups next."""
+        self._log.append(_VoicesWait(files))
+
+    def among(self, grouped: Mapping[str, str]) -> set[str]:
+        """Files that are not grouped as they were left last. `grouped`: as `add` has them."""
+        left: dict[str, str] = {}
+        for added in self._log.read():
+            left.update(added.what.files)
+        return {hash_str for hash_str, name in left.items() if name != grouped.get(hash_str, "")}

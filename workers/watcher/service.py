@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import threading
 import time
 
@@ -17,6 +18,8 @@ from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger
 from shared.ledger.left_out import LeftOut
 from shared.models.active_models import active_keys
+from shared.msgspec_decoding import learn_types
+from shared.process import logs, parent_pipe, traces
 from shared.process.process_mark import own_mark
 from shared.redis import heartbeats
 from shared.redis.clients import connect
@@ -29,6 +32,8 @@ from workers.redis_outage import RedisOutage
 from workers.watcher.active_watcher import ActiveWatcher
 from workers.watcher.context import Conditions, WatcherContext
 from workers.watcher.leadership import Leadership, LeadershipLost
+
+_WRONG_USE = 2
 
 log = logging.getLogger(__name__)
 
@@ -145,3 +150,27 @@ class WatchService:
         except RedisAway:
             log.debug("Redis is away: lease and heartbeat run out by themselves")
         log.info("the watcher has ended")
+
+
+def start() -> int:
+    """Run the watcher until it is told to end; returns the exit status."""
+    try:
+        settings = Settings.from_env()
+        if settings.redis_url is None:
+            raise SettingsError(
+                "RUSHES_REDIS_URL is not set: a watcher on its own needs the Redis of its server "
+                "(`rushes up` runs one)."
+            )
+        traces.start(settings, "watcher")
+    except SettingsError as error:
+        print(error.message, file=sys.stderr)
+        return _WRONG_USE
+    logs.configure("watcher", settings.log_level, settings.log_format)
+    learn_types()
+    service = WatchService(settings)
+    service.take_signals()
+    parent_pipe.watch()
+    try:
+        return service.serve()
+    finally:
+        traces.shut_down()

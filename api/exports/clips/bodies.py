@@ -10,16 +10,19 @@ from api.exports.bodies import CreateDir, ExactCutsWanted
 from api.http.bodies import (
     LONGEST_TEXT,
     LONGEST_TIME_S,
-    LONGEST_WORD,
     AbsolutePath,
     Keyed,
     ListedPath,
+    Text,
+    Word,
 )
 from api.http.times import TIME_PATTERN
+from shared.command_line import option
 from shared.exports import clip_names
 from shared.exports.clips import ClipAudio, ClipCodec, ClipMode, OnExists
 
 MOST_CLIPS = 10_000
+_ENCODING = option(panel="How clips are written")
 _TIMECODE_PATTERN = r"^[0-9]{1,3}:[0-5]?[0-9]:[0-5]?[0-9][:;][0-9]{2,3}$"
 CLIP_TIME_PATTERN = f"{TIME_PATTERN}|{_TIMECODE_PATTERN}"
 _TIME_WORDS = "HH:MM:SS[.mmm], or a timecode of the source, HH:MM:SS:FF or HH:MM:SS;FF"
@@ -46,10 +49,8 @@ ClipTime = Annotated[
         Meta(ge=0, le=LONGEST_TIME_S, description="A time in seconds.", examples=[12.5]),
     ]
     | Annotated[
-        str,
+        Word,
         Meta(
-            min_length=1,
-            max_length=LONGEST_WORD,
             description=_TIME_WORDS,
             examples=["10:00:12:12"],
             extra_json_schema={"pattern": CLIP_TIME_PATTERN},
@@ -68,15 +69,9 @@ class ClipBody(Struct, kw_only=True):
     media_path: ListedPath
     start_time: ClipTime
     end_time: ClipTime
-    name: Annotated[
-        str,
-        Meta(
-            max_length=LONGEST_TEXT,
-            description="Name of the file, without extension; goes before `naming`. What a file "
-            "name may not hold becomes an underscore.",
-            examples=["Interview Ada, take 2"],
-        ),
-    ] = ""
+    name: Annotated[str, Meta(max_length=LONGEST_TEXT, examples=["Interview Ada, take 2"])] = ""
+    """Name of the file, without extension; goes before `naming`. What a file name may not hold
+    becomes an underscore."""
 
 
 class ExportClipsBody(Keyed, kw_only=True):
@@ -87,121 +82,56 @@ class ExportClipsBody(Keyed, kw_only=True):
         Meta(max_length=MOST_CLIPS, description=f"At least one, at most {MOST_CLIPS:,}."),
     ]
     output_dir: Annotated[
-        AbsolutePath,
-        Meta(
-            description="Absolute path of a folder on the server that is there, in "
-            "RUSHES_EXPORT_ROOTS. Existing files are never overwritten.",
-            examples=["/footage/exports"],
-        ),
+        AbsolutePath, Meta(examples=["/footage/exports"]), option("--to", metavar="FOLDER")
     ]
+    """Absolute path of a folder on the server that is there, in RUSHES_EXPORT_ROOTS. Existing files
+    are never overwritten."""
     create_dir: CreateDir = False
     exact_cuts: ExactCutsWanted = False
-    cache_dir: (
-        Annotated[
-            AbsolutePath,
-            Meta(
-                description="Folder with the analysis data, for `exact_cuts`.",
-                examples=["/footage/.rushes"],
-            ),
-        ]
-        | None
-    ) = None
-    mode: Annotated[
-        ClipMode,
-        Meta(
-            title="ClipMode",
-            description='"copy" takes the streams as they are, "encode" makes them anew and is '
-            'exact to the frame, "auto" copies where that is exact and encodes elsewhere.',
-        ),
-    ] = "auto"
-    codec: (
-        Annotated[
-            ClipCodec,
-            Meta(
-                title="ClipCodec",
-                description="Of the picture, where it is encoded. Left out: h264, or what keeps "
-                "the depth of the source.",
-                examples=["h264"],
-            ),
-        ]
-        | None
-    ) = None
-    quality: (
-        Annotated[
-            int,
-            Meta(
-                ge=0,
-                le=100,
-                description="On the encoder's own scale (CRF of h264 and hevc). Left out: its "
-                "usual value.",
-                examples=[18],
-            ),
-        ]
-        | None
-    ) = None
+    cache_dir: Annotated[AbsolutePath, Meta(examples=["/footage/.rushes"])] | None = None
+    """Folder with the analysis data, for `exact_cuts`."""
+    mode: Annotated[ClipMode, Meta(title="ClipMode"), _ENCODING] = "auto"
+    """"copy" takes the streams as they are, "encode" makes them anew and is exact to the frame,
+    "auto" copies where that is exact and encodes elsewhere."""
+    codec: Annotated[ClipCodec, Meta(title="ClipCodec", examples=["h264"]), _ENCODING] | None = None
+    """Of the picture, where it is encoded. Left out: h264, or what keeps the depth of the
+    source."""
+    quality: Annotated[int, Meta(ge=0, le=100, examples=[18]), _ENCODING] | None = None
+    """On the encoder's own scale (CRF of h264 and hevc). Left out: its usual value."""
     container: (
-        Annotated[
-            Container,
-            Meta(
-                title="ClipContainer",
-                description="Extension. Left out: the source's family.",
-                examples=["mp4"],
-            ),
-        ]
-        | None
+        Annotated[Container, Meta(title="ClipContainer", examples=["mp4"]), _ENCODING] | None
     ) = None
+    """Extension. Left out: the source's family."""
     handle_seconds: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=3600,
-            description="Added before and after each clip, as far as the media goes.",
-            examples=[1],
-        ),
+        float, Meta(ge=0, le=3600, examples=[1]), option("--handles", metavar="SECONDS")
     ] = 0.0
-    audio: Annotated[
-        ClipAudio, Meta(title="ClipAudio", description="Which sound tracks are taken along.")
-    ] = "all"
+    """Added before and after each clip, as far as the media goes."""
+    audio: Annotated[ClipAudio, Meta(title="ClipAudio"), _ENCODING] = "all"
+    """Which sound tracks are taken along."""
     naming: Annotated[
-        str,
+        Text,
         Meta(
-            min_length=1,
-            max_length=LONGEST_TEXT,
             description="Names of clips that have none, without extension. Fields: "
             + ", ".join(f"{{{name}}}" for name in clip_names.FIELDS)
             + " (stem: the source's name; in_tc, out_tc: its timecode, or the time where it has "
             "none; index: place in the request, from 1).",
             examples=[clip_names.USUAL],
         ),
+        option(
+            panel="How clips are written",
+            help="Names of the files, of {stem}, {in_tc}, {out_tc} and {index}.",
+        ),
     ] = clip_names.USUAL
-    on_exists: Annotated[
-        OnExists,
-        Meta(
-            title="ClipOnExists",
-            description='Where a file of that name is there: "number" the new one, "skip" the '
-            'clip (answered with `skipped` and the path of the file that is there), or "error": '
-            "the clip fails.",
-        ),
-    ] = "number"
-    dry_run: Annotated[
-        bool,
-        Meta(
-            description="Plan everything and write nothing. Names are those that would be free "
-            "now; `frames` is null."
-        ),
-    ] = False
-    background: Annotated[
-        bool,
-        Meta(
-            description="Answer 202 with a task_id at once; results in GET "
-            "/tasks/{task_id}/exports. Better for clips that take minutes: what lies between may "
-            "close a connection on which nothing is said for long."
-        ),
-    ] = False
-    download_urls: Annotated[
-        bool,
-        Meta(
-            description="Give each exported clip a `download_url`, signed, so that a browser can "
-            "save it without a licence key."
-        ),
-    ] = False
+    on_exists: Annotated[OnExists, Meta(title="ClipOnExists"), _ENCODING] = "number"
+    """Where a file of that name is there: "number" the new one, "skip" the clip (answered with
+    `skipped` and the path of the file that is there), or "error": the clip fails."""
+    dry_run: Annotated[bool, option()] = False
+    """Plan everything and write nothing. Names are those that would be free now; `frames` is
+    null."""
+    background: bool = False
+    """Answer 202 with a task_id at once; results in GET /tasks/{task_id}/exports. Better for clips
+    that take minutes: what lies between may close a connection on which nothing is said for
+    long."""
+    download_urls: bool = False
+    """Give each exported clip a `download_url`, signed, so that a browser can save it without a
+    licence key."""

@@ -15,9 +15,10 @@ from api.exports.clips.downloads import add_addresses
 from api.exports.clips.results import clips_of
 from api.exports.clips.submission import submit_clips
 from api.exports.exact_bounds import ExportServices, place_at_cuts
-from api.http.endpoint import Call, Endpoint, Parameter, Reply
+from api.http.endpoint import Call, Endpoint, Reply
+from api.http.parameters import flag
 from api.tasks.answers import Accepted
-from api.tasks.callers import check_in_roots
+from api.tasks.callers import OUTSIDE, check_in_roots
 from api.tasks.progress import waiting_hint
 from shared.domain import TaskKind
 from shared.errors import BadInput, Missing, NotAllowed, NoWorker, RedisAway, Unavailable
@@ -29,12 +30,25 @@ log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.25
 _OUTAGE_S = 60.0  # of Redis that a waiting answer sits out
+_DOWNLOAD_URLS = flag(
+    "download_urls", "`true` gives each exported clip a `download_url`, signed for an hour."
+)
 
 
 async def export_clips(
     call: Call[ExportClipsBody], services: ExportServices
 ) -> ExportedClips | Reply:
-    """The clips once all have ended; in the background 202. A client that leaves stops them."""
+    """Cut clips into files.
+
+    Each clip is a file of its own; one that fails stops no other and is answered in `failed`
+    with a `code`. Ranges are half-open and exact to the frame when they are encoded. Files are
+    written under a temporary name; a name that is taken gets a number. The answer waits for the
+    clips, however long they take, and a client that closes the connection stops them. With
+    `"background": true` it is 202 at once, with progress of `type` "export" over Socket.IO.
+    /analyze/cancel with the task_id (see /tasks) stops clips: what was exported stays. Clips
+    never wait for an analysis, nor it for them. 503 where no export worker runs; nothing is
+    accepted then.
+    """
     folder = services.paths.export(call.body.output_dir, "output_dir")
     call.warnings.extend(await place_at_cuts(services, call.body))
     task = await services.folders.run(folder, submit_clips, services, call.body, call.sender)
@@ -53,7 +67,10 @@ async def export_clips(
 
 
 async def get_exported_clips(call: Call[None], services: ExportServices) -> ClipsOfTask:
-    """What became of the clips so far."""
+    """What became of the clips of a task.
+
+    While it runs: of those that have ended. Kept for a day after its end.
+    """
     logs.task_id_var.set(call.path["task_id"])
     return await run_in_threadpool(_clips_so_far, call, services)
 
@@ -63,7 +80,7 @@ def _clips_so_far(call: Call[None], services: ExportServices) -> ClipsOfTask:
     record = services.ledger.record(call.path["task_id"])
     if record:
         check_in_roots(call, record)
-    wants_urls = call.is_asked("download_urls")
+    wants_urls = _DOWNLOAD_URLS.read(call.query)
     return _clips(call, services, call.path["task_id"], wants_urls)
 
 
@@ -118,45 +135,22 @@ def _is_over(record: TaskRecord | None, task_id: str) -> bool:
     return record.status.is_final
 
 
-_EXPORTED = {
-    "index": 0,
-    "output_path": "/footage/exports/Interview Ada.mov",
-    "media_path": "/footage/day1/A001.mov",
-    "start_seconds": 12.0,
-    "end_seconds": 20.0,
-    "frames": 200,
-    "method": "copy",
-    "start_timecode": "10:00:12:00",
-    "skipped": False,
-    "warnings": [],
-}
-_FAILED = {
-    "index": 1,
-    "media_path": "/footage/day1/A002.mov",
-    "error": "The file does not exist.",
-    "code": "missing_media",
-}
-_CLIPS = {"exported": [_EXPORTED], "failed": [_FAILED]}
-
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/export/clips",
+        "POST /export/clips",
         export_clips,
-        scope=KeyScope.EXPORT,
+        "Exports",
+        KeyScope.EXPORT,
+        also={
+            202: (
+                Accepted,
+                {
+                    "message": "Export of 2 clips accepted.",
+                    "task_id": "8f14e45fceea167a5a36dedd4bea2543",
+                },
+            )
+        },
         is_audited=True,
-        tag="Exports",
-        summary="Cut clips into files",
-        description="Each clip is a file of its own; one that fails stops no other and is answered "
-        "in `failed` with a `code`. Ranges are half-open and exact to the frame when they are "
-        "encoded. Files are written under a temporary name; a name that is taken gets a number. "
-        "The answer waits for the clips, however long they take, and a client that closes the "
-        'connection stops them. With `"background": true` it is 202 at once, with progress of '
-        '`type` "export" over Socket.IO. /analyze/cancel with the task_id (see /tasks) stops '
-        "clips: what was exported stays. Clips never wait for an analysis, nor it for them. 503 "
-        "where no export worker runs; nothing is accepted then.",
-        body=ExportClipsBody,
-        answer=ExportedClips,
         errors={
             BadInput: "clips must hold at least one clip.",
             NoWorker: "No export worker is running, so nothing was accepted. Start one with "
@@ -164,59 +158,18 @@ ENDPOINTS = (
             Unavailable: "This server is being stopped, and the clips with it. What was exported "
             "stays in output_dir; send the others again.",
         },
-        also={202: Accepted},
-        also_examples={
-            202: {
-                "message": "Export of 2 clips accepted.",
-                "task_id": "8f14e45fceea167a5a36dedd4bea2543",
-            }
-        },
-        example={
-            "clips": [
-                {
-                    "media_path": "/footage/day1/A001.mov",
-                    "start_time": 12,
-                    "end_time": "00:00:20.000",
-                    "name": "Interview Ada",
-                },
-                {
-                    "media_path": "/footage/day1/A002.mov",
-                    "start_time": "10:00:12:00",
-                    "end_time": "10:00:20:00",
-                },
-            ],
-            "output_dir": "/footage/exports",
-            "mode": "auto",
-            "handle_seconds": 0,
-        },
-        answer_example=_CLIPS,
+        example={"clips": [{"end_time": "00:00:20.000"}]},
     ),
     Endpoint(
-        "GET",
-        "/tasks/{task_id}/exports",
+        "GET /tasks/{task_id}/exports",
         get_exported_clips,
-        scope=KeyScope.EXPORT,
-        tag="Exports",
-        summary="What became of the clips of a task",
-        description="While it runs: of those that have ended. Kept for a day after its end.",
-        query=(
-            Parameter(
-                "download_urls",
-                "`true` gives each exported clip a `download_url`, signed for an hour.",
-                {"type": "boolean", "default": False},
-                True,
-            ),
-        ),
-        answer=ClipsOfTask,
+        "Exports",
+        KeyScope.EXPORT,
+        query=(_DOWNLOAD_URLS,),
+        answer_example={"status": "completed"},
         errors={
             Missing: "There is no export task 8f14e45fceea167a5a36dedd4bea2543.",
-            NotAllowed: "Task 8f14e45fceea167a5a36dedd4bea2543 works on files outside the folders "
-            "of this licence key.",
-        },
-        answer_example={
-            **_CLIPS,
-            "task_id": "8f14e45fceea167a5a36dedd4bea2543",
-            "status": "completed",
+            NotAllowed: OUTSIDE,
         },
     ),
 )

@@ -13,8 +13,9 @@ from typing import Any
 
 from lxml import etree
 
+from api.exports.timelines.bodies import UrlStyle
 from api.exports.timelines.model import Clip, Marker, PictureFormat, Timeline, rounded
-from api.exports.timelines.pathurl import UrlStyle, pathurl
+from api.exports.timelines.pathurl import pathurl
 from api.exports.timelines.xml_text import xml_text
 
 _CONFORMED = {  # rates that Final Cut has a word for

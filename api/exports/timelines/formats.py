@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from api.exports.timelines.bodies import Layout, TimelineFormat, UrlStyle
 from api.exports.timelines.model import Remark, Timeline
-from api.exports.timelines.pathurl import UrlStyle
 from shared.errors import BadInput
 
-TimelineFormat = Literal["xmeml", "fcpxml", "otio", "edl"]
-Layout = Literal["sequence", "subclips", "both"]
 EXTENSIONS: dict[TimelineFormat, str] = {
     "xmeml": "xml",
     "fcpxml": "fcpxml",

@@ -7,8 +7,9 @@ from fractions import Fraction
 
 import opentimelineio as otio
 
+from api.exports.timelines.bodies import UrlStyle
 from api.exports.timelines.model import Clip, Marker, Media, Timeline, rounded
-from api.exports.timelines.pathurl import UrlStyle, pathurl
+from api.exports.timelines.pathurl import pathurl
 
 
 def otio_json(timeline: Timeline, style: UrlStyle) -> str:

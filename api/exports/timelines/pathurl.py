@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal
 from urllib.parse import quote
 
+from api.exports.timelines.bodies import UrlStyle
 from api.exports.timelines.sources import normalised
 from shared.errors import BadInput
 from shared.paths import PathMap
 
-UrlStyle = Literal["localhost", "empty_host", "double_slash"]
 _PREFIX: dict[UrlStyle, str] = {
     "localhost": "file://localhost/",
     "empty_host": "file:///",

@@ -31,7 +31,16 @@ _MOST_REASONS = 10
 
 
 async def export_timeline(call: Call[TimelineBody], services: ExportServices) -> ExportedTimeline:
-    """The timeline, which is also written where the request names a path."""
+    """A timeline for an editing system.
+
+    Lays ranges of files one after the other: xmeml (Premiere Pro, Resolve), FCPXML, OTIO or an
+    EDL. Cuts are rounded once to frames of the timeline, without gaps; files are named as the
+    request names them, then by `path_map`. A file that is missing, unreadable or outside the
+    allowed roots, and a range that its file does not have, are left out with a warning, or
+    refused with `strict`; 422 where nothing is left. With `cache_dir` a file that is away (a
+    disk that is not connected) is laid out as it was known when it was analyzed there, with the
+    warning `offline_media`. An EDL takes files of one frame rate only.
+    """
     body = call.body
     call.warnings.extend(await place_at_cuts(services, body))
     asked = await services.in_export_folder(body.output_path, checked_request, services.paths, body)
@@ -107,55 +116,17 @@ def _refuse_if_strict(body: TimelineBody, refused: Mapping[int, RushesError]) ->
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/export/premiere-xml",
+        "POST /export/premiere-xml",
         export_timeline,
-        scope=KeyScope.EXPORT,
+        "Exports",
+        KeyScope.EXPORT,
         is_audited=True,
-        tag="Exports",
-        summary="A timeline for an editing system",
-        description="Lays ranges of files one after the other: xmeml (Premiere Pro, Resolve), "
-        "FCPXML, OTIO or an EDL. Cuts are rounded once to frames of the timeline, without gaps; "
-        "files are named as the request names them, then by `path_map`. A file that is missing, "
-        "unreadable or outside the allowed roots, and a range that its file does not have, are "
-        "left out with a warning, or refused with `strict`; 422 where nothing is left. With "
-        "`cache_dir` a file that is away (a disk that is not connected) is laid out as it was "
-        "known when it was analyzed there, with the warning `offline_media`. An EDL takes files "
-        "of one frame rate only.",
-        body=TimelineBody,
-        answer=ExportedTimeline,
         errors={
             NothingUsable: "clips[0].media_path: /footage/day1/A001.mov: The file does not exist.",
             BadInput: "clips[0].start_time must be a number of seconds from 0 to 3600000, not -1.",
-            NoWorker: "No worker that can answer this is running. Start one with `rushes worker "
-            "query`.",
+            NoWorker: "",
         },
-        example={
-            "clips": [
-                {
-                    "media_path": "/footage/day1/A001.mov",
-                    "start_time": 12.5,
-                    "end_time": "00:00:21.133",
-                    "name": "Opening",
-                    "markers": [{"time": 14, "name": "Laughs"}],
-                }
-            ],
-            "sequence_name": "Selects",
-            "path_map": [{"from": "/footage", "to": "Z:/"}],
-        },
-        answer_example={
-            "xml": '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE xmeml>\n…',
-            "text": None,
-            "output_path": None,
-            "sequence": {"fps": "24000/1001", "duration_frames": 207},
-            "warnings": [
-                {
-                    "index": 0,
-                    "code": "clamped_out",
-                    "message": "clips[0].end_time is 21.133 s, but A001.mov ends at 21.100 s: the "
-                    "clip ends there.",
-                }
-            ],
-        },
+        example={"clips": [{"end_time": "00:00:21.133"}], "path_map": ...},
+        answer_example={"text": None, "output_path": None},
     ),
 )

@@ -15,6 +15,7 @@ from typing import Any
 
 from lxml import etree
 
+from api.exports.timelines.bodies import UrlStyle
 from api.exports.timelines.model import (
     Clip,
     Marker,
@@ -23,7 +24,7 @@ from api.exports.timelines.model import (
     Timeline,
     rounded,
 )
-from api.exports.timelines.pathurl import UrlStyle, pathurl
+from api.exports.timelines.pathurl import pathurl
 from api.exports.timelines.tracks import PlacedChannel, SoundTrack, placed, sound_tracks
 from api.exports.timelines.xml_text import xml_text
 from shared.timecode import Timecode, is_ntsc, nominal_rate

@@ -10,15 +10,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 class ExportedTranscript(Struct, kw_only=True):
     """The file was written."""
 
-    output_path: Annotated[
-        str,
-        Meta(
-            description="Where, in the client's form.", examples=["/footage/exports/interview.docx"]
-        ),
-    ]
-    warnings: Annotated[
-        list[str], Meta(description="What in it is not as asked for.", examples=[[]])
-    ]
+    output_path: Annotated[str, Meta(examples=["/footage/exports/interview.docx"])]
+    """Where, in the client's form."""
+    warnings: Annotated[list[str], Meta(examples=[[]])]
+    """What in it is not as asked for."""
 
 
 _Start = Annotated[float, Meta(ge=0, description="Seconds.", examples=[0.42])]
@@ -31,15 +26,12 @@ class TranscriptFileWord(Struct, kw_only=True, omit_defaults=True):
 
     start: _Start
     end: _End
-    text: Annotated[str, Meta(description="The word.", examples=["rolling"])]
-    probability: (
-        Annotated[float, Meta(ge=0, le=1, description="How sure it was heard so.", examples=[0.93])]
-        | UnsetType
-    ) = UNSET
-    doubtful: Annotated[
-        bool,
-        Meta(description="It is likely to be wrong. Left out where it is not.", examples=[True]),
-    ] = False
+    text: Annotated[str, Meta(examples=["rolling"])]
+    """The word."""
+    probability: Annotated[float, Meta(ge=0, le=1, examples=[0.93])] | UnsetType = UNSET
+    """How sure it was heard so."""
+    doubtful: Annotated[bool, Meta(examples=[True])] = False
+    """It is likely to be wrong. Left out where it is not."""
 
 
 class TranscriptFileSegment(Struct, kw_only=True, omit_defaults=True):
@@ -47,43 +39,33 @@ class TranscriptFileSegment(Struct, kw_only=True, omit_defaults=True):
 
     start: _Start
     end: _End
-    text: Annotated[str, Meta(description="What is said.", examples=["We are rolling."])]
-    start_tc: (
-        Annotated[str, Meta(description="With fps: timecode.", examples=["10:00:00:10"])]
-        | UnsetType
-    ) = UNSET
-    end_tc: (
-        Annotated[str, Meta(description="With fps: timecode.", examples=["10:00:01:23"])]
-        | UnsetType
-    ) = UNSET
-    speaker: Annotated[str, Meta(description="Who says it.", examples=["Ada"])] | UnsetType = UNSET
+    text: Annotated[str, Meta(examples=["We are rolling."])]
+    """What is said."""
+    start_tc: Annotated[str, Meta(examples=["10:00:00:10"])] | UnsetType = UNSET
+    """With fps: timecode."""
+    end_tc: Annotated[str, Meta(examples=["10:00:01:23"])] | UnsetType = UNSET
+    """With fps: timecode."""
+    speaker: Annotated[str, Meta(examples=["Ada"])] | UnsetType = UNSET
+    """Who says it."""
     words: (
         Annotated[
             list[TranscriptFileWord],
-            Meta(
-                description="Its words.",
-                examples=[[{"start": 0.42, "end": 1.9, "text": "rolling"}]],
-            ),
+            Meta(examples=[[{"start": 0.42, "end": 1.9, "text": "rolling"}]]),
         ]
         | UnsetType
     ) = UNSET
+    """Its words."""
 
 
 class TranscriptFile(Struct, kw_only=True):
     """A transcript as a JSON file; /export/transcript takes it back again."""
 
-    title: Annotated[str, Meta(description="Its title.", examples=["Interview with Ada"])]
-    language: (
-        Annotated[
-            str,
-            Meta(description="Lower-case English name; null: unknown.", examples=["english"]),
-        ]
-        | None
-    )
+    title: Annotated[str, Meta(examples=["Interview with Ada"])]
+    """Its title."""
+    language: Annotated[str, Meta(examples=["english"])] | None
+    """Lower-case English name; null: unknown."""
     segments: Annotated[
         list[TranscriptFileSegment],
-        Meta(
-            description="In the order of the request.",
-            examples=[[{"start": 0.42, "end": 1.9, "text": "We are rolling."}]],
-        ),
+        Meta(examples=[[{"start": 0.42, "end": 1.9, "text": "We are rolling."}]]),
     ]
+    """In the order of the request."""

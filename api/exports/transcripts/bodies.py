@@ -10,9 +10,9 @@ from api.exports.bodies import CreateDir
 from api.exports.transcripts.document import CaptionRules
 from api.exports.transcripts.formats import FORMATS
 from api.exports.transcripts.segments import LONGEST_SPOKEN, MOST_WORDS
-from api.http.bodies import LONGEST_TEXT, LONGEST_WORD, AbsolutePath, Keyed
+from api.http.bodies import LONGEST_TEXT, LONGEST_WORD, AbsolutePath, Keyed, Word
 from shared.cache.transcripts import LONGEST_S
-from shared.exports.writing import OutputOnExists
+from shared.exports.clips import OutputOnExists
 
 _USUAL = CaptionRules()
 _MOST_SEGMENTS = 200_000
@@ -54,35 +54,18 @@ _SEGMENT = {
 class CaptionsBody(Struct, kw_only=True):
     """How subtitles are cut anew; the defaults are those of Netflix's guide."""
 
-    max_chars: Annotated[
-        int,
-        Meta(
-            ge=4,
-            le=200,
-            description="Longest line; a Chinese or Korean character counts as 2.6, a Japanese one "
-            "as 3.2.",
-            examples=[42],
-        ),
-    ] = _USUAL.max_chars
-    max_lines: Annotated[int, Meta(ge=1, le=10, description="Lines of a cue.", examples=[2])] = (
-        _USUAL.max_lines
-    )
-    min_duration: Annotated[
-        float, Meta(ge=0, le=60, description="Seconds that a cue stays, if the next one lets it.")
-    ] = _USUAL.min_duration
-    max_duration: Annotated[
-        float, Meta(gt=0, le=600, description="Seconds after which a cue goes.")
-    ] = _USUAL.max_duration
-    max_cps: Annotated[
-        float,
-        Meta(
-            gt=0, le=1000, description="Characters a second: a cue stays longer, if there is room."
-        ),
-    ] = _USUAL.max_cps
-    gap_frames: Annotated[
-        int,
-        Meta(ge=0, le=240, description="Frames between cues, at fps (24 where that is left out)."),
-    ] = _USUAL.gap_frames
+    max_chars: Annotated[int, Meta(ge=4, le=200, examples=[42])] = _USUAL.max_chars
+    """Longest line; a Chinese or Korean character counts as 2.6, a Japanese one as 3.2."""
+    max_lines: Annotated[int, Meta(ge=1, le=10, examples=[2])] = _USUAL.max_lines
+    """Lines of a cue."""
+    min_duration: Annotated[float, Meta(ge=0, le=60)] = _USUAL.min_duration
+    """Seconds that a cue stays, if the next one lets it."""
+    max_duration: Annotated[float, Meta(gt=0, le=600)] = _USUAL.max_duration
+    """Seconds after which a cue goes."""
+    max_cps: Annotated[float, Meta(gt=0, le=1000)] = _USUAL.max_cps
+    """Characters a second: a cue stays longer, if there is room."""
+    gap_frames: Annotated[int, Meta(ge=0, le=240)] = _USUAL.gap_frames
+    """Frames between cues, at fps (24 where that is left out)."""
 
 
 class ExportTranscriptBody(Keyed, kw_only=True):
@@ -90,13 +73,10 @@ class ExportTranscriptBody(Keyed, kw_only=True):
 
     segments: Annotated[
         list[Annotated[Raw, Meta(extra_json_schema=_SEGMENT)]],
-        Meta(
-            max_length=_MOST_SEGMENTS,
-            description="[start, text, end] in seconds, as /transcriptions gives them, or objects "
-            "with start, end, text and perhaps speaker and words. May be empty.",
-            examples=[[[0.42, "We are rolling.", 1.9]]],
-        ),
+        Meta(max_length=_MOST_SEGMENTS, examples=[[[0.42, "We are rolling.", 1.9]]]),
     ]
+    """[start, text, end] in seconds, as /transcriptions gives them, or objects with start, end,
+    text and perhaps speaker and words. May be empty."""
     format: Annotated[
         str,
         Meta(
@@ -105,128 +85,63 @@ class ExportTranscriptBody(Keyed, kw_only=True):
             examples=["docx"],
         ),
     ]
-    display_name: Annotated[
-        str,
-        Meta(
-            max_length=LONGEST_TEXT,
-            description="Title, and name of the file.",
-            examples=["Interview with Ada"],
-        ),
-    ] = "Transcript"
+    display_name: Annotated[str, Meta(max_length=LONGEST_TEXT, examples=["Interview with Ada"])] = (
+        "Transcript"
+    )
+    """Title, and name of the file."""
     output_path: (
-        Annotated[
-            AbsolutePath,
-            Meta(
-                description="Absolute path of a file, or a folder, to write to on the server, in "
-                "RUSHES_EXPORT_ROOTS. The format's extension is added where there is none; what "
-                "becomes of an existing file, `on_exists` says. Left out: the "
-                "answer is the file itself.",
-                examples=["/footage/exports/interview.docx"],
-            ),
-        ]
-        | None
+        Annotated[AbsolutePath, Meta(examples=["/footage/exports/interview.docx"])] | None
     ) = None
-    on_exists: Annotated[
-        OutputOnExists,
-        Meta(
-            title="OutputOnExists",
-            description='Where output_path is there: "number" the new file, "replace" that one in '
-            'one step, or "refuse" with a 400.',
-        ),
-    ] = "number"
+    """Absolute path of a file, or a folder, to write to on the server, in RUSHES_EXPORT_ROOTS. The
+    format's extension is added where there is none; what becomes of an existing file, `on_exists`
+    says. Left out: the answer is the file itself."""
+    on_exists: Annotated[OutputOnExists, Meta(title="OutputOnExists")] = "number"
+    """Where output_path is there: "number" the new file, "replace" that one in one step, or
+    "refuse" with a 400."""
     create_dir: CreateDir = False
     words: (
         Annotated[
             list[Annotated[Raw, Meta(extra_json_schema=_WORDS)]],
-            Meta(
-                max_length=_MOST_SEGMENTS,
-                description="The words of each segment, as /transcriptions gives them.",
-                examples=[[[[0.42, 0.6, "We", 0.99]]]],
-            ),
+            Meta(max_length=_MOST_SEGMENTS, examples=[[[[0.42, 0.6, "We", 0.99]]]]),
         ]
         | None
     ) = None
+    """The words of each segment, as /transcriptions gives them."""
     speakers: (
         Annotated[
             list[Annotated[Raw, Meta(extra_json_schema=_SPEAKER)]],
-            Meta(
-                max_length=_MOST_SEGMENTS,
-                description="The speaker of each segment, or null.",
-                examples=[["Ada"]],
-            ),
+            Meta(max_length=_MOST_SEGMENTS, examples=[["Ada"]]),
         ]
         | None
     ) = None
+    """The speaker of each segment, or null."""
     speaker_names: (
         Annotated[
             list[Annotated[Raw, Meta(extra_json_schema=_SPEAKER)]],
-            Meta(
-                max_length=_MOST_SEGMENTS,
-                description="What the speaker of each segment is called, which is shown in place "
-                "of `speakers`; null: that has no name.",
-                examples=[["Ada"]],
-            ),
+            Meta(max_length=_MOST_SEGMENTS, examples=[["Ada"]]),
         ]
         | None
     ) = None
-    with_speakers: Annotated[
-        bool,
-        Meta(
-            description="Say who speaks in txt and srt, where that is known. The other formats "
-            "have a place of their own for it and always do."
-        ),
-    ] = True
-    timestamps: Annotated[
-        bool, Meta(description="Show the times of each segment in txt, docx and pdf.")
-    ] = True
-    fps: (
-        Annotated[
-            float | Annotated[str, Meta(min_length=1, max_length=LONGEST_WORD)],
-            Meta(
-                description="Frame rate, such as 25, 29.97 or 24000/1001. With it, csv and json "
-                "gain timecodes, and txt, docx and pdf show them instead of milliseconds.",
-                examples=["24000/1001"],
-            ),
-        ]
-        | None
-    ) = None
-    start_timecode: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=LONGEST_WORD,
-                description="Timecode at which the file begins: HH:MM:SS:FF, or HH:MM:SS;FF for "
-                "drop-frame. Needs fps. Left out: 00:00:00:00.",
-                examples=["01:00:00:00"],
-            ),
-        ]
-        | None
-    ) = None
-    language: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=LONGEST_WORD,
-                description="English name or ISO code; chooses fonts and where captions break.",
-                examples=["english"],
-            ),
-        ]
-        | None
-    ) = None
-    captions: Annotated[
-        CaptionsBody | None,
-        Meta(
-            description="Cut srt and vtt into captions that can be read; {} for the usual rules. "
-            "Left out: one cue a segment.",
-            examples=[{"max_chars": 42, "max_lines": 2}],
-        ),
-    ] = None
-    formula_guard: Annotated[
-        bool,
-        Meta(
-            description="Put a ' before text in csv that a spreadsheet would take for a formula, "
-            'such as "=1+1" or "- Yes."'
-        ),
-    ] = True
+    """What the speaker of each segment is called, which is shown in place of `speakers`; null: that
+    has no name."""
+    with_speakers: bool = True
+    """Say who speaks in txt and srt, where that is known. The other formats have a place of their
+    own for it and always do."""
+    timestamps: bool = True
+    """Show the times of each segment in txt, docx and pdf."""
+    fps: Annotated[float | Word, Meta(examples=["24000/1001"])] | None = None
+    """Frame rate, such as 25, 29.97 or 24000/1001. With it, csv and json gain timecodes, and txt,
+    docx and pdf show them instead of milliseconds."""
+    start_timecode: Annotated[Word, Meta(examples=["01:00:00:00"])] | None = None
+    """Timecode at which the file begins: HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame. Needs fps.
+    Left out: 00:00:00:00."""
+    language: Annotated[Word, Meta(examples=["english"])] | None = None
+    """English name or ISO code; chooses fonts and where captions break."""
+    captions: Annotated[CaptionsBody | None, Meta(examples=[{"max_chars": 42, "max_lines": 2}])] = (
+        None
+    )
+    """Cut srt and vtt into captions that can be read; {} for the usual rules. Left out: one cue a
+    segment."""
+    formula_guard: bool = True
+    """Put a ' before text in csv that a spreadsheet would take for a formula, such as "=1+1" or "-
+    Yes.\""""

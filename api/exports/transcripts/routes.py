@@ -34,7 +34,14 @@ _DOCUMENT_TURNS = CapacityLimiter(2)  # each takes up to 100 MB and a core
 async def export_transcript(
     call: Call[ExportTranscriptBody], services: CoreServices
 ) -> FileReply | ExportedTranscript:
-    """The file, or with `output_path` where it was written."""
+    """A transcript as a file.
+
+    Takes an item of /transcriptions as it is. Answers the file, or with `output_path` JSON that
+    says where it was written (format json: its file is JSON too). Control characters and halves
+    of characters are left out of all text; srt and vtt are sorted by time, the other formats
+    keep the given order. A name in `output_path` that ends in another format's extension is
+    refused. Two documents (docx, pdf) are made at a time; more wait for their turn.
+    """
     wanted = format_named(call.body.format)
     body = call.body
     async with _DOCUMENT_TURNS if wanted.is_document else contextlib.nullcontext():
@@ -120,30 +127,14 @@ def _rules(body: ExportTranscriptBody) -> CaptionRules | None:
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/export/transcript",
+        "POST /export/transcript",
         export_transcript,
-        scope=KeyScope.EXPORT,
+        "Exports",
+        KeyScope.EXPORT,
         is_audited=True,
-        tag="Exports",
-        summary="A transcript as a file",
-        description="Takes an item of /transcriptions as it is. Answers the file, or with "
-        "`output_path` JSON that says where it was written (format json: its file is JSON too). "
-        "Control characters and halves of characters are left out of all text; srt and vtt are "
-        "sorted by time, the other formats keep the given order. A name in `output_path` that "
-        "ends in another format's extension is refused. Two documents (docx, pdf) are made at a "
-        "time; more wait for their turn.",
-        body=ExportTranscriptBody,
-        answer=ExportedTranscript,
         files=tuple(f.media_type for f in FORMATS.values() if f.extension != "json"),
         json_file=TranscriptFile,
         drops_half_characters=True,
-        example={
-            "segments": [[0.42, "We are rolling.", 1.9]],
-            "format": "docx",
-            "display_name": "Interview with Ada",
-            "output_path": "/footage/exports/interview.docx",
-        },
-        answer_example={"output_path": "/footage/exports/interview.docx", "warnings": []},
+        example={"output_path": ...},
     ),
 )

@@ -22,14 +22,9 @@ class OriginalStream(Struct, frozen=True, kw_only=True):
             examples=["/api/v1/media/original/WzE3NjQzNDk2MDAs…"],
         ),
     ]
-    type: Annotated[
-        str,
-        Meta(
-            description="MIME type with codecs, for `canPlayType`; application/octet-stream where "
-            "no browser plays it.",
-            examples=['video/mp4; codecs="avc1.64002A, mp4a.40.2"'],
-        ),
-    ]
+    type: Annotated[str, Meta(examples=['video/mp4; codecs="avc1.64002A, mp4a.40.2"'])]
+    """MIME type with codecs, for `canPlayType`; application/octet-stream where no browser plays
+    it."""
 
 
 class PreviewStream(Struct, frozen=True, kw_only=True):
@@ -43,43 +38,36 @@ class PreviewStream(Struct, frozen=True, kw_only=True):
             examples=["/api/v1/media/preview/WzE3NjQzNDk2MDAs…"],
         ),
     ]
-    type: Annotated[
-        str,
-        Meta(
-            description="MIME type with codecs, for `addSourceBuffer`.",
-            examples=['video/mp4; codecs="avc1.640028, mp4a.40.2"'],
-        ),
-    ]
-    segment_seconds: Annotated[int, Meta(description="Length of a piece.", examples=[4])]
-    segments: Annotated[int, Meta(description="How many there are.", examples=[4])]
+    type: Annotated[str, Meta(examples=['video/mp4; codecs="avc1.640028, mp4a.40.2"'])]
+    """MIME type with codecs, for `addSourceBuffer`."""
+    segment_seconds: Annotated[int, Meta(examples=[4])]
+    """Length of a piece."""
+    segments: Annotated[int, Meta(examples=[4])]
+    """How many there are."""
 
 
 class Playback(Struct, kw_only=True):
     """How a file is played. Times count from its first picture, or its first sound."""
 
     media_path: ClientPath
-    online: Annotated[
-        bool, Meta(description="The file is there. If not, only stored pictures can be shown.")
-    ]
+    online: Annotated[bool, Meta(examples=[True])]
+    """The file is there. If not, only stored pictures can be shown."""
     kind: Annotated[
-        Literal["video", "audio", "still"],
-        Meta(title="PlaybackKind", description="What there is to see or hear."),
+        Literal["video", "audio", "still"], Meta(title="PlaybackKind", examples=["video"])
     ]
-    duration_seconds: Annotated[float, Meta(description="Length.", examples=[12.5])] | None = None
-    rate: Annotated[Rate | None, Meta(description="Frames a second.")] = None
-    width: (
-        Annotated[int, Meta(description="Upright, with square pixels.", examples=[1920])] | None
-    ) = None
-    height: (
-        Annotated[int, Meta(description="Upright, with square pixels.", examples=[1080])] | None
-    ) = None
-    original: Annotated[OriginalStream | None, Meta(description="Null: the file is not there.")] = (
-        None
-    )
-    preview: Annotated[
-        PreviewStream | None,
-        Meta(description="Null: the file is a still, is not there, or does not tell its length."),
-    ] = None
+    """What there is to see or hear."""
+    duration_seconds: Annotated[float, Meta(examples=[12.5])] | None = None
+    """Length."""
+    rate: Rate | None = None
+    """Frames a second."""
+    width: Annotated[int, Meta(examples=[1920])] | None = None
+    """Upright, with square pixels."""
+    height: Annotated[int, Meta(examples=[1080])] | None = None
+    """Upright, with square pixels."""
+    original: OriginalStream | None = None
+    """Null: the file is not there."""
+    preview: PreviewStream | None = None
+    """Null: the file is a still, is not there, or does not tell its length."""
     frames_url: (
         Annotated[
             str,

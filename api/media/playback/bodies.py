@@ -13,13 +13,5 @@ class PlaybackBody(Keyed, kw_only=True):
     """A file to play."""
 
     media_path: MediaPath
-    cache_dir: (
-        Annotated[
-            AbsolutePath,
-            Meta(
-                description="With it, stored pictures are found, also of a file that is away.",
-                examples=["/footage/.rushes"],
-            ),
-        ]
-        | None
-    ) = None
+    cache_dir: Annotated[AbsolutePath, Meta(examples=["/footage/.rushes"])] | None = None
+    """With it, stored pictures are found, also of a file that is away."""

@@ -51,9 +51,11 @@ class _Stored:
 
 
 async def get_playback(call: Call[PlaybackBody], services: CoreServices) -> Playback:
-    """Facts and addresses of one file. One that is away is known from its cache folder, if at all.
+    """Play a file.
 
-    Raises MediaError, and NoWorker where nothing is known without one.
+    Gives signed paths that a player fetches without a licence key: the original, by ranges; a
+    preview in pieces of H.264 and AAC at 540 lines at most, whose pictures are shown at the
+    times of the original; and the stored pictures.
     """
     body = call.body
     path = services.paths.media(body.media_path, "media_path")
@@ -155,46 +157,18 @@ def _add_addresses(
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/media/playback",
+        "POST /media/playback",
         get_playback,
-        scope=KeyScope.SEARCH,
-        tag="Media",
-        summary="Play a file",
-        description="Gives signed paths that a player fetches without a licence key: the "
-        "original, by ranges; a preview in pieces of H.264 and AAC at 540 lines at most, whose "
-        "pictures are shown at the times of the original; and the stored pictures.",
-        body=PlaybackBody,
-        answer=Playback,
+        "Media",
+        KeyScope.SEARCH,
         errors={
-            MediaMissing: MediaMissing().message,
+            MediaMissing: "",
             MediaUnreadable: "It is not a media file that can be read, or its beginning is "
             "damaged.",
-            MediaChanging: MediaChanging().message,
+            MediaChanging: "",
             NotAllowed: "media_path: /tmp/x.mov lies outside the folders in RUSHES_MEDIA_ROOTS.",
-            NoWorker: NoWorker().message,
+            NoWorker: "",
         },
-        example={"media_path": "/footage/day1/A001.mov", "cache_dir": "/footage/.rushes"},
-        answer_example={
-            "media_path": "/footage/day1/A001.mov",
-            "online": True,
-            "kind": "video",
-            "duration_seconds": 12.5,
-            "rate": {"num": 24000, "den": 1001},
-            "width": 1920,
-            "height": 1080,
-            "original": {
-                "url": "/api/v1/media/original/WzE3NjQzNDk2MDAs…",
-                "type": 'video/mp4; codecs="apch, lpcm"',
-            },
-            "preview": {
-                "url": "/api/v1/media/preview/WzE3NjQzNDk2MDAs…",
-                "type": 'video/mp4; codecs="avc1.640028, mp4a.40.2"',
-                "segment_seconds": 4,
-                "segments": 4,
-            },
-            "frames_url": "/api/v1/frames/WzE3NjQzNDk2MDAs…",
-            "hash_str": "9ae0daaf81f5b2c3",
-        },
+        example={"cache_dir": ...},
     ),
 )

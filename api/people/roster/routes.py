@@ -8,7 +8,8 @@ from msgspec import UNSET
 from starlette.concurrency import run_in_threadpool
 
 from api.http.bodies import LONGEST_PATH
-from api.http.endpoint import Call, Endpoint, Parameter, RootsRule
+from api.http.endpoint import Call, Endpoint, RootsRule
+from api.http.parameters import text_parameter
 from api.people.people import PeopleServices, left_out
 from api.people.roster.answers import NamedIn, NamedPeople, NamedPerson
 from api.people.roster.names import FolderRoster, RosterEntry, everybody
@@ -18,6 +19,12 @@ from shared.rights import KeyScope
 
 _WITHIN_S = 5.0  # a folder that was not looked at before may take as long as reading its faces
 _LOOKED_AT = 32  # of the folders used last
+_CACHE_DIR = text_parameter(
+    "cache_dir",
+    "One folder with analysis data; an absolute path. Left out: those used last.",
+    "/footage/.rushes",
+    longest=LONGEST_PATH,
+)
 
 
 @dataclass(slots=True)
@@ -30,8 +37,8 @@ class _FolderLook:
 
 
 async def list_named_people(call: Call[None], services: PeopleServices) -> NamedPeople:
-    """Everybody who is named or enrolled."""
-    cache_dir = call.query.get("cache_dir")
+    """Everybody who has a name."""
+    cache_dir = _CACHE_DIR.read(call.query)
     if cache_dir:
         roster = await services.in_cache_dir(cache_dir, _roster, services, cache_dir)
         call.warnings.extend(map(left_out, roster.unread))
@@ -108,44 +115,17 @@ def _person(entry: RosterEntry, shown: dict[str, str]) -> NamedPerson:
 
 ENDPOINTS = (
     Endpoint(
-        "GET",
-        "/faces/people",
+        "GET /faces/people",
         list_named_people,
-        scope=KeyScope.SEARCH,
-        roots=RootsRule.FILTERED,
-        tag="Faces",
-        summary="Everybody who has a name",
+        "Faces",
+        KeyScope.SEARCH,
         description="Who is named in a collection or enrolled from photos, each once, whatever the "
         "case of the letters, with where the person is seen or heard. Over the cache folders that "
         f"the server knows and the key may read, the {_LOOKED_AT} used last; one that is away is "
         "left out, and one that does not answer within seconds as well, which X-Rushes-Warnings "
         "says, as of a collection that cannot be read.",
-        query=(
-            Parameter(
-                "cache_dir",
-                "One folder with analysis data; an absolute path. Left out: those used last.",
-                {"type": "string", "maxLength": LONGEST_PATH},
-                "/footage/.rushes",
-            ),
-        ),
-        answer=NamedPeople,
+        roots=RootsRule.FILTERED,
+        query=(_CACHE_DIR,),
         errors={BadInput: "cache_dir must be an absolute path, not 'footage'."},
-        answer_example={
-            "people": [
-                {
-                    "name": "Ada",
-                    "is_enrolled": True,
-                    "references": 2,
-                    "collections": [
-                        {
-                            "cache_dir": "/footage/.rushes",
-                            "cluster_job_name": "Season 1",
-                            "cluster_ids": ["418350733"],
-                            "face_count": 812,
-                        }
-                    ],
-                }
-            ]
-        },
     ),
 )

@@ -27,51 +27,34 @@ SpokenSeconds = Annotated[
 class Excerpt(Struct, kw_only=True):
     """A part of a file in which one voice is heard."""
 
-    start_seconds: Annotated[float, Meta(ge=0, description="Where it begins.", examples=[12.5])]
-    end_seconds: Annotated[float, Meta(ge=0, description="Where it ends.", examples=[19.0])]
+    start_seconds: Annotated[float, Meta(ge=0, examples=[12.5])]
+    """Where it begins."""
+    end_seconds: Annotated[float, Meta(ge=0, examples=[19.0])]
+    """Where it ends."""
 
 
 class VoiceItem(Struct, kw_only=True):
     """Somebody who speaks in one file."""
 
     voice_id: VoiceId
-    media_path: Annotated[
-        str | None,
-        Meta(
-            description="Where the file was seen: the oldest place that opens, else the oldest; "
-            "null: nowhere.",
-            examples=["/footage/day1/A001.mov"],
-        ),
-    ]
+    media_path: Annotated[str | None, Meta(examples=["/footage/day1/A001.mov"])]
+    """Where the file was seen: the oldest place that opens, else the oldest; null: nowhere."""
     hash_str: HashStr
     speaker: SpeakerLabel
     seconds: SpokenSeconds
-    excerpt: Annotated[
-        Excerpt, Meta(description="The longest turn of which nobody doubts whose it is.")
-    ]
-    text: Annotated[
-        str | None,
-        Meta(
-            description="The first words of the excerpt; null where they cannot be read.",
-            examples=["We are rolling. Quiet, please."],
-        ),
-    ]
+    excerpt: Excerpt
+    """The longest turn of which nobody doubts whose it is."""
+    text: Annotated[str | None, Meta(examples=["We are rolling. Quiet, please."])]
+    """The first words of the excerpt; null where they cannot be read."""
 
 
 class VoicePage(Struct, kw_only=True, omit_defaults=True):
     """A part of a list of voices."""
 
-    voices: Annotated[list[VoiceItem], Meta(description="Those that speak longest first.")]
-    next: (
-        Annotated[
-            str,
-            Meta(
-                description="Send it as `after` for what follows; left out: nothing does.",
-                examples=["9ae0daaf81f5b2c3-voice-1f2e3d4c"],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    voices: list[VoiceItem]
+    """Those that speak longest first."""
+    next: Annotated[str, Meta(examples=["9ae0daaf81f5b2c3-voice-1f2e3d4c"])] | UnsetType = UNSET
+    """Send it as `after` for what follows; left out: nothing does."""
 
 
 class FileSpeaker(Struct, kw_only=True):
@@ -87,13 +70,8 @@ class FileSpeaker(Struct, kw_only=True):
 class FileSpeakers(Struct, kw_only=True):
     """Who speaks in one file."""
 
-    speakers: Annotated[
-        list[FileSpeaker],
-        Meta(
-            description="By first appearance; none where speakers were not told apart, or nobody "
-            "speaks."
-        ),
-    ]
+    speakers: list[FileSpeaker]
+    """By first appearance; none where speakers were not told apart, or nobody speaks."""
 
 
 class ProposalItem(Struct, kw_only=True):
@@ -103,36 +81,18 @@ class ProposalItem(Struct, kw_only=True):
     face_name: PersonName
     voice_cluster_id: ClusterId
     voice_name: PersonName
-    seconds_together: Annotated[
-        int,
-        Meta(
-            ge=0,
-            description="Seconds in which the voice speaks and the face is seen.",
-            examples=[64],
-        ),
-    ]
-    seconds_spoken: Annotated[
-        int,
-        Meta(
-            ge=0,
-            description="Seconds in which the voice speaks, in files with faces.",
-            examples=[81],
-        ),
-    ]
-    share: Annotated[
-        float,
-        Meta(ge=0, le=1, description="The part of these that is together.", examples=[0.79]),
-    ]
-    media_paths: Annotated[
-        list[str],
-        Meta(
-            description="Files in which they are together longest, at most five.",
-            examples=[["/footage/day1/A001.mov"]],
-        ),
-    ]
+    seconds_together: Annotated[int, Meta(ge=0, examples=[64])]
+    """Seconds in which the voice speaks and the face is seen."""
+    seconds_spoken: Annotated[int, Meta(ge=0, examples=[81])]
+    """Seconds in which the voice speaks, in files with faces."""
+    share: Annotated[float, Meta(ge=0, le=1, examples=[0.79])]
+    """The part of these that is together."""
+    media_paths: Annotated[list[str], Meta(examples=[["/footage/day1/A001.mov"]])]
+    """Files in which they are together longest, at most five."""
 
 
 class Proposals(Struct, kw_only=True):
     """Faces and voices that may be one person."""
 
-    proposals: Annotated[list[ProposalItem], Meta(description="The surest first, at most 100.")]
+    proposals: list[ProposalItem]
+    """The surest first, at most 100."""

@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from api.http.answers import counted
-from api.http.bodies import LONGEST_TEXT
-from api.http.endpoint import Call, Endpoint, Parameter
+from api.http.endpoint import Call, Endpoint
+from api.http.parameters import IN_CACHE_DIR, OF_COLLECTION
 from api.http.scope import Scope
 from api.people.people import PeopleServices
-from api.people.routes import IN_CACHE_DIR
 from api.people.snapshot import CollectionSnapshot
 from api.people.voices.answers import ProposalItem, Proposals
 from api.people.voices.proposals import MOST_FILES, MOST_PROPOSALS, Proposal
 from api.people.voices.proposing import Proposed
 from api.people.voices.together import MIN_SECONDS, MIN_TIMES
-from shared.errors import BadInput, Missing
 from shared.rights import KeyScope
 
 
 async def list_proposals(call: Call[None], services: PeopleServices) -> Proposals:
-    """Faces that are seen while a voice speaks, and not at other times."""
-    cache_dir, name = call.required("cache_dir"), call.required("cluster_job_name")
+    """Faces and voices that may be one person."""
+    cache_dir, name = IN_CACHE_DIR.read(call.query), OF_COLLECTION.read(call.query)
     found, proposed = await services.in_cache_dir(cache_dir, _proposals, services, cache_dir, name)
     call.warnings.extend(_left_out(proposed))
     return found
@@ -73,12 +71,10 @@ def _item(
 
 ENDPOINTS = (
     Endpoint(
-        "GET",
-        "/faces/proposals",
+        "GET /faces/proposals",
         list_proposals,
-        scope=KeyScope.SEARCH,
-        tag="Faces",
-        summary="Faces and voices that may be one person",
+        "Faces",
+        KeyScope.SEARCH,
         description="Nothing is joined by itself: merge the two clusters by /faces/clusters/modify "
         "to accept a proposal, or say there that they are `apart`. A face is proposed for a voice "
         f"where it is seen while the voice speaks, for {MIN_SECONDS} seconds and at {MIN_TIMES} "
@@ -87,34 +83,7 @@ ENDPOINTS = (
         "seen, and a face that is always in the picture for nobody. Turns of which it is doubtful "
         f"whose they are do not count. At most {MOST_PROPOSALS}, over the {MOST_FILES:,} files in "
         "which is spoken longest; X-Rushes-Warnings says when some were not looked at.",
-        query=(
-            IN_CACHE_DIR,
-            Parameter(
-                "cluster_job_name",
-                "The collection.",
-                {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT},
-                "Season 1",
-                required=True,
-            ),
-        ),
-        answer=Proposals,
-        errors={
-            BadInput: "cluster_job_name is required.",
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-        },
-        answer_example={
-            "proposals": [
-                {
-                    "face_cluster_id": "418350733",
-                    "face_name": "Ada",
-                    "voice_cluster_id": "1590043",
-                    "voice_name": None,
-                    "seconds_together": 64,
-                    "seconds_spoken": 81,
-                    "share": 0.79,
-                    "media_paths": ["/footage/day1/A001.mov"],
-                }
-            ]
-        },
+        query=(IN_CACHE_DIR, OF_COLLECTION),
+        answer_example={"proposals": [{"voice_cluster_id": "1590043", "voice_name": None}]},
     ),
 )

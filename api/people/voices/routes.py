@@ -24,7 +24,13 @@ from shared.rights import KeyScope
 
 
 async def list_voices(call: Call[VoicesBody], services: PeopleServices) -> VoicePage:
-    """A page of the voices of one person."""
+    """Voices of a person.
+
+    Each is one speaker of one file, with a part of it to listen to. A voice has its person as a
+    face has: of a collection it is in since the file was analyzed into it with `speakers`. A
+    voice that its file has no more is not listed. 404 for an unknown cluster, or an unknown
+    voice in `after`.
+    """
     return await services.in_cache_dir(call.body.cache_dir, _voices, services, call.body)
 
 
@@ -103,7 +109,14 @@ def _text(told: ToldSpeakers, label: str, start: float, end: float) -> str | Non
 
 
 async def list_file_speakers(call: Call[FileVoicesBody], services: PeopleServices) -> FileSpeakers:
-    """Who speaks in a file, as a collection knows them."""
+    """Who speaks in a file.
+
+    The speakers of the file's transcript, S1, S2 and so on, and who they are in the collection:
+    so a person can be named from a transcript. A speaker whom the collection does not have,
+    because the file was not analyzed into it, has null ids. 404 for a file that is neither
+    there nor known. Where the file's speakers cannot be read, none are told, and
+    X-Rushes-Warnings says why.
+    """
     found, unread = await services.in_cache_dir(call.body.cache_dir, _in_file, services, call.body)
     call.warnings.extend(unread)
     return found
@@ -140,71 +153,19 @@ def _speaker(
     )
 
 
-_COLLECTION = {"cache_dir": "/footage/.rushes", "cluster_job_name": "Season 1"}
-_VOICE_ID = "9ae0daaf81f5b2c3-voice-1f2e3d4c"
-
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/faces/clusters/voices",
+        "POST /faces/clusters/voices",
         list_voices,
-        scope=KeyScope.SEARCH,
-        tag="Faces",
-        summary="Voices of a person",
-        description="Each is one speaker of one file, with a part of it to listen to. A voice has "
-        "its person as a face has: of a collection it is in since the file was analyzed into it "
-        "with `speakers`. A voice that its file has no more is not listed. 404 for an unknown "
-        "cluster, or an unknown voice in `after`.",
-        body=VoicesBody,
-        answer=VoicePage,
-        errors={
-            BadInput: "cache_dir is required.",
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-        },
-        example={**_COLLECTION, "cluster_id": "418350733"},
-        answer_example={
-            "voices": [
-                {
-                    "voice_id": _VOICE_ID,
-                    "media_path": "/footage/day1/A001.mov",
-                    "hash_str": "9ae0daaf81f5b2c3",
-                    "speaker": "S1",
-                    "seconds": 81.4,
-                    "excerpt": {"start_seconds": 12.5, "end_seconds": 19.0},
-                    "text": "We are rolling. Quiet, please.",
-                }
-            ]
-        },
+        "Faces",
+        KeyScope.SEARCH,
+        example={"cluster_id": ...},
     ),
     Endpoint(
-        "POST",
-        "/faces/voices/of",
+        "POST /faces/voices/of",
         list_file_speakers,
-        scope=KeyScope.SEARCH,
-        tag="Faces",
-        summary="Who speaks in a file",
-        description="The speakers of the file's transcript, S1, S2 and so on, and who they are in "
-        "the collection: so a person can be named from a transcript. A speaker whom the "
-        "collection does not have, because the file was not analyzed into it, has null ids. 404 "
-        "for a file that is neither there nor known. Where the file's speakers cannot be read, "
-        "none are told, and X-Rushes-Warnings says why.",
-        body=FileVoicesBody,
-        answer=FileSpeakers,
-        errors={
-            BadInput: "media_path must be an absolute path, not 'A001.mov'.",
-            Missing: "There is no collection 'Season 2' in this cache folder.",
-        },
-        example={**_COLLECTION, "media_path": "/footage/day1/A001.mov"},
-        answer_example={
-            "speakers": [
-                {
-                    "speaker": "S1",
-                    "voice_id": _VOICE_ID,
-                    "cluster_id": "418350733",
-                    "name": "Ada",
-                    "seconds": 81.4,
-                }
-            ]
-        },
+        "Faces",
+        KeyScope.SEARCH,
+        errors={BadInput: "media_path must be an absolute path, not 'A001.mov'."},
     ),
 )

@@ -23,16 +23,12 @@ class CalibrationAnswer(Struct, kw_only=True):
     """What scores of the model mean from now on; zeros where labels were forgotten."""
 
     message: Message
-    model_key: Annotated[str, Meta(description="The model.", examples=["conse-lite0"])]
-    queries: Annotated[int, Meta(ge=0, description="Labelled queries.", examples=[98])]
-    found: Annotated[
-        int,
-        Meta(
-            ge=0,
-            description="Those with a right answer among their first three matches.",
-            examples=[87],
-        ),
-    ]
+    model_key: Annotated[str, Meta(examples=["conse-lite0"])]
+    """The model."""
+    queries: Annotated[int, Meta(ge=0, examples=[98])]
+    """Labelled queries."""
+    found: Annotated[int, Meta(ge=0, examples=[87])]
+    """Those with a right answer among their first three matches."""
     left_out: Count
     strong: Share | None
     fair: Share | None

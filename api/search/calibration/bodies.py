@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from api.http.bodies import CacheDir, Keyed, MediaPath
-from shared.query.messages import LONGEST_QUERY
+from shared.query.bounds import LONGEST_QUERY
 
 MOST_LABELS = 10_000
 MOST_QUERIES = 500  # each is a search
@@ -17,25 +17,14 @@ class Label(Struct, kw_only=True):
     """A right answer to a query: a file, or a part of it."""
 
     query: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            max_length=LONGEST_QUERY,
-            description="What is looked for.",
-            examples=["a red car in the rain"],
-        ),
+        str, Meta(min_length=1, max_length=LONGEST_QUERY, examples=["a red car in the rain"])
     ]
+    """What is looked for."""
     media_path: MediaPath
-    start_seconds: Annotated[
-        float, Meta(ge=0, description="Where what is right begins.", examples=[12.5])
-    ] = 0.0
-    end_seconds: (
-        Annotated[
-            float,
-            Meta(ge=0, description="Where it ends; left out: with the file.", examples=[21.0]),
-        ]
-        | None
-    ) = None
+    start_seconds: Annotated[float, Meta(ge=0, examples=[12.5])] = 0.0
+    """Where what is right begins."""
+    end_seconds: Annotated[float, Meta(ge=0, examples=[21.0])] | None = None
+    """Where it ends; left out: with the file."""
 
 
 class CalibrateBody(Keyed, kw_only=True):
@@ -49,7 +38,6 @@ class CalibrateBody(Keyed, kw_only=True):
             description=f"One for each right answer, of at most {MOST_QUERIES} queries.",
             examples=[[{"query": "a red car", "media_path": "/footage/day1/A001.mov"}]],
         ),
-    ] = field(default_factory=list)
-    forget: Annotated[bool, Meta(description="Forget what labels said of the model instead.")] = (
-        False
-    )
+    ] = []
+    forget: bool = False
+    """Forget what labels said of the model instead."""

@@ -27,7 +27,15 @@ _AT_ONCE = 64  # texts
 
 
 async def calibrate(call: Call[CalibrateBody], services: SearchServices) -> CalibrationAnswer:
-    """Measure what scores of the active visual model mean, or forget it."""
+    """Measure what scores mean.
+
+    Searches a folder for labelled queries and learns from which of their matches are right how
+    likely a score of the active visual model is right, and below which it is no match. All
+    right answers to a query must be labelled: what is not counts as wrong. It holds for all
+    folders, in place of what is known of the model or was found out by prompts, until it is
+    forgotten. `left_out` counts right answers among the first three that are no match from now
+    on.
+    """
     body = call.body
     scope = await run_in_threadpool(SearchScope.of, services, body.cache_dir, None)
     model = await run_in_threadpool(active_key, services, ModelKind.VISUAL)
@@ -144,37 +152,17 @@ def _answer(
 
 ENDPOINTS = (
     Endpoint(
-        "POST",
-        "/models/calibrate",
+        "POST /models/calibrate",
         calibrate,
-        scope=KeyScope.MODELS,
+        "Models",
+        KeyScope.MODELS,
         is_audited=True,
-        tag="Models",
-        summary="Measure what scores mean",
-        description="Searches a folder for labelled queries and learns from which of their matches "
-        "are right how likely a score of the active visual model is right, and below which it is "
-        "no match. All right answers to a query must be labelled: what is not counts as wrong. It "
-        "holds for all folders, in place of what is known of the model or was found out by "
-        "prompts, until it is forgotten. `left_out` counts right answers among the first three "
-        "that are no match from now on.",
-        body=CalibrateBody,
-        answer=CalibrationAnswer,
         errors={
             BadInput: f"labels name 7 queries: {LEAST_QUERIES} to {MOST_QUERIES} are wanted.",
-            NoWorker: "No worker that can answer this is running. Start one with `rushes worker "
-            "query`.",
-            ModelLoading: "The model is still loading; retry shortly.",
+            NoWorker: "",
+            ModelLoading: "",
         },
-        example={"cache_dir": "/footage/.rushes", "forget": True},
-        answer_example={
-            "message": "conse-lite0 is calibrated.",
-            "model_key": "conse-lite0",
-            "queries": 98,
-            "found": 87,
-            "left_out": 4,
-            "strong": 0.79,
-            "fair": 0.45,
-            "weak": 0.14,
-        },
+        example={"forget": True},
+        answer_example={"message": "conse-lite0 is calibrated."},
     ),
 )

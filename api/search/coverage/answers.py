@@ -45,28 +45,26 @@ class CoveragePart(Struct, kw_only=True):
     """Some of the media."""
 
     files: Count
-    hours: Annotated[
-        float,
-        Meta(ge=0, description="Of those whose length is known; stills have none.", examples=[2.4]),
-    ]
+    hours: Annotated[float, Meta(ge=0, examples=[2.4])]
+    """Of those whose length is known; stills have none."""
 
 
 class CoverageOfModel(CoveragePart, kw_only=True):
     """What is analyzed with one model."""
 
-    model_key: Annotated[str, Meta(description="The model.", examples=["conse-lite0"])]
+    model_key: Annotated[str, Meta(examples=["conse-lite0"])]
+    """The model."""
 
 
 class CoverageReason(Struct, kw_only=True):
     """Why some files are not searched, or do not open."""
 
     state: CoverageState
-    reason: Annotated[str, Meta(description="Why.", examples=["The file is cut off."])]
+    reason: Annotated[str, Meta(examples=["The file is cut off."])]
+    """Why."""
     files: Count
-    examples: Annotated[
-        list[ClientPath],
-        Meta(description="Up to three of them.", examples=[["/footage/day1/A002.mov"]]),
-    ]
+    examples: Annotated[list[ClientPath], Meta(examples=[["/footage/day1/A002.mov"]])]
+    """Up to three of them."""
 
 
 class Coverage(Struct, kw_only=True):
@@ -75,93 +73,37 @@ class Coverage(Struct, kw_only=True):
     `asked` is `searched`, `waiting`, `failed`, `left_out`, `other_models` and `unknown` together.
     """
 
-    model_key: Annotated[
-        str, Meta(description="The model that was searched by.", examples=["conse-lite0"])
-    ]
-    asked: Annotated[
-        CoveragePart,
-        Meta(
-            description="Everything in media_paths; without them all media that the cache folder "
-            "knows of or that is to go into it, each content once. Of pictures then no sound "
-            "files, of what is said no stills and no films without sound.",
-            examples=[_PART],
-        ),
-    ]
-    searched: Annotated[
-        CoveragePart, Meta(description="Analyzed with this model.", examples=[_PART])
-    ]
-    waiting: Annotated[
-        CoveragePart, Meta(description="In line for analysis or worked on.", examples=[_PART])
-    ]
-    failed: Annotated[
-        CoveragePart, Meta(description="Their last analysis failed.", examples=[_PART])
-    ]
-    other_models: Annotated[
-        CoveragePart, Meta(description="Analyzed with other models only.", examples=[_PART])
-    ]
-    unknown: Annotated[CoveragePart, Meta(description="None of that.", examples=[_PART])]
-    offline: Annotated[
-        CoveragePart,
-        Meta(
-            description="Known, and no place opens where their content was seen.", examples=[_PART]
-        ),
-    ]
-    left_out: (
-        Annotated[
-            CoveragePart,
-            Meta(
-                description="Left out of analysis by somebody; only where there are such files.",
-                examples=[_PART],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    speakers: (
-        Annotated[
-            CoveragePart,
-            Meta(
-                description="Files of `asked` with speaker labels: in searches in "
-                "what was said where there are such files, and wherever `speaker` is asked for.",
-                examples=[_PART],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    captions: (
-        Annotated[
-            CoveragePart,
-            Meta(
-                description="Files of `asked` whose own subtitles or captions were searched, "
-                "transcribed or not: where `captions` is asked for.",
-                examples=[_PART],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    with_folder_names: (
-        Annotated[
-            CoveragePart,
-            Meta(
-                description="Files of `asked` whose transcript was made by a version that "
-                "gave the speech model names of folders, which can cost full stops, words and "
-                "sentences: only where there are such files. `rushes doctor` names the command "
-                "that makes them again.",
-                examples=[_PART],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    models: Annotated[
-        list[CoverageOfModel],
-        Meta(
-            description="What is analyzed with which model.",
-            examples=[[_MODEL]],
-        ),
-    ]
-    reasons: Annotated[
-        list[CoverageReason],
-        Meta(
-            description="Most files first.",
-            examples=[[_FAILED]],
-        ),
-    ]
+    model_key: Annotated[str, Meta(examples=["conse-lite0"])]
+    """The model that was searched by."""
+    asked: Annotated[CoveragePart, Meta(examples=[_PART])]
+    """Everything in media_paths; without them all media that the cache folder knows of or that is
+    to go into it, each content once. Of pictures then no sound files, of what is said no stills and
+    no films without sound."""
+    searched: Annotated[CoveragePart, Meta(examples=[_PART])]
+    """Analyzed with this model."""
+    waiting: Annotated[CoveragePart, Meta(examples=[_PART])]
+    """In line for analysis or worked on."""
+    failed: Annotated[CoveragePart, Meta(examples=[_PART])]
+    """Their last analysis failed."""
+    other_models: Annotated[CoveragePart, Meta(examples=[_PART])]
+    """Analyzed with other models only."""
+    unknown: Annotated[CoveragePart, Meta(examples=[_PART])]
+    """None of that."""
+    offline: Annotated[CoveragePart, Meta(examples=[_PART])]
+    """Known, and no place opens where their content was seen."""
+    left_out: Annotated[CoveragePart, Meta(examples=[_PART])] | UnsetType = UNSET
+    """Left out of analysis by somebody; only where there are such files."""
+    speakers: Annotated[CoveragePart, Meta(examples=[_PART])] | UnsetType = UNSET
+    """Files of `asked` with speaker labels: in searches in what was said where there are such
+    files, and wherever `speaker` is asked for."""
+    captions: Annotated[CoveragePart, Meta(examples=[_PART])] | UnsetType = UNSET
+    """Files of `asked` whose own subtitles or captions were searched, transcribed or not: where
+    `captions` is asked for."""
+    with_folder_names: Annotated[CoveragePart, Meta(examples=[_PART])] | UnsetType = UNSET
+    """Files of `asked` whose transcript was made by a version that gave the speech model names of
+    folders, which can cost full stops, words and sentences: only where there are such files.
+    `rushes doctor` names the command that makes them again."""
+    models: Annotated[list[CoverageOfModel], Meta(examples=[[_MODEL]])]
+    """What is analyzed with which model."""
+    reasons: Annotated[list[CoverageReason], Meta(examples=[[_FAILED]])]
+    """Most files first."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from api.http.bodies import LONGEST_TEXT, LONGEST_WORD, AbsolutePath
+from api.http.bodies import LONGEST_WORD, AbsolutePath, Text, Word
 from api.people.bodies import ClusterId
 
 MOST_PEOPLE = 1_000
@@ -40,162 +40,79 @@ PeopleFilterMode = Annotated[
 class PersonFilter(Struct, kw_only=True):
     """A person: a collection and either a name or a cluster; with both, the cluster counts."""
 
-    cluster_job_name: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            max_length=LONGEST_TEXT,
-            description="The collection.",
-            examples=["Season 1"],
-        ),
-    ]
-    person_name: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=LONGEST_TEXT,
-                description="A name given to clusters, all of which count; case does not matter.",
-                examples=["Ada"],
-            ),
-        ]
-        | None
-    ) = None
-    cluster_id: (
-        Annotated[
-            ClusterId,
-            Meta(
-                description="One cluster, as /faces/clusters gives it; a number is read too. "
-                '"-1": frames with faces that are in no cluster.',
-                examples=["3"],
-            ),
-        ]
-        | None
-    ) = None
+    cluster_job_name: Annotated[Text, Meta(examples=["Season 1"])]
+    """The collection."""
+    person_name: Annotated[Text, Meta(examples=["Ada"])] | None = None
+    """A name given to clusters, all of which count; case does not matter."""
+    cluster_id: Annotated[ClusterId, Meta(examples=["418350733"])] | None = None
+    """One cluster, as /faces/clusters gives it; a number is read too. "-1": frames with faces that
+    are in no cluster."""
 
 
 class NumberRange(Struct, kw_only=True):
     """From one number to another, both counted; either may be left out."""
 
-    min: Annotated[Amount, Meta(description="At least this.", examples=[10])] | None = None
-    max: Annotated[Amount, Meta(description="At most this.", examples=[60])] | None = None
+    min: Annotated[Amount, Meta(examples=[10])] | None = None
+    """At least this."""
+    max: Annotated[Amount, Meta(examples=[60])] | None = None
+    """At most this."""
 
 
 class MomentRange(Struct, kw_only=True):
     """From one moment to another, both counted; either may be left out."""
 
-    from_: (
-        Annotated[Moment, Meta(description="Not before this.", examples=["2026-11-01"])] | None
-    ) = field(default=None, name="from")
-    to: (
-        Annotated[
-            Moment,
-            Meta(description="Not after this; a day counts as a whole.", examples=["2026-11-30"]),
-        ]
-        | None
-    ) = None
+    from_: Annotated[Moment, Meta(examples=["2026-11-01"])] | None = field(
+        default=None, name="from"
+    )
+    """Not before this."""
+    to: Annotated[Moment, Meta(examples=["2026-11-30"])] | None = None
+    """Not after this; a day counts as a whole."""
 
 
 class PictureSize(Struct, kw_only=True):
     """Upright, with square pixels; all bounds are counted and may be left out."""
 
-    min_width: Annotated[Pixels, Meta(description="At least so wide.", examples=[1920])] | None = (
-        None
-    )
-    max_width: Annotated[Pixels, Meta(description="At most so wide.", examples=[3840])] | None = (
-        None
-    )
-    min_height: Annotated[Pixels, Meta(description="At least so high.", examples=[1080])] | None = (
-        None
-    )
-    max_height: Annotated[Pixels, Meta(description="At most so high.", examples=[2160])] | None = (
-        None
-    )
+    min_width: Annotated[Pixels, Meta(examples=[1920])] | None = None
+    """At least so wide."""
+    max_width: Annotated[Pixels, Meta(examples=[3840])] | None = None
+    """At most so wide."""
+    min_height: Annotated[Pixels, Meta(examples=[1080])] | None = None
+    """At least so high."""
+    max_height: Annotated[Pixels, Meta(examples=[2160])] | None = None
+    """At most so high."""
 
 
 class Filters(Struct, kw_only=True):
     """Only files of which all this holds. What is not known of a file does not hold."""
 
-    folder: (
-        Annotated[
-            AbsolutePath,
-            Meta(
-                description="Seen in this folder or below it, now or before.",
-                examples=["/footage/day1"],
-            ),
-        ]
-        | None
-    ) = None
-    watch_folder: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=LONGEST_WORD,
-                description="`id` of a watch folder in which it was seen, below it too where that "
-                "is recursive.",
-                examples=["57cb7c5c82fe2ab8"],
-            ),
-        ]
-        | None
-    ) = None
+    folder: Annotated[AbsolutePath, Meta(examples=["/footage/day1"])] | None = None
+    """Seen in this folder or below it, now or before."""
+    watch_folder: Annotated[Word, Meta(examples=["57cb7c5c82fe2ab8"])] | None = None
+    """`id` of a watch folder in which it was seen, below it too where that is recursive."""
     recorded: Annotated[
-        MomentRange | None,
-        Meta(
-            description="When it was recorded, as the file says.",
-            examples=[{"from": "2026-11-01", "to": "2026-11-30"}],
-        ),
+        MomentRange | None, Meta(examples=[{"from": "2026-11-01", "to": "2026-11-30"}])
     ] = None
-    seconds: Annotated[
-        NumberRange | None,
-        Meta(description="Length; stills have none.", examples=[{"min": 10, "max": 60}]),
-    ] = None
-    rate: Annotated[
-        NumberRange | None,
-        Meta(
-            description="Frames a second; 23.98 is 24000/1001, too.",
-            examples=[{"min": 23.98, "max": 23.98}],
-        ),
-    ] = None
-    size: Annotated[
-        PictureSize | None,
-        Meta(description="Of the picture, in pixels.", examples=[{"min_width": 3840}]),
-    ] = None
-    codec: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=LONGEST_WORD,
-                description="Of the picture or of a sound track, as /media/metadata names it; "
-                "h265, avc and the like are understood.",
-                examples=["prores"],
-            ),
-        ]
-        | None
-    ) = None
-    sound: (
-        Annotated[bool, Meta(description="With a sound track, or without.", examples=[True])] | None
-    ) = None
-    language: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=LONGEST_WORD,
-                description="Transcribed as this language: an English name or an ISO code.",
-                examples=["german"],
-            ),
-        ]
-        | None
-    ) = None
+    """When it was recorded, as the file says."""
+    seconds: Annotated[NumberRange | None, Meta(examples=[{"min": 10, "max": 60}])] = None
+    """Length; stills have none."""
+    rate: Annotated[NumberRange | None, Meta(examples=[{"min": 23.98, "max": 23.98}])] = None
+    """Frames a second; 23.98 is 24000/1001, too."""
+    size: Annotated[PictureSize | None, Meta(examples=[{"min_width": 3840}])] = None
+    """Of the picture, in pixels."""
+    codec: Annotated[Word, Meta(examples=["prores"])] | None = None
+    """Of the picture or of a sound track, as /media/metadata names it; h265, avc and the like are
+    understood."""
+    sound: Annotated[bool, Meta(examples=[True])] | None = None
+    """With a sound track, or without."""
+    language: Annotated[Word, Meta(examples=["german"])] | None = None
+    """Transcribed as this language: an English name or an ISO code."""
     people: Annotated[
         list[PersonFilter],
         Meta(
             max_length=MOST_PEOPLE,
-            description="Files that show these people, not only in the frames that match; for "
-            "frames there is people_filter. An empty list is no filter.",
             examples=[[{"cluster_job_name": "Season 1", "person_name": "Ada"}]],
         ),
-    ] = field(default_factory=list)
+    ] = []
+    """Files that show these people, not only in the frames that match; for frames there is
+    people_filter. An empty list is no filter."""
     people_mode: PeopleFilterMode = "and"

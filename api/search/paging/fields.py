@@ -8,9 +8,11 @@ from msgspec import Meta
 
 from api.http.bodies import Keyed
 from api.search.filtering.fields import Filters
+from shared.command_line import option
 
 LONGEST_CURSOR = 1_000_000  # the vectors of a query with as many excluded concepts as there may be
 MOST_A_FILE = 100
+SHOWN = "What is shown"  # a panel of the command line
 MOST_MATCHES = 10_000  # of one search, on all its pages together
 
 Sort = Annotated[
@@ -25,6 +27,7 @@ Sort = Annotated[
         "as usual.",
         examples=["date"],
     ),
+    option(panel=SHOWN, help="By score, by file and time, or by when it was recorded."),
 ]
 
 
@@ -32,45 +35,19 @@ class PageFields(Keyed, kw_only=True):
     """What searches share that can be filtered, sorted, grouped and paged."""
 
     filters: Annotated[
-        Filters | None,
-        Meta(
-            description="Only files of which all this holds.",
-            examples=[{"folder": "/footage/day1", "sound": True}],
-        ),
+        Filters | None, Meta(examples=[{"folder": "/footage/day1", "sound": True}])
     ] = None
+    """Only files of which all this holds."""
     sort: Sort | None = None
-    group_by: (
-        Annotated[
-            Literal["file"],
-            Meta(
-                title="MatchGrouping",
-                description="`file`: matches stand in `groups`, under the file that holds them; "
-                "max_results counts files, and `matches` is empty.",
-                examples=["file"],
-            ),
-        ]
-        | None
-    ) = None
-    matches_per_file: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=MOST_A_FILE,
-            description="With group_by: at most this many matches of each file.",
-            examples=[3],
-        ),
-    ] = 3
-    cursor: (
-        Annotated[
-            str,
-            Meta(
-                max_length=LONGEST_CURSOR,
-                description="Empty: the first page, with `next` where there is more. The `next` "
-                "of an answer, with all else as it was: the page after that. Of the fields only "
-                "max_results, images and details may change. What is published meanwhile is "
-                "found where it comes after the page before; nothing is given twice or left out.",
-                examples=[""],
-            ),
-        ]
-        | None
-    ) = None
+    group_by: Annotated[Literal["file"], Meta(title="MatchGrouping", examples=["file"])] | None = (
+        None
+    )
+    """`file`: matches stand in `groups`, under the file that holds them; max_results counts files,
+    and `matches` is empty."""
+    matches_per_file: Annotated[int, Meta(ge=1, le=MOST_A_FILE, examples=[3])] = 3
+    """With group_by: at most this many matches of each file."""
+    cursor: Annotated[str, Meta(max_length=LONGEST_CURSOR, examples=[""])] | None = None
+    """Empty: the first page, with `next` where there is more. The `next` of an answer, with all
+    else as it was: the page after that. Of the fields only max_results, images and details may
+    change. What is published meanwhile is found where it comes after the page before; nothing is
+    given twice or left out."""

@@ -6,16 +6,10 @@ import { Failure } from "../parts/notice";
 import { change, route } from "../route";
 import { words } from "../words";
 import { serverWords } from "../words/server";
-import { AuditFilters } from "./audit_filters";
+import { AuditFilters, type Filters } from "./audit_filters";
 import { AuditLine } from "./audit_line";
 
 type Deed = Schemas["AuditedDeed"];
-
-export interface Filters {
-  action: string;
-  key: string;
-  task: string;
-}
 
 interface Lines {
   of: string; // what was asked for: its answer belongs to nothing else

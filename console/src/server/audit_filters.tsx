@@ -6,7 +6,12 @@ import { useLoad } from "../parts/load";
 import { Select } from "../parts/select";
 import { change } from "../route";
 import { serverWords } from "../words/server";
-import type { Filters } from "./audit";
+
+export interface Filters {
+  action: string;
+  key: string;
+  task: string;
+}
 
 const says = serverWords.audit;
 

@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { Schemas } from "../api/client";
 import { change } from "../route";
 import { serverWords } from "../words/server";
-import type { Filters } from "./audit";
+import type { Filters } from "./audit_filters";
 import { Fact, Facts } from "./parts";
 
 const says = serverWords.audit;

@@ -5,9 +5,9 @@ import { useDoing } from "../parts/doing";
 import { Failure } from "../parts/notice";
 import { serverWords } from "../words/server";
 import { AskFirst, focusSection } from "./parts";
-import type { Webhook } from "./webhooks";
 
 type Dead = Schemas["DeadWebhookMessage"];
+type Webhook = Schemas["WebhookAnswer"];
 
 const says = serverWords.webhooks;
 const AT_ONCE = 20;

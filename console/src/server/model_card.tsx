@@ -4,6 +4,7 @@ import { serverWords } from "../words/server";
 import { FetchState, type Fetching, isUnderWay } from "./fetch_state";
 import { Fact, Facts, Said } from "./parts";
 
+export type Kind = keyof typeof serverWords.models.kinds;
 export type Model = Schemas["AvailableModel"];
 
 interface ModelCardProps {

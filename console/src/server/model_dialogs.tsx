@@ -2,8 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { api, ask } from "../api/client";
 import { serverWords } from "../words/server";
-import type { Model } from "./model_card";
-import type { Kind } from "./models";
+import type { Kind, Model } from "./model_card";
 import { AskFirst } from "./parts";
 
 interface ModelDialogProps {

@@ -4,12 +4,10 @@ import { api, ask, type Schemas } from "../api/client";
 import { may, session } from "../api/session";
 import { serverWords } from "../words/server";
 import { FetchState, type Fetching, isUnderWay } from "./fetch_state";
-import { ModelCard, type Model } from "./model_card";
+import { type Kind, ModelCard, type Model } from "./model_card";
 import { FetchFirst, LoadFirst } from "./model_dialogs";
 import { Answered } from "./parts";
 import { usePolled } from "../parts/polling";
-
-export type Kind = keyof typeof serverWords.models.kinds;
 
 interface Models {
   available: Record<Kind, Model[]>;

@@ -9,7 +9,7 @@ import { NewWebhook } from "./new_webhook";
 import { Answered, AskFirst, Fact, Facts } from "./parts";
 import { usePolled } from "../parts/polling";
 
-export type Webhook = Schemas["WebhookAnswer"];
+type Webhook = Schemas["WebhookAnswer"];
 
 const says = serverWords.webhooks;
 const PAUSE_MS = 4000;

@@ -29,7 +29,7 @@ end
 
 redis.call('SREM', P .. 'yielded', t .. '/' .. n)
 redis.call('HSET', k, 'state', 'leased', 'nonce', nonce, 'worker', ARGV[5], 'leased_at', int(now))
-redis.call('HSET', k, 'leased_token', redis.call('HINCRBY', k, 'token', 1))
+redis.call('HINCRBY', k, 'token', 1)
 redis.call('ZREM', queued_key(t), n)
 redis.call('SREM', P .. 'unrung', t .. '/' .. n)
 redis.call('ZADD', P .. 'leases', int(now + LEASE_MS), t .. '/' .. n)

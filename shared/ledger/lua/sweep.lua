@@ -75,7 +75,6 @@ for _, m in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', int(now)))
   finish(t)
   park_if_stuck(t)
 end
-mend_parked()
 take_turns()
 
 -- Items of requests that were refused or whose client died, a portion at a time.

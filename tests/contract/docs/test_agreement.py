@@ -99,7 +99,9 @@ def asked(client: Client, footage: dict[str, str], endpoint: Endpoint, body: Any
 def test_what_the_document_shows_is_understood(
     client: Client, footage: dict[str, str], endpoint: Endpoint
 ) -> None:
-    answer = asked(client, footage, endpoint, placed(endpoint.example, footage))
+    answer = asked(
+        client, footage, endpoint, placed(openapi_agreement.example_body(endpoint), footage)
+    )
     # No worker runs here, and nothing is known yet.
     assert answer.status_code in (200, 201, 202, 404, 503), answer.text
 

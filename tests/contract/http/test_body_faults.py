@@ -15,7 +15,7 @@ from api.app import ENDPOINTS
 from api.http.body_reading import BodyDecoder
 from api.http.endpoint import Endpoint
 from shared.errors import BadInput
-from tests.support.openapi_agreement import inlined
+from tests.support.openapi_agreement import example_body, inlined
 from tests.support.schema_values import Json, wrong_values
 from tests.support.stack import Client
 
@@ -122,10 +122,10 @@ def test_a_fault_is_named_with_its_place_and_what_is_expected(
     client: Client, operation: str, wrong: Json, place: str, words: list[str]
 ) -> None:
     endpoint = WITH_BODY[operation]
-    assert endpoint.example
+    body = example_body(endpoint)
     if isinstance(wrong.get("clips"), str):
-        wrong = {"clips": [endpoint.example["clips"][0]] * 10_001}
-    said = refusal(client, endpoint, {**endpoint.example, **wrong})
+        wrong = {"clips": [body["clips"][0]] * 10_001}
+    said = refusal(client, endpoint, body | wrong)
     assert said.startswith(place)
     assert not said.startswith((f"{place}[", f"{place}."))
     for word in words:
@@ -164,7 +164,7 @@ def test_what_is_no_json_object_is_refused_with_the_reason(
 
 def test_a_number_beyond_all_bounds_is_refused(client: Client) -> None:
     endpoint = WITH_BODY["recluster_faces"]
-    body = msgspec.json.encode({**(endpoint.example or {}), "eps": 0.4321})
+    body = msgspec.json.encode({**example_body(endpoint), "eps": 0.4321})
     assert refusal(client, endpoint, body.replace(b"0.4321", b"1e999")).startswith("eps")
 
 
@@ -185,9 +185,7 @@ def test_every_endpoint_names_a_field_of_another_type(client: Client, endpoint: 
     schema = schema_of(endpoint)
     for name, field in schema["properties"].items():
         place, wrong = next(wrong_values(field, None, name))
-        assert refusal(client, endpoint, {**(endpoint.example or {}), name: wrong}).startswith(
-            place
-        )
+        assert refusal(client, endpoint, {**example_body(endpoint), name: wrong}).startswith(place)
 
 
 @pytest.mark.parametrize("endpoint", WITH_BODY.values(), ids=lambda each: each.operation_id)
@@ -202,6 +200,6 @@ def test_every_bound_of_the_document_holds_and_is_named(endpoint: Endpoint) -> N
 
 def faults(endpoint: Endpoint) -> Iterator[tuple[str, Json]]:
     """Bodies with one fault each, and its place; of entries that an endpoint reads itself, none."""
-    for place, body in wrong_values(schema_of(endpoint), dict(endpoint.example or {})):
+    for place, body in wrong_values(schema_of(endpoint), example_body(endpoint)):
         if place and not (endpoint.operation_id == "export_transcript" and "[" in place):
             yield place, body

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
 
 import httpx
 import pytest
@@ -28,17 +27,14 @@ NAMES = {
 
 
 def _endpoint(reply: FileReply | Health) -> Endpoint:
-    async def get_file(_call: Call[Any]) -> FileReply | Health:
+    async def get_file(_call: Call[None]) -> FileReply | Health:
+        """A file."""
         return reply
 
     return Endpoint(
-        "GET",
-        "/file",
+        "GET /file",
         get_file,
-        tag="Exports",
-        summary="A file",
-        answer=Health,
-        answer_example={"status": "ok"},
+        "Exports",
         files=("text/plain", "application/pdf"),
         needs_key=False,
     )

@@ -24,6 +24,7 @@ from shared.redis.clients import connect
 from shared.rights import KeyScope
 from shared.watch.live import FolderLive, LiveStatus, WatchLive, WatchState
 from tests.support.cache_material import fill
+from tests.support.openapi_agreement import example_body
 from tests.support.played_worker import seem_alive
 from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, Stack
@@ -117,7 +118,7 @@ def _ingest(ledger: Ledger, cache_dir: str, folder: Path) -> str:
 def _request(endpoint: Endpoint, shows: Shows) -> dict[str, Any]:
     """The example of an operation, of the guest's own folders, about what is of the other show."""
     words = {"/footage/.rushes": "show1 cache", "/footage": "show1", "/mnt/show1": "show1"}
-    text = json.dumps(endpoint.example or {})
+    text = json.dumps(example_body(endpoint))
     for path, name in words.items():
         text = text.replace(path, str(shows.folders[name]))
     text = re.sub(r'"task_id": "[0-9a-f]{32}"', f'"task_id": "{shows.task_id}"', text)

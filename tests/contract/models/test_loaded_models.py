@@ -141,11 +141,3 @@ def test_the_command_line_says_at_once_why_a_model_was_not_loaded(
     result = CliRunner().invoke(app, ["models", "load", LITE], env=server)
     assert isinstance(result.exception, ModelError)
     assert result.exception.message == why
-
-
-def test_a_worker_of_the_former_version_does_not_keep_it_loading(
-    client: Client, hearts: redis.Redis
-) -> None:
-    assert load(client) == 202
-    beat(hearts, "query", ModelState(LITE))
-    assert visual(client) == LOADED

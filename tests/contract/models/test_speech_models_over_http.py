@@ -113,6 +113,8 @@ def beat(redis: Redis, key: str | None, *, is_loading: bool = False) -> None:
         host="another machine",
         pid=1,
         started_at=time.time(),
-        models={ModelKind.SPEECH: ModelState(key, is_loading)} if key or is_loading else {},
+        models={ModelKind.SPEECH: ModelState(key, is_loading, generation=9)}
+        if key or is_loading
+        else {},
     )
     heartbeats.publish(redis, "default", worker)

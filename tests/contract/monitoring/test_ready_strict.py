@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 import redis
 
@@ -155,16 +154,6 @@ def test_all_that_is_missing_is_said_at_once(client: Client, hearts: redis.Redis
     message = said(client)
     for words in ("No query worker", "conse-lite0", "RUSHES_MEDIA_ROOTS", "RUSHES_CACHE_ROOTS"):
         assert words in message
-
-
-def test_workers_of_the_former_version_say_nothing_against_a_root(
-    client: Client, hearts: redis.Redis
-) -> None:
-    for kind in ("query", "analysis"):
-        text = f'{{"name": "{kind}", "kind": "{kind}", "host": "h", "pid": 1, "started_at": 1.0}}'
-        heartbeats.publish(hearts, "default", msgspec.json.decode(text, type=Heartbeat))
-        hearts.set(f"rushes:default:heartbeat:{kind}", text, ex=60)
-    assert client.get(STRICT).status_code == 200
 
 
 def test_while_no_worker_lives_the_api_looks_for_weights_itself(

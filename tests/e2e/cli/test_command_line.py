@@ -201,27 +201,6 @@ def test_all_that_is_known_of_a_file_is_on_one_screen(analyzed, command, footage
     assert "The file does not exist." in unknown
 
 
-def test_a_running_server_sees_cuts_that_are_added_and_taken_back(
-    analyzed, command, footage, stack
-) -> None:
-    clip = footage / "cat [bold].mp4"  # with a cut at 2 s
-    for path in (footage / "cache").glob("media/*/*/manifest.frames.json"):
-        manifest = json.loads(path.read_text())
-        if manifest["scenes"] == [[0, 2], [2, 4]]:
-            path.write_text(json.dumps({**manifest, "scenes": [[0, 4]], "scenes_by": 0}))
-
-    def ends() -> set[str]:
-        asked = {"cache_dir": str(footage / "cache"), "query": "a cat", "media_paths": [str(clip)]}
-        matches = stack.client().ok("/search/text", **asked)["matches"]
-        return {match["scene_end_timestamp"] for match in matches}
-
-    for step, seen in (("refresh", {2, 4}), ("undo", {4}), ("refresh", {2, 4})):
-        apply = ["--apply"] if step == "refresh" else []
-        (changed,) = command.json("scenes", step, clip, *apply)["changed"]
-        assert changed["media_path"] == str(clip)
-        assert ends() == {f"00:00:0{second}" for second in seen}
-
-
 def test_the_doctor_names_the_command_that_makes_a_transcript_again(
     analyzed, command, footage, stack
 ) -> None:

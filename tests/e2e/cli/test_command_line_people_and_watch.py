@@ -1,4 +1,4 @@
-"""People, watch folders, exports, models, keys and the benchmark on the command line."""
+"""People, watch folders, exports, models and keys on the command line."""
 
 from __future__ import annotations
 
@@ -308,43 +308,6 @@ def test_a_timeline_is_written_here_and_never_over_a_file(
     assert file.read_text() == written
     command.run(*there, "--name", "Mine", "--force", stdin=found)
     assert file.read_text().startswith("TITLE: Mine")
-
-
-def test_a_server_is_measured_and_the_folders_of_others_are_left_alone(
-    command: Command, server: Stack, footage: Path, tmp_path: Path
-) -> None:
-    scratch = tmp_path / "scratch"
-    bench = ["bench", footage / "A001.mov", "--rounds", "1", "--searches", "2"]
-    dry = command.json(*bench, "--scratch", scratch, "--dry-run")
-    assert (dry["plan"]["scratch"], dry["measurements"]) == (str(scratch), [])
-    assert not scratch.exists()
-    told = command.json(*bench, "--scratch", scratch)
-    assert (told["files"], told["seconds"], told["workers"]["analysis"]) == (1, 4.0, 1)
-    runs = {one["name"]: len(one["values"]) for one in told["measurements"]}
-    assert runs == {
-        "probe a file": 5,
-        "analyze pictures": 1,
-        "search, new words": 2,
-        "search, the same words": 2,
-        "thumbnails": 10,
-    }
-    for one in told["measurements"]:
-        assert one["first"] > 0
-        assert min(one["values"]) <= one["median"] <= max(one["values"])
-        assert one["note"] is None
-    server.client().analyzed(scratch, make_clip(tmp_path / "other.mov", 1))
-    assert "more files" in command.refused(*bench[:2], "--scratch", scratch, status=2)
-
-
-def test_ctrl_c_stops_the_analysis_of_a_benchmark(
-    command: Command, server: Stack, footage: Path, tmp_path: Path
-) -> None:
-    bench = ["bench", footage / "A001.mov", "--rounds", "100", "--scratch", tmp_path / "scratch"]
-    with command.on_terminal(*bench, TERM="xterm") as terminal:
-        terminal.shows("round 1")
-        terminal.process.send_signal(signal.SIGINT)
-        assert terminal.end() == 130
-    assert server.client().ok("/analyze/cancel")["cancelled"] is False
 
 
 def test_a_model_is_found_by_its_key_and_waited_for(command: Command, server: Stack) -> None:

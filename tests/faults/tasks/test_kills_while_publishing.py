@@ -64,10 +64,12 @@ class Stills:
     def publish(self, *, token: int = 1) -> None:
         """As a worker does: what is there is kept, the rest made and published together."""
         context = bare_context(self.folder, EndedParts())
-        context.hashes = HashCache()
+        context.bench.hashes = HashCache()
         context.lease.token = token
         context.lease.writer = f"0a1b2c3d4e5f-0-{token}"
-        context.ledger = SimpleNamespace(is_over=lambda writer: not writer.endswith(str(token)))
+        context.bench.ledger = SimpleNamespace(
+            is_over=lambda writer: not writer.endswith(str(token))
+        )
         files = [AnalyzedFile(context, self.cache, self.spec, n) for n in range(STILLS)]
         with ExitStack() as at_end:
             for file in files:

@@ -45,9 +45,8 @@ def write_rows(folder: str, count: int) -> int:
         checkpoint=lambda: None,
         counts=Counter(),
         lease=SimpleNamespace(task_id="task"),
-        worker="worker",
+        bench=SimpleNamespace(worker="worker", batches=NativeCalls()),
         signals=Signals(),
-        batches=NativeCalls(),
     )
     cache = CacheDir.open(folder, create=True)
     model = FakeEmbedder()

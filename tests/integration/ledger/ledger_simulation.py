@@ -73,10 +73,7 @@ class World(WatchedLedger):
         self.may_be_cancelled: set[str] = set()  # by their owner, or by those who may
         self.has_model = dict.fromkeys(HOSTS, self._chance(0.5))
         self.seen_parked = self.seen_shared = 0
-        self.ledgers = self._make_ledgers()
-
-    def _make_ledgers(self) -> list[Any]:
-        return [
+        self.ledgers = [
             Ledger(
                 self.redis,
                 INSTANCE,
@@ -86,9 +83,6 @@ class World(WatchedLedger):
             )
             for enqueue in (None, self._enqueue)
         ]
-
-    def _knows_owners(self, ledger: Any) -> bool:
-        return isinstance(ledger, Ledger)
 
     # Time ---------------------------------------------------------------------------------
 
@@ -152,7 +146,7 @@ class World(WatchedLedger):
         spec = self.random.choice((CURSED, NEEDY, NEEDY, b"{}", b"{}"))
         items = [self._new_item(spec, n) for n in range(self.random.randint(1, 4))]
         ledger = self.ledger
-        sender = Sender(owner=self.random.choice(OWNERS if self._knows_owners(ledger) else ("",)))
+        sender = Sender(owner=self.random.choice(OWNERS))
         task = NewTask(kind=kind, items=items, sender=sender)
         modes: tuple[OnBusy, ...] = ("replace", "replace", "queue", "refuse")
         on_busy = "replace-any" if self._chance(0.05) else self.random.choice(modes)
@@ -160,9 +154,7 @@ class World(WatchedLedger):
             self.may_be_cancelled |= {
                 each
                 for each, other in self.tasks.items()
-                if on_busy == "replace-any"
-                or other.sender.owner in ("", sender.owner)
-                or not self._knows_owners(ledger)
+                if on_busy == "replace-any" or other.sender.owner in ("", sender.owner)
             }
         try:
             started = ledger.submit(task, on_busy, self.random.choice((0.0, 2.0)))
@@ -189,7 +181,7 @@ class World(WatchedLedger):
         task_id = self.random.choice([None, *self.tasks])
         before = self.ledger.record(task_id) if task_id else None
         ledger = self.ledger
-        owner = self.random.choice((None, *OWNERS)) if self._knows_owners(ledger) else None
+        owner = self.random.choice((None, *OWNERS))
         result = ledger.stop(task_id, owner)
         if result.task_id is not None:
             self.may_be_cancelled.add(result.task_id)

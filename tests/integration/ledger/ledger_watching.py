@@ -51,7 +51,7 @@ class WatchedLedger:
             self._compare(self.seen.get(record.task_id), record)
             self.seen[record.task_id] = record
             is_foreground = record.kind is TaskKind.ANALYZE and not record.status.is_final
-            if is_foreground and self._runs(record):
+            if is_foreground and record.status is not TaskState.QUEUED:
                 running.append(record.task_id)
         assert len(running) <= 1, f"two foreground Tasks run: {running}"
         assert not running or self.ledger.holder() == running[0]
@@ -60,10 +60,6 @@ class WatchedLedger:
         """Of those that are final, which do not, one in twenty."""
         before = self.seen.get(task_id)
         return before is None or not before.status.is_final or self._chance(0.05)
-
-    def _runs(self, record: TaskRecord) -> bool:
-        """Whether a foreground Task that is not final shows that it has the lock."""
-        return record.status is not TaskState.QUEUED
 
     def _compare(self, before: TaskRecord | None, record: TaskRecord) -> None:
         assert 0 <= record.current <= record.total

@@ -154,7 +154,7 @@ def test_many_refusals_of_one_are_few_before_another_begins(studio: Studio) -> N
 
 def test_a_worker_that_comes_takes_up_what_waits_for_one_however_often(studio: Studio) -> None:
     task = studio.sent("ann")
-    work = ParkedWork(studio.ledger, Settings(), "scenes", "analysis")
+    work = ParkedWork(studio.ledger, Settings(), "analysis")
     for _ in range(2):
         assert studio.ledger.park(task, WaitReason("worker", "analysis", "No worker."))
         _look(ParkedWork(studio.ledger, Settings(), "export"))

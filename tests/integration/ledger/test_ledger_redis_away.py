@@ -66,6 +66,6 @@ def test_many_large_items_fail_within_the_patience_of_every_client(redis_url: st
     files = tuple(ItemFile(f"/stills/{n}.jpg", tuple(ProgressType)[:2]) for n in range(64))
     with connect(redis_url) as client:
         ledger = Ledger(client, "test")
-        ledger.submit(NewTask(kind=TaskKind.INGEST, items=[NewItem(b"{}", files)] * 400))
+        ledger.submit(NewTask(kind=TaskKind.INGEST, items=[NewItem(b"{}", files)] * 1000))
         assert ledger.fail_open("because") == 1
         assert ledger.recent()[0].status is TaskState.FAILED

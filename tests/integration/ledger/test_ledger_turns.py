@@ -231,3 +231,39 @@ def test_what_has_ended_or_was_never_there_is_not_put_first(studio: Studio) -> N
     assert not studio.ledger.put_first(done, of_all=False)
     with pytest.raises(Missing):
         studio.ledger.put_first("0" * 32, of_all=True)
+
+
+def test_what_waits_in_the_one_line_of_an_earlier_version_comes_in_its_order(
+    studio: Studio,
+) -> None:
+    before = [studio.sent("", 1, "queue") for _ in range(3)]
+    prefix = f"rushes:{INSTANCE}:"
+    studio.redis.delete(*(f"{prefix}{name}" for name in ("line:", "owners", "served", "turn")))
+    studio.redis.rpush(f"{prefix}waiting", *before[1:])
+    after = studio.sent("ann", 1, "queue")
+    for task_id in before:
+        if task_id == before[1]:  # the new owner has had least
+            assert studio.ledger.holder() == after
+            studio.worked(after, 0, 1)
+        studio.worked(task_id, 0, 1)
+    assert {studio.record(t).status for t in (*before, after)} == {TaskState.COMPLETED}
+    assert studio.ledger.holder() is None
+
+
+def test_an_item_that_an_earlier_version_leased_ends_and_the_turn_passes(studio: Studio) -> None:
+    begun = studio.sent("", 3)
+    in_hand = studio.claimed(begun, 0)
+    prefix = f"rushes:{INSTANCE}:"
+    studio.redis.hdel(f"{prefix}item:{begun}:0", "leased_at")
+    studio.redis.delete(*(f"{prefix}{name}" for name in ("owners", "served", "turn")))
+    studio.now += 5
+    short = studio.sent("ann", 1, "queue")
+    assert studio.ledger.claim(begun, 1, "w", "n") is None, "an Item was taken out of turn"
+    studio.ledger.settle(in_hand, "done")
+    studio.ledger.sweep()
+    assert studio.ledger.holder() == short
+    studio.worked(short, 0, 1)
+    assert studio.ledger.holder() == begun
+    for n in (1, 2):
+        studio.worked(begun, n, 1)
+    assert studio.record(begun).status is TaskState.COMPLETED

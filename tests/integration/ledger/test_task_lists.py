@@ -1,4 +1,4 @@
-"""Tasks by what became of them, however many have ended, and whichever version ended them."""
+"""Tasks by what became of them, however many have ended."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from shared.ledger.work_done import work_done
 from shared.media import MediaType
 from shared.redis.clients import connect
 from tests.integration.ledger.ledger_world import AUDIO, INSTANCE, VIDEO, World
-from tests.support.ledger_1.old_ledger import OldLedger
 from tests.support.system.stopwatch import Stopwatch
 
 ENDED = 1_200  # more than are remembered
@@ -79,17 +78,12 @@ def test_what_failed_is_not_driven_away_by_what_ends_well(world: World) -> None:
     assert lists(world).ended(newest[0], 1, failed=False) == newest[1:]
 
 
-def test_what_the_last_version_has_ended_is_listed_too(world: World) -> None:
-    old = OldLedger(world.redis, INSTANCE, clock=lambda: world.now, pause=world._pause)
+def test_what_ended_before_there_were_such_lists_is_listed_too(world: World) -> None:
     ids = [sent(world) for _ in range(2)]
     for task_id, error in zip(ids, ("", "Cut off."), strict=True):
-        lease = old.claim(task_id, 0, "old", task_id)
-        assert lease
-        for kind in (VIDEO, AUDIO):
-            old.file_ended(lease, type=kind, index=0, media_path="Z:/m/a", error=error)
+        end(world, task_id, error)
         world.now += 1
-        old.settle(lease, "done")
-        world.ledger.sweep()
+    world.redis.delete(*(f"rushes:{INSTANCE}:{name}" for name in ("ended", "ended-failed")))
     assert [each.task_id for each in lists(world).ended(None, 9, failed=False)] == ids[::-1]
     assert [each.task_id for each in lists(world).ended(None, 9, failed=True)] == ids[1:]
 

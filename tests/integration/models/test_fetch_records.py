@@ -40,19 +40,12 @@ def running(key: str, worker: str) -> FetchRecord:
     )
 
 
-def test_one_that_runs_needs_its_lease_and_its_worker(
-    client: redis.Redis, fetches: Fetches
-) -> None:
-    fetches.put(running("m", "w1"))
-    assert fetches.standing()[0].state == "failed", "nobody has the lease"
-    assert fetches.lease("edit3").acquire("w1")
-    fetches.put(running("m", "w1"))
-    assert fetches.standing()[0].state == "failed", "its worker is gone; the lease ends later"
+def test_one_that_runs_needs_its_worker(client: redis.Redis, fetches: Fetches) -> None:
     lives(client, "w1")
     fetches.put(running("m", "w1"))
     assert fetches.standing()[0].state == "running"
-    fetches.lease("edit3").release("w1")
-    fetches.lease("edit3").acquire("w2")
+    heartbeats.leave(client, "default", "w1")
+    lives(client, "w2")
     told = fetches.standing()
     assert told == fetches.standing() == fetches.records(), "it has ended once, not just now"
     [record] = fetches.standing()
@@ -99,10 +92,6 @@ def test_what_waits_for_a_machine_that_is_gone_goes_after_a_day(
     lives(client, "w1")
     assert [one.host for one in fetches.standing()] == ["edit3"]
     assert [one.host for one in fetches.records()] == ["edit3"]
-    fetches.give_up_old("edit3")
-    [record] = fetches.records()
-    assert record.state == "failed"
-    assert "within a day. Fetch it again." in record.message
 
 
 def test_the_newest_are_kept_and_no_more_than_some_wait(

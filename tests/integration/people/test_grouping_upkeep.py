@@ -41,6 +41,10 @@ class Room:
     def progress(self) -> Room:
         return self
 
+    @property
+    def bench(self) -> Room:
+        return self
+
     def others_will_follow(self) -> bool:
         return self.more_items
 

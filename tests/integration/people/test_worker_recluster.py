@@ -75,6 +75,23 @@ def room(tmp_path: Path, redis_url: str, api: Client) -> Iterator[Room]:
     room.desk.close()
 
 
+def test_a_collection_of_a_removed_face_model_is_shown_and_says_how_to_go_on(room: Room) -> None:
+    room.people.add(1, shots(ADA, BO, each=6), model="faceplugin-fr")
+    room.people.group()
+    before = room.clusters()
+    assert len(before) == 2
+    room.worker()
+    ended = room.client.wait_final(room.recluster(), 30)
+    assert ended["status"] == "failed"
+    assert "The face model faceplugin-fr was removed from Rushes." in ended["error"]
+    assert "rushes analyze PATH --collection NAME" in ended["error"]
+    assert room.clusters() == before
+    body = {**room.body, "face_media_paths": ["/a.mov"], "face_model_key": "faceplugin-fr"}
+    refused = room.client.post("/analyze", **body)
+    assert refused.status_code == 400
+    assert "was removed from Rushes" in refused.json()["message"]
+
+
 def test_a_recluster_reports_its_progress_and_keeps_ids_names_and_manual_work(room: Room) -> None:
     one = room.people.add(1, shots(ADA, BO, CY, each=6))
     room.worker()

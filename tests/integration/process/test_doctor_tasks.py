@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from cli.checks import everything, libraries, tasks
+from cli.checks import everything, libraries
 from shared.domain import TaskKind
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import ItemFile, NewItem, NewTask, Sender, WaitReason
@@ -45,5 +45,5 @@ def test_each_task_that_waits_is_a_warning_with_its_owner_reason_and_cure(
 
 
 def test_without_redis_nothing_is_said_of_tasks_twice() -> None:
-    assert list(tasks.parked(Settings(), None)) == []
-    assert list(tasks.parked(Settings(), "redis://127.0.0.1:1/0")) == []
+    assert list(everything.parked(Settings(), None)) == []
+    assert list(everything.parked(Settings(), "redis://127.0.0.1:1/0")) == []

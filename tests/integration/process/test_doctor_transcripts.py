@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from cli.checks import transcripts
 from shared.cache.cache_dir import CacheDir
+from shared.people.collection import Collection
 from shared.redis.known_folders import KnownFolders
 from shared.settings import Settings
 from tests.support.search.transcribed import publish_for, spoken
@@ -84,3 +85,16 @@ def test_folders_that_were_not_examined_in_time_are_counted(
     settings = Settings(state_dir=tmp_path / "state")
     [late] = transcripts.with_folder_names(settings, redis_url, limit_s=0)
     assert "1 cache folders were not all examined in 0 s" in late.sentence
+
+
+def test_a_collection_of_a_removed_face_model_is_named_with_the_command_that_replaces_it(
+    cache: CacheDir, tmp_path: Path, redis_url: str
+) -> None:
+    settings = Settings(state_dir=tmp_path / "state")
+    for name, model in (("Season 1", "faceplugin-fr"), ("Season 2", "dlib-resnet")):
+        Collection.open(cache.root, name, create=True).add(model, [f"{1:016x}"], "task")
+    [found] = transcripts.of_removed_face_models(settings, redis_url)
+    assert found.message == f"the collection 'Season 1' in {cache.root} was made with faceplugin-fr"
+    assert "`rushes analyze PATH --collection 'Season 1' --no-visual --no-speech" in found.cure
+    Collection.open(cache.root, "Season 1", create=True).add("dlib-resnet", [f"{1:016x}"], "task")
+    assert list(transcripts.of_removed_face_models(settings, redis_url)) == []

@@ -107,47 +107,6 @@ def test_an_earlier_version_refuses_a_limited_key(
     assert {name: getattr(found, name) for name in limits} == limits
 
 
-def test_records_of_the_earlier_version_are_rewritten_once_and_none_comes_back(
-    keys: Keys, client: redis.Redis, tmp_path: Path
-) -> None:
-    key, full = keys.create(label="limited", roots=("/show1",)), keys.create(label="full")
-    fields = client.hgetall("rushes:test:keys")
-    former = {name: _in_former_form(raw) for name, raw in fields.items()}
-    assert sorted(map(tier_without_limits, former.values())) == ["pro", "pro"]
-    with keys._kept.changing() as changing:
-        changing.update(former)
-    there = Keys(client, "test", tmp_path / "there")
-    with ThreadPoolExecutor(2) as pool:
-        assert list(pool.map(Keys.renew, [keys, there])) == [None, None]
-    renewed = client.hgetall("rushes:test:keys")
-    assert sorted(map(tier_without_limits, renewed.values())) == ["basic", "pro"]
-    assert (tier_of(keys, key), tier_of(keys, full)) == ("pro", "pro")
-    kept = json.loads((tmp_path / "keys.json").read_text())["keys"]
-    assert {name: json.dumps(raw) for name, raw in kept.items()} == {
-        name: json.dumps(json.loads(raw)) for name, raw in renewed.items()
-    }
-    keys.renew()
-    assert client.hgetall("rushes:test:keys") == renewed
-    assert not (tmp_path / "there" / "keys.json").exists()
-
-
-def test_a_file_of_the_earlier_version_comes_back_in_todays_form(
-    keys: Keys, client: redis.Redis, tmp_path: Path
-) -> None:
-    key = keys.create(scopes=frozenset([KeyScope.SEARCH]))
-    with keys._kept.changing() as changing:
-        changing.update({name: _in_former_form(raw) for name, raw in changing.items()})
-    client.flushall()
-    assert tier_of(keys, key) == "pro"
-    assert list(map(tier_without_limits, client.hvals("rushes:test:keys"))) == ["basic"]
-
-
-def _in_former_form(raw: str) -> str:
-    fields = json.loads(raw)
-    fields.pop("limited_tier", None)
-    return json.dumps({**fields, "tier": "pro"})
-
-
 def test_a_revoked_key_is_unknown(keys: Keys) -> None:
     key, other = keys.create(), keys.create()
     record = keys.list()[0]

@@ -53,7 +53,7 @@ def test_a_process_that_has_ended_is_missed_at_once_and_others_are_not(
             "other": mark,
             "we": own_mark(),
             "elsewhere": "0123456789abcdef/1/1",
-            "former version": "",
+            "without a mark": "",
             "number used again": own_mark() + "0",
         }.items():
             publish(client, "test", msgspec.structs.replace(_beat(name), process=process))
@@ -66,7 +66,7 @@ def test_a_process_that_has_ended_is_missed_at_once_and_others_are_not(
         with burying(client, "test") as ended:
             assert ended == ["other"], "nobody has used it"
     assert has_ended(mark)
-    assert [beat.name for beat in live(client, "test")] == ["elsewhere", "former version", "we"]
+    assert [beat.name for beat in live(client, "test")] == ["elsewhere", "we", "without a mark"]
 
 
 def test_a_heartbeat_is_read_as_it_was_published(client: redis.Redis) -> None:
@@ -112,14 +112,3 @@ def test_a_heartbeat_of_another_version_does_not_hide_the_others(client: redis.R
     client.sadd("rushes:test:heartbeats", "b")
     client.set("rushes:test:heartbeat:b", '{"name": "b", "kind": "of a later version"}', ex=10)
     assert [heart.name for heart in live(client, "test")] == ["a"]
-
-
-def test_a_heartbeat_of_the_former_version_says_nothing_of_roots_and_generations(
-    client: redis.Redis,
-) -> None:
-    said = '{"name":"a","kind":"query","host":"h","pid":1,"started_at":1.0,"models":{"visual":{}}}'
-    client.sadd("rushes:test:heartbeats", "a")
-    client.set("rushes:test:heartbeat:a", said, ex=10)
-    (heart,) = live(client, "test")
-    assert heart.roots is None
-    assert heart.models[ModelKind.VISUAL].generation is None

@@ -6,12 +6,11 @@ from typing import Any
 
 from shared.domain import ProgressType
 from shared.ledger.ledger import Ledger
-from shared.media import HashCache
 from shared.redis.clients import connect
 from shared.settings import Settings
 from tests.integration.ledger.ledger_world import World
 from tests.support.private_redis import PrivateRedis
-from workers.context import Context
+from workers.context import Bench, Context
 from workers.cores import Cores
 from workers.decode_pool import DecodePool
 from workers.liveness import Signals, StallTimer
@@ -33,21 +32,9 @@ def test_one_report_waits_for_a_redis_that_hangs_and_not_each(own_redis: Private
         world = World(client)
         lease = world.claimed(world.submitted())
         ledger = CountingLedger(client, "test")
-        context = Context(
-            settings=settings,
-            client=client,
-            ledger=ledger,
-            lease=lease,
-            signals=Signals(),
-            stall=StallTimer(),
-            pool=ModelPool(settings),
-            hashes=HashCache(),
-            worker="w",
-            native=NativeCalls(),
-            batches=NativeCalls(),
-            decoders=DecodePool(1),
-            cores=Cores(1).enter(),
-        )
+        bench = Bench(settings, client, ledger, "w", ModelPool(settings), DecodePool(1))
+        cores = Cores(1).enter()
+        context = Context(bench, lease, Signals(), StallTimer(), NativeCalls(), cores)
         own_redis.freeze()
         for frame in range(5):
             context.progress.report(ProgressType.VIDEO, frame / 5, "/a.mov")

@@ -50,11 +50,11 @@ def test_the_model_is_given_names_and_words_and_nothing_of_the_path(
 
 def test_names_of_people_and_given_words_are_spelt_as_they_are(desk: Desk) -> None:
     with fetched_or_skipped():
-        speech = spoken("Siobhan Gallagher and Tomasz Kowalczyk drove down to Kestrelhaven.")
+        speech = spoken("Saoirse Quinlan and Tomasz Kowalczyk drove down to Kestrelhaven.", "en-gb")
     cache = CacheDir.open(desk.cache, create=True)
     cast = Collection.open(cache.root, "Cast", create=True)
     cast.publish(clustering([1, 1]))
-    cast.append(Names((ClusterNaming(1, "Siobhan Gallagher"),)))
+    cast.append(Names((ClusterNaming(1, "Saoirse Quinlan"),)))
     path = write_sounds(desk.folder / "take.wav", [speech.pcm], rate=16_000)
     desk.worker()
     told = {"vocabulary": ("Tomasz Kowalczyk", "Kestrelhaven"), "people_of": "Cast"}
@@ -66,5 +66,5 @@ def test_names_of_people_and_given_words_are_spelt_as_they_are(desk: Desk) -> No
     manifest = cache.manifest(hash_str, Stage.TRANSCRIPT, SPEECH_MODEL)
     assert manifest is not None
     text = " ".join(part.text for part in transcripts.read(cache, hash_str, manifest).segments)
-    for name in ("Siobhan Gallagher", "Kowalczyk", "Kestrelhaven"):
+    for name in ("Saoirse Quinlan", "Kowalczyk", "Kestrelhaven"):
         assert name in text

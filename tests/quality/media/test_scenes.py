@@ -96,6 +96,7 @@ def test_at_most_one_cut_a_minute_is_made_up(
     assert false <= minutes
 
 
+@pytest.mark.short
 def test_a_film_as_it_was_cut_is_found_too(clips: dict[str, Clip]) -> None:
     sequence = film(clips, 240, 490)
 

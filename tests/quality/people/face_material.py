@@ -8,6 +8,8 @@ from __future__ import annotations
 import functools
 import io
 import json
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import resources
@@ -27,7 +29,7 @@ _FACE_RECOGNITION = Package(
 )  # fmt: skip
 _FACE_API = Package(
     "@vladmandic/face-api", "1.7.15",
-    "0d77fffeef362ef9c0939cf6c567f3a2e8e177f114fa257a3270cbd2e509b031", 12.7, "npm",
+    "0d77fffeef362ef9c0939cf6c567f3a2e8e177f114fa257a3270cbd2e509b031", 12.7,
 )  # fmt: skip
 _SDIST_PHOTOS = ("obama", "obama2", "obama3", "obama_partial_face", "obama_partial_face2", "biden")
 _MEMBERS = {
@@ -72,8 +74,24 @@ def fetch_people() -> dict[str, Path]:
     for name, (package, member) in _MEMBERS.items():
         paths[name] = SAMPLES / "people" / name
         if not paths[name].exists():
+            if package is _FACE_API:
+                _pack_with_npm(package, SAMPLES / "packages")
             unpack(fetch(package, SAMPLES / "packages"), [(member, paths[name])])
     return paths
+
+
+def _pack_with_npm(package: Package, folder: Path) -> None:
+    """Put a package of the JavaScript registry where `fetch` looks for it. Raises FetchFailed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as cache:
+        command = ["npm", "pack", "--ignore-scripts", "--no-update-notifier", "--loglevel=error"]
+        command += [f"--cache={cache}", f"--pack-destination={folder}"]
+        try:
+            subprocess.run(
+                [*command, f"{package.name}@{package.version}"], check=True, capture_output=True
+            )
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise FetchFailed(f"npm could not download {package.name}: {error}") from error
 
 
 def labelled_photos() -> list[Photo]:

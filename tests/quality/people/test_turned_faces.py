@@ -21,7 +21,7 @@ from tests.support.media.photos import SAMPLES
 from tests.support.skip_or_fail import fetched_or_skipped
 from workers.analysis.face_quality import marks, sharpness, shorter_side
 from workers.recluster.people import group_faces
-from workers.recluster.steady import with_steady_unmarked
+from workers.recluster.tracks import with_steady_unmarked
 from workers.recluster.types import FaceSet, Rule
 
 pytestmark = [pytest.mark.quality, pytest.mark.timeout(1800)]

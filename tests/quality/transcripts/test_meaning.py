@@ -21,7 +21,7 @@ from tests.quality.transcripts.paraphrases import DESCRIPTION, FITTED, HELD_OUT,
 from tests.support.lite_models import lite_model
 from tests.support.search.search_data import media_hash, search_index, view_of
 from tests.support.search.transcript_data import SPEECH, publish_transcript, segments
-from workers.analysis.speech.meaning import rows_of
+from workers.analysis.stages.transcript import rows_of
 
 # The first run downloads 110 MB.
 pytestmark = [pytest.mark.quality, pytest.mark.timeout(600)]

@@ -43,8 +43,11 @@ class EndedParts:
 def bare_context(folder: Path, ended: EndedParts) -> Any:
     """What AnalyzedFile and PicturePass use of a Context."""
     return SimpleNamespace(
-        settings=Settings(state_dir=folder / "state"),
-        hashes=HashCache(),
+        bench=SimpleNamespace(
+            settings=Settings(state_dir=folder / "state"),
+            hashes=HashCache(),
+            decoders=DecodePool(2),
+        ),
         lease=SimpleNamespace(
             task_id="task-of-the-test", item_id=0, token=1, tries=0, writer="test-0-1"
         ),
@@ -56,7 +59,6 @@ def bare_context(folder: Path, ended: EndedParts) -> Any:
         counts=Counter(),
         signals=Signals(),
         stall=SimpleNamespace(arm=lambda: None),
-        decoders=DecodePool(2),
         cores=Cores(2).enter(),
         progress=ended,
     )

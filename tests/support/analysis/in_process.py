@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Manifest, ModelKind, ProgressType, Stage
-from shared.media import HashCache
 from shared.settings import Settings
 from tests.support.analysis.desk import FACE_MODEL, MODEL, Desk
 from tests.support.fake_models import FAKE_FACES_SPEC, FakeEmbedder, FakeFaceFinder
@@ -24,7 +23,7 @@ from workers.analysis.stages.faces import FaceStage
 from workers.analysis.stages.thumbnails import ThumbnailStage
 from workers.analysis.stages.transcript import TranscriptStage
 from workers.analysis.stages.visual import VisualStage
-from workers.context import Context
+from workers.context import Bench, Context
 from workers.cores import Cores
 from workers.decode_pool import DecodePool
 from workers.liveness import Signals, StallTimer
@@ -71,21 +70,10 @@ class InProcess:
         """Of an Item, which is claimed."""
         lease = self.desk.ledger.claim(task_id, item_id, "in-process", "nonce")
         assert lease
-        return Context(
-            settings=self.settings,
-            client=self.desk.client,
-            ledger=self.desk.ledger,
-            lease=lease,
-            signals=Signals(),
-            stall=StallTimer(),
-            pool=self.pool,
-            hashes=HashCache(),
-            worker="in-process",
-            native=NativeCalls(),
-            batches=NativeCalls(),
-            decoders=decoders,
-            cores=Cores(decoders.threads).enter(),
-        )
+        desk = self.desk
+        bench = Bench(self.settings, desk.client, desk.ledger, "in-process", self.pool, decoders)
+        cores = Cores(decoders.threads).enter()
+        return Context(bench, lease, Signals(), StallTimer(), NativeCalls(), cores)
 
     def analyze(
         self,

@@ -25,7 +25,6 @@ class Referring:
     content: bytes
     follows: Permissive | None = None  # options of FFmpeg that follow it; None: none does
     format: str | None = None  # that FFmpeg must be told to
-    mediainfo_follows: bool = False  # if it may: it is given the content, and so knows no folder
     has_pictures: bool = False  # of its own, of size OWN
 
     def write(self, folder: Path) -> Path:
@@ -95,9 +94,7 @@ def _playlists(film: Path, url: str) -> list[Referring]:
         files += [
             Referring(f"m3u8 {kind}.ts", m3u8.encode(), hls | everything, "hls", True),
             Referring(f"m3u8 {kind}.mp4", m3u8.encode(), hls | everything, "hls", True),
-            Referring(  # and FFmpegs with libxml2
-                f"dash {kind}.mp4", mpd.encode(), mediainfo_follows=True
-            ),
+            Referring(f"dash {kind}.mp4", mpd.encode()),  # FFmpegs with libxml2 follow it
             Referring(
                 f"ffconcat {kind}.mkv",
                 f"ffconcat version 1.0\nfile '{target}'\n".encode(),
@@ -115,7 +112,7 @@ def _playlists(film: Path, url: str) -> list[Referring]:
 
 
 def _essence_elsewhere(film: Path, beside: Path, url: str) -> list[Referring]:
-    """FFmpeg's reader of MXF knows no locators: of it there is no control, but MediaInfo does."""
+    """Return MXF files with locators, which FFmpeg's reader does not know: nothing follows them."""
     clip = roomy_mxf(film.parent, OWN)
     kinds = {
         "http": url,
@@ -125,11 +122,7 @@ def _essence_elsewhere(film: Path, beside: Path, url: str) -> list[Referring]:
         "beside": beside.name,
     }
     files = [
-        Referring(
-            f"essence {kind}.mxf",
-            with_locator(clip, target, keeps_essence=False),
-            mediainfo_follows=kind in ("http", "absolute"),
-        )
+        Referring(f"essence {kind}.mxf", with_locator(clip, target, keeps_essence=False))
         for kind, target in kinds.items()
     ]
     both = with_locator(clip, url, keeps_essence=True)

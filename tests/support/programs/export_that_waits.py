@@ -19,7 +19,8 @@ from shared.process import logs
 from shared.settings import Settings
 from workers.context import Context
 from workers.export.item import export_clip, why_not
-from workers.worker import Work, Worker
+from workers.slot import Work
+from workers.worker import Worker
 
 TOLD = json.loads(os.environ["TEST_EXPORT"])
 _pause = threading.Event()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from workers.watcher.folder import state
-from workers.watcher.start import start
+from workers.watcher.service import start
 
 if __name__ == "__main__":
     state.PAUSES_S = (0.5, 1.0)

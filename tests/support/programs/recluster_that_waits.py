@@ -17,7 +17,8 @@ from shared.process import logs
 from shared.settings import Settings
 from workers.context import Context
 from workers.recluster.item import recluster, why_not
-from workers.worker import Work, Worker
+from workers.slot import Work
+from workers.worker import Worker
 
 TOLD = json.loads(os.environ["TEST_RECLUSTER"])
 _pause = threading.Event()

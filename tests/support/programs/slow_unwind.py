@@ -26,7 +26,8 @@ from workers.analysis.stage import PictureStage, StageRun
 from workers.analysis.stages.transcript import TranscriptStage
 from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame
-from workers.worker import Work, Worker
+from workers.slot import Work
+from workers.worker import Worker
 
 RECORD = os.environ.get("SLOW_UNWIND_RECORD", "")
 HELD = os.environ.get("SLOW_UNWIND_HELD", "")

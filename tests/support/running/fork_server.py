@@ -13,6 +13,7 @@ import gc
 import importlib
 import io
 import json
+import multiprocessing
 import os
 import runpy
 import selectors
@@ -26,11 +27,13 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import workers.children
+
 PRELOADED = (
     "api.app",
     "cli.main",
     "workers.start",
-    "workers.watcher.start",
+    "workers.watcher.service",
     "workers.models.load",
     "onnxruntime",
     "ctranslate2",
@@ -157,6 +160,7 @@ def _become(request: StartRequest) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     faulthandler.register(DUMP_STACKS, file=2, all_threads=True)
+    _fork_its_children()
     words = list(request.words)
     del sys.path[0]
     if words[0] == "-P":
@@ -172,6 +176,17 @@ def _become(request: StartRequest) -> None:
         sys.argv = [option, *arguments]
         sys.modules["__main__"] = module = types.ModuleType("__main__")
         exec(compile(program, "<string>", "exec"), module.__dict__)
+
+
+def _fork_its_children() -> None:
+    """Let a worker fork its disposable children, too, from a process that imports the decoder once.
+
+    The product starts an interpreter for each: a fork server's socket lies in the temporary folder,
+    which systems clean.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["workers.query.grab", "workers.media.stills"])
+    workers.children.start_context = context
 
 
 def _open_streams(unbuffered: bool) -> None:

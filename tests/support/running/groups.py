@@ -38,14 +38,6 @@ GROUPS = (
     ),
     Group("studio", "need torch and open_clip"),
     Group(
-        "releases",
-        "run two releases side by side",
-        (
-            *("shared/domain.py", "shared/errors.py", "shared/ledger", "shared/redis"),
-            "tests/integration/ledger",
-        ),
-    ),
-    Group(
         "generators",
         "generate and compile API clients",
         ("api/docs", "docs/api", "docs/clients.md", "tests/clients"),

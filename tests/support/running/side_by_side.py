@@ -38,12 +38,13 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 def pytest_xdist_setupnodes(config: pytest.Config) -> None:
     """In a new clone, compile the tests before all processes would: pytest rewrites their code."""
-    if config.args != config.getini("testpaths"):
+    if config.args != config.getini("testpaths") or sys.dont_write_bytecode:
         return
+    compiled = f"*.{sys.implementation.cache_tag}-pytest-{pytest.__version__}.pyc"
     files = {
         folder: len(list(folder.rglob("test_*.py")))
         for folder in (config.rootpath / "tests").iterdir()
-        if folder.is_dir() and not any(folder.rglob("*-pytest-*.pyc"))
+        if folder.is_dir() and not any(folder.rglob(compiled))
     }
     parts: list[list[Path]] = [[] for _ in range(len(os.sched_getaffinity(0)))]
     for folder in sorted(filter(files.get, files), key=files.__getitem__, reverse=True):

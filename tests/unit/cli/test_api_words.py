@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.table import Table
 
-from cli.api_words import in_words_of_commands
+from cli.api_client import in_words_of_commands
 from cli.commands import coverage
 from cli.terminal.output import CommandOutput
 

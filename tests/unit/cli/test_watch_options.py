@@ -6,20 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from cli.arguments.watch_options import FolderOptions
+from cli.arguments.watch_options import folder_fields
 from shared.errors import BadInput
 
 
-def test_only_what_was_given_is_sent() -> None:
-    assert FolderOptions(visual=False, speech=None, settle=0.0).fields() == {
-        "analyze_visual": False,
-        "settle_seconds": 0.0,
-    }
-
-
 def test_an_empty_word_resets_a_field() -> None:
-    reset = FolderOptions(language="", collection="", schedule="", exclude=[""])
-    assert reset.fields() == {
+    typed = {"language": "", "cluster_job_name": "", "excluded_filename_globs": [""]}
+    assert folder_fields(typed, schedule="") == {
         "language": None,
         "cluster_job_name": None,
         "schedule": None,
@@ -28,15 +21,14 @@ def test_an_empty_word_resets_a_field() -> None:
 
 
 def test_a_collection_is_there_for_faces_unless_they_are_refused() -> None:
-    assert FolderOptions(collection="Ada").fields() == {
-        "cluster_job_name": "Ada",
-        "analyze_faces": True,
-    }
-    assert FolderOptions(collection="Ada", faces=False).fields()["analyze_faces"] is False
+    into = {"cluster_job_name": "Ada"}
+    assert folder_fields(into) == {**into, "analyze_faces": True}
+    refused = {**into, "analyze_faces": False}
+    assert folder_fields(refused) == refused
 
 
 def test_hours_are_written_as_a_pair() -> None:
-    assert FolderOptions(schedule="20:00-06:00").fields() == {
+    assert folder_fields({}, schedule="20:00-06:00") == {
         "schedule": {"start": "20:00", "stop": "06:00"}
     }
 
@@ -44,13 +36,8 @@ def test_hours_are_written_as_a_pair() -> None:
 def test_words_are_typed_or_stand_in_a_file_one_a_line(tmp_path: Path) -> None:
     cast = tmp_path / "cast.txt"
     cast.write_text("\ufeffSiobhan Gallagher\n\n  Wren \n", encoding="utf-8")
-    options = FolderOptions(vocabulary=["Tarrowby", f"@{cast}"])
-    assert options.fields() == {"vocabulary": ["Tarrowby", "Siobhan Gallagher", "  Wren "]}
-    assert FolderOptions(vocabulary=[""]).fields() == {"vocabulary": []}
+    read = folder_fields({}, ["Tarrowby", f"@{cast}"])
+    assert read == {"vocabulary": ["Tarrowby", "Siobhan Gallagher", "  Wren "]}
+    assert folder_fields({}, [""]) == {"vocabulary": []}
     with pytest.raises(BadInput, match=r"--vocabulary: .*none cannot be read"):
-        FolderOptions(vocabulary=[f"@{tmp_path / 'none'}"]).fields()
-
-
-def test_speakers_are_told_apart_as_the_server_is_set_unless_something_is_said() -> None:
-    assert FolderOptions(speech=True).fields() == {"analyze_speech": True}
-    assert FolderOptions(speakers=False).fields() == {"speakers": False}
+        folder_fields({}, [f"@{tmp_path / 'none'}"])

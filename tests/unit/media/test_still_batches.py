@@ -24,14 +24,21 @@ def test_no_batch_is_a_remnant(count: int) -> None:
     assert max(map(len, parts)) < 32
 
 
+def context_of_batches() -> Any:
+    return SimpleNamespace(
+        checkpoint=lambda: None,
+        bench=SimpleNamespace(batches=NativeCalls()),
+        signals=Signals(),
+        counts=Counter(),
+    )
+
+
 def test_nothing_makes_no_batch() -> None:
     assert list(even_parts([], 16)) == []
 
 
 def test_a_batch_that_the_model_has_when_a_files_time_is_over_is_not_lost() -> None:
-    context: Any = SimpleNamespace(
-        checkpoint=lambda: None, batches=NativeCalls(), signals=Signals(), counts=Counter()
-    )
+    context = context_of_batches()
     has_begun, may_end = threading.Event(), threading.Event()
 
     def embed(pictures: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -53,13 +60,11 @@ def test_a_batch_that_the_model_has_when_a_files_time_is_over_is_not_lost() -> N
 
 
 def test_a_batch_that_never_began_waits_for_the_next_time() -> None:
-    context: Any = SimpleNamespace(
-        checkpoint=lambda: None, batches=NativeCalls(), signals=Signals(), counts=Counter()
-    )
+    context = context_of_batches()
     batches = ModelBatches(context, lambda pictures: pictures, 1, "still")
     rows: list[float] = []
     may_end = threading.Event()
-    context.batches.begin(may_end.wait)  # of another Item
+    context.bench.batches.begin(may_end.wait)  # of another Item
     batches.add(np.full(1, 1.0), lambda row: rows.append(float(row[0])))
     context.signals.file_until = 0.0
     with pytest.raises(MediaUnreadable):
@@ -72,9 +77,7 @@ def test_a_batch_that_never_began_waits_for_the_next_time() -> None:
 
 @pytest.mark.parametrize("count", [1, 16, 31, 32, 47, 64])
 def test_stills_are_embedded_while_others_still_come_and_no_batch_is_a_remnant(count: int) -> None:
-    context: Any = SimpleNamespace(
-        checkpoint=lambda: None, batches=NativeCalls(), signals=Signals(), counts=Counter()
-    )
+    context = context_of_batches()
     sizes: list[int] = []
 
     def embed(pictures: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

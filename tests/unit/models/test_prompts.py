@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.models.visual.prompts import strip_prompt
+from workers.models.visual.conse import strip_prompt
 
 
 @pytest.mark.parametrize(

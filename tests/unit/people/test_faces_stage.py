@@ -83,9 +83,8 @@ def kept(
         checkpoint=lambda: None,
         counts=Counter(),
         lease=lease,
-        worker="worker",
+        bench=SimpleNamespace(worker="worker", batches=NativeCalls()),
         signals=Signals(),
-        batches=NativeCalls(),
     )
     finder = ToldFinder(found)
     batches = ModelBatches(context, finder.embed, finder.batch_size, "face")

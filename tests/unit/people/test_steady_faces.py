@@ -11,7 +11,7 @@ from shared.cache.faces import FaceMark
 from shared.models.specs import FaceScale
 from tests.support.people.face_data import unit
 from workers.recluster.people import group_faces
-from workers.recluster.steady import with_steady_unmarked
+from workers.recluster.tracks import with_steady_unmarked
 from workers.recluster.types import FaceSet, Rule
 
 RULE = Rule(FaceScale(person=0.6, track=0.95), 0.48, 5)

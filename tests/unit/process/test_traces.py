@@ -192,7 +192,7 @@ def test_the_end_waits_2_s_at_most_for_a_collector_that_takes_nothing() -> None:
 OFF = """
 import sys
 {first}
-import api.app, workers.start, workers.watcher.start
+import api.app, workers.start, workers.watcher.service
 from shared.process import traces
 from shared.settings import Settings
 settings = Settings(redis_url="redis://127.0.0.1:1")

@@ -212,7 +212,7 @@ RUN_BY_CHANGE = {group.marker for group in GROUPS} - {"studio"}
         ("workers/models/load.py", "", {"quality", "soak"}),
         ("workers/models/visual/open_clip.py", "", {"quality", "soak"}),
         ("docs/clients.md.txt", "", set()),
-        ("tests/unit/project/test_groups.py", "@pytest.mark.releases", {"releases"}),
+        ("tests/unit/project/test_groups.py", "@pytest.mark.generators", {"generators"}),
         ("tests/support/waiting.py", "", RUN_BY_CHANGE),
         ("pyproject.toml", "", RUN_BY_CHANGE),
     ],

@@ -127,7 +127,7 @@ def test_a_later_try_removes_what_the_dead_one_before_it_left(file: AnalyzedFile
         (folder / name).touch()
     context: Any = file._context
     context.lease.token = 2
-    context.ledger = SimpleNamespace(is_over=lambda writer: writer.endswith("-1"))
+    context.bench.ledger = SimpleNamespace(is_over=lambda writer: writer.endswith("-1"))
     again = AnalyzedFile(context, file._cache, AnalyzeSpec(cache_dir="", files=(file.entry,)), 0)
     again.find()
     assert sorted(os.listdir(folder)) == [held, "paths"]

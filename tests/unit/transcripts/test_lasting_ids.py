@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.cache.speakers import Speaker, SpeakerTurn, SpeakerTurns, with_ids
-from workers.analysis.speakers.lasting_ids import with_lasting_ids
+from workers.analysis.stages.speakers import with_lasting_ids
 
 HASH = "9ae0daaf81f5b2c3"
 

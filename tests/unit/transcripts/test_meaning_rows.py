@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from shared.cache.transcripts import Segment
 from shared.models.sentence_model import DIM
-from workers.analysis.speech.meaning import rows_of
+from workers.analysis.stages.transcript import rows_of
 
 WORDS = ("one", "two", "three", "four")
 

@@ -6,8 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from shared.watch.folders import Schedule
-from workers.watcher.folder.schedule import is_open
+from shared.watch.folders import Schedule, is_open
 
 
 @pytest.mark.parametrize(

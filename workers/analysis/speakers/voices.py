@@ -8,15 +8,17 @@ pause are of one voice, mostly.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.analysis.speakers.directions import of_network, weighted
-from workers.analysis.speakers.linking import linked
 from workers.analysis.speakers.pieces import Listened, Rows
+
+_FILE = "directions.npz"
 
 # Of neighbours that do not overlap, how near they lie: over the median, for some are of two voices.
 _PERCENT = 60
@@ -138,3 +140,69 @@ def _merged(groups: Iterable[_VoiceGroup], usual: float) -> list[_VoiceGroup]:
             break
         left[kept] += left.pop(gone)
     return left
+
+
+def weighted(rows: Rows) -> Rows:
+    """Unit rows of the network [n, 256] -> unit rows [n, 356].
+
+    Cosines of these are the mean of two: of the rows, and of what they are in the directions. By
+    both together voices are told apart better than by either.
+    """
+    middle, directions = _directions()
+    found = (rows - middle) @ directions
+    found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), np.float32(1e-12))
+    return np.hstack([rows, found]) * np.float32(np.sqrt(0.5))
+
+
+def of_network(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weighted rows, or sums of them -> those of the network, but for their length."""
+    return rows[:, : len(_directions()[0])]
+
+
+@functools.cache
+def _directions() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The mean of all rows [256], and the directions [256, 100]."""
+    path = resources.files(__package__) / _FILE
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
+        return found["middle"].astype(np.float32), found["directions"].astype(np.float32)
+
+
+def linked(
+    rows: NDArray[np.float32], weights: NDArray[np.float64], least: float
+) -> NDArray[np.int64]:
+    """A number for the cluster of each row: clusters join while their mean cosine is `least`.
+
+    Of two clusters that is the mean over all pairs between them, each counted by its `weights`.
+    Takes time and memory of the square of the rows.
+    """
+    count = len(rows)
+    sums = rows.astype(np.float64) * weights[:, None]
+    masses = weights.astype(np.float64).copy()
+    means = (sums @ sums.T) / np.outer(masses, masses)
+    np.fill_diagonal(means, -np.inf)
+    best = means.argmax(axis=1)
+    found = np.arange(count)
+    for _ in range(count - 1):
+        values = means[np.arange(count), best]
+        one = int(values.argmax())
+        if values[one] < least:
+            break
+        kept, gone = sorted((one, int(best[one])))
+        mass = masses[kept] + masses[gone]
+        merged = (masses[kept] * means[kept] + masses[gone] * means[gone]) / mass
+        merged[[kept, gone]] = -np.inf
+        means[kept], means[:, kept] = merged, merged
+        means[gone], means[:, gone] = -np.inf, -np.inf
+        masses[kept] = mass
+        found[found == gone] = kept
+        _renew(means, best, kept, gone)
+    return np.unique(found, return_inverse=True)[1].astype(np.int64)
+
+
+def _renew(means: NDArray[np.float64], best: NDArray[np.int64], kept: int, gone: int) -> None:
+    """The best partner of each row again, where it may be another one."""
+    stale = np.flatnonzero((best == kept) | (best == gone))
+    best[stale] = means[stale].argmax(axis=1)
+    better = means[:, kept] > means[np.arange(len(best)), best]
+    best[better] = kept
+    best[kept] = means[kept].argmax()

@@ -12,7 +12,6 @@ from shared.errors import MediaError
 from shared.models.languages import language_name
 from workers.analysis.speech.guard import Guard
 from workers.analysis.speech.insertions import with_names
-from workers.analysis.speech.language import LanguageChoice
 from workers.analysis.speech.review import review
 from workers.analysis.speech.second_look import Second, marked
 from workers.analysis.speech.segments import WITHOUT_SPACES, SegmentBuilder
@@ -21,6 +20,12 @@ from workers.models.protocols import Transcriber, Utterance, VoiceDetector
 
 if TYPE_CHECKING:
     from workers.media.sound.sound_reader import SoundBlock
+from collections.abc import Mapping
+
+# faster-whisper 1.2.1 (language_detection_threshold) is content with 0.5 of one piece. Unclear
+# beginnings (music, a slate, a crowd) are common in rushes, so that we listen on for longer.
+SURE = 0.8
+MOST_WINDOWS = 4
 
 T = TypeVar("T")
 
@@ -243,3 +248,33 @@ class _Work:
             return self._transcriber.transcribe([piece.pcm], language, cautious=True)[0]
 
         return [self._call(partial(carefully, piece)) for piece in pieces]
+
+
+class LanguageChoice:
+    """Given, or made from the mean of what was detected, weighted by seconds of speech."""
+
+    def __init__(self, known: Collection[str], given: str | None) -> None:
+        self.language = given or (next(iter(known)) if len(known) == 1 else "")
+        self.probability: float | None = None
+        self._sums: dict[str, float] = dict.fromkeys(known, 0.0)
+        self._seconds = 0.0
+        self._windows = 0
+
+    @property
+    def is_made(self) -> bool:
+        return bool(self.language)
+
+    def add(self, probabilities: Mapping[str, float], seconds: float) -> None:
+        """What the model says of one more window."""
+        for language, probability in probabilities.items():
+            self._sums[language] = self._sums.get(language, 0.0) + probability * seconds
+        self._seconds += seconds
+        self._windows += 1
+        if self._windows >= MOST_WINDOWS or max(self._sums.values()) >= SURE * self._seconds:
+            self.make()
+
+    def make(self) -> None:
+        """Choose now. No window will follow."""
+        if not self.is_made:
+            self.language = max(self._sums, key=self._sums.__getitem__)
+            self.probability = round(self._sums[self.language] / self._seconds, 3)

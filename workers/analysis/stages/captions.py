@@ -91,6 +91,6 @@ class CaptionReading:
         draft.publish(
             rows=sum(len(track.segments) for track in found.tracks),
             task_id=context.lease.task_id,
-            worker=context.worker,
+            worker=context.bench.worker,
             warnings=found.warnings,
         )

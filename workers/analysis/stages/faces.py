@@ -177,7 +177,7 @@ class _FaceRun(StageRun):
             rows=len(rows),
             dim=rows.embeddings.shape[1],
             task_id=self._context.lease.task_id,
-            worker=self._context.worker,
+            worker=self._context.bench.worker,
         )
 
 

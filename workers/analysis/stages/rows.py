@@ -16,5 +16,5 @@ def manifest_fields(context: Context, seconds: list[int]) -> dict[str, Any]:
         "first_frame": first,
         "seconds": tuple(seconds) if has_gaps else None,
         "task_id": context.lease.task_id,
-        "worker": context.worker,
+        "worker": context.bench.worker,
     }

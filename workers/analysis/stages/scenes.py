@@ -275,17 +275,14 @@ class SceneCutter:
         self._lumas.append(float(rgb.mean(axis=(0, 1)) @ LUMA))
         self._recent = [*recent[-1:], new]
 
-    def finish(self, margin: float = 0.0) -> tuple[Scene, ...]:
-        """Half-open scenes that cover every second from the first picture to the last.
-
-        `margin`: log-odds by which the evidence of a cut must exceed what is enough for one.
-        """
+    def finish(self) -> tuple[Scene, ...]:
+        """Return half-open scenes that cover every second from the first picture to the last."""
         if self._first is None:
             return ()
         cuts = [
             second
             for _, second, changed, calm in self.places()
-            if W_CHANGE * changed + W_CALM * calm + CUT_BIAS > margin
+            if W_CHANGE * changed + W_CALM * calm + CUT_BIAS > 0
         ]
         edges = [self._first, *cuts, self._last + 1]
         return tuple(Scene(a, b) for a, b in pairwise(edges))

@@ -6,8 +6,11 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from shared.cache import speakers
 from shared.cache.speakers import SpeakerTurns
+from shared.cache.speaking_times import speaking_times
 from shared.cache.transcripts import Transcript
 from shared.domain import AnalyzeSpec, Manifest, Stage
 from shared.errors import CacheError, ModelError
@@ -15,9 +18,8 @@ from shared.models import voice_model
 from shared.process import traces
 from shared.settings import Settings
 from workers.analysis.analyzed_file import AnalyzedFile
+from workers.analysis.speakers.assigning import warnings_of
 from workers.analysis.speakers.diarizing import Diarizer
-from workers.analysis.speakers.doubts import warnings_of
-from workers.analysis.speakers.lasting_ids import with_lasting_ids
 from workers.context import Context
 from workers.media.budget import work_limit_s
 from workers.media.sound.kept_sound import KeptSound
@@ -40,7 +42,7 @@ class SpeakerTelling:
         self._context = context
         self._spec = spec
         self._load = load
-        is_set = context.settings.speakers
+        is_set = context.bench.settings.speakers
         self.are_wanted = is_set if spec.speakers is None else spec.speakers
 
     def are_missing(self, file: AnalyzedFile, transcript: Manifest) -> bool:
@@ -66,7 +68,7 @@ class SpeakerTelling:
         if not self.are_wanted or not transcript.segments:
             return None
         try:
-            voices = self._load(self._context.settings)
+            voices = self._load(self._context.bench.settings)
         except ModelError as error:  # the words are worth more than who says them
             log.warning("The speakers of this transcript are not told apart: %s", error.message)
             return None
@@ -121,7 +123,7 @@ class SpeakerTelling:
                 rows=len(found.speakers),
                 audio_streams=self._spec.audio_streams,
                 task_id=context.lease.task_id,
-                worker=context.worker,
+                worker=context.bench.worker,
                 made_at=max(time.time(), transcript_made_at),
             )
 
@@ -139,3 +141,36 @@ class SpeakerTelling:
         except CacheError as error:
             log.warning("The former speakers of %s are not known: %s", hash_str, error.message)
             return None
+
+
+def with_lasting_ids(
+    hash_str: str, found: SpeakerTurns, former: SpeakerTurns | None
+) -> SpeakerTurns:
+    """Who speaks when, each with the id of the former speaker who spoke at the same times.
+
+    One has the id of one; those who share the most seconds come first. Others get new ids.
+    """
+    if former is None:
+        return speakers.with_ids(hash_str, found)
+    now, before = speaking_times(found.turns), speaking_times(former.turns)
+    shared = sorted(
+        (-seconds, one, other)
+        for one, own in now.items()
+        for other, theirs in before.items()
+        if (seconds := own.shared(theirs)) > 0 and own.may_be(theirs, seconds)
+    )
+    ids: dict[int, int] = {}
+    taken: set[int] = set()
+    for _, one, other in shared:
+        if one not in ids and other not in taken:
+            taken.add(other)
+            ids[one] = former.speakers[other].id
+    kept = tuple(
+        msgspec.structs.replace(speaker, id=ids.get(number, 0))
+        for number, speaker in enumerate(found.speakers)
+    )
+    return speakers.with_ids(
+        hash_str,
+        msgspec.structs.replace(found, speakers=kept),
+        [speaker.id for speaker in former.speakers],
+    )

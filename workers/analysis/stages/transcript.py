@@ -13,11 +13,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from functools import cached_property, partial
 from typing import TypeVar, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from opentelemetry.trace import get_current_span
 
 from shared.cache import sentence_rows, transcripts
 from shared.cache.cache_dir import CacheDir
-from shared.cache.transcripts import AudioStreams, Transcript
+from shared.cache.transcripts import AudioStreams, Segment, Transcript
 from shared.domain import AnalyzeSpec, Manifest, ModelKind, Probe, ProgressType, Stage
 from shared.errors import (
     CacheError,
@@ -32,12 +34,12 @@ from shared.media import MediaType
 from shared.models import sentence_model
 from shared.models.languages import language_name
 from shared.models.model_catalogue import resolve
+from shared.models.sentence_model import DIM
 from shared.models.speech_models import may_understand, speech_key
 from shared.people.collection import Collection
 from shared.process import traces
 from shared.settings import Settings
 from workers.analysis.analyzed_file import AnalyzedFile
-from workers.analysis.speech.meaning import rows_of
 from workers.analysis.speech.transcribing import Heard, SpeechNotUnderstood, transcribe
 from workers.analysis.speech.vocabulary import vocabulary_of
 from workers.analysis.stage import share_done
@@ -51,6 +53,13 @@ from workers.media.sound.sound_reader import SoundBlock, SoundReader, open_sound
 from workers.models.load import load_detector, load_voices
 from workers.models.protocols import SAMPLE_RATE, Transcriber, VoiceDetector, VoiceEmbedder
 from workers.recluster.voice_upkeep import keep_voices_grouped
+
+Embed = Callable[[list[str]], NDArray[np.float32] | None]
+
+_AT_ONCE = 256  # segments; a second or two of work
+# Of a segment with its neighbours, beside the segment alone. Recall is the same from 0.3 to 0.7
+# (tests/quality/transcripts).
+_NEIGHBOURS_WEIGHT = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +156,7 @@ class TranscriptStage:
 
     def _kept(self) -> AbstractContextManager[KeptSound | None]:
         """A place for the sound, where who speaks is to be told by it."""
-        folder = self._context.settings.state_dir / "sound"
+        folder = self._context.bench.settings.state_dir / "sound"
         return KeptSound(folder) if self._speakers.are_wanted else nullcontext()
 
     def _complete(self, file: AnalyzedFile, known: Manifest) -> None:
@@ -217,7 +226,10 @@ class TranscriptStage:
         if not (understood and self._embeds_sentences):
             return None
         try:
-            with traces.stage("embed text"), self._context.sentence_model() as model:
+            with traces.stage("embed text"), ExitStack() as lent:
+                with self._context.stall.wide():
+                    lend = self._context.bench.pool.lend(ModelKind.VISUAL, sentence_model.KEY)
+                    model = lent.enter_context(lend)
                 return rows_of(segments, model.embed_sentences, self._context.checkpoint)
         except ModelError as error:  # the words are worth more than what they mean
             log.warning("This transcript cannot be searched by meaning: %s", error.message)
@@ -228,7 +240,7 @@ class TranscriptStage:
 
         Comes before the model is loaded, which may not even be on this machine.
         """
-        model = resolve(self._context.settings, ModelKind.SPEECH, self._spec.speech_model)
+        model = resolve(self._context.bench.settings, ModelKind.SPEECH, self._spec.speech_model)
         if language and not may_understand(model, language):
             cure = "another" if model.multilingual else "a multilingual"
             raise SpeechNotUnderstood(
@@ -250,7 +262,7 @@ class TranscriptStage:
     @contextmanager
     def _second_model(self) -> Iterator[Transcriber | None]:
         """The model for a second look, lent; None where none is wanted, or it cannot be had."""
-        key = self._context.settings.speech_second_model
+        key = self._context.bench.settings.speech_second_model
         with ExitStack() as lent:
             second: Transcriber | None = None
             if key and speech_key(key) != self._spec.speech_model:
@@ -347,7 +359,7 @@ class TranscriptStage:
                 sentence_model=sentence_model.ROWS if has_rows else "",
                 vocabulary=transcripts.vocabulary_of(known) if known else self._vocabulary,
                 task_id=context.lease.task_id,
-                worker=context.worker,
+                worker=context.bench.worker,
                 made_at=known.made_at if known else time.time(),
                 warnings=warnings,
             )
@@ -361,3 +373,35 @@ def _facts(file: AnalyzedFile) -> Probe | None:
         return probe(file.opened, file.entry.media_type)
     except MediaError:  # its sound is fine: no reason to be without a transcript
         return None
+
+
+def rows_of(
+    segments: Sequence[Segment], embed: Embed, checkpoint: Callable[[], None]
+) -> NDArray[np.float16] | None:
+    """A row for each segment, [n, 384]: the mean of its own and of what is said around it.
+
+    A cosine with such a row is that mean of the two cosines. None where `embed` gives none.
+    """
+    own = np.zeros((len(segments), DIM), np.float32)
+    for at in range(0, len(segments), _AT_ONCE):
+        checkpoint()
+        found = embed([segment.text for segment in segments[at : at + _AT_ONCE]])
+        if found is None:
+            return None
+        own[at : at + len(found)] = found
+    rows = (own + _NEIGHBOURS_WEIGHT * _around(segments, own)) / (1 + _NEIGHBOURS_WEIGHT)
+    return rows.astype(np.float16)
+
+
+def _around(segments: Sequence[Segment], own: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Unit rows of each segment together with those before and after it in its stream."""
+    streams = np.array([-1 if one.stream is None else one.stream for one in segments])
+    order = np.lexsort((np.array([one.start for one in segments]), streams))
+    sorted_rows, sorted_streams = own[order], streams[order]
+    sums = sorted_rows.copy()
+    are_neighbours = (sorted_streams[1:] == sorted_streams[:-1])[:, None]
+    sums[1:] += sorted_rows[:-1] * are_neighbours
+    sums[:-1] += sorted_rows[1:] * are_neighbours
+    around = np.empty_like(own)
+    around[order] = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    return around

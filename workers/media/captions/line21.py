@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from workers.media.captions import characters
+_BASIC = {
+    0x2A: "á", 0x5C: "é", 0x5E: "í", 0x5F: "ó", 0x60: "ú", 0x7B: "ç", 0x7C: "÷", 0x7D: "Ñ",
+    0x7E: "ñ", 0x7F: "█",
+}  # fmt: skip
+_SPECIAL = "®°½¿™¢£♪à èâêîôû"  # from 0x30 on
+_EXTENDED = {  # from 0x20 on, by the first byte
+    0x12: "ÁÉÓÚÜü‘¡*'—©℠•“”ÀÂÇÈÊËëÎÏïÔÙùÛ«»",
+    0x13: "ÃãÍÌìÒòÕõ{}\\^_¦~ÄäÖöß¥¤│ÅåØø┌┐└┘",
+}
 
 Tell = Callable[[float, str, float], None]  # start, text, end
 
@@ -91,12 +99,12 @@ class _Channel:
         if second >= 0x40:
             self._move(first, second)
         elif first == 0x11:
-            self.write(seconds, " " if second < 0x30 else characters.special(second))
+            self.write(seconds, " " if second < 0x30 else special(second))
         elif first in (0x14, 0x15):
             self._command(seconds, second)
         elif first == 0x17 and 0x21 <= second <= 0x23:
             self._column = min(self._column + second - 0x20, _COLUMNS - 1)
-        elif character := characters.extended(first, second):
+        elif character := extended(first, second):
             self._step_back()
             self.write(seconds, character)
 
@@ -188,7 +196,7 @@ class Line21Field:
             self._last = None
             for byte in (first, second):
                 if byte >= 0x20:
-                    self._current.write(seconds, characters.basic(byte))
+                    self._current.write(seconds, basic(byte))
         if first == 0x0F:
             self._is_other_data = False
 
@@ -206,3 +214,19 @@ class Line21Field:
         self._last = (seconds, first, second)
         self._current = self._channels[first >> 3 & 1]
         self._current.control(seconds, first & 0x17, second)
+
+
+def basic(byte: int) -> str:
+    """The character of a byte from 0x20 to 0x7F."""
+    return _BASIC.get(byte) or chr(byte)
+
+
+def special(byte: int) -> str:
+    """The character of a second byte from 0x30 to 0x3F, after 0x11."""
+    return _SPECIAL[byte - 0x30]
+
+
+def extended(first: int, byte: int) -> str | None:
+    """The character that takes the place of the one before; None: the bytes name none."""
+    row = _EXTENDED.get(first)
+    return row[byte - 0x20] if row and 0x20 <= byte <= 0x3F else None

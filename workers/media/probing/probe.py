@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from fractions import Fraction
 from pathlib import PurePath
@@ -19,7 +19,7 @@ from shared.errors import MediaUnreadable, MediaUnsupported
 from shared.media import MediaType
 from shared.media_facts import StartTimecode
 from shared.opening import OpenedFile
-from shared.timecode import Timecode, nominal_rate
+from shared.timecode import Timecode, label_of_tag, nominal_rate
 from workers.media.containers import (
     duration_of,
     first_picture,
@@ -32,7 +32,6 @@ from workers.media.containers import (
 from workers.media.frames import display_size, upright_rotation
 from workers.media.probing.pace import Pace, pace_of
 from workers.media.probing.recording_tags import camera_of, created_at, reel_of
-from workers.media.probing.start_timecode import start_timecode, written_timecode
 from workers.media.probing.stated_rates import WaveTimecode, track_rate, wave_timecode
 from workers.media.probing.stream_facts import audio_facts, color_of, scan_of, video_facts
 from workers.media.stills import StillPicture, open_still
@@ -244,3 +243,41 @@ def _container_name(container: InputContainer) -> str:
     if "mov" in names:
         return "mov" if brand in ("qt", "") else "mp4"
     return "matroska" if "matroska" in names else names[0]
+
+
+def written_timecode(
+    container: InputContainer, picture: VideoFrame | None
+) -> tuple[str, str] | None:
+    """The first that is found, and its source: a track, the container, the first picture."""
+    for source, text in _places(container, picture):
+        if value := label_of_tag(text):
+            return value, source
+    return None
+
+
+def start_timecode(
+    written: tuple[str, str] | None, rate: Fraction | None, stated: Fraction | None = None
+) -> StartTimecode | None:
+    """The written timecode, with the rate stated for it, else with that of the pictures."""
+    counted = stated or rate
+    if written is None or counted is None:
+        return None
+    return StartTimecode(
+        value=written[0],
+        rate=f"{counted.numerator}/{counted.denominator}",
+        drop_frame=";" in written[0],
+        source=written[1],
+        rate_source="track" if stated else "derived",
+    )
+
+
+def _places(container: InputContainer, picture: VideoFrame | None) -> Iterator[tuple[str, str]]:
+    for kind in ("video", "data"):
+        for stream in container.streams:
+            if stream.type == kind:
+                yield "track", stream.metadata.get("timecode", "")
+    yield "container", container.metadata.get("timecode", "")
+    for stream in container.streams.audio:
+        yield "track", stream.metadata.get("timecode", "")
+    if picture is not None:
+        yield "picture", picture.metadata.get("timecode", "")

@@ -8,17 +8,17 @@ import hashlib
 import importlib.util
 import json
 import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import ctranslate2
 from faster_whisper import WhisperModel, download_model
 
-from shared.errors import ModelError
+from shared.errors import ModelError, os_errors_as
 from shared.models.download_progress import Report
 from shared.models.model_catalogue import catalogue, hub_dir, hub_marker, speech_folder
 from shared.models.specs import ModelSpec
+from shared.private_files import replacing
 from shared.settings import Settings
 from workers.models.speech.whisper import WhisperTranscriber
 from workers.models.weights.hub_download import discard, hub_download
@@ -160,11 +160,9 @@ def require_whole(spec: ModelSpec, folder: Path) -> None:
     if missing:
         raise ModelError(f"{spec.key} is not whole: {folder} holds no {', '.join(missing)}.")
     for name, sha256 in sums.items():
-        try:
-            with (folder / name).open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise ModelError(f"{folder / name} cannot be read: {error.strerror}.") from error
+        path = folder / name
+        with os_errors_as(ModelError, f"{path} cannot be read"), path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != sha256:
             raise ModelError(
                 f"{name} of {spec.key} is damaged. Remove {folder} and fetch it again with "
@@ -210,7 +208,6 @@ def download(settings: Settings, spec: ModelSpec, report: Report) -> None:
         "licence": spec.licence,
         "folder": str(folder.relative_to(hub_dir(settings))),
     }
-    temporary = marker.with_suffix(".part")
-    temporary.write_text(json.dumps(facts), encoding="utf-8")
-    os.replace(temporary, marker)
+    with replacing(marker, is_private=False) as file:
+        file.write(json.dumps(facts).encode())
     report(f"{spec.key} is ready")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import cast
 
@@ -12,8 +13,20 @@ from PIL import Image
 from shared.models.specs import ModelSpec
 from workers.models.onnx_sessions import open_session
 from workers.models.turns import Turns
-from workers.models.visual.prompts import strip_prompt
 from workers.models.visual.sentences import SentenceEncoder, unit
+
+_ARTICLE = r"(?:an?|the|some|my)\s+"
+_MEDIUM = (
+    r"(?:photo(?:graph)?|picture|image|video|clip|movie|footage|shot|still|frame|snapshot|"
+    r"close[- ]?up|view|scene)s?"
+)
+_PREFIX = re.compile(
+    rf"^(?:show\s+me\s+|find\s+(?:me\s+)?|search\s+(?:for\s+)?)?(?:{_ARTICLE})?"
+    rf"(?:(?:good|close|wide|old|colou?r|black[- ]and[- ]white)\s+)?{_MEDIUM}\s+"
+    r"(?:of|showing|with|containing|that\s+shows?)\s+",
+    re.IGNORECASE,
+)
+_LEADING_ARTICLE = re.compile(rf"^{_ARTICLE}", re.IGNORECASE)
 
 _SIDE = 224
 
@@ -72,3 +85,13 @@ class ConseEmbedder:
 
     def embed_texts(self, texts: list[str]) -> NDArray[np.float32]:
         return unit(self.embed_sentences([strip_prompt(text) for text in texts]) - self._mean)
+
+
+def strip_prompt(text: str) -> str:
+    """A query without its prompt: "A photo of a dog." -> "dog"; unchanged if nothing is left."""
+    stripped = " ".join(text.split()).strip(" .!?\"'")
+    before = None
+    while before != stripped:
+        before = stripped
+        stripped = _PREFIX.sub("", stripped, count=1)
+    return _LEADING_ARTICLE.sub("", stripped) or text

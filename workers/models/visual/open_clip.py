@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,8 +20,8 @@ from shared.errors import ModelError
 from shared.models.download_progress import Report
 from shared.models.model_catalogue import hub_dir, hub_marker
 from shared.models.specs import ModelSpec
+from shared.private_files import replacing
 from shared.settings import Settings
-from workers.models.devices import Device, choose_device
 from workers.models.turns import Turns
 from workers.models.weights.hub_download import hub_download
 
@@ -171,7 +171,44 @@ def download(settings: Settings, spec: ModelSpec, report: Report) -> None:
         model = load_open_clip(settings, spec)
     model.warmup()
     marker = hub_marker(settings, spec)
-    temporary = marker.with_suffix(".part")
-    temporary.write_text(json.dumps({"key": spec.key, "licence": spec.licence}), encoding="utf-8")
-    os.replace(temporary, marker)
+    with replacing(marker, is_private=False) as file:
+        file.write(json.dumps({"key": spec.key, "licence": spec.licence}).encode())
     report(f"{spec.key} is ready")
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    name: str  # torch's: "cpu", "cuda:1", "mps"
+    precision: str  # open_clip's: "fp16", "bf16", "fp32"
+    batch_size: int
+
+
+def choose_device(setting: str) -> Device:
+    """The device that RUSHES_DEVICE names; auto prefers a GPU. Raises ModelError if absent."""
+    name = setting
+    if setting == "auto":
+        name = "cpu"
+        if torch.cuda.is_available():
+            name = "cuda"
+        elif torch.backends.mps.is_available():
+            name = "mps"
+    if name.startswith("cuda"):
+        index = name.partition(":")[2] or "0"
+        if not index.isdigit() or int(index) >= torch.cuda.device_count():
+            raise ModelError(f"RUSHES_DEVICE={setting}: torch sees no such CUDA device.")
+        return Device(name, "fp16", 64)
+    if name == "mps":
+        if not torch.backends.mps.is_available():
+            raise ModelError("RUSHES_DEVICE=mps: torch sees no Metal device.")
+        return Device(name, "fp32", 16)
+    if name != "cpu":
+        raise ModelError(f"RUSHES_DEVICE={setting} is none of auto, cpu, mps, cuda and cuda:N.")
+    return Device("cpu", "bf16" if _multiplies_bf16() else "fp32", 8)
+
+
+def _multiplies_bf16() -> bool:
+    """Whether the CPU has bf16 arithmetic, which halves the time of a transformer there."""
+    try:
+        return "avx512_bf16" in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
+    except OSError:
+        return False

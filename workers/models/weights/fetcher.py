@@ -1,7 +1,7 @@
 """Fetches weights that are asked for over the network, onto this machine, one model at a time.
 
 The work is that of `rushes models pull`, in a process of its own: it may end in any way, and this
-one keeps no memory of it. Of all processes of a machine that could, one does, by a lease.
+one keeps no memory of it. Of all processes of a machine that could, the first by name begins it.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 
 import msgspec
 import redis
 
 from shared.errors import ModelError, RedisAway
-from shared.models.fetches import LEASE_S, Fetches, FetchRecord, lost
+from shared.models.fetches import KEPT_S, Fetches, FetchRecord, lost
 from shared.models.model_catalogue import find, is_downloaded
 from shared.msgspec_decoding import UNDECODABLE
+from shared.process.periodic import Periodic
 from shared.settings import PARENT_FD, Settings
 from workers.models.weights.fetch_limits import Arrivals, filling, lack_of_room
 from workers.models.weights.pull import discard_left
@@ -31,7 +33,6 @@ from workers.models.weights.told import PullLine
 log = logging.getLogger(__name__)
 _IDLE_S = 3.0  # between looks for something to do
 _TELL_EVERY_S = 1.0  # while something arrives
-_RENEW_EVERY_S = LEASE_S / 3
 _LAST_WORDS_S = 2.0
 _COMMAND = ("-m", "workers.models", "pull", "--json")
 _PREFIX = "rushes models: "  # of its errors
@@ -46,59 +47,40 @@ class WeightsFetcher:
         self._worker = worker
         self._host = socket.gethostname()
         self._fetches = Fetches(client, settings.instance)
-        self._lease = self._fetches.lease(self._host)
         self._pull: _Pull | None = None
         self._record: FetchRecord | None = None  # of `_pull`
         self._arrivals = Arrivals()  # of `_pull`
-        self._has_lease = False
-        self._renew_at = 0.0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="weights-fetcher", daemon=True)
+        self._thread = Periodic("weights-fetcher", self._look, _IDLE_S)
 
     def start(self) -> None:
         self._thread.start()
 
     def end(self) -> None:
         """End what is being fetched, in words."""
-        self._ended.set()
-        self._thread.join(timeout=_LAST_WORDS_S)
+        self._thread.end(wait_s=_LAST_WORDS_S)
         self._drop()
-        with contextlib.suppress(RedisAway):  # the lease ends by itself, and that tells it too
+        with contextlib.suppress(RedisAway):  # the heartbeat ends by itself, and that tells it too
             if self._record is not None:
                 self._fetches.put(lost(self._record))
-            self._lease.release(self._worker)
 
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            try:
-                self._look()
-            except RedisAway as error:
-                log.debug("Redis is away, what is being fetched goes on: %s", error)
-            except OSError:  # no memory or no process number left: that passes
-                log.exception("Weights cannot be fetched now")
-            self._ended.wait(_IDLE_S if self._pull is None else _TELL_EVERY_S)
-
-    def _look(self) -> None:
-        if time.monotonic() >= self._renew_at:
-            had_lease = self._has_lease
-            self._has_lease = self._lease.acquire(self._worker, LEASE_S)
-            self._renew_at = time.monotonic() + _RENEW_EVERY_S
-            if self._has_lease and not had_lease:
-                self._fetches.give_up_old(self._host)
-            if self._has_lease:
-                self._forget_deleted()
-        if not self._has_lease:
-            self._drop()  # Redis has lost our lease, and who has it now has told that ours is lost
-            self._record = None
-        elif self._pull is None or self._record is None:
+    def _look(self) -> float | None:
+        if self._pull is None or self._record is None:
             self._begin()
         else:
             self._follow(self._pull, self._record)
+        return None if self._pull is None else _TELL_EVERY_S
 
     def _begin(self) -> None:
-        """Take up what was asked for first."""
-        ours = [one for one in self._fetches.records() if one.host == self._host and one.is_open]
+        """Take up what was asked for first, unless another process of this machine fetches."""
+        workers = self._fetches.workers()
+        here = [name for name, host in workers.items() if host == self._host]
+        if self._worker != min(here, default=""):
+            return
+        ours = [one for one in self._fetches.records() if one.host == self._host]
+        self._forget_deleted(ours)
         for record in ours:
+            if record.state == "running" and record.worker in {*here} - {self._worker}:
+                return
             if record.state == "running":  # by a process before us
                 self._fetches.put(lost(record))
         waiting = [record for record in ours if record.state == "waiting"]
@@ -141,6 +123,8 @@ class WeightsFetcher:
 
     def _hindrance(self, record: FetchRecord) -> str:
         """Why a fetch cannot even be tried; "" where it can."""
+        if time.time() - record.asked_at > KEPT_S:  # nothing comes by surprise
+            return f"No worker of {self._host} has fetched it within a day. Fetch it again."
         try:
             spec = find(self._settings, record.model_key)
         except ModelError as error:
@@ -159,10 +143,10 @@ class WeightsFetcher:
         with contextlib.suppress(ModelError, OSError):
             discard_left(self._settings, find(self._settings, model_key))
 
-    def _forget_deleted(self) -> None:
-        """Models that were fetched once, and lie here no more."""
-        for record in self._fetches.records():
-            if record.host != self._host or record.state != "done":
+    def _forget_deleted(self, ours: Iterable[FetchRecord]) -> None:
+        """Forget models that were fetched once, and lie here no more."""
+        for record in ours:
+            if record.state != "done":
                 continue
             with contextlib.suppress(ModelError):
                 if is_downloaded(self._settings, find(self._settings, record.model_key)):
@@ -185,7 +169,7 @@ class _Pull:
                 [sys.executable, *_COMMAND, model_key],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
                 env={**os.environ, PARENT_FD: str(reading)},
                 pass_fds=(reading,),
                 start_new_session=True,
@@ -201,12 +185,8 @@ class _Pull:
         self._words = ""
         self._ended_for = ""  # by us
         self._complaints: list[str] = []
-        self._readers = [
-            threading.Thread(target=read, name="weights-words", daemon=True)
-            for read in (self._hear, self._hear_complaints)
-        ]
-        for reader in self._readers:
-            reader.start()
+        self._reader = threading.Thread(target=self._hear, name="weights-words", daemon=True)
+        self._reader.start()
 
     def told(self, record: FetchRecord) -> FetchRecord:
         """The record with what was said by now."""
@@ -223,8 +203,7 @@ class _Pull:
         status = self._process.poll()
         if status is None:
             return None
-        for reader in self._readers:
-            reader.join(_LAST_WORDS_S)
+        self._reader.join(_LAST_WORDS_S)
         if self._ended_for:
             return self._ended_for
         if status == 0:
@@ -254,12 +233,12 @@ class _Pull:
         assert self._process.stdout is not None
         with self._process.stdout as lines:
             for raw in lines:
-                try:
-                    line = msgspec.json.decode(raw, type=PullLine)
-                except UNDECODABLE:  # a library that prints
-                    continue
                 with self._lock:
-                    self._note(line)
+                    try:
+                        self._note(msgspec.json.decode(raw, type=PullLine))
+                    except UNDECODABLE:  # an error, or a library that prints
+                        self._complaints.append(raw.decode(errors="replace").rstrip())
+                        del self._complaints[:-_MOST_COMPLAINTS]
 
     def _note(self, line: PullLine) -> None:
         if line.words:
@@ -268,11 +247,3 @@ class _Pull:
             self._parts[line.part] = max(line.bytes, self._parts.get(line.part, 0))
         else:
             self._total = line.total_bytes
-
-    def _hear_complaints(self) -> None:
-        assert self._process.stderr is not None
-        with self._process.stderr as lines:
-            for raw in lines:
-                with self._lock:
-                    self._complaints.append(raw.decode(errors="replace").rstrip())
-                    del self._complaints[:-_MOST_COMPLAINTS]

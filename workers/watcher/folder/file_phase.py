@@ -5,7 +5,6 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from shared.watch.choices import FileGroup
-from workers.watcher.transitions import IllegalTransition
 
 
 class FilePhase(Enum):
@@ -52,3 +51,7 @@ def check_transition(path: str, old: FilePhase | None, new: FilePhase) -> None:
     """Raise IllegalTransition. `old` None: the path was not known."""
     if new not in _LEGAL[old]:
         raise IllegalTransition(f"{path}: {old.name if old else 'unknown'} to {new.name}")
+
+
+class IllegalTransition(Exception):
+    """A step that the table of legal ones does not hold: an error of ours."""

@@ -9,10 +9,10 @@ from datetime import datetime
 
 from msgspec.structs import astuple, replace
 
-from shared.errors import CacheError
+from shared.errors import CacheError, NotLeader, RedisAway
 from shared.watch.choices import FileGroup
 from shared.watch.files import FolderFacts, WatchedFile
-from shared.watch.folders import WatchFolder
+from shared.watch.folders import WatchFolder, is_open
 from shared.watch.live import FolderLive, WatchState
 from shared.watch.retries import RetryRequest
 from workers.presence.root_identity import (
@@ -25,12 +25,10 @@ from workers.watcher.context import WatcherContext
 from workers.watcher.folder.admission import admit, free_duplicates
 from workers.watcher.folder.analysis_profile import AnalysisProfile
 from workers.watcher.folder.cache_guard import CacheGone, CacheGuard, check_writable
-from workers.watcher.folder.ledger_writer import LedgerWriter
 from workers.watcher.folder.mount_guard import RootReplaced, check_root, is_emptied
 from workers.watcher.folder.reconciliation import reconcile, review
-from workers.watcher.folder.resume import resume
-from workers.watcher.folder.schedule import is_open
 from workers.watcher.folder.settling import next_settle_in, settle
+from workers.watcher.folder.state import FolderState, resume
 from workers.watcher.folder.submission import Submitter
 from workers.watcher.folder.tasks import FolderTasks
 from workers.watcher.left_out_files import LeftOutFiles
@@ -274,3 +272,26 @@ class FolderWatcher:
         if (settled := next_settle_in(self.state)) is not None:
             pauses.append(settled)
         return max(0.05, min(pauses))
+
+
+class LedgerWriter:
+    """Writes for one folder. `noted`: its facts as Redis has them."""
+
+    def __init__(self, state: FolderState, noted: FolderFacts) -> None:
+        self._state = state
+        self._noted = noted
+
+    def flush(self) -> None:
+        """Write what has changed. Raises NotLeader, RedisAway."""
+        state, context = self._state, self._state.context
+        changes = state.table.unwritten.take()
+        try:
+            if changes and not context.files.write(context.token, state.folder.id, changes):
+                raise NotLeader
+        except RedisAway:
+            state.table.unwritten.keep(changes)
+            raise
+        if state.facts != self._noted:  # after the files, which may have become others by it
+            if not context.files.note(context.token, state.folder.id, state.facts):
+                raise NotLeader
+            self._noted = state.facts

@@ -7,6 +7,7 @@ of the directories do. Both may miss something, so all of it is walked now and t
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -18,7 +19,6 @@ from workers.presence.root_identity import needs_polling
 from workers.watcher.scan.events import Events, NoEvents
 from workers.watcher.scan.findings import Scan
 from workers.watcher.scan.names import NameRules
-from workers.watcher.scan.native_events import native_events
 from workers.watcher.scan.scanner import Scanner
 
 log = logging.getLogger(__name__)
@@ -173,3 +173,16 @@ class ScanScheduler:
     def _poll(self) -> None:
         self.stop()
         self.is_polling = True
+
+
+def native_events(
+    folder: WatchFolder, ignored: tuple[str, ...], wake: Callable[[], None] = lambda: None
+) -> Events:
+    """Not started yet. Raises NoEvents."""
+    if sys.platform.startswith("linux"):
+        from workers.watcher.scan.inotify import InotifyEvents
+
+        return InotifyEvents(folder, ignored, wake)
+    from workers.watcher.scan.observer import ObserverEvents
+
+    return ObserverEvents(folder, ignored, wake)

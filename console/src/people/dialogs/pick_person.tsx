@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import { Dialog } from "../../parts/dialog";
 import { words } from "../../words";
 import { says } from "../../words/people";
-import { Face } from "../grid/person_tile";
+import { Face } from "../grid/face";
 import { Combobox } from "../naming/combobox";
 import { cast, type Cluster } from "../state/cast";
 import { wantPictures } from "../state/face_pictures";

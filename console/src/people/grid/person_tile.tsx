@@ -6,8 +6,8 @@ import { Icon } from "../../parts/icon";
 import { says } from "../../words/people";
 import { NameField } from "../naming/name_field";
 import type { Cluster } from "../state/cast";
-import { pictureOf } from "../state/face_pictures";
 import { dragged, dropTarget, endDrag, startDrag } from "./dragging";
+import { Face } from "./face";
 import type { Place } from "./grid";
 
 interface PersonTileProps {
@@ -125,11 +125,4 @@ function Amount({ person }: { person: Cluster }) {
       <span class="hidden">{says.speaksFor}</span> {says.length(spoken)}
     </>
   );
-}
-
-/** A face; a sign where only a voice is known. */
-export function Face({ person }: { person: Cluster }) {
-  const image = pictureOf(person.id);
-  if (image) return <img src={`data:image/jpeg;base64,${image}`} alt="" draggable={false} decoding="async" />;
-  return <span class="face-empty">{person.faces === 0 && person.voices > 0 && <Icon of="sound" />}</span>;
 }

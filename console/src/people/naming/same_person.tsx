@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 import { Dialog } from "../../parts/dialog";
 import { useDoing } from "../../parts/doing";
 import { says } from "../../words/people";
-import { Face } from "../grid/person_tile";
+import { Face } from "../grid/face";
 import { byId, type Cluster } from "../state/cast";
 import { merge, namesOf } from "../state/changes";
 import { wantPictures } from "../state/face_pictures";

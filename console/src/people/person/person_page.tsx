@@ -11,7 +11,7 @@ import { Wall } from "../../search/wall/wall";
 import { words } from "../../words";
 import { says } from "../../words/people";
 import { PickPerson } from "../dialogs/pick_person";
-import { Face } from "../grid/person_tile";
+import { Face } from "../grid/face";
 import { beginName, draft, endName, leaveNames } from "../naming/draft";
 import { NameField } from "../naming/name_field";
 import { MergeNamed } from "../naming/same_person";

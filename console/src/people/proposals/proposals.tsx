@@ -5,7 +5,7 @@ import { api, ask, warningsOf, type Schemas } from "../../api/client";
 import { useLoad } from "../../parts/load";
 import { Failure } from "../../parts/notice";
 import { says } from "../../words/people";
-import { Face } from "../grid/person_tile";
+import { Face } from "../grid/face";
 import { byId, type Cast, dir } from "../state/cast";
 import { isChanging, keepApart, known, merge } from "../state/changes";
 import { wantPictures } from "../state/face_pictures";

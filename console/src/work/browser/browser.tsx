@@ -5,20 +5,17 @@ import { useDoing } from "../../parts/doing";
 import { Failure } from "../../parts/notice";
 import { words } from "../../words";
 import { work } from "../../words/work";
-import { Entries } from "./entries";
+import { type Choice, Entries } from "./entries";
 import { useFolder } from "./folder";
 import { GoTo, Way } from "./way";
 
 const says = work.browser;
 
-export interface BrowserProps {
+interface BrowserProps extends Choice {
   at: string; // "": where all begins
   onGo: (path: string) => void;
   library: string; // "": what is analyzed is not told
   turn?: string; // it is looked anew when this changes
-  /** Left out: folders are only looked into. */
-  chosen?: ReadonlySet<string>;
-  onChoose?: (path: string, isFolder: boolean, isChosen: boolean) => void;
 }
 
 export function Browser({ at, onGo, library, turn = "", chosen, onChoose }: BrowserProps) {

@@ -1,13 +1,17 @@
 /** Folders and files, each with what of it is analyzed. */
 import type { Schemas } from "../../api/client";
 import { work } from "../../words/work";
-import type { BrowserProps } from "./browser";
 import type { Content } from "./folder";
 
 const says = work.browser;
-type Chooses = Pick<BrowserProps, "chosen" | "onChoose">;
 
-interface EntriesProps extends Chooses {
+/** What is chosen of the entries. Without it folders can only be opened. */
+export interface Choice {
+  chosen?: ReadonlySet<string>;
+  onChoose?: (path: string, isFolder: boolean, isChosen: boolean) => void;
+}
+
+interface EntriesProps extends Choice {
   content: Content;
   onGo: (path: string) => void;
 }
@@ -45,7 +49,7 @@ function aboutFolder({ analyzed, online }: Schemas["ListedFolder"]): string {
   return analyzed == null ? "" : says.analyzed(analyzed);
 }
 
-interface CheckProps extends Chooses {
+interface CheckProps extends Choice {
   path: string;
   name: string;
   isRow?: boolean;

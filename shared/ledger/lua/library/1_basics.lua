@@ -4,7 +4,7 @@
 -- What a Task may be: queued, loading_model, running, stopping, then one of three final states.
 local P = ARGV[1]
 local LEASE_MS, GRACE_MS, ENQUEUE_AGAIN_MS = 9000, 6000, 2000
-local QUEUES = { 'analysis', 'scenes', 'recluster', 'export' }
+local QUEUES = { 'analysis', 'recluster', 'export' }
 local DAY_S, TRIES, KEEP, STAGED_MS = 86400, 3, 1000, 60000
 local SHARE = 10000 -- progress is counted in whole ten-thousandths of a file: sums never drift
 

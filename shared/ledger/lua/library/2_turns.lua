@@ -18,15 +18,6 @@ local function is_own(t, owner) return owner_of(t) == owner or owner_of(t) == ''
 local function line_key(owner) return P .. 'line:' .. owner end
 local function served(owner) return tonumber(redis.call('HGET', P .. 'served', owner) or '0') end
 
--- The last version reserves the lock itself, before all owners: {task, until, holder}.
-local function old_reservation()
-  local r = redis.call('HMGET', P .. 'heir', 'task', 'until', 'holder')
-  local ends = tonumber(r[2] or '0')
-  if ends > now and ends <= now + LONGEST_RESERVATION_MS then
-    return { task = r[1], holder = r[3], ends = ends, first = true }
-  end
-end
-
 -- A place in its owner's line is kept for the request that asked a Task to stop, until its time is
 -- up: {owner, task, holder: the Task that it asked, first: before all other owners}.
 local function reservations()
@@ -35,7 +26,6 @@ local function reservations()
     local r = cjson.decode(raw)
     if r.ends > now then found[#found + 1] = r end
   end
-  found[#found + 1] = old_reservation()
   return found
 end
 
@@ -81,8 +71,8 @@ end
 -- A lease has ended, or its time up to now is to be charged. `least`: at least so much.
 local function charge(t, n, least)
   local k = item_key(t, n)
-  local item = redis.call('HMGET', k, 'leased_at', 'in_share', 'leased_token', 'token')
-  if not item[1] or item[3] ~= item[4] then return end -- of a lease that an earlier version ended
+  local item = redis.call('HMGET', k, 'leased_at', 'in_share')
+  if not item[1] then return end -- leased by an earlier version
   local ms = math.max(now - tonumber(item[1]), 0)
   local unswept = now - tonumber(redis.call('GET', P .. 'swept') or int(now))
   if unswept > GRACE_MS then ms = math.max(ms - unswept, 0) end -- Redis was away
@@ -184,15 +174,7 @@ local function waiting_of(owner)
   return found
 end
 
--- The first Task of an owner's line; those that an earlier version has ended leave it.
-local function first_in_line(owner)
-  local t = redis.call('LINDEX', line_key(owner), 0)
-  while t and is_over(t) do
-    leave_line(t)
-    t = redis.call('LINDEX', line_key(owner), 0)
-  end
-  return t
-end
+local function first_in_line(owner) return redis.call('LINDEX', line_key(owner), 0) end
 
 -- The waiting Task that an administrator has put before all others.
 local function first_of_all()

@@ -259,20 +259,11 @@ local function park_if_stuck(t)
   end
 end
 
--- What was parked of a Task is queued again; a worker of the last version may have done some of it.
+-- What was parked of a Task is queued again.
 local function gather_parked(t)
   redis.call('HDEL', P .. 'parked', t)
   redis.call('HINCRBY', task_key(t), 'unparked', 1)
-  if redis.call('ZCARD', parked_key(t)) > KEEP then -- too many to be looked at one by one
-    redis.call('ZUNIONSTORE', queued_key(t), 2, queued_key(t), parked_key(t), 'AGGREGATE', 'MIN')
-    redis.call('DEL', parked_key(t))
-    return
-  end
-  for _, n in ipairs(redis.call('ZRANGE', parked_key(t), 0, -1)) do
-    if redis.call('HGET', item_key(t, n), 'state') == 'queued' then
-      redis.call('ZADD', queued_key(t), n, n)
-    end
-  end
+  redis.call('ZUNIONSTORE', queued_key(t), 2, queued_key(t), parked_key(t), 'AGGREGATE', 'MIN')
   redis.call('DEL', parked_key(t))
 end
 
@@ -358,18 +349,4 @@ local function stop(t, by)
     passed_to = cancel_queued(t)
   end
   return true, passed_to
-end
-
--- What the last version leaves of Tasks with parked Items: it stops and ends what it knows of them.
-local function mend_parked()
-  for _, t in ipairs(redis.call('HKEYS', P .. 'parked')) do
-    if is_over(t) then
-      redis.call('HDEL', P .. 'parked', t)
-      redis.call('DEL', parked_key(t))
-    elseif is_stopping(t) then
-      cancel_queued(t)
-    else
-      park_if_stuck(t)
-    end
-  end
 end
