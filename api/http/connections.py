@@ -16,12 +16,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.http.body_reading import BodyBudget
-from api.http.errors import DrainingResponse, ErrorBody, is_unread
+from api.http.errors import DrainingResponse, ErrorBody, is_unread, on_rushes_error
+from shared.errors import RushesError
 from shared.settings import Settings
 
 HEAD_S = 10.0
@@ -302,7 +304,7 @@ class PageHeaders:
 
 
 class RequestBodies:
-    """Reads each of them whole before engineio does, which would wait for it for ever."""
+    """Reads bodies of a socket's requests whole before engineio does, which would wait for ever."""
 
     def __init__(self, app: ASGIApp, path: str, budget: BodyBudget) -> None:
         self._app = app
