@@ -16,7 +16,6 @@ from api.browsing import estimate_routes, folder_routes
 from api.cache.caches import Caches
 from api.console import files as console_files
 from api.console import session_routes
-from api.console.page_headers import PageHeaders
 from api.deleting import data_routes, person_routes
 from api.docs import pages
 from api.exact_cuts import ExactCuts
@@ -28,7 +27,7 @@ from api.exports.transcripts import routes as transcript_exports
 from api.http import endpoint
 from api.http.auth import Access, UseCounter
 from api.http.client_paths import ClientPaths
-from api.http.connections import CorsMiddleware, HostCheck, Hosts, Origins
+from api.http.connections import CorsMiddleware, HostCheck, Hosts, Origins, PageHeaders
 from api.http.errors import on_crash, on_http_error, on_rushes_error
 from api.http.services import CoreServices, Provider
 from api.keys import routes as keys

@@ -22,8 +22,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.domain import Manifest, Scene, Stage
 from shared.errors import CacheError, FolderHangs
 from shared.media import MediaType
-from shared.query.lanes import Lane
-from shared.query.messages import FindCuts
+from shared.query.messages import FindCuts, Lane
 
 log = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ import redis.asyncio
 from api.async_tasks import end
 from shared.errors import NoWorker, RedisAway
 from shared.process import traces
-from shared.query.lanes import BLOCK_S, Lane, lane_key, replies_key, request_key, withdrawn_key
 from shared.query.messages import (
+    BLOCK_S,
     Answer,
     Embedded,
     EmbedQuestion,
@@ -34,6 +34,7 @@ from shared.query.messages import (
     GrabbedFrames,
     GrabFrame,
     GrabFrames,
+    Lane,
     MakePreview,
     PreviewSegment,
     Probed,
@@ -42,6 +43,10 @@ from shared.query.messages import (
     QueryRequest,
     Question,
     Result,
+    lane_key,
+    replies_key,
+    request_key,
+    withdrawn_key,
 )
 from shared.redis import heartbeats
 from shared.redis.clients import connect, connect_async, translated

@@ -28,8 +28,7 @@ from api.query_client import QueryClient
 from benchmarks import describe
 from benchmarks.search_clients import CLIENTS, MODEL, QUERIES, ROUNDS, clients, fill, words
 from shared.cache.cache_dir import CacheDir
-from shared.query.lanes import Lane
-from shared.query.messages import EmbedTexts
+from shared.query.messages import EmbedTexts, Lane
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Stack, running_stack
 

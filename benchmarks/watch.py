@@ -26,7 +26,7 @@ from benchmarks import cpu_s, describe, idle_share, memory_mb
 from shared.cache.cache_dir import CacheDir
 from shared.domain import TaskKind
 from shared.media import MediaType
-from shared.models.active_models import active_keys
+from shared.models.model_catalogue import active_keys
 from shared.paths import Roots
 from shared.settings import Settings
 from shared.watch.choices import FileGroup

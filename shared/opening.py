@@ -22,8 +22,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from shared.errors import NotAllowed
-from shared.locations import THROUGH, is_detached, location_of, place_of, place_of_name
-from shared.paths import Roots
+from shared.paths import THROUGH, Roots, is_detached, location_of, place_of, place_of_name
 from shared.unusable_files import FolderNotFile, NotRegularFile, OversizedFile
 
 _FLAGS = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

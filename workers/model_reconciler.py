@@ -10,7 +10,7 @@ import redis
 
 from shared.domain import ModelKind
 from shared.errors import ModelError
-from shared.models.active_models import active_models, models_of, needed_models
+from shared.models.model_catalogue import active_models, models_of, needed_models
 from shared.redis.heartbeats import DesiredModel, ModelState
 from shared.settings import Settings
 from workers.models.pool import ModelPool, PooledModel

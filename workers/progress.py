@@ -26,8 +26,7 @@ from shared.errors import (
     RedisAway,
     RushesError,
 )
-from shared.ledger.ledger import Ledger
-from shared.ledger.rates import WorkKind
+from shared.ledger.ledger import Ledger, WorkKind
 from shared.ledger.records import Lease
 
 PROGRESS_EVERY_S = 0.3

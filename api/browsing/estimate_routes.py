@@ -21,7 +21,7 @@ from api.models.model_keys import active_key
 from api.search.services import SearchServices
 from shared.domain import ProgressType
 from shared.errors import BadInput, NotAllowed
-from shared.ledger.rates import Rates
+from shared.ledger.ledger import Rates
 from shared.media import MediaType
 from shared.rights import KeyScope
 

@@ -16,8 +16,7 @@ from api.http.concurrency import map_concurrently
 from api.http.services import CoreServices
 from shared.domain import Probe
 from shared.errors import NoWorker, RedisAway, RushesError
-from shared.query.lanes import Lane
-from shared.query.messages import ProbeFile
+from shared.query.messages import Lane, ProbeFile
 
 MOST_PROBED = 40
 PROBES_FOR_S = 5.0

@@ -16,10 +16,9 @@ from unicodedata import normalize
 
 from api.folders import Folders
 from shared.errors import NotAllowed
-from shared.locations import location_of
 from shared.media import MediaType, media_type_of, unsupported_format
 from shared.opening import OpenedFolder, RootedPath
-from shared.paths import Roots
+from shared.paths import Roots, location_of
 
 _LOOK_AT_CLOCK_EVERY = 256
 _PATIENCE_S = 1.0  # with links of which none is followed meanwhile

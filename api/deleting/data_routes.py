@@ -21,8 +21,7 @@ from api.deleting.deletions import Deletion, PublishedArtefact
 from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint
 from api.http.parameters import IN_CACHE_DIR
-from api.http.scope import Scope
-from api.http.services import CoreServices
+from api.http.services import CoreServices, Scope
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import BadInput, Missing

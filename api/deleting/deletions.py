@@ -20,8 +20,8 @@ import msgspec
 from shared.cache import cache_files, limits
 from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import ArtefactFiles
-from shared.cache.cache_tidying import DELETIONS, KEPT_S, is_deletion
 from shared.cache.catalogue import Artefact, Entry
+from shared.cache.publishing import DELETIONS, KEPT_S, is_deletion
 from shared.domain import Manifest, Stage
 from shared.errors import CacheError, Missing
 from shared.msgspec_decoding import UNDECODABLE

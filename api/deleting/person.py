@@ -22,7 +22,7 @@ from api.deleting.person_voices import PersonVoices, delete_voices, voices_of_pe
 from api.people.snapshot import CollectionSnapshot
 from shared.cache import cache_files, limits
 from shared.cache.cache_dir import CacheDir
-from shared.cache.cache_tidying import DELETIONS
+from shared.cache.publishing import DELETIONS
 from shared.domain import Manifest, Stage
 from shared.errors import Busy, CacheError, Missing
 from shared.msgspec_decoding import UNDECODABLE

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cache import cache_files, cache_tidying, limits
+from shared.cache import cache_files, limits, publishing
 from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import ArtefactFiles
 from shared.cache.faces import (
@@ -109,7 +109,7 @@ def delete_faces(
             return damaged
         with folder:
             remove_unnamed(folder, Stage.FACES)
-    cache_tidying.remove_dead(media, is_over)
+    publishing.remove_dead(media, is_over)
     return damaged
 
 

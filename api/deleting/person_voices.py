@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from api.deleting.person_faces import check_readable, remove_unnamed
 from api.deleting.person_speakers import newest_first, numbers_of
-from shared.cache import cache_files, cache_tidying, limits, speakers
+from shared.cache import cache_files, limits, publishing, speakers
 from shared.cache.cache_dir import CacheDir
 from shared.cache.speakers import SpeakerTurns, parse_voice_id
 from shared.domain import Manifest, Stage
@@ -100,7 +100,7 @@ def delete_voices(
             return damaged
         with folder:
             remove_unnamed(folder, Stage.SPEAKERS)
-    cache_tidying.remove_dead(media, is_over)
+    publishing.remove_dead(media, is_over)
     return damaged
 
 

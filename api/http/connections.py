@@ -1,7 +1,7 @@
-"""What is checked before a request reaches its endpoint: the connection, the Host, the origin.
+"""What stands around every request: limits of connections, the Host, the origin, pages' headers.
 
-Connections are uvicorn's, with limits for the time and the size of a request's head. Hosts and
-origins are checked by pure ASGI middleware around HTTP and Socket.IO alike.
+Connections are uvicorn's, with limits for the time and the size of a request's head. The others are
+pure ASGI middleware around HTTP and, but for headers of pages, Socket.IO alike.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from api.http.errors import DrainingResponse, ErrorBody, is_unread
+from api.http.body_reading import BodyBudget
+from api.http.errors import DrainingResponse, ErrorBody, is_unread, on_rushes_error
+from shared.errors import RushesError
 from shared.settings import Settings
 
 HEAD_S = 10.0
@@ -267,3 +270,63 @@ class CorsMiddleware:
 
 def _is_same_host(origin: str, headers: Headers) -> bool:
     return origin.split("://", 1)[-1] == headers.get("host")
+
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+_PAGE_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    # Over plain HTTP it is all that says of a GET that a page of ours has sent it.
+    "Referrer-Policy": "same-origin",
+}
+
+
+class PageHeaders:
+    """Pure ASGI middleware, so that errors have these headers too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        is_page = path in ("/", "/console") or path.startswith("/console/")
+
+        async def headed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_PAGE_HEADERS)
+            await send(message)
+
+        await self._app(scope, receive, headed if is_page else send)
+
+
+class RequestBodies:
+    """Reads bodies of a socket's requests whole before engineio does, which would wait for ever."""
+
+    def __init__(self, app: ASGIApp, path: str, budget: BodyBudget) -> None:
+        self._app = app
+        self._path = path
+        self._budget = budget
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not f"{scope['path']}/".startswith(self._path):
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            async with self._budget.body(request) as content:
+                body = bytes(content)
+        except ClientDisconnect:
+            return
+        except RushesError as error:
+            await (await on_rushes_error(request, error))(scope, receive, send)
+            return
+        unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def received() -> Message:
+            return unread.pop() if unread else await receive()
+
+        await self._app(scope, received, send)

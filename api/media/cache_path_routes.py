@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from api.http.concurrency import own_slot
 from api.http.endpoint import Call, Endpoint
-from api.http.scope import Scope
-from api.http.services import CoreServices
+from api.http.services import CoreServices, Scope
 from api.media.answers import CachePaths, CachePathsItem, CachePlace, ModelCachePlace
 from api.media.bodies import CachePathsBody
 from api.models.model_keys import active_key, wanted_key

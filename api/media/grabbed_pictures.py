@@ -17,8 +17,7 @@ from api.query_client import TIMEOUT_S
 from shared.cache.frame_packs import THUMBNAIL_SIDE
 from shared.clock_times import timestamp
 from shared.errors import NoWorker
-from shared.query.lanes import Lane
-from shared.query.messages import GrabbedFrames, GrabFrame, GrabFrames
+from shared.query.messages import GrabbedFrames, GrabFrame, GrabFrames, Lane
 
 LONGEST_S = 45.0  # of work on one stretch: clients wait for a minute
 _LEAST_TURN_S = 1.0  # what is left of that may be too little to open a file

@@ -28,8 +28,7 @@ from shared.errors import (
     UnusablePath,
 )
 from shared.media import is_hashed_whole, media_type_of
-from shared.query.lanes import Lane
-from shared.query.messages import ProbeFile
+from shared.query.messages import Lane, ProbeFile
 from shared.rights import KeyScope
 
 P = ParamSpec("P")

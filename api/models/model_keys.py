@@ -8,7 +8,7 @@ from api.http.services import CoreServices
 from shared.domain import ModelKind
 from shared.errors import BadInput, ModelError
 from shared.models import model_catalogue
-from shared.models.active_models import active_keys
+from shared.models.model_catalogue import active_keys
 from shared.models.specs import ModelSpec
 from shared.redis import heartbeats
 

@@ -23,8 +23,8 @@ from api.models.model_keys import active_key, check_loadable, known_model
 from shared.domain import ModelKind
 from shared.errors import BadInput, Busy
 from shared.models import libraries, model_catalogue
-from shared.models.active_models import active_models
 from shared.models.fetches import Fetches
+from shared.models.model_catalogue import active_models
 from shared.redis import heartbeats
 from shared.redis.heartbeats import DesiredModel, ModelState
 from shared.rights import KeyScope

@@ -15,7 +15,7 @@ from api.monitoring.machine_answers import (
 from api.monitoring.missing import missing_workers, unseen_roots, unusable_models
 from shared.domain import ModelKind
 from shared.ledger.reading import HeldItem, held_items
-from shared.models.active_models import active_models
+from shared.models.model_catalogue import active_models
 from shared.redis import heartbeats
 from shared.redis.heartbeats import DesiredModel, Heartbeat, ModelState, WorkerKind
 

@@ -14,7 +14,7 @@ from api.http.services import CoreServices
 from api.monitoring.answers import Health, NotReady, Readiness, ReadyChecks
 from api.monitoring.missing import missing_workers, unseen_roots, unusable_models
 from shared.errors import BadInput, RedisAway
-from shared.models.active_models import active_models, needed_models
+from shared.models.model_catalogue import active_models, needed_models
 from shared.redis import heartbeats
 from shared.redis.heartbeats import Heartbeat, WorkerKind
 

@@ -28,7 +28,7 @@ from shared.errors import RedisAway
 from shared.ledger import totals
 from shared.ledger.jobs import queue_key
 from shared.ledger.records import WaitCode
-from shared.query.lanes import Lane, lane_key
+from shared.query.messages import Lane, lane_key
 from shared.redis import heartbeats
 from shared.redis.clients import translated
 from shared.redis.heartbeats import Heartbeat, WorkerKind, WorkerState

@@ -33,8 +33,7 @@ from shared.media import MediaType, media_type_of
 from shared.people.collection import Collection
 from shared.people.enrolment import Enrolment, Reference
 from shared.people.state import other_names
-from shared.query.lanes import Lane
-from shared.query.messages import FacesQuestion, FindFaces, FindPictureFaces, FoundFace
+from shared.query.messages import FacesQuestion, FindFaces, FindPictureFaces, FoundFace, Lane
 from shared.rights import KeyScope
 
 _TIMEOUT_S = 60.0  # the model may have to be loaded first, and photos wait for each other

@@ -7,9 +7,8 @@ import msgspec
 from api.http.endpoint import Call, Endpoint
 from api.http.services import CoreServices
 from api.people.bodies import ReclusterBody
-from api.tasks.acceptance import enqueue, note_accepted
 from api.tasks.answers import Accepted
-from api.tasks.progress import waiting_hint
+from api.tasks.progress import enqueue, note_accepted, waiting_hint
 from shared.domain import ProgressType, ReclusterSpec, TaskKind
 from shared.errors import Busy
 from shared.ledger.records import ItemFile, NewItem, NewTask, Sender

@@ -9,7 +9,7 @@ from api.cache.view import CacheView
 from api.http.bodies import LONGEST_TEXT
 from api.http.endpoint import Call, Endpoint
 from api.http.parameters import IN_CACHE_DIR, flag, text_parameter
-from api.http.scope import Scope
+from api.http.services import Scope
 from api.people.answers import ClusterItem, ClusterJob, ClusterJobs, FaceItem, FacePage, Samples
 from api.people.bodies import MOST_SAMPLES, ClusterId, FacesBody, SamplesBody
 from api.people.meanwhile import last_edit_id

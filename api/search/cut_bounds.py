@@ -6,16 +6,18 @@ from collections.abc import Mapping, Sequence
 
 from api.exact_cuts import Film
 from api.folders import quick_map
-from api.search.answers import Match
+from api.search.answers import Match, Matches
 from api.search.services import SearchScope
 from shared.domain import Scene
 
 WAIT_S = 0.5  # a search is worth no longer wait for what it says beside its matches
 
 
-async def fill_bounds(scope: SearchScope, matches: Sequence[Match]) -> None:
+async def fill_bounds(scope: SearchScope, answer: Matches) -> None:
     """Fill in what is known, or found in a moment."""
     services = scope.services
+    grouped = [match for group in answer.groups or () for match in group.matches]
+    matches = [*answer.matches, *grouped]
     films = await services.folders.run(scope.cache_dir, _films, scope, matches)
     wanted: dict[str, dict[int, None]] = {hash_str: {} for hash_str in films}  # best match first
     for match in matches:

@@ -174,16 +174,15 @@ async def _matches(
     picture_of: PictureOf | None,
     mode: Mode,
 ) -> Matches:
-    body, services, run = call.body, scope.services, scope.services.folders.run
-    chosen = Chosen()
+    services, run = scope.services, scope.services.folders.run
+    body, chosen = call.body, Chosen()
     if body.people_filter or body.filters or body.spoken is not None or body.speaker is not None:
         chosen = await services.folders.run(scope.cache_dir, Chosen.of, scope, body, call.warnings)
         if notes := chosen.silence():
             return Matches(matches=[], notes=notes if body.details else None)
     model = await run_in_threadpool(active_key, services, ModelKind.VISUAL)
-    if page and page.cursor and page.cursor.kept:
-        vectors = page.cursor.kept.vectors(body.text_weight)
-        familiarity = page.cursor.kept.familiarity
+    if page and page.cursor and (kept := page.cursor.kept):
+        vectors, familiarity = kept.vectors(body.text_weight), kept.familiarity
     else:
         picture = picture_of(scope, model) if picture_of else _nothing()
         vectors, familiarity = await _vectors(services, model, body, query, picture)
@@ -203,8 +202,7 @@ async def _matches(
     )
     matches = await run(scope.cache_dir, find_matches, scope, wanted)
     if body.details:
-        grouped = [match for group in matches.groups or () for match in group.matches]
-        await fill_bounds(scope, [*matches.matches, *grouped])
+        await fill_bounds(scope, matches)
         matches.notes = [*chosen.unknown, *(matches.notes or ())]
     call.warnings.extend(f'mode: "fast" was answered as "exact": {why}.' for why in reasons)
     return matches

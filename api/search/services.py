@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from api.exact_cuts import ExactCuts
 from api.http.auth import Access
-from api.http.scope import Scope
+from api.http.services import Scope
 from api.people.people import PeopleServices
 from api.search.calibration.store import Calibrations
 from api.search.frames.index import SearchIndex

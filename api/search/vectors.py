@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from api.query_client import QueryClient
 from shared.models import sentence_model
-from shared.query.lanes import Lane
-from shared.query.messages import EmbedFrame, EmbedPicture, EmbedSentences, EmbedTexts
+from shared.query.messages import EmbedFrame, EmbedPicture, EmbedSentences, EmbedTexts, Lane
 
 TEXT_TIMEOUT_S = 10.0
 CAPACITY = 10_000  # vectors; about 20 MB at 512 dimensions

@@ -20,11 +20,10 @@ from api.models.model_keys import (
     wanted_key,
     why_not_loadable,
 )
-from api.tasks.acceptance import enqueue, note_accepted
 from api.tasks.answers import Accepted, CancelAnswer
 from api.tasks.bodies import AnalyzeBody, CancelBody
 from api.tasks.callers import OF_OTHERS, caller, check_in_roots, check_rootless, scopes_to_stop
-from api.tasks.progress import no_worker, waiting_hint
+from api.tasks.progress import enqueue, no_worker, note_accepted, waiting_hint
 from shared.cache.cache_dir import CacheDir
 from shared.domain import AnalyzeSpec, FileSpec, ModelKind, ProgressType, TaskKind
 from shared.errors import (

@@ -13,11 +13,10 @@ from msgspec import UNSET
 from api.http.services import CoreServices
 from api.watch.bodies import ScheduleBody, WatchFolderBody
 from shared.errors import BadInput, NotAllowed
-from shared.locations import location_of
 from shared.models.languages import language_code
 from shared.models.vocabulary import checked_vocabulary
 from shared.opening import open_folder
-from shared.paths import Roots
+from shared.paths import Roots, location_of
 from shared.people.names import checked_name
 from shared.watch.folders import Schedule
 from shared.watch.options import WatchOptions

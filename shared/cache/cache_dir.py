@@ -23,7 +23,7 @@ from typing import BinaryIO, TypedDict, Unpack
 import msgspec
 from msgspec import UnsetType
 
-from shared.cache import cache_files, cache_tidying, catalogue, limits, publishing
+from shared.cache import cache_files, catalogue, limits, publishing
 from shared.cache.cache_files import SeenPath
 from shared.cache.catalogue import Catalogue
 from shared.cache.publishing import FinishedArtefact, PathSighting
@@ -193,7 +193,7 @@ class CacheDir:
 
         `is_over`: whether a lease (Lease.writer) is known and no longer held.
         """
-        return cache_tidying.collect_when_due(self.root, is_over)
+        return publishing.collect_when_due(self.root, is_over)
 
     @contextlib.contextmanager
     def _media_folder(self, hash_str: str, *, create: bool = False) -> Iterator[OpenedFolder]:

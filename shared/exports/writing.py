@@ -23,9 +23,8 @@ from shared.cache.cache_dir import IDENTITY
 from shared.errors import BadInput, ExportError, NotAllowed, RedisAway
 from shared.exports.clips import OutputOnExists
 from shared.exports.names import LONGEST, numbered, shortened
-from shared.locations import location_of, place_of
 from shared.opening import OpenedFolder, open_drop_folder, open_folder
-from shared.paths import Roots
+from shared.paths import Roots, location_of, place_of
 
 _MOST_NUMBERS = 10_000
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)  # FAT, some shares and FUSE systems

@@ -16,8 +16,7 @@ from rq.serializers import JSONSerializer
 
 from shared.errors import RedisAway
 from shared.ledger.records import ItemJob
-from shared.redis.clients import translated
-from shared.redis.room import room
+from shared.redis.clients import room, translated
 
 # Not a function any more: jobs of every version name it so, and workers before this one call it.
 FUNCTION = "workers.worker.answer_bell"

@@ -1,15 +1,20 @@
 """The ledger: the truth about Tasks and Items, in Redis, changed only by the scripts in lua/.
 
-Every script is atomic and may arrive twice. Jobs are enqueued by callers, or by
-the `enqueue` that a Ledger is given (jobs.py).
+Every script is atomic and may arrive twice. Jobs are enqueued by callers, or by the `enqueue` that
+a Ledger is given (jobs.py). Beside it lie rates: how fast this server works, as its workers
+measured it. A second of work is one that a worker process had for it alone: where it does two Items
+at a time, each gets half. Loading models is not counted.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import redis
@@ -18,20 +23,187 @@ from opentelemetry.trace import get_current_span
 from shared.domain import Fault, ProgressType, TaskKind, TaskState
 from shared.errors import Busy, Missing, NotLeader, RedisAway, TriedBefore
 from shared.ledger.jobs import JobQueues
-from shared.ledger.reading import Clock
+from shared.ledger.reading import Clock, LedgerReader
 from shared.ledger.records import (
     ItemJob,
     Lease,
     NewTask,
     OnBusy,
+    Outcome,
     Renewal,
     StopResult,
+    WaitReason,
 )
-from shared.ledger.settling import SettlingLedger, jobs_in, of
 from shared.process import traces
-from shared.redis.clients import key_prefix, translated
-from shared.redis.room import room
+from shared.redis.clients import key_prefix, room, translated
 from shared.settings import Settings
+
+Unit = Literal["footage", "stills"]
+
+
+class WorkKind(NamedTuple):
+    """Work that is measured together: parts that are made in one pass, each with its model."""
+
+    unit: Unit
+    models: frozenset[tuple[ProgressType, str]]
+
+    @classmethod
+    def of(cls, unit: Unit, models: Mapping[ProgressType, str]) -> WorkKind:
+        return cls(unit, frozenset(models.items()))
+
+    @property
+    def name(self) -> str:
+        """Name of the kind in Redis."""
+        return " ".join([self.unit, *(f"{part}={key}" for part, key in sorted(self.models))])
+
+
+class MeasuredSpeed(NamedTuple):
+    """What was measured of one kind of work."""
+
+    amount: float  # seconds of footage, or stills
+    seconds: float  # of a worker process
+
+    @property
+    def speed(self) -> float:
+        return self.amount / self.seconds
+
+
+class Rates:
+    """What is known of all kinds of work, as it was read."""
+
+    def __init__(self, known: Mapping[str, MeasuredSpeed]) -> None:
+        self._known = known
+
+    @classmethod
+    def read(cls, client: redis.Redis, instance: str) -> Rates:
+        """`client` must decode responses. Raises RedisAway."""
+        with translated():
+            found: Any = client.hgetall(f"{key_prefix(instance)}rates")
+        measured: dict[str, dict[str, int]] = defaultdict(dict)
+        for field, number in found.items():
+            name, _, what = field.rpartition("|")
+            measured[name][what] = int(number)
+        return cls(
+            {
+                name: MeasuredSpeed(of_it["amount"] / 1000, of_it["ms"] / 1000)
+                for name, of_it in measured.items()
+                if of_it.get("amount", 0) > 0 and of_it.get("ms", 0) > 0
+            }
+        )
+
+    def of(self, kind: WorkKind) -> MeasuredSpeed | None:
+        """The rate of such work: as measured, else from that of its parts, each by itself, else
+        from more that was made in one pass, which is a bit too low. None: nothing tells."""
+        if exact := self._known.get(kind.name):
+            return exact
+        alone = [self._known.get(WorkKind(kind.unit, frozenset({one})).name) for one in kind.models]
+        each = [rate for rate in alone if rate]
+        if len(each) == len(alone):
+            amount = min(rate.amount for rate in each)
+            return MeasuredSpeed(amount, sum(amount / rate.speed for rate in each))
+        words = set(kind.name.split(" "))
+        larger = [rate for name, rate in self._known.items() if words <= set(name.split(" "))]
+        return max(larger, key=lambda rate: rate.speed, default=None)
+
+
+log = logging.getLogger(__name__)
+
+_WORDS_OF_SETTLE = 7
+
+
+class SettlingLedger(LedgerReader):
+    """Ends Items, and passes the lock on with the last one of a turn.
+
+    `enqueue` gets the jobs that a call names beside its answer, of a Task whose turn has come;
+    without it the next sweep names them.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        instance: str,
+        *,
+        enqueue: Callable[[list[ItemJob]], object] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(client, instance, clock=clock)
+        self._enqueue = enqueue
+
+    def settle(
+        self,
+        lease: Lease,
+        outcome: Outcome,
+        reason: str = "",
+        fault: Fault = Fault.INTERNAL,
+        result: bytes = b"",
+    ) -> bool:
+        """End an Item; the last one ends the Task. False: the lease is lost.
+
+        "failed" counts an error and gives the Item back, the third time it fails for good. A
+        "done" Item none of whose files could be used counts as failed, for `reason` if one is
+        given. `fault` goes to the files of an Item that fails for good. `result`, JSON, is kept
+        with a "done" Item, whatever it counts as (`LedgerReader.results`).
+        """
+        return self._settle(lease, outcome, reason, fault, result)
+
+    def handback(self, lease: Lease, reason: WaitReason | None = None) -> bool:
+        """Queue an Item again without counting a try. False: the lease is lost.
+
+        `reason`: why it cannot be done here for a moment.
+        """
+        words = (reason.message, "", "", reason.code, reason.key) if reason else ()
+        return self._settle(lease, "handback", *words)
+
+    def refuse(self, lease: Lease, reason: WaitReason, host: str, hosts: Sequence[str]) -> bool:
+        """Hand back an Item that this machine cannot do now. False: the lease is lost.
+
+        When none of `hosts`, all that have workers for it, can do it, it is parked: nobody claims
+        it until `unpark`. A Task of which nothing else is left waits without lock or place.
+        """
+        who = host, msgspec.json.encode(list(hosts))
+        words = (reason.message, "", "", reason.code, reason.key, *who)
+        return self._settle(lease, "refused", *words)
+
+    def unpark(self, task_id: str) -> None:
+        """Queue what is parked of a Task again: what it waited for may be there."""
+        self._pass_on(self._run("unpark", task_id))
+
+    def park(self, task_id: str, reason: WaitReason) -> bool:
+        """Park a Task of which nobody does anything; whether it is parked now."""
+        is_parked, *named = self._run("park", task_id, reason.code, reason.key, reason.message)
+        self._pass_on(named)
+        return bool(is_parked)
+
+    def _settle(self, lease: Lease, outcome: str, *words: str | bytes) -> bool:
+        padded = (*words, *[""] * (_WORDS_OF_SETTLE - len(words)))
+        is_ours, *named = self._run("settle", *of(lease), outcome, *padded)
+        get_current_span().set_attribute("rushes.outcome", outcome if is_ours else "lost")
+        self._pass_on(named)
+        return bool(is_ours)
+
+    def _pass_on(self, words: Sequence[str]) -> None:
+        """Enqueue the jobs of the Task whose turn has come."""
+        if words and self._enqueue is None:
+            self._run("unrung", words[0])
+        elif words and self._enqueue is not None:
+            try:
+                self._enqueue(jobs_in(words))
+            except RedisAway as error:
+                log.warning("Jobs of task %s are enqueued later: %s", words[0], error.message)
+
+
+def jobs_in(words: Sequence[str]) -> list[ItemJob]:
+    """Jobs from the words of a script's answer."""
+    return [
+        ItemJob(words[at], int(words[at + 1]), words[at + 2], words[at + 3] == "1")
+        for at in range(0, len(words), 4)
+    ]
+
+
+def of(lease: Lease) -> tuple[str, int, int]:
+    """The words that name a lease to a script."""
+    return lease.task_id, lease.item_id, lease.token
+
 
 SWEEP_EVERY_S = 2.0
 INGEST_SHARE = 0.1  # of the lease time, once ingestion has been held back for a minute

@@ -1,20 +1,27 @@
-"""Which models there are, and which of them lie ready in MODELS_DIR. Loads none of them."""
+"""Which models there are, which lie ready in MODELS_DIR, and which are active. Loads none of them.
+
+Of each kind that model is active that was asked for last, else the one of the setting.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+import redis
 
 from shared.domain import ModelKind
 from shared.errors import ModelError
-from shared.models import face_models, voice_model
+from shared.models import face_models, model_catalogue, voice_model
 from shared.models.face_models import face_model_is_ready, is_built, known_face_models
 from shared.models.scores import Logit, ScoreScale
 from shared.models.specs import FaceScale, ModelSpec
 from shared.models.speech_models import BASE, TINY_EN, known_models, repository_model, speech_key
+from shared.redis import heartbeats
+from shared.redis.heartbeats import DesiredModel
 from shared.settings import Settings
 
 # Raised when the conversion changes what conse-lite0 computes: older folders are made anew.
@@ -277,3 +284,37 @@ def _local_spec(path: Path, key: str, architecture: str) -> ModelSpec:
         architecture=architecture,
         weights=str(path),
     )
+
+
+def active_models(client: redis.Redis, settings: Settings) -> dict[ModelKind, DesiredModel]:
+    """The active models by kind. Raises RedisAway."""
+    return {**models_of(settings), **heartbeats.desired(client, settings.instance)}
+
+
+def active_keys(client: redis.Redis, settings: Settings) -> dict[ModelKind, str]:
+    """Keys of the active models by kind. Raises RedisAway."""
+    return {kind: model.key for kind, model in active_models(client, settings).items()}
+
+
+def models_of(settings: Settings) -> dict[ModelKind, DesiredModel]:
+    """The models that the settings name, where people may write a key in any of its forms."""
+    return {
+        ModelKind.VISUAL: DesiredModel(model_catalogue.safe_key(settings.visual_model), 0),
+        ModelKind.SPEECH: DesiredModel(speech_key(settings.speech_model), 0),
+        ModelKind.FACES: DesiredModel(settings.face_model, 0),
+    }
+
+
+def needed_models(
+    active: Mapping[ModelKind, DesiredModel],
+) -> dict[ModelKind, DesiredModel]:
+    """The active models that somebody counts on: the visual one, others once they were asked for.
+
+    By a client, or by a setting that does not name the default.
+    """
+    defaults = models_of(Settings())
+    return {
+        kind: model
+        for kind, model in active.items()
+        if kind is ModelKind.VISUAL or model.generation > 0 or model.key != defaults[kind].key
+    }

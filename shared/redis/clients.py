@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections.abc import Iterator
 
 import redis
 import redis.asyncio
+from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, RedisError, TimeoutError
 from redis.retry import Retry
@@ -82,3 +84,13 @@ def translated() -> Iterator[None]:
         log.info("Redis refused a command: %s", error)
         why = next((why for code, why in _REFUSALS.items() if code in str(error)), _REFUSAL)
         raise RedisAway(f"Redis refused a command: {why}. Nothing was accepted.") from error
+
+
+_USABLE = 0.8  # of maxmemory; the rest is for what is not counted, and for searches
+
+
+def room(client: Redis) -> float:
+    """Bytes until Redis is nearly full, below 0 where it is; infinite without a maxmemory."""
+    memory = client.info("memory")
+    most: int = memory.get("maxmemory", 0)
+    return _USABLE * most - memory["used_memory"] if most else math.inf

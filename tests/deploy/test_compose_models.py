@@ -10,8 +10,7 @@ import pytest
 
 from shared.domain import ModelKind
 from shared.models import voice_model
-from shared.models.active_models import models_of
-from shared.models.model_catalogue import resolve
+from shared.models.model_catalogue import models_of, resolve
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
 from tests.deploy.commands import parse

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
-from shared.cache import cache_tidying, catalogue, publishing
+from shared.cache import catalogue, publishing
 from shared.cache.cache_dir import CacheDir, Draft
 from shared.cache.cache_files import SeenPath
 from shared.cache.catalogue import Artefact, Entry, Seen
@@ -107,7 +107,7 @@ class AnalyzedFile:
             undo.pop_all()
         if self._context.lease.token > 1:  # somebody has tried, and may have died
             media = self._cache.media_dir(hash_str)
-            self.left = cache_tidying.remove_dead(media, self._context.bench.ledger.is_over)
+            self.left = publishing.remove_dead(media, self._context.bench.ledger.is_over)
         if last_seen and last_seen.mtime_ns == file.status.st_mtime_ns:
             self._crc = last_seen.full_crc
         self._finding = _Finding(now, hash_str, file, last_seen)

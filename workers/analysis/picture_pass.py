@@ -15,7 +15,7 @@ from opentelemetry.trace import get_current_span
 
 from shared.domain import AnalyzeSpec, Probe, ProgressType
 from shared.errors import MediaError, ModelError, NotAllowed, RushesError
-from shared.ledger.rates import WorkKind
+from shared.ledger.ledger import WorkKind
 from shared.media import MediaType
 from shared.process import traces
 from workers.analysis.analyzed_file import AnalysisStep, AnalyzedFile, publish_together

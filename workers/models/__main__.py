@@ -9,12 +9,12 @@ import sys
 from shared.domain import ModelKind
 from shared.errors import RushesError, SettingsError
 from shared.models import voice_model
-from shared.models.active_models import models_of
 from shared.models.download_progress import Report
 from shared.models.model_catalogue import (
     catalogue,
     find,
     is_downloaded,
+    models_of,
     require_allowed,
     resolve,
 )

@@ -13,8 +13,18 @@ from opentelemetry import trace
 
 from shared.errors import RedisAway, RushesError
 from shared.process import traces
-from shared.query.lanes import BLOCK_S, Lane, lane_key, request_key, withdrawn_key
-from shared.query.messages import Failed, QueryReply, QueryRequest, Question, Result
+from shared.query.messages import (
+    BLOCK_S,
+    Failed,
+    Lane,
+    QueryReply,
+    QueryRequest,
+    Question,
+    Result,
+    lane_key,
+    request_key,
+    withdrawn_key,
+)
 from shared.redis.clients import connect_blocking, translated
 
 log = logging.getLogger(__name__)

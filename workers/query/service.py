@@ -28,7 +28,6 @@ from shared.paths import Roots
 from shared.process.periodic import Periodic
 from shared.process.process_mark import own_mark
 from shared.query.bounds import LONGEST_QUERY, MOST_TEXTS
-from shared.query.lanes import Lane
 from shared.query.messages import (
     EmbedFrame,
     EmbedPicture,
@@ -45,6 +44,7 @@ from shared.query.messages import (
     GrabbedFrames,
     GrabFrame,
     GrabFrames,
+    Lane,
     MakePreview,
     PreviewSegment,
     ProbeFile,

@@ -11,7 +11,7 @@ import redis
 
 from shared.domain import TaskKind
 from shared.errors import Missing
-from shared.models.active_models import active_keys
+from shared.models.model_catalogue import active_keys
 from shared.watch.files import FolderFacts
 from shared.watch.folders import WatchFolder, WatchFolders
 from shared.watch.retries import RetryRequests

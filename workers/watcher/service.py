@@ -17,7 +17,7 @@ from shared.errors import RedisAway, SettingsError, Unavailable
 from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger
 from shared.ledger.left_out import LeftOut
-from shared.models.active_models import active_keys
+from shared.models.model_catalogue import active_keys
 from shared.msgspec_decoding import learn_types
 from shared.process import logs, parent_pipe, traces
 from shared.process.process_mark import own_mark

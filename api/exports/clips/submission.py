@@ -10,7 +10,7 @@ from api.exports.clips.bodies import ClipBody, ExportClipsBody
 from api.exports.clips.times import clip_time
 from api.http.client_paths import in_clients_words
 from api.http.services import CoreServices
-from api.tasks.acceptance import enqueue, note_accepted
+from api.tasks.progress import enqueue, note_accepted
 from shared.domain import ProgressType, TaskKind
 from shared.errors import BadInput, NotAllowed, NoWorker
 from shared.exports.clip_names import check_naming

@@ -23,8 +23,7 @@ from shared.errors import (
     RushesError,
     UnusablePath,
 )
-from shared.query.lanes import Lane
-from shared.query.messages import ProbeFile
+from shared.query.messages import Lane, ProbeFile
 from shared.rights import KeyScope
 
 _MOST_REASONS = 10

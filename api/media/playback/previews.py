@@ -14,8 +14,7 @@ from api.media.playback.kept_segments import KeptSegments
 from api.media.playback.signed_files import SignedPreview
 from api.query_client import QueryClient
 from shared.errors import MediaUnreadable
-from shared.query.lanes import Lane
-from shared.query.messages import SEGMENT_S, MakePreview
+from shared.query.messages import SEGMENT_S, Lane, MakePreview
 
 _WITHIN_S = 30.0  # for one: its turn comes after those that were asked for before, two at a time
 _AT_ONCE = 4  # of one file, so that who plays it leaves the others a turn

@@ -33,8 +33,7 @@ from shared.errors import (
     NoWorker,
 )
 from shared.media import MediaType
-from shared.query.lanes import Lane
-from shared.query.messages import SEGMENT_S, ProbeFile
+from shared.query.messages import SEGMENT_S, Lane, ProbeFile
 from shared.rights import KeyScope
 
 _PICTURES, _SOUND = "avc1.640028", "mp4a.40.2"  # what workers.preview encodes

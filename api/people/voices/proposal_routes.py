@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint
 from api.http.parameters import IN_CACHE_DIR, OF_COLLECTION
-from api.http.scope import Scope
+from api.http.services import Scope
 from api.people.people import PeopleServices
 from api.people.snapshot import CollectionSnapshot
 from api.people.voices.answers import ProposalItem, Proposals

@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from api.folders import quick_map
 from api.http.endpoint import Call, Endpoint
-from api.http.scope import Scope
+from api.http.services import Scope
 from api.models.model_keys import active_key
 from api.people.people import PeopleServices
 from api.people.snapshot import CollectionSnapshot

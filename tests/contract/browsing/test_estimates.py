@@ -12,8 +12,7 @@ import redis
 
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Probe, ProgressType
-from shared.ledger.ledger import Ledger
-from shared.ledger.rates import Rates, WorkKind
+from shared.ledger.ledger import Ledger, Rates, WorkKind
 from shared.media import MediaType
 from shared.redis.clients import connect
 from tests.support.cache_material import MODEL

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.cache import cache_tidying
+from shared.cache import publishing
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from tests.support.cache_material import HASH, MODEL, fill
@@ -131,7 +131,7 @@ def test_after_a_day_the_data_are_collected_and_the_undo_says_so(
     a_day_ago = time.time() - 90_000
     for path in (*folder.iterdir(), *(cache.root / "deletions").path.iterdir()):
         os.utime(path, (a_day_ago, a_day_ago))
-    cache_tidying.collect(cache.root, lambda _lease: False)
+    publishing.collect(cache.root, lambda _lease: False)
     assert not any(path.exists() for path in data)
     assert not list(folder.glob("deleted.*"))
     assert stages(cache, OTHER) == {Stage.FRAMES}
@@ -223,7 +223,7 @@ def test_what_others_put_into_the_folder_of_records_stays_and_hinders_nothing(
     a_day_ago = time.time() - 90_000
     for path in (*folder.iterdir(), left):
         os.utime(path, (a_day_ago, a_day_ago))
-    cache_tidying.collect(cache.root, lambda _lease: False)
+    publishing.collect(cache.root, lambda _lease: False)
     assert not left.exists()
     assert {path.name for path in folder.iterdir()} == {"@eaDir", "notes.txt"}
 

@@ -32,8 +32,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import MediaMissing, NothingUsable, NoWorker, RushesError
 from shared.media import MediaType
-from shared.query.lanes import Lane
-from shared.query.messages import Probed, ProbeFile
+from shared.query.messages import Lane, Probed, ProbeFile
 from shared.settings import Settings
 from tests.support.exports.timeline_checker import check_fcpxml, check_xmeml, number
 from tests.support.media.by_path import hash_media, probe

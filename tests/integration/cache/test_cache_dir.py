@@ -16,7 +16,7 @@ import pytest
 
 from api.media.cache_path_routes import artefact_path
 from shared import private_files
-from shared.cache import cache_files, cache_tidying, catalogue
+from shared.cache import cache_files, catalogue, publishing
 from shared.cache.cache_dir import CacheDir
 from shared.cache.catalogue import Artefact, FollowState
 from shared.domain import Scene, Stage
@@ -137,7 +137,7 @@ def test_replaced_data_stays_for_a_day_and_is_then_collected(cache: CacheDir) ->
     foreign = cache.media_dir(HASH).path / "my notes.txt"
     foreign.write_text("keep")
     os.utime(foreign, (1_000_000, 1_000_000))
-    assert cache_tidying.collect(cache.root, nobody_knows) == 1
+    assert publishing.collect(cache.root, nobody_knows) == 1
     assert not old.exists()
     assert foreign.exists()
     assert data_of(cache) == b"new"
@@ -146,7 +146,7 @@ def test_replaced_data_stays_for_a_day_and_is_then_collected(cache: CacheDir) ->
 def test_the_folder_is_tidied_once_a_day_by_whoever_comes_first(
     cache: CacheDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache_tidying, "_LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(publishing, "_LOOK_EVERY_S", 0.0)
     old = cache.media_dir(HASH).path / publish(cache, b"old")
     publish(cache, b"new")
     os.utime(old, (1_000_000, 1_000_000))
@@ -165,19 +165,19 @@ def test_the_folder_is_tidied_once_a_day_by_whoever_comes_first(
 def test_a_worker_that_starts_soon_removes_what_a_dead_one_left(
     cache: CacheDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache_tidying, "_LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(publishing, "_LOOK_EVERY_S", 0.0)
     publish(cache, b"x")
     first = cache.collect_when_due(nobody_knows)
     assert first is not None
     first.join(30)
     left = cache.media_dir(HASH).path / ".visual.0a1b2c3d4e5f-4-1.0a0b0c0d.tmp"
     left.touch()
-    monkeypatch.setattr(cache_tidying, "_LOOK_EVERY_S", 3600.0)
-    monkeypatch.setattr(cache_tidying, "_next_look", {})  # as in a process that has just started
+    monkeypatch.setattr(publishing, "_LOOK_EVERY_S", 3600.0)
+    monkeypatch.setattr(publishing, "_next_look", {})  # as in a process that has just started
     assert cache.collect_when_due(lambda _writer: True) is None, "somebody did within an hour"
     hour_ago = time.time() - 3700
     os.utime(cache.root.path / "catalog" / "collected", (hour_ago, hour_ago))
-    monkeypatch.setattr(cache_tidying, "_next_look", {})
+    monkeypatch.setattr(publishing, "_next_look", {})
     tidying = cache.collect_when_due(lambda _writer: True)
     assert tidying is not None
     tidying.join(30)
@@ -209,13 +209,13 @@ def test_what_dead_writers_left_anywhere_goes_with_the_next_collection(cache: Ca
         for writer in (over, held, "somebody"):
             (folder / name.format(writer)).touch()
     (media / ".manifest.visual.m.json.0a1b2c3d4e5f-4-1.0a0b0c0d.tmp").touch()
-    assert cache_tidying.collect(cache.root, lambda writer: writer == over) == 5
+    assert publishing.collect(cache.root, lambda writer: writer == over) == 5
     for folder, name in places.items():
         assert {path.name for path in folder.glob(".*.tmp")} == {
             name.format(held), name.format("somebody")
         }  # fmt: skip
         os.utime(folder / name.format("somebody"), (1_000_000, 1_000_000))
-    assert cache_tidying.collect(cache.root, lambda writer: False) == 4
+    assert publishing.collect(cache.root, lambda writer: False) == 4
     assert is_whole(cache)
 
 

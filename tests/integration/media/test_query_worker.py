@@ -26,7 +26,6 @@ from shared.errors import (
     NoWorker,
     RedisAway,
 )
-from shared.query.lanes import Lane
 from shared.query.messages import (
     Embedded,
     EmbedFrame,
@@ -34,6 +33,7 @@ from shared.query.messages import (
     EmbedTexts,
     Grabbed,
     GrabFrame,
+    Lane,
     Probed,
     ProbeFile,
 )

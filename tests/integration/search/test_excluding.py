@@ -113,6 +113,10 @@ def test_they_are_those_of_all_matches_that_are_strong_enough(
     assert 0 < len(strong) < len(everything)
     for count in (1, 20, 1000):
         picker = TheBest(count, lambda hit: hit.base >= 0.25, falls=False)
-        page = index.page(view, FrameSearch("test-model", query, set(hashes), least=0.25), picker)
+        page = index.page(
+            view,
+            FrameSearch("test-model", query, None if hashes is None else set(hashes), least=0.25),
+            picker,
+        )
         assert page.hits == strong[:count]
         assert page.best is not None

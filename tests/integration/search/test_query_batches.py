@@ -14,8 +14,7 @@ import pytest
 
 from api.query_client import QueryClient
 from shared.errors import ModelError, NoWorker
-from shared.query.lanes import Lane, lane_key
-from shared.query.messages import Embedded, EmbedTexts
+from shared.query.messages import Embedded, EmbedTexts, Lane, lane_key
 from tests.support.analysis.desk import INSTANCE, MODEL, Desk
 from tests.support.lite_models import lite_model
 from tests.support.waiting import wait_for

@@ -11,7 +11,7 @@ import pytest
 
 from shared.ledger.left_out import LeftOut
 from shared.media import MediaType
-from shared.models.active_models import active_keys
+from shared.models.model_catalogue import active_keys
 from shared.settings import Settings
 from shared.watch.choices import FileGroup
 from shared.watch.files import FolderFacts, WatchedFile

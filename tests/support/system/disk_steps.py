@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from shared.locations import location_of
+from shared.paths import location_of
 
 
 class DiskStep(NamedTuple):

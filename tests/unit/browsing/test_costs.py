@@ -8,7 +8,7 @@ from api.browsing.costs import ToDo, cost_of
 from api.browsing.lengths import Length, sample_of
 from api.browsing.looking import LyingFile
 from shared.domain import ProgressType
-from shared.ledger.rates import MeasuredSpeed, Rates, WorkKind
+from shared.ledger.ledger import MeasuredSpeed, Rates, WorkKind
 from shared.media import MediaType
 
 VIDEO, FACES, AUDIO = ProgressType.VIDEO, ProgressType.FACES, ProgressType.AUDIO

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from shared.cache import cache_tidying, catalogue, limits
+from shared.cache import catalogue, limits, publishing
 from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import SeenPath
 from shared.cache.catalogue import Artefact, Catalogue, FollowState
@@ -121,11 +121,11 @@ def test_many_large_manifests_swell_nobody(tmp_path: Path) -> None:
         cache = CacheDir.open(Path(sys.argv[1]), create=False)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         assert [m.model for m in cache.manifests(sys.argv[2])] == [""]
-        cache_tidying.collect(cache.root, lambda writer: False)
+        publishing.collect(cache.root, lambda writer: False)
         print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
     """)
     command = [sys.executable, "-c", program, str(tmp_path), HASH]
     swelled = int(subprocess.run(command, check=True, capture_output=True).stdout)
     assert swelled < 400, f"{swelled} MB"
     assert (media / "visual.m.00000000.npy").exists(), "unread manifests may name it"
-    assert cache_tidying.collect(cache.root, lambda writer: False) == 0
+    assert publishing.collect(cache.root, lambda writer: False) == 0

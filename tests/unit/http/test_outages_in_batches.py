@@ -31,8 +31,7 @@ from shared.errors import (
     RedisAway,
     RushesError,
 )
-from shared.query.lanes import Lane
-from shared.query.messages import Grabbed, GrabbedFrames, GrabFrames, Question
+from shared.query.messages import Grabbed, GrabbedFrames, GrabFrames, Lane, Question
 from shared.settings import Settings
 
 MANY = 200

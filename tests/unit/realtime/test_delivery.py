@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from api.http.client_paths import ClientPaths
-from api.realtime import delivery
-from api.realtime.delivery import Delivery, Event
+from api.realtime import server
+from api.realtime.server import Delivery, Event
 from api.tasks.answers import TaskProgress
 from api.tasks.progress import event_within, without_names
 from shared.errors import BadInput, RedisAway
@@ -148,7 +148,7 @@ def test_who_joins_in_an_outage_in_which_the_task_is_lost_hears_that_once() -> N
 def test_a_socket_watches_so_many_open_tasks_and_any_number_that_have_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(delivery, "MOST_OPEN", 3)
+    monkeypatch.setattr(server, "MOST_OPEN", 3)
 
     async def script(desk: Desk) -> None:
         desk.is_at(3, "completed")

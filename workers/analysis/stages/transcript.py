@@ -29,7 +29,7 @@ from shared.errors import (
     NotAllowed,
     RushesError,
 )
-from shared.ledger.rates import WorkKind
+from shared.ledger.ledger import WorkKind
 from shared.media import MediaType
 from shared.models import sentence_model
 from shared.models.languages import language_name

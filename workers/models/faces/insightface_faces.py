@@ -18,7 +18,7 @@ from insightface.utils import ensure_available
 from numpy.typing import NDArray
 
 from shared.errors import ModelError
-from shared.models.insightface_packs import pack_folder, pack_scale
+from shared.models.face_models import pack_folder, pack_scale
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
 from workers.models.faces.arcface import ArcFace

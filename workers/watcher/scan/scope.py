@@ -6,9 +6,8 @@ import os
 from collections.abc import Callable
 
 from shared.errors import NotAllowed
-from shared.locations import location_of
 from shared.opening import OpenedFolder, open_folder
-from shared.paths import Roots
+from shared.paths import Roots, location_of
 from shared.watch.folders import WatchFolder
 from workers.presence.root_identity import Unreachable, why
 from workers.watcher.scan.findings import DirectoryStamp

@@ -24,8 +24,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.domain import Probe
 from shared.errors import NoWorker
 from shared.media import MediaType
-from shared.query.lanes import Lane
-from shared.query.messages import MakePreview
+from shared.query.messages import Lane, MakePreview
 from shared.redis.clients import connect
 from tests.support.media import previews
 from tests.support.media.by_path import hash_media
