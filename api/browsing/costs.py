@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -67,28 +67,27 @@ class Cost:
 
 
 def cost_of(work: Iterable[ToDo], models: Mapping[ProgressType, str], rates: Rates) -> Cost:
-    """What all of it costs together."""
+    """Return what all of it costs together."""
     cost, stills = Cost(), 0
     kinds: dict[tuple[Unit, tuple[ProgressType, ...]], WorkKind] = {}
     for todo in work:
         is_still = todo.file.media_type is MediaType.IMAGE
+        unit: Unit = "stills" if is_still else "footage"
         stills += is_still
         cost.items += not is_still
         of_file = 0.0
-        for parts in _passes(todo.parts):
-            amount = 1.0 if is_still else _amount(todo.length, parts)
-            if amount == 0.0:
-                continue
-            unit: Unit = "stills" if is_still else "footage"
-            kind = kinds.get((unit, parts))
-            if kind is None:
+        for parts, amount, size in _passes(todo, is_still=is_still):
+            if (kind := kinds.get((unit, parts))) is None:
                 kind = kinds[unit, parts] = WorkKind.of(unit, {p: models[p] for p in parts})
             speed = _learn(cost, kind, rates)
             if amount is None or speed is None:
                 cost.seconds = None
             else:
                 of_file += amount / speed
-            _store(cost, parts, amount, is_still=is_still)
+            if amount is None or cost.disk_bytes is None:
+                cost.disk_bytes = None
+            else:
+                cost.disk_bytes += amount * size
         if cost.seconds is not None:
             cost.seconds += of_file
             cost.longest = max(cost.longest, of_file)
@@ -96,17 +95,20 @@ def cost_of(work: Iterable[ToDo], models: Mapping[ProgressType, str], rates: Rat
     return cost
 
 
-def _passes(parts: tuple[ProgressType, ...]) -> list[tuple[ProgressType, ...]]:
-    """What is made of the pictures together, then what is made of the sound."""
-    pictures = tuple(part for part in parts if part in _PICTURES)
-    sound = tuple(part for part in parts if part not in _PICTURES)
-    return [each for each in (pictures, sound) if each]
-
-
-def _amount(length: Length | None, parts: tuple[ProgressType, ...]) -> float | None:
-    if length is None:
-        return None
-    return length.sound_seconds if ProgressType.AUDIO in parts else length.seconds
+def _passes(
+    todo: ToDo, *, is_still: bool
+) -> Iterator[tuple[tuple[ProgressType, ...], float | None, float]]:
+    """Yield what is made of pictures together, then of sound: parts, amount, bytes for each."""
+    pictures = tuple(part for part in todo.parts if part in _PICTURES)
+    sound = tuple(part for part in todo.parts if part not in _PICTURES)
+    seconds = None if todo.length is None else todo.length.seconds
+    sound_seconds = None if todo.length is None else todo.length.sound_seconds
+    if pictures and is_still:
+        yield pictures, 1.0, STILL_BYTES
+    elif pictures and seconds != 0:
+        yield pictures, seconds, PICTURE_BYTES_AN_HOUR / 3600
+    if sound and sound_seconds != 0:
+        yield sound, sound_seconds, SPEECH_BYTES_AN_HOUR / 3600
 
 
 def _learn(cost: Cost, kind: WorkKind, rates: Rates) -> float | None:
@@ -117,19 +119,6 @@ def _learn(cost: Cost, kind: WorkKind, rates: Rates) -> float | None:
         else:
             cost.unmeasured.append(kind)
     return cost.measured[kind].speed if kind in cost.measured else None
-
-
-def _store(
-    cost: Cost, parts: tuple[ProgressType, ...], amount: float | None, *, is_still: bool
-) -> None:
-    if amount is None or cost.disk_bytes is None:
-        cost.disk_bytes = None
-    elif is_still:
-        cost.disk_bytes += STILL_BYTES
-    else:
-        is_sound = ProgressType.AUDIO in parts
-        an_hour = SPEECH_BYTES_AN_HOUR if is_sound else PICTURE_BYTES_AN_HOUR
-        cost.disk_bytes += an_hour * amount / 3600
 
 
 def _speed(kind: WorkKind, rate: MeasuredSpeed) -> str:

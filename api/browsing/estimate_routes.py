@@ -115,7 +115,7 @@ def _cost(
 ) -> tuple[Cost, LineBefore]:
     models = {part: active_key(services, MODEL_OF[part]) for part in parts}
     rates = Rates.read(services.redis, services.settings.instance)
-    work = [ToDo(file, missing, lengths.of(file.path)) for file, missing in files.new]
+    work = [ToDo(file, missing, lengths.of.get(file.path)) for file, missing in files.new]
     return cost_of(work, models, rates), line_before(services)
 
 
@@ -127,7 +127,7 @@ def _answer(
     cost: Cost,
     line: LineBefore,
 ) -> Estimate:
-    told = [lengths.of(clip.path) for clip in clips]
+    told = [lengths.of.get(clip.path) for clip in clips]
     hours = None if None in told else sum(of_it.seconds for of_it in told if of_it) / 3600
     seconds = cost.with_workers(line.workers)
     return Estimate(
@@ -140,7 +140,7 @@ def _answer(
         ),
         bytes=sum(file.size for file, _ in files.new),
         hours=None if hours is None else round(hours, 4),
-        hours_are="estimated" if lengths.estimated else "known",
+        hours_are="estimated" if lengths.are_estimated else "known",
         seconds=None if seconds is None else round(seconds, 1),
         disk_bytes=None if cost.disk_bytes is None else round(cost.disk_bytes),
         basis=_basis(cost, lengths, line),

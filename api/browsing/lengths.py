@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 
@@ -30,44 +31,49 @@ class Length:
     sound_seconds: float
 
 
-@dataclass(slots=True)
-class Lengths:
-    """Of media by path, as far as they can be told."""
+class Lengths(NamedTuple):
+    """Lengths of media by path, as far as they can be told."""
 
-    known: dict[str, Length] = field(default_factory=dict)
-    estimated: dict[str, Length] = field(default_factory=dict)
+    of: Mapping[str, Length]
+    are_estimated: bool = False  # some of them, by size
     untold: int = 0  # of how many files nothing is known
     trouble: str = ""  # why nobody could be asked
-
-    def of(self, path: str) -> Length | None:
-        return self.known.get(path) or self.estimated.get(path)
 
 
 async def lengths_of(
     services: CoreServices, files: Sequence[LyingFile], known: Mapping[str, Length]
 ) -> Lengths:
     """Of clips and sound: what is `known`, what some say when asked, and the rest by size."""
-    found = Lengths(known=dict(known))
     unknown = [file for file in files if file.path not in known]
     if not unknown:
-        return found
+        return Lengths(known)
     sample = await run_in_threadpool(sample_of, unknown)
-    probed = await _probe(services, sample, found)
-    found.known |= {path: _length(probe) for path, probe in probed.items()}
-    await run_in_threadpool(_estimate, found, files)
-    return found
+    probed, trouble = await _probe(services, sample)
+    told = {**known, **{path: _length(probe) for path, probe in probed.items()}}
+    return await run_in_threadpool(_with_estimates, files, told, trouble)
 
 
-def _estimate(found: Lengths, files: Sequence[LyingFile]) -> None:
-    """Estimate the lengths that are not known by the sizes of files."""
-    pace = _Pace((file, found.known[file.path]) for file in files if file.path in found.known)
+def _with_estimates(
+    files: Sequence[LyingFile], told: Mapping[str, Length], trouble: str
+) -> Lengths:
+    """Estimate the lengths that nobody told by size, as those of the extension, else of all."""
+    sums: dict[str, tuple[float, float, float]] = {}  # bytes, seconds, seconds of sound
     for file in files:
-        if file.path in found.known:
+        if length := told.get(file.path):
+            for name in (_extension(file), ""):
+                size, seconds, sound = sums.get(name, (0.0, 0.0, 0.0))
+                more = (size + file.size, seconds + length.seconds, sound + length.sound_seconds)
+                sums[name] = more
+    lengths, untold = dict(told), 0
+    for file in files:
+        size, seconds, sound = sums.get(_extension(file)) or sums.get("", (0.0, 0.0, 0.0))
+        if file.path in told:
             continue
-        if length := pace.length_of(file):
-            found.estimated[file.path] = length
+        if size:
+            lengths[file.path] = Length(file.size * seconds / size, file.size * sound / size)
         else:
-            found.untold += 1
+            untold += 1
+    return Lengths(lengths, len(lengths) > len(told), untold, trouble)
 
 
 def sample_of(files: Sequence[LyingFile], most: int = MOST_PROBED) -> list[LyingFile]:
@@ -86,29 +92,10 @@ def sample_of(files: Sequence[LyingFile], most: int = MOST_PROBED) -> list[Lying
     return chosen
 
 
-class _Pace:
-    """Seconds a byte, by extension and of all together."""
-
-    def __init__(self, measured: Iterable[tuple[LyingFile, Length]]) -> None:
-        self._sums: dict[str, tuple[float, float, float]] = {}  # bytes, seconds, of sound
-        for file, length in measured:
-            for name in (_extension(file), ""):
-                size, seconds, sound = self._sums.get(name, (0.0, 0.0, 0.0))
-                more = (size + file.size, seconds + length.seconds, sound + length.sound_seconds)
-                self._sums[name] = more
-
-    def length_of(self, file: LyingFile) -> Length | None:
-        """Length of a file by its size; None where no file told anything."""
-        size, seconds, sound = self._sums.get(_extension(file)) or self._sums.get("", (0, 0, 0))
-        if not size:
-            return None
-        return Length(file.size * seconds / size, file.size * sound / size)
-
-
 async def _probe(
-    services: CoreServices, files: Sequence[LyingFile], found: Lengths
-) -> dict[str, Probe]:
-    """What those say that answer in time."""
+    services: CoreServices, files: Sequence[LyingFile]
+) -> tuple[dict[str, Probe], str]:
+    """Return what those say that answer in time, and why nobody could be asked."""
     probed: dict[str, Probe] = {}
 
     async def ask(file: LyingFile) -> None:
@@ -125,8 +112,8 @@ async def _probe(
             async with asyncio.timeout(PROBES_FOR_S):
                 await map_concurrently(ask, files)
     except (NoWorker, RedisAway) as error:
-        found.trouble = error.message
-    return probed
+        return probed, error.message
+    return probed, ""
 
 
 def _length(probe: Probe) -> Length:

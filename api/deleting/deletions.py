@@ -158,17 +158,12 @@ def _hide(folder: OpenedFolder, names: Iterable[str], deletion_id: str) -> None:
 
 
 def _begin_day(folder: OpenedFolder, name: str) -> None:
-    """Let the day until it is collected begin now, for a manifest and what it names."""
+    """Let the day until a manifest is collected begin now."""
     try:
         os.utime(name, dir_fd=folder.fd, follow_symlinks=False)
     except PermissionError:  # another user's file: only one of ours can be made younger
         raw = cache_files.read_in(folder, name, limits.MANIFEST)
         cache_files.write_atomically(folder, name, raw, "delete")
-    for _, files in cache_files.manifests_in(folder, ArtefactFiles, name.__eq__):
-        # Former versions collect data by their own age.
-        for data in files.names if isinstance(files, ArtefactFiles) else ():
-            with contextlib.suppress(OSError):
-                os.utime(data, dir_fd=folder.fd, follow_symlinks=False)
 
 
 def _shown(folder: OpenedFolder, names: Iterable[str], deletion_id: str) -> Undone:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -93,24 +93,40 @@ def delete_faces(
     damaged go as a whole; returns how many. `is_over`: whether a lease is known and no longer
     held. Raises CacheError; asked again it goes on.
     """
-    media = cache.media_dir(hash_str)
-    damaged = 0
     with cache_files.clear_errors(cache.root):
-        for manifest in cache.manifests(hash_str):
-            if manifest.stage is Stage.FACES and not _is_rewritten(
-                cache, person, hash_str, manifest
-            ):
-                damaged += 1
-                with cache_files.folder(media) as folder, contextlib.suppress(FileNotFoundError):
-                    folder.remove(cache_files.manifest_name(Stage.FACES, manifest.model))
+        damaged = [
+            manifest
+            for manifest in cache.manifests(hash_str)
+            if manifest.stage is Stage.FACES
+            and not _is_rewritten(cache, person, hash_str, manifest)
+        ]
+    return clean_up(cache, hash_str, Stage.FACES, damaged, is_over)
+
+
+def clean_up(
+    cache: CacheDir,
+    hash_str: str,
+    stage: Stage,
+    damaged: Collection[Manifest],
+    is_over: Callable[[str], bool],
+) -> int:
+    """Remove damaged artefacts of a stage, and all data of it that nothing names any more.
+
+    Returns how many artefacts were damaged.
+    """
+    media = cache.media_dir(hash_str)
+    with cache_files.clear_errors(cache.root):
         try:
             folder = cache_files.folder(media)
         except (FileNotFoundError, NotADirectoryError):
-            return damaged
+            return len(damaged)
         with folder:
-            remove_unnamed(folder, Stage.FACES)
+            for manifest in damaged:
+                with contextlib.suppress(FileNotFoundError):
+                    folder.remove(cache_files.manifest_name(stage, manifest.model))
+            _remove_unnamed(folder, stage)
     publishing.remove_dead(media, is_over)
-    return damaged
+    return len(damaged)
 
 
 def _is_rewritten(cache: CacheDir, person: PersonFaces, hash_str: str, manifest: Manifest) -> bool:
@@ -175,7 +191,7 @@ def _picture(pictures: PackReader | None, row: int) -> bytes | None:
         return None
 
 
-def remove_unnamed(folder: OpenedFolder, stage: Stage) -> None:
+def _remove_unnamed(folder: OpenedFolder, stage: Stage) -> None:
     """Remove deleted manifests of a stage, and data of it that no manifest names."""
     names = folder.names()
     for name in names:

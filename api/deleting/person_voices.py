@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from api.deleting.person_faces import check_readable, remove_unnamed
+from api.deleting.person_faces import check_readable, clean_up
 from api.deleting.person_speakers import newest_first, numbers_of
-from shared.cache import cache_files, limits, publishing, speakers
+from shared.cache import cache_files, limits, speakers
 from shared.cache.cache_dir import CacheDir
 from shared.cache.speakers import SpeakerTurns, parse_voice_id
 from shared.domain import Manifest, Stage
@@ -80,28 +80,17 @@ def delete_voices(
     When the person speaks stays with the transcript. As for faces, damaged artefacts go as a whole;
     returns how many. Raises CacheError; asked again it goes on.
     """
-    damaged = 0
-    media = cache.media_dir(hash_str)
+    artefacts, damaged = [], []
     with cache_files.clear_errors(cache.root):
-        artefacts = []
         for manifest in newest_first(cache.manifests(hash_str)):
             if found := _read(cache, hash_str, manifest):
                 artefacts.append((manifest, found))
-                continue
-            damaged += 1
-            with cache_files.folder(media) as folder, contextlib.suppress(FileNotFoundError):
-                folder.remove(cache_files.manifest_name(Stage.SPEAKERS, manifest.model))
+            else:
+                damaged.append(manifest)
         theirs = numbers_of([found for _, found in artefacts], person.ids[hash_str])
         for (manifest, found), numbers in zip(artefacts, theirs, strict=True):
             _publish_without(cache, hash_str, manifest, found, numbers)
-        try:
-            folder = cache_files.folder(media)
-        except (FileNotFoundError, NotADirectoryError):
-            return damaged
-        with folder:
-            remove_unnamed(folder, Stage.SPEAKERS)
-    publishing.remove_dead(media, is_over)
-    return damaged
+    return clean_up(cache, hash_str, Stage.SPEAKERS, damaged, is_over)
 
 
 def _read(cache: CacheDir, hash_str: str, manifest: Manifest) -> SpeakerTurns | None:
