@@ -22,7 +22,7 @@ from shared.media import MediaType
 from shared.media_facts import AudioStream, StartTimecode
 from shared.opening import OpenedFile
 from shared.timecode import label_of_tag
-from workers.media.probing.recording_tags import iso
+from workers.media.probing.probe import iso
 
 try:
     from pymediainfo import MediaInfo
