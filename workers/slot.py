@@ -33,8 +33,7 @@ from workers.context import Bench, Context
 from workers.cores import Cores, CoresOfItem
 from workers.liveness import Keeper, Signals, StallTimer
 from workers.native_calls import NativeCalls
-from workers.presence.left_items import LeftItems
-from workers.presence.not_here import NotHere, NotHereAnyMore
+from workers.presence.left_items import LeftItems, NotHere, NotHereAnyMore
 from workers.presence.parked_work import ParkedWork
 from workers.progress import fault_of
 from workers.shutdown import Shutdown

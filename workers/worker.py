@@ -12,29 +12,31 @@ import secrets
 import signal
 import socket
 import time
+import zlib
 from collections import Counter
 from collections.abc import Mapping
 from functools import partial
+from typing import Annotated, Any, Literal
 
 import msgspec
 import redis
+from msgspec import Meta
 
 from shared.domain import ModelKind
 from shared.errors import RedisAway, TriedBefore
-from shared.ledger.jobs import JobQueues
+from shared.ledger.jobs import FUNCTION, JobQueues, job_key, queue_key
 from shared.ledger.ledger import ledger_of
 from shared.ledger.records import Lease
 from shared.ledger.totals import LoadCount
 from shared.process import machine, traces
 from shared.process.process_mark import own_mark
 from shared.redis import heartbeats
-from shared.redis.clients import connect
+from shared.redis.clients import connect, connect_blocking
 from shared.redis.heartbeats import Heartbeat, WorkerKind
 from shared.settings import Settings
 from workers.context import Bench
 from workers.cores import Cores
 from workers.decode_pool import DecodePool
-from workers.job_consumer import ItemToDo, JobConsumer
 from workers.liveness import Keeper, StallTimer
 from workers.media.stills import decode_apart
 from workers.model_reconciler import ModelReconciler
@@ -43,9 +45,88 @@ from workers.models.weights.fetcher import WeightsFetcher
 from workers.presence.availability import Availability
 from workers.presence.left_items import ItemKey, LeftItems
 from workers.presence.parked_work import ParkedWork
-from workers.redis_outage import RedisOutage
-from workers.shutdown import LONGEST_PAUSE_S, NAP_STEP_S, Shutdown
+from workers.shutdown import LONGEST_PAUSE_S, NAP_STEP_S, RedisOutage, Shutdown
 from workers.slot import Slot, Work
+
+BLOCK_S = 1.0  # of one blocking pop; so long a stop waits for an idle worker
+_LARGEST_JOB = 1024  # bytes, packed or not; ours have 130
+_SHOWN = 80  # characters of what a foreign job names
+
+assert FUNCTION == "workers.worker.answer_bell", "a Literal cannot name a constant"
+
+
+class ItemToDo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a job says: which Item waits for a worker."""
+
+    task_id: Annotated[str, Meta(pattern="^[0-9a-zA-Z_-]{1,64}$")]
+    item_id: Annotated[int, Meta(ge=0)]
+
+
+# Function, instance, arguments and keyword arguments, as RQ writes a job in JSON.
+_JOB = tuple[Literal["workers.worker.answer_bell"], None, tuple[()], ItemToDo]
+
+
+class _Foreign(Exception):
+    """A job that names something else than our function; the message says what."""
+
+
+class JobConsumer:
+    """Takes the jobs of queues, the first before others, as mere words; one a thread: a pop blocks.
+
+    RQ's own worker imports and calls whatever a job names, and unpickles what lies beside it. So
+    whoever can write to Redis would run what he likes.
+    """
+
+    def __init__(self, redis_url: str, instance: str, *queues: str) -> None:
+        self._redis = connect_blocking(redis_url, block_s=BLOCK_S, decode=False)
+        self._queues = [queue_key(instance, queue) for queue in queues]
+
+    def take(self) -> ItemToDo | None:
+        """The next job of ours; None after BLOCK_S, or where a foreign one was dropped.
+
+        Raises redis-py's errors while Redis is away. A job that is lost after it was taken does no
+        harm: the sweep enqueues again.
+        """
+        popped: Any = self._redis.blpop(self._queues, timeout=BLOCK_S)
+        if popped is None:
+            return None
+        key = job_key(popped[1])
+        try:
+            return _understood(self._data(key))
+        except _Foreign as foreign:
+            log.warning("A job that is not ours was dropped: %r", str(foreign)[:_SHOWN])
+            return None
+        finally:
+            self._redis.unlink(key)
+
+    def close(self) -> None:
+        self._redis.close()
+
+    def _data(self, key: bytes) -> bytes | None:
+        """What RQ calls the data of a job; None where the job is gone, as an expired one."""
+        try:
+            if self._redis.hstrlen(key, "data") > _LARGEST_JOB:
+                raise _Foreign(f"more than {_LARGEST_JOB} bytes")
+            found: bytes | None = self._redis.hget(key, "data")  # type: ignore[assignment]
+        except redis.ResponseError as error:
+            raise _Foreign(str(error)) from error
+        return found
+
+
+def _understood(data: bytes | None) -> ItemToDo | None:
+    if data is None:
+        return None
+    try:
+        text = zlib.decompressobj().decompress(data, _LARGEST_JOB)
+    except zlib.error:
+        raise _Foreign(repr(data)) from None
+    try:
+        job: tuple[Any, ...] = msgspec.json.decode(text, type=_JOB)
+    except (msgspec.MsgspecError, RecursionError):
+        raise _Foreign(text.decode(errors="backslashreplace")) from None
+    item: ItemToDo = job[3]
+    return item
+
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 A deleted artefact has its manifest under another name, so that nobody finds it; its data lie
 where they were. What one request deleted is a record, written first: so a deletion that was
 interrupted can be finished by asking again, and undone. After a day all of it is collected with
-what was replaced (shared/cache/cache_tidying.py).
+what was replaced (shared/cache/publishing.py).
 """
 
 from __future__ import annotations

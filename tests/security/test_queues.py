@@ -25,7 +25,7 @@ from shared.redis.clients import connect
 from tests.support.analysis.desk import INSTANCE, Desk
 from tests.support.media.media import make_clip
 from tests.support.stack import ADDRESS_SPACE
-from workers.job_consumer import JobConsumer
+from workers.worker import JobConsumer
 
 QUEUE = "analysis"
 OURS = {"task_id": "0" * 32, "item_id": 0}

@@ -12,8 +12,7 @@ from shared.models.specs import ModelSpec
 from shared.models.speech_models import may_understand
 from shared.paths import Roots
 from workers.context import Context
-from workers.presence.not_here import NotHere
-from workers.presence.visibility import may_be_elsewhere, unseen_root
+from workers.presence.left_items import NotHere, may_be_elsewhere, unseen_root
 
 _PART_OF = {
     ModelKind.VISUAL: ProgressType.VIDEO,

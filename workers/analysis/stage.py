@@ -119,3 +119,16 @@ def share_done(seconds: float, duration_seconds: float | None) -> float:
 
 PictureStageFactory = Callable[[Context, AnalyzeSpec], PictureStage]
 SoundStageFactory = Callable[[Context, AnalyzeSpec], SoundStage]
+
+
+def manifest_fields(context: Context, seconds: list[int]) -> dict[str, Any]:
+    """Rows are numbered from the first second; where some are missing, all are listed."""
+    first = seconds[0]
+    has_gaps = seconds[-1] - first + 1 != len(seconds)
+    return {
+        "rows": len(seconds),
+        "first_frame": first,
+        "seconds": tuple(seconds) if has_gaps else None,
+        "task_id": context.lease.task_id,
+        "worker": context.bench.worker,
+    }

@@ -17,9 +17,8 @@ from av.video.stream import VideoStream
 from shared.exports.clips import ClipCode
 from shared.opening import OpenedFile
 from workers.export.edit_list import end_at
-from workers.export.failure import ClipFailed, writing_failed
 from workers.export.merging import ClipProgress, Timed, WrittenClip, told, with_ending, write_merged
-from workers.export.output import ClipFile
+from workers.export.output import ClipFailed, ClipFile, writing_failed
 from workers.export.planning import ClipPlan
 from workers.export.reading import Damage, VideoPacket, note_hole, video_from
 from workers.export.sound.copying import copied_sound

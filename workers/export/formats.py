@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Literal
 
 from av.container import InputContainer
+from av.video.format import VideoFormat
+
+from shared.exports.clips import ClipCodec
+
+_PRORES_HIGHEST = 5  # proxy, LT, standard, HQ, 4444, 4444 XQ
+_DNXHR_PROFILES = ("dnxhr_lb", "dnxhr_sq", "dnxhr_hq", "dnxhr_hqx", "dnxhr_444")
+_PRORES_HQ, _DNXHR_HQ, _DNXHR_HQX = 3, 2, 3
 
 Family = Literal["isom", "matroska", "mpegts", "mxf", "sound", "other"]
 
@@ -70,3 +78,120 @@ def own_form(container: InputContainer, path: str, has_video: bool) -> Form | No
     if container.format.name == "wav":
         return FORMS["wav"]
     return FORMS.get(usual.get(family, ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """Depth of a picture's samples: bits, chroma, alpha."""
+
+    bits: int = 8
+    chroma: str = "420"  # "422", "444"
+    has_alpha: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PictureCodec:
+    """An encoder of pictures with all that it is told."""
+
+    encoder: str
+    pixels: str
+    bits_per_pixel: float  # roughly, of the written file
+    options: dict[str, str] = field(default_factory=dict)
+    tag: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def depth_of(pixels: VideoFormat | None) -> Depth:
+    if pixels is None or not pixels.components:
+        return Depth()
+    first = pixels.components[0]
+    chroma = {(2, 2): "420", (2, 1): "422"}.get(_subsampling(pixels), "444")
+    alpha = any(c.is_alpha for c in pixels.components)
+    return Depth(first.bits, "420" if pixels.name.startswith("gray") else chroma, alpha)
+
+
+def _subsampling(pixels: VideoFormat) -> tuple[int, int]:
+    return 2 if pixels.chroma_width(16) == 8 else 1, 2 if pixels.chroma_height(16) == 8 else 1
+
+
+def picture_codec(codec: ClipCodec | None, quality: int | None, depth: Depth) -> PictureCodec:
+    """The PictureCodec of a codec; None: H.264, or where it would cost depth HEVC or ProRes."""
+    deep = "hevc" if depth.chroma == "420" else "prores"
+    return _MAKERS[codec or ("h264" if depth.bits <= 8 else deep)](quality, depth)
+
+
+def _h264(quality: int | None, depth: Depth) -> PictureCodec:
+    warnings = _losses(depth, 8, "420", "H.264")
+    crf = 18 if quality is None else max(0, min(51, quality))
+    options = {"preset": "veryfast", "crf": str(crf), "threads": "1"}
+    return PictureCodec("libx264", "yuv420p", 0.3, options, "avc1", warnings)
+
+
+def _hevc(quality: int | None, depth: Depth) -> PictureCodec:
+    deep = depth.bits > 8
+    pixels = ("yuv422p10le" if depth.chroma != "420" else "yuv420p10le") if deep else "yuv420p"
+    warnings = _losses(depth, 10, "422" if deep else "420", "HEVC")
+    crf = 18 if quality is None else max(0, min(51, quality))
+    options = {
+        "preset": "veryfast",
+        "crf": str(crf),
+        "threads": "1",
+        "x265-params": "log-level=none:pools=none:frame-threads=1:repeat-headers=0",
+    }
+    return PictureCodec("libx265", pixels, 0.3, options, "hvc1", warnings)
+
+
+def _prores(quality: int | None, depth: Depth) -> PictureCodec:
+    rich = depth.chroma == "444" and depth.bits > 8
+    level = (
+        max(0, min(_PRORES_HIGHEST, quality)) if quality is not None else 4 if rich else _PRORES_HQ
+    )
+    if depth.has_alpha:
+        options = {"profile": "4444", "alpha_bits": "16", "threads": "1"}
+        return PictureCodec("prores_ks", "yuva444p10le", 6.0, options)
+    pixels = "yuv444p10le" if level >= 4 else "yuv422p10le"
+    options = {"profile": str(level), "threads": "1"}
+    return PictureCodec("prores_aw", pixels, (0.9, 2, 3, 4.4, 6.6, 10)[level], options)
+
+
+def _dnxhr(quality: int | None, depth: Depth) -> PictureCodec:
+    usual = _DNXHR_HQX if depth.bits > 8 else _DNXHR_HQ
+    level = max(0, min(4, quality)) if quality is not None else usual
+    pixels = ("yuv422p", "yuv422p", "yuv422p", "yuv422p10le", "yuv444p10le")[level]
+    options = {"profile": _DNXHR_PROFILES[level], "threads": "1"}
+    warnings = _losses(depth, 8 if level < _DNXHR_HQX else 10, "422", "This DNxHR profile")
+    return PictureCodec("dnxhd", pixels, (0.9, 3, 4.4, 4.4, 8.8)[level], options, None, warnings)
+
+
+_MAKERS: dict[str, Callable[[int | None, Depth], PictureCodec]] = {
+    "h264": _h264,
+    "hevc": _hevc,
+    "prores": _prores,
+    "dnxhr": _dnxhr,
+}
+_RANK = {"420": 0, "422": 1, "444": 2}
+
+
+def _losses(depth: Depth, bits: int, chroma: str, what: str) -> tuple[str, ...]:
+    lost = []
+    if depth.bits > bits:
+        lost.append(f"{depth.bits} bit became {bits}")
+    if _RANK[depth.chroma] > _RANK[chroma]:
+        lost.append(f"4:{depth.chroma[1]}:{depth.chroma[2]} became 4:{chroma[1]}:{chroma[2]}")
+    if depth.has_alpha:
+        lost.append("transparency is lost")
+    return (f"{what} keeps less than the source has: {', '.join(lost)}.",) if lost else ()
+
+
+def encoded_form(own: Form | None, wanted: str | None, codec: PictureCodec) -> Form:
+    """The container of an encoded clip: as asked for or as the source's, where the codec fits."""
+    asked = FORMS.get((wanted or "").lower().lstrip("."), own)
+    if codec.encoder.startswith("prores"):
+        return asked if asked is not None and asked.extension in ("mov", "mkv") else FORMS["mov"]
+    if codec.encoder == "dnxhd":
+        return asked if asked is not None and asked.extension in ("mov", "mxf") else FORMS["mov"]
+    if asked is None or asked.family in ("mxf", "sound", "other") or asked.extension == "m4a":
+        return FORMS["mp4"]
+    if asked.extension in ("webm", "mka"):
+        return FORMS["mkv"]
+    return asked

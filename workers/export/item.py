@@ -44,11 +44,10 @@ from shared.paths import Roots
 from shared.process import traces
 from workers.context import Context
 from workers.export import cutting, planning
-from workers.export.failure import ClipFailed
+from workers.export.output import ClipFailed
 from workers.export.planning import ClipPlan
 from workers.media.budget import ALWAYS_SEEN_S, overrun, work_limit_s
-from workers.presence.not_here import NotHere
-from workers.presence.visibility import may_be_elsewhere, unseen_root
+from workers.presence.left_items import NotHere, may_be_elsewhere, unseen_root
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FIELD = "output_dir"

@@ -11,8 +11,7 @@ from typing import Any, TypeAlias
 from av.packet import Packet
 
 from shared.exports.clips import ClipCode
-from workers.export.failure import ClipFailed
-from workers.export.output import ClipFile
+from workers.export.output import ClipFailed, ClipFile
 from workers.export.reading import Damage
 
 Timed: TypeAlias = "tuple[Fraction, Packet[Any]]"  # seconds of decoding since the clip's start

@@ -15,9 +15,12 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
+from shared.errors import RushesError
 from shared.exports.clips import ClipCode
-from workers.export.failure import ClipFailed, writing_failed
 from workers.export.formats import Form
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 _OF_THE_MUXER = (errno.EINVAL, errno.ENOSYS, errno.ERANGE)
 _LAST_OF_SYSTEMS = 4095  # greater error numbers are FFmpeg's own
@@ -91,3 +94,26 @@ def _clear() -> Iterator[None]:
 def _has_own_keys(form: Form, tags: dict[str, str]) -> bool:
     """Whether the muxer has to be told to keep all tags: MP4 and MOV lose keys of cameras."""
     return form.family == "isom" and any("." in key for key in tags)
+
+
+class ClipFailed(RushesError):
+    """The clip cannot be exported."""
+
+    def __init__(self, code: ClipCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def writing_failed(error: OSError) -> ClipFailed:
+    """A ClipFailed for an OSError while a clip was written, as a sentence with the cure."""
+    if error.errno in _FULL:
+        return ClipFailed(
+            ClipCode.DISK_FULL,
+            "The disk is full. Free some space and try again; nothing was left behind.",
+        )
+    if error.errno in _REFUSED:
+        return ClipFailed(
+            ClipCode.NOT_WRITABLE, "The server has no permission to write into the folder."
+        )
+    reason = error.strerror or str(error)
+    return ClipFailed(ClipCode.NOT_WRITABLE, f"The clip cannot be written: {reason}.")

@@ -10,10 +10,16 @@ from shared.exports.clips import ClipCode, ClipSpec
 from shared.media import MediaType, media_type_of
 from shared.opening import OpenedFile
 from shared.process import traces
-from workers.export.codecs import PictureCodec, depth_of, encoded_form, picture_codec
-from workers.export.failure import ClipFailed
-from workers.export.formats import FORMS, Form, own_form
-from workers.export.output import takes
+from workers.export.formats import (
+    FORMS,
+    Form,
+    PictureCodec,
+    depth_of,
+    encoded_form,
+    own_form,
+    picture_codec,
+)
+from workers.export.output import ClipFailed, takes
 from workers.export.pictures.keyframes import is_intra
 from workers.export.pictures.stills import plan_still
 from workers.export.range import Range, length_of, range_of, wanted_of

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from shared.exports.clips import ClipCode, ClipSpec
 from shared.timecode import Timecode, label_parts
-from workers.export.failure import ClipFailed
+from workers.export.output import ClipFailed
 from workers.export.pictures.keyframes import surroundings
 from workers.export.source import ClipSource
 

@@ -13,7 +13,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from shared.exports.clips import ClipCode
-from workers.export.failure import ClipFailed
+from workers.export.output import ClipFailed
 from workers.export.source import ClipSource
 from workers.media.containers import describe, packets_of
 

@@ -17,12 +17,12 @@ from shared.errors import MediaError
 from shared.exports.clips import ClipAudio, ClipCode
 from shared.opening import OpenedFile
 from shared.timecode import FASTEST, Timecode, has_drop_frame, label_of_tag, nominal_rate
-from workers.export.failure import ClipFailed
 from workers.export.formats import family_of
+from workers.export.output import ClipFailed
 from workers.media.budget import plausible_sound
 from workers.media.containers import open_container, video_stream
 from workers.media.probing.probe import frame_rate
-from workers.media.probing.stated_rates import track_rate
+from workers.media.probing.stream_facts import track_rate
 
 # Containers whose presentation times are guesses: pictures are counted instead.
 _GUESSED = frozenset(("avi", "h264", "hevc", "m4v", "mpegvideo", "vc1", "vvc", "obu", "mpeg"))

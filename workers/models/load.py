@@ -78,7 +78,7 @@ def insightface_imports() -> Iterator[None]:
 def load_detector() -> VoiceDetector:
     """Load a voice detector for one stream of sound. Raises ModelError when it is not installed."""
     require_installed("lite", "onnxruntime")
-    from workers.models.speech.voice import load_voice_detector  # onnxruntime: optional
+    from workers.models.speech.voices import load_voice_detector  # onnxruntime: optional
 
     return load_voice_detector()
 

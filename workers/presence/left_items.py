@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
 
-from workers.presence.not_here import NotHere
+import redis
+
+from shared.errors import HandBack
+from shared.ledger.records import Lease, WaitCode
+from shared.paths import Roots
+from shared.redis import heartbeats
+from shared.redis.clients import key_prefix, translated
+from shared.redis.heartbeats import WorkerKind
+
+_ASK_OTHERS_WAIT_S = 2.0
+_REMEMBER_S = 3600
+
+NOT_READY_WAIT_S = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -66,3 +82,55 @@ class LeftItems:
         with self._lock:
             self._next_look.pop(reason, None)
             self._items = {k: left for k, left in self._items.items() if left[1].reason != reason}
+
+
+@dataclass(frozen=True, slots=True)
+class NotHere:
+    """Why an Item is left to others for a while."""
+
+    reason: str
+    wait_s: float = NOT_READY_WAIT_S  # how long its jobs are left to others
+    is_over: Callable[[], bool] | None = None  # looked at meanwhile: then the waiting ends at once
+    # What it waits for, where nobody can tell for how long: then it is parked.
+    waits_for: tuple[WaitCode, str] | None = None
+
+
+class NotHereAnyMore(HandBack):
+    """What the Item needs went away in the middle of it: unwind, as for a HandBack."""
+
+    def __init__(self, not_here: NotHere) -> None:
+        super().__init__(not_here.reason)
+        self.not_here = not_here
+
+
+def unseen_root(roots: Roots, paths: Iterable[str]) -> NotHere | None:
+    """NotHere for a configured root of the paths that is not there: an absent mount."""
+    for path in paths:
+        for root in roots.folders or ():
+            if os.path.commonpath([path, root]) == str(root) and not os.path.isdir(root):
+                reason = f"{root} is not visible on this machine."
+                is_over = partial(os.path.isdir, root)
+                return NotHere(reason, is_over=is_over, waits_for=("root", str(root)))
+    return None
+
+
+def may_be_elsewhere(
+    client: redis.Redis, instance: str, kind: WorkerKind, lease: Lease, paths: Iterable[str]
+) -> NotHere | None:
+    """NotHere where a path may be on another machine; None where every live worker misses it."""
+    absent = [path for path in paths if not os.path.exists(path)]
+    if not absent:
+        return None
+    here = socket.gethostname()
+    hosts = {beat.host for beat in heartbeats.live(client, instance, kind)}
+    if not hosts - {here}:
+        return None
+    key = f"{key_prefix(instance)}missing:{lease.task_id}:{lease.item_id}"
+    with translated(), client.pipeline() as pipe:
+        pipe.sadd(key, here)
+        pipe.expire(key, _REMEMBER_S)
+        pipe.smembers(key)
+        said = pipe.execute()[-1]
+    if hosts <= said:
+        return None
+    return NotHere(f"{absent[0]} is not visible on this machine.", _ASK_OTHERS_WAIT_S)

@@ -21,7 +21,7 @@ import redis
 
 from shared.errors import MediaMissing, NotAllowed, RushesError
 from shared.redis.clients import key_prefix, translated
-from workers.presence.not_here import NotHere, NotHereAnyMore
+from workers.presence.left_items import NotHere, NotHereAnyMore
 from workers.presence.root_identity import (
     RootIdentity,
     Unreachable,

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from shared.errors import MediaUnreadable
 from shared.opening import OpenedFile
-from workers.export.failure import ClipFailed
+from workers.export.output import ClipFailed
 from workers.export.reading import Damage, sound_from
 from workers.export.source import ClipSource, open_source
 from workers.media.sound.tracks import rows_of

@@ -35,8 +35,7 @@ from workers.recluster.assembly import (
     without_empty,
 )
 from workers.recluster.assigning import assign_faces
-from workers.recluster.homes import claims_of, homes_of, remembered, settled
-from workers.recluster.identity import keep_ids, named
+from workers.recluster.homes import claims_of, homes_of, keep_ids, named, remembered, settled
 from workers.recluster.lessons import lessons_for, taught_by, teaching
 from workers.recluster.loading import FaceTable, LoadedFaces, load_faces
 from workers.recluster.people import group_faces

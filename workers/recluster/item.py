@@ -14,7 +14,7 @@ from shared.people.claims import EDITS, EDITS_WAIT_S, turn
 from shared.people.collection import Collection
 from shared.people.edits import ClearNames
 from workers.context import Context
-from workers.presence.not_here import NotHere
+from workers.presence.left_items import NotHere
 from workers.recluster.detect_params import detect_params
 from workers.recluster.grouping import Grouping, scale_of
 from workers.recluster.loading import LoadedFaces

@@ -141,8 +141,9 @@ def _join(
 def with_steady_unmarked(faces: FaceSet, rule: Rule, step: Step) -> FaceSet:
     """The faces, without the mark of those that are only turned and steady.
 
-    Steady: of one track, in `rule.min_samples` different seconds of one file, and sharp, large
-    and sure.
+    A single turned face may be no face. One that stays for seconds, always alike and always sure,
+    is somebody: tests/quality/people/test_turned_faces.py measures it. Steady: of one track, in
+    `rule.min_samples` different seconds of one file, and sharp, large and sure.
     """
     turned = np.flatnonzero((faces.marks == FaceMark.TURNED) & sound(faces.embeddings))
     if not len(turned):

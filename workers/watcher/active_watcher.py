@@ -16,11 +16,10 @@ from shared.watch.files import FolderFacts
 from shared.watch.folders import WatchFolder, WatchFolders
 from shared.watch.retries import RetryRequests
 from workers.watcher.context import WatcherContext
-from workers.watcher.folder.file_phase import IllegalTransition
-from workers.watcher.folder.thread import FolderThread
+from workers.watcher.folder.file_table import IllegalTransition
 from workers.watcher.folder.watcher import FolderWatcher
 from workers.watcher.live_report import LiveReport
-from workers.watcher.threads import FolderThreads
+from workers.watcher.threads import FolderThread, FolderThreads
 
 _READ_ALL_EVERY_S = 10.0  # for what no version number says
 _KEYS_EVERY_S = 2.0

@@ -17,9 +17,8 @@ from shared.webhooks.events import Message, WebhookEvent
 from shared.webhooks.outbox import Outbox
 from shared.webhooks.subscriptions import Webhooks
 from workers.watcher.context import WatcherContext
-from workers.watcher.folder.thread import FolderThread
 from workers.watcher.folder.watcher import OUTSIDE_HOURS
-from workers.watcher.threads import FolderThreads
+from workers.watcher.threads import FolderThread, FolderThreads
 
 _NUMBER = re.compile(r"\d+")
 _WAITS = WebhookEvent.FOLDER_WAITING

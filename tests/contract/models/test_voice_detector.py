@@ -13,8 +13,8 @@ from tests.support.fake_models import FakeVoiceDetector, tone
 from tests.support.media.speech import recorded_speech
 from tests.support.skip_or_fail import fetched_or_skipped
 from workers.models.protocols import SAMPLE_RATE, VoiceDetector
-from workers.models.speech import voice
-from workers.models.speech.voice import load_voice_detector
+from workers.models.speech import voices
+from workers.models.speech.voices import load_voice_detector
 
 
 @functools.cache
@@ -106,7 +106,7 @@ class TestSileroDetector(VoiceDetectorContract):
     def test_a_package_without_the_network_is_one_sentence(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(voice, "_MEMBER", "assets/gone.onnx")
+        monkeypatch.setattr(voices, "_MEMBER", "assets/gone.onnx")
         with pytest.raises(ModelError, match="Install Rushes with its `lite` extra"):
             load_voice_detector()
 

@@ -20,7 +20,7 @@ from tests.support.media.media import (
     with_bar_code,
     write_video,
 )
-from workers.export.failure import ClipFailed
+from workers.export.output import ClipFailed
 
 
 class Stopped(BaseException):

@@ -22,7 +22,7 @@ from tests.support.media.media import (
 )
 from tests.support.media.media_kinds import with_timecode_rate
 from workers.export.edit_list import end_at
-from workers.export.failure import ClipFailed
+from workers.export.output import ClipFailed
 
 MODES = ("copy", "encode")
 DROPPING = Encoding(fps=Fraction(30000, 1001), timecode="00:59:58;00", gop=15)

@@ -25,7 +25,7 @@ from tests.support.media.media import (
     write_sound,
 )
 from tests.support.skip_or_fail import skip_or_fail
-from workers.export.failure import ClipFailed
+from workers.export.output import ClipFailed
 
 BOTTOM_FIRST = Encoding(options={"flags": "+ildct+ilme", "x264-params": "bff=1"})
 PLAIN = Encoding(b_frames=0, options={"rc-lookahead": "0"})

@@ -19,7 +19,7 @@ from tests.support.media.by_path import open_media, probe
 from tests.support.media.media import H264, MJPEG, make_clip
 from tests.support.system.faulty_disk import FaultyDisk, faulty_disk
 from workers.media import media_reader
-from workers.media.probing import stated_rates
+from workers.media.probing import stream_facts
 from workers.query import grab
 
 
@@ -69,7 +69,7 @@ def test_a_read_error_in_the_headers_is_said_of_the_file(
 
     encoding = dataclasses.replace(H264, timecode="01:00:00:00")
     clip = make_clip(tmp_path / "clip.mov", 1, encoding=encoding)
-    monkeypatch.setattr(stated_rates, "boxes", failing)
+    monkeypatch.setattr(stream_facts, "boxes", failing)
     with pytest.raises(MediaUnreadable, match=f"Reading the file failed: {reason}"):
         probe(str(clip), MediaType.VIDEO)
 

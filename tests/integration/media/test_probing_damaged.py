@@ -15,7 +15,7 @@ from tests.integration.media.test_probing_against_ffprobe import KINDS
 from tests.support.media.by_path import opened
 from tests.support.media.media import make_clip
 from tests.support.media.media_kinds import broadcast_wave, encoding, ixml, with_timecode_rate
-from workers.media.probing.stated_rates import track_rate, wave_timecode
+from workers.media.probing.stream_facts import track_rate, wave_timecode
 from workers.query.probe import probe_file
 
 ANYWHERE = Roots("RUSHES_MEDIA_ROOTS", None, "/nowhere")

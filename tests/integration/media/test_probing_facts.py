@@ -40,7 +40,6 @@ from tests.support.media.media_kinds import (
     uneven,
     with_timecode_rate,
 )
-from workers.media.probing import pace
 from workers.media.probing import probe as probing
 from workers.query.probe import probe_file
 
@@ -268,8 +267,8 @@ def test_even_pictures_are_not_flagged_whatever_the_clock(
 def test_a_large_file_is_not_read_to_its_end_and_its_count_is_an_estimate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pace, "_COUNT_BYTES", 1000)
-    monkeypatch.setattr(pace, "_SAMPLE_S", 2)
+    monkeypatch.setattr(probing, "_COUNT_BYTES", 1000)
+    monkeypatch.setattr(probing, "_SAMPLE_S", 2)
     seen = probe(clip(tmp_path / "a.ts", seconds=4))
     assert (seen.is_vfr, seen.frame_count, seen.frame_count_is_estimated) == (False, 100, True)
     uneven_seen = probe(clip(tmp_path / "b.ts", seconds=4, times=uneven))

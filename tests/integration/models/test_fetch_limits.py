@@ -23,7 +23,7 @@ from shared.settings import Settings
 from tests.support.private_redis import private_redis
 from tests.support.system.tiny_disk import tiny_disk
 from tests.support.waiting import wait_for
-from workers.models.weights import fetch_limits, fetcher, pull
+from workers.models.weights import fetcher, pull
 from workers.models.weights.fetcher import WeightsFetcher
 
 MODEL = "someone/whisper-of-mine"
@@ -74,7 +74,7 @@ def run(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def test_a_disk_is_not_filled(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(fetch_limits, "KEPT_FREE", 2_000_000)
+    monkeypatch.setattr(fetcher, "KEPT_FREE", 2_000_000)
     with tiny_disk(tmp_path / "disk", kib=8_192) as disk:
         record = run(disk, _FILLS)
         assert record.state == "failed"
@@ -88,7 +88,7 @@ def test_a_disk_is_not_filled(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_one_in_which_nothing_arrives_is_ended(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(fetch_limits, "STALLED_S", 0.6)
+    monkeypatch.setattr(fetcher, "STALLED_S", 0.6)
     record = run(tmp_path, _HANGS)
     assert record.state == "failed"
     assert "Nothing has arrived for" in record.message

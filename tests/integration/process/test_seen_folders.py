@@ -15,7 +15,7 @@ import redis
 from shared.errors import NotAllowed, RedisAway
 from shared.redis.clients import connect
 from workers.presence import root_identity, seen_folders
-from workers.presence.not_here import NotHereAnyMore
+from workers.presence.left_items import NotHereAnyMore
 from workers.presence.root_identity import mount_point
 from workers.presence.seen_folders import GONE_FOLDER_S, SeenFolders
 

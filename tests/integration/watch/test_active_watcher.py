@@ -20,8 +20,8 @@ from tests.support.waiting import wait_for
 from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import INSTANCE, Steps
 from workers.watcher.active_watcher import ActiveWatcher, ServicePhase
-from workers.watcher.folder.thread import FolderThread
 from workers.watcher.scan.findings import FileStat
+from workers.watcher.threads import FolderThread
 
 
 @pytest.fixture

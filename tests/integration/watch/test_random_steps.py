@@ -21,9 +21,8 @@ from shared.watch.folders import WatchFolder
 from shared.watch.retries import RetryRequest
 from tests.support.running.long_form import by_form
 from tests.support.watch.stepping import KEYS, Steps
-from workers.watcher.content_locks import ContentLocks
-from workers.watcher.folder.file_phase import FilePhase
-from workers.watcher.folder.file_table import ContentKey
+from workers.watcher.context import ContentLocks
+from workers.watcher.folder.file_table import ContentKey, FilePhase
 from workers.watcher.folder.watcher import FolderWatcher
 
 NAMES = [f"{letter}.png" for letter in "abcdefgh"] + ["deep/i.png", "deep/j.mp4"]

@@ -19,7 +19,7 @@ from tests.support.media.sounds import SoundEncoding, write_sounds
 from tests.support.media.speech import RATE, Said, spoken, together
 from workers.analysis.speech.transcribing import Heard, transcribe
 from workers.models.protocols import Transcriber, Utterance
-from workers.models.speech.voice import load_voice_detector
+from workers.models.speech.voices import load_voice_detector
 
 Pcm = NDArray[np.float32]
 

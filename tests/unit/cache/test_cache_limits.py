@@ -116,7 +116,7 @@ def test_many_large_manifests_swell_nobody(tmp_path: Path) -> None:
     program = textwrap.dedent("""
         import resource, sys
         from pathlib import Path
-        from shared.cache import cache_tidying
+        from shared.cache import publishing
         from shared.cache.cache_dir import CacheDir
         cache = CacheDir.open(Path(sys.argv[1]), create=False)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -17,8 +17,8 @@ from tests.support.media.captions import (
     row,
     written,
 )
-from workers.media.captions.caption_data import pairs_beside_pictures
 from workers.media.captions.line21 import Line21Field
+from workers.media.captions.sources import pairs_beside_pictures
 
 Told = list[tuple[float, str, float]]
 

@@ -11,9 +11,7 @@ import pytest
 
 from shared.domain import Manifest, Probe
 from shared.media import MediaType
-from workers.media.probing.pace import Pace
-from workers.media.probing.probe import with_pace
-from workers.media.probing.recording_tags import camera_of, created_at, iso
+from workers.media.probing.probe import Pace, camera_of, created_at, iso, with_pace
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from workers.media.sound.clock import SoundClock, SoundLine
+from workers.media.sound.tracks import SoundClock, SoundLine
 
 FRAME = 0.02
 

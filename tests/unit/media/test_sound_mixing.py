@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from workers.media.sound.mixing import Mixer
+from workers.media.sound.tracks import Mixer
 
 RATE = 16_000
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.recluster.identity import keep_ids
+from workers.recluster.homes import keep_ids
 
 
 def ids(new: str, old: dict[int, str], taken: tuple[int, ...] = ()) -> list[int]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.presence.left_items import LeftItems
-from workers.presence.not_here import NotHere
+from workers.presence.left_items import LeftItems, NotHere
 
 
 class Clock:

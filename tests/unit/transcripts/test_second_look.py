@@ -8,8 +8,7 @@ import numpy as np
 
 from shared.cache.transcripts import Segment
 from tests.support.fake_models import FakeTranscriber, FakeVoiceDetector, said
-from workers.analysis.speech.second_look import SURE_WORD, UNLIKELY_WORD, marked
-from workers.analysis.speech.transcribing import transcribe
+from workers.analysis.speech.transcribing import SURE_WORD, UNLIKELY_WORD, marked, transcribe
 from workers.media.sound.sound_reader import SoundBlock
 from workers.models.protocols import SpokenWord, Utterance
 

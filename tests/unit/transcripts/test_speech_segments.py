@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from workers.analysis.speech.review import has_words, sentences, without_echoes
 from workers.analysis.speech.segments import LONGEST_S, SegmentBuilder
-from workers.analysis.speech.stretches import has_words, sentences, without_echoes
 from workers.analysis.speech.windows import Window
 from workers.models.protocols import SAMPLE_RATE, SpokenWord, Utterance
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.watcher.folder.circuit_breaker import CircuitBreaker
+from workers.watcher.folder.state import CircuitBreaker
 
 
 class Clock:

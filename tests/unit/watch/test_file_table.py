@@ -7,8 +7,7 @@ from msgspec.structs import replace
 
 from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile
-from workers.watcher.folder.file_phase import FilePhase, IllegalTransition
-from workers.watcher.folder.file_table import FileTable
+from workers.watcher.folder.file_table import FilePhase, FileTable, IllegalTransition
 
 PATH = "/m/a.mp4"
 NEW = WatchedFile(FileGroup.PENDING, 1, 1)

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from shared.watch.lease import SoleLease
-from workers.watcher.leadership import Leadership, LeadershipLost
+from workers.watcher.service import Leadership, LeadershipLost
 
 
 class FakeLease:

@@ -145,6 +145,10 @@ def _merged(groups: Iterable[_VoiceGroup], usual: float) -> list[_VoiceGroup]:
 def weighted(rows: Rows) -> Rows:
     """Unit rows of the network [n, 256] -> unit rows [n, 356].
 
+    Rows also move with what is said and with noise. Linear discriminant analysis (Fisher, 1936) of
+    251 readers, clean and over noise and music, found the 100 directions in which readers differ
+    most (`tests/quality/transcripts/fit_directions.py`).
+
     Cosines of these are the mean of two: of the rows, and of what they are in the directions. By
     both together voices are told apart better than by either.
     """

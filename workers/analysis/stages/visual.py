@@ -15,8 +15,7 @@ from shared.media import MediaType
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.frame_stream import Prepared
 from workers.analysis.model_batches import ModelBatches
-from workers.analysis.stage import PictureStage, StageRun
-from workers.analysis.stages.rows import manifest_fields
+from workers.analysis.stage import PictureStage, StageRun, manifest_fields
 from workers.context import Context
 from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame

@@ -13,9 +13,8 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from shared.exports.clips import ClipCode
-from workers.export.failure import ClipFailed
 from workers.export.merging import Timed
-from workers.export.output import ClipFile
+from workers.export.output import ClipFailed, ClipFile
 from workers.export.pictures.decoding import Shot
 from workers.export.pictures.stills import RATE
 from workers.export.planning import ClipPlan

@@ -10,9 +10,8 @@ from shared.errors import MediaError
 from shared.exports.clips import ClipCode, ClipSpec
 from shared.media import MediaType
 from shared.opening import OpenedFile
-from workers.export.codecs import Depth, PictureCodec, encoded_form, picture_codec
-from workers.export.failure import ClipFailed
-from workers.export.formats import Form
+from workers.export.formats import Depth, Form, PictureCodec, encoded_form, picture_codec
+from workers.export.output import ClipFailed
 from workers.export.range import Range, plain_seconds
 from workers.media.media_reader import grab_frame
 from workers.media.pictures import Picture, fit

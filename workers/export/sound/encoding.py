@@ -15,9 +15,8 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from shared.exports.clips import ClipCode
-from workers.export.failure import ClipFailed
 from workers.export.merging import Timed
-from workers.export.output import ClipFile
+from workers.export.output import ClipFailed, ClipFile
 from workers.export.planning import ClipPlan
 from workers.export.reading import Damage, sound_from
 from workers.export.sound.codecs import SoundCodec, layout_of, sound_codec

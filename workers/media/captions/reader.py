@@ -15,7 +15,7 @@ from shared.cache.captions import CaptionTrack
 from shared.errors import MediaUnreadable
 from shared.opening import OpenedFile
 from workers.media.budget import ALWAYS_SEEN_S, longest_s
-from workers.media.captions import caption_data, subtitle_text
+from workers.media.captions import sources, words
 from workers.media.captions.sources import (
     CaptionSource,
     CaptionTrackSource,
@@ -102,14 +102,14 @@ class _Reading:
             codec = stream.codec_context.codec.canonical_name if stream.codec_context else ""
             if codec == _LINE21:
                 yield CaptionTrackSource(stream, origin, room)
-            elif codec in subtitle_text.CODECS:
+            elif codec in words.CODECS:
                 yield TextSource(stream, origin, room)
             elif not codec:
                 self._warnings.append(
                     f"The subtitles in track {stream.index} are of a kind that is not known here."
                 )
         for shown in shown_video_streams(container)[:1]:
-            if shown.codec_context and shown.codec.canonical_name in caption_data.CODECS:
+            if shown.codec_context and shown.codec.canonical_name in sources.CODECS:
                 yield PictureSource(shown, origin, room)
 
     def _found_pulse(self) -> Stream | None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import PurePath
 from typing import Any
 
+import av.error
 import msgspec
 from av.container import InputContainer
 from av.packet import Packet
@@ -25,16 +29,40 @@ from workers.media.containers import (
     first_picture,
     only,
     open_container,
+    packets_of,
     reading_errors,
     shown_video_streams,
     video_stream,
 )
 from workers.media.frames import display_size, upright_rotation
-from workers.media.probing.pace import Pace, pace_of
-from workers.media.probing.recording_tags import camera_of, created_at, reel_of
-from workers.media.probing.stated_rates import WaveTimecode, track_rate, wave_timecode
-from workers.media.probing.stream_facts import audio_facts, color_of, scan_of, video_facts
+from workers.media.probing.stream_facts import (
+    WaveTimecode,
+    audio_facts,
+    color_of,
+    scan_of,
+    track_rate,
+    video_facts,
+    wave_timecode,
+)
 from workers.media.stills import StillPicture, open_still
+
+_REEL = ("reel_name", "com.apple.proapps.reel", "reel", "tape")
+_MAKE = ("com.apple.quicktime.make", "com.android.manufacturer", "make")
+_MODEL = ("com.apple.quicktime.model", "com.android.model", "model")
+_CREATED = ("com.apple.quicktime.creationdate", "creation_time", "date")
+_DATE = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d[:-]\d\d[:-]\d\d(?:\.\d+)?)\s*(Z|UTC|[+-]\d\d:?\d\d)?)?"
+)
+_CLOCK = re.compile(r"(\d\d)[:-](\d\d)[:-](\d\d)")
+_NO_YEARS = ("0000", "1601", "1904", "1970")  # where the clocks of containers begin
+
+Tags = Mapping[str, str]
+
+_SAMPLE_S = 10  # the pace is judged by so much
+_SAMPLE_BYTES = 16 << 20  # … or by this, of pictures of many megabytes
+_COUNT_BYTES = 32 << 20  # files up to this size are read to their end
+_INDEX_ENTRIES = 50_000  # of a longer index only the beginning is judged
+_REORDERED = 16  # the last pictures that were read may lack neighbours that come later
 
 _USUAL_RATES = tuple(
     Fraction(n, d)
@@ -281,3 +309,136 @@ def _places(container: InputContainer, picture: VideoFrame | None) -> Iterator[t
         yield "track", stream.metadata.get("timecode", "")
     if picture is not None:
         yield "picture", picture.metadata.get("timecode", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """`is_vfr` is None where too few pictures were seen, `count` where not all were."""
+
+    is_vfr: bool | None
+    count: int | None
+
+
+def pace_of(
+    container: InputContainer,
+    stream: VideoStream,
+    begun: Sequence[Packet[VideoStream]],
+) -> Pace:
+    """How evenly the pictures of a stream follow each other; nothing is decoded.
+
+    By the container's index where it lists every picture, else by packets: the first seconds for
+    the pace, all of a small file for the count. `begun`: packets that were already read.
+    """
+    names = container.format.name.split(",")
+    entries = stream.index_entries
+    if "mov" in names and len(entries) and len(entries) == stream.frames:
+        shown = [
+            entry.timestamp
+            for entry, _ in zip(entries, range(_INDEX_ENTRIES), strict=False)
+            if not entry.is_discard
+        ]
+        whole = len(entries) <= _INDEX_ENTRIES
+        return Pace(_is_uneven(shown), len(shown) if whole else None)
+    return _by_packets(container, stream, begun)
+
+
+def _by_packets(
+    container: InputContainer,
+    stream: VideoStream,
+    begun: Sequence[Packet[VideoStream]],
+) -> Pace:
+    reads_all = 0 < container.size <= _COUNT_BYTES
+    stamps: list[int] = []
+    count = read = 0
+    ended = False
+    try:
+        for packet in _packets(container, stream, begun):
+            if not packet.size:
+                continue
+            count += 1
+            read += packet.size
+            if packet.pts is not None:
+                stamps.append(packet.pts)
+            if not reads_all and (read > _SAMPLE_BYTES or _span_s(stamps, stream) > _SAMPLE_S):
+                break
+        else:
+            ended = True
+    except av.error.FFmpegError:
+        pass  # what was read until here is what is known
+    stamps.sort()
+    seen = stamps if ended else stamps[:-_REORDERED]
+    return Pace(_is_uneven(seen), count if ended else None)
+
+
+def _packets(
+    container: InputContainer, stream: VideoStream, begun: Sequence[Packet[VideoStream]]
+) -> Iterable[Packet[VideoStream]]:
+    yield from begun
+    if not begun or begun[-1].size:  # else the end of the file was reached already
+        yield from packets_of(container, stream)
+
+
+def _span_s(stamps: Sequence[int], stream: VideoStream) -> Fraction:
+    if len(stamps) < 2:
+        return Fraction(0)
+    return (stamps[-1] - stamps[0]) * (stream.time_base or Fraction(0))
+
+
+def _is_uneven(stamps: Sequence[int]) -> bool | None:
+    """Whether neighbours are apart by different lengths.
+
+    Even pictures, rounded to the clock of the stream, differ by one unit of it at the most.
+    """
+    if len(stamps) < 3:
+        return None
+    lengths = [after - before for before, after in pairwise(stamps)]
+    return max(lengths) - min(lengths) > 1
+
+
+def reel_of(places: Iterable[Tags]) -> str | None:
+    return _first(places, _REEL)
+
+
+def camera_of(places: Iterable[Tags]) -> str | None:
+    """Make and model, the make not twice."""
+    places = [*places]
+    make, model = _first(places, _MAKE), _first(places, _MODEL)
+    if make and model and not model.casefold().startswith(make.casefold()):
+        return f"{make} {model}"
+    return model or make
+
+
+def created_at(places: Iterable[Tags]) -> str | None:
+    """ISO 8601; without a zone where the file states none. A clock that was never set is None."""
+    places = [*places]
+    for key in _CREATED:
+        if moment := iso(_first(places, (key,)) or ""):
+            return moment if "T" in moment else _with_clock(moment, places)
+    return None
+
+
+def _with_clock(day: str, places: Iterable[Tags]) -> str:
+    """Broadcast wave states day and time of day in two places."""
+    clock = _CLOCK.fullmatch(_first(places, ("creation_time",)) or "")
+    return f"{day}T{':'.join(clock.groups())}" if clock else day
+
+
+def iso(text: str) -> str | None:
+    """A date as files write it, in ISO 8601."""
+    found = _DATE.fullmatch(text.removeprefix("UTC ").strip())
+    if not found or found[1][:4] in _NO_YEARS:
+        return None
+    day, clock, zone = found.groups()
+    if clock is None:
+        return day
+    return f"{day}T{clock.replace('-', ':')}{'Z' if zone == 'UTC' else zone or ''}"
+
+
+def _first(places: Iterable[Tags], keys: Iterable[str]) -> str | None:
+    found = [place for place in places if place]
+    for key in keys:
+        for place in found:
+            for name in (key, key.upper()):
+                if text := place.get(name, "").strip():
+                    return text
+    return None

@@ -24,9 +24,7 @@ from workers.media.containers import (
     origin_of,
     packets_of,
 )
-from workers.media.sound.clock import SoundClock
-from workers.media.sound.mixing import Mixer
-from workers.media.sound.tracks import RATE, Track
+from workers.media.sound.tracks import RATE, Mixer, SoundClock, Track
 from workers.media.throttled_checkpoint import ThrottledCheckpoint
 
 BLOCK = 5 * RATE  # samples of a block, but for the last one

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
+from dataclasses import dataclass
+
 import av.error
 import numpy as np
 from av.audio.frame import AudioFrame
@@ -11,8 +15,24 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from workers.media.budget import HIGHEST_RATE, LOWEST_RATE
-from workers.media.sound.clock import SoundClock, SoundLine
-from workers.media.sound.mixing import Mixer
+
+# Time stamps are rounded (Matroska's to 1 ms) and jitter in live recordings: single ones are
+# believed beyond _GAP_S only, their average beyond _DRIFT_S.
+_GAP_S = 0.05
+_DRIFT_S = 0.005
+_AVERAGED = 8  # frames
+# Beyond this, leading back or out of the file, a time stamp is a broken one, as where a
+# transport stream was spliced. The same bound as ffmpeg's dts_delta_threshold.
+_BROKEN_S = 10.0
+_LONGEST_GAP_S = 12 * 3600.0
+
+Rows = NDArray[np.float32]  # [rows, samples]
+
+_PIECE_S = 0.25  # weights change so often, in ramps
+_MEMORY_S = 1.0  # over which loudness and likeness are measured
+_SILENT = 1e-10  # mean square, -100 dB
+_ANTI_PHASE = -0.5  # correlation with the loudest row at which a row is turned round
+_TURNED_BACK = -0.2
 
 RATE = 16_000  # what speech models hear
 _GATHERED_S = 0.5  # so much is mixed and resampled at once
@@ -159,3 +179,156 @@ def rows_of(frame: AudioFrame) -> NDArray[np.generic]:
     if frame.format.is_planar:
         return np.stack([plane[: frame.samples] for plane in samples])
     return samples[0][: frame.samples * channels].reshape(-1, channels).T.copy()
+
+
+class Mixer:
+    """Sums rows, turns anti-phase ones round, and keeps the level of the loudest row.
+
+    Neither a sum nor a mean will do: the mean of eight channels of which one talks is 18 dB down,
+    the sum of eight equal ones is clipped, and both are silence for a voice in anti-phase.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self._piece = max(1, round(rate * _PIECE_S))
+        self._memory = rate * _MEMORY_S
+        self._likeness: NDArray[np.float64] | None = None  # [rows, rows] mean products
+        self._weights: NDArray[np.float32] | None = None
+
+    def mix(self, rows: Rows) -> NDArray[np.float32]:
+        """[rows, samples], the samples that follow those of the last call -> [samples]."""
+        if len(rows) == 1:
+            return np.asarray(rows[0])
+        pieces = (
+            self._mixed(rows[:, at : at + self._piece])
+            for at in range(0, rows.shape[1], self._piece)
+        )
+        return np.concatenate([*pieces, np.empty(0, np.float32)])
+
+    def _mixed(self, rows: Rows) -> NDArray[np.float32]:
+        before = self._weights
+        after = self._next_weights(rows)
+        self._weights = after
+        if before is None or np.abs(after - before).max() < 1e-3:
+            return after @ rows
+        ramp = np.linspace(0, 1, rows.shape[1], dtype=np.float32)
+        return (before @ rows) * (1 - ramp) + (after @ rows) * ramp
+
+    def _next_weights(self, rows: Rows) -> NDArray[np.float32]:
+        count, samples = rows.shape
+        products = (rows @ rows.T).astype(np.float64) / samples
+        kept = 0.0 if self._likeness is None else math.exp(-samples / self._memory)
+        likeness = products if self._likeness is None else self._likeness
+        self._likeness = likeness = likeness * kept + products * (1 - kept)
+        power = likeness.diagonal()
+        loudest = int(power.argmax())
+        if power[loudest] < _SILENT:
+            return np.ones(count, np.float32) if self._weights is None else self._weights
+        signs = self._signs(likeness[loudest] / np.sqrt(power * power[loudest] + 1e-30), loudest)
+        total = signs @ likeness @ signs
+        gain = min(1.0, math.sqrt(power[loudest] / max(total, 1e-30)))
+        return (signs * gain).astype(np.float32)
+
+    def _signs(self, correlation: NDArray[np.float64], loudest: int) -> NDArray[np.float64]:
+        if self._weights is None:
+            return np.where(correlation < _ANTI_PHASE, -1.0, 1.0)
+        was = np.sign(self._weights)
+        turned = was * was[loudest] < 0
+        signs = np.where(correlation < np.where(turned, _TURNED_BACK, _ANTI_PHASE), -1.0, 1.0)
+        return -signs if signs @ was < 0 else signs  # never through zero for a new loudest row
+
+
+@dataclass(slots=True)
+class SoundClock:
+    """Follows the time stamps of one stream. Seconds count from the container's time 0."""
+
+    origin: float  # what the container's own clock shows at time 0
+    stated_end: float | None  # seconds
+    broken: int = 0  # time stamps that were not believed
+    missing: float = 0.0  # seconds that time stamps left out
+    repeated: float = 0.0  # seconds that time stamps place where there was sound already
+    _due: float | None = None  # where the next frame begins if it follows the last one
+    _shift: float = 0.0  # added to all time stamps since one was not believed
+    _drift: float = 0.0
+
+    def place(self, stamp: float | None, seconds: float) -> tuple[float, bool]:
+        """Where a frame of this length begins, and whether it follows the last one directly."""
+        is_first = self._due is None
+        due = self._due or 0.0
+        at = due if stamp is None else stamp - self.origin + self._shift
+        if self._is_broken(at, due, is_first):
+            self.broken += 1
+            self._shift += due - at
+            at = due
+        follows = not is_first and self._follows(at, due)
+        if follows:
+            at = due
+        elif not is_first:
+            if abs(at - due) <= _GAP_S:
+                at = due + self._drift
+            self.missing += max(0.0, at - due)
+            if due - at > _GAP_S:
+                self.repeated += due - at
+            self._drift = 0.0
+        self._due = at + seconds
+        return at, follows
+
+    def skip(self, seconds: float) -> None:
+        """Time that later stamps do not know of."""
+        self._shift += seconds
+
+    def _is_broken(self, at: float, due: float, is_first: bool) -> bool:
+        end = _LONGEST_GAP_S if self.stated_end is None else self.stated_end
+        if is_first:  # sound may begin long before the pictures, but not longer than it lasts
+            return not -end - _BROKEN_S <= at <= end + _BROKEN_S
+        leads_out = self.stated_end is not None and at > self.stated_end + _BROKEN_S
+        forward = _BROKEN_S if leads_out else _LONGEST_GAP_S
+        return not -_BROKEN_S <= at - due <= forward
+
+    def _follows(self, at: float, due: float) -> bool:
+        if abs(at - due) > _GAP_S:
+            return False
+        self._drift += (at - due - self._drift) / _AVERAGED
+        return abs(self._drift) <= _DRIFT_S
+
+
+class SoundLine:
+    """Samples of one stream from sample 0 on without a gap; silence costs no memory."""
+
+    def __init__(self) -> None:
+        self._parts: deque[NDArray[np.float32] | int] = deque()  # an int: so many of silence
+        self._taken = 0
+        self.end = 0  # sample number that follows the last one
+        self.held = 0  # samples in memory
+
+    def write(self, at: int, samples: NDArray[np.float32]) -> None:
+        """Silence fills what is missing before `at`; what is there already is not overwritten."""
+        samples = samples[max(0, self.end - at) :]
+        if not len(samples):
+            return
+        if at > self.end:
+            self._parts.append(at - self.end)
+        self._parts.append(samples)
+        self.end = max(at, self.end) + len(samples)
+        self.held += len(samples)
+
+    def take(self, end: int) -> NDArray[np.float32]:
+        """The samples from the last taken one to before `end`, silence where there are none."""
+        out = np.zeros(end - self._taken, np.float32)
+        at = 0
+        while at < len(out) and self._parts:
+            part = self._parts.popleft()
+            room = len(out) - at
+            if isinstance(part, int):
+                count = min(part, room)
+                if part > count:
+                    self._parts.appendleft(part - count)
+            else:
+                count = min(len(part), room)
+                out[at : at + count] = part[:count]
+                self.held -= count
+                if len(part) > count:
+                    self._parts.appendleft(part[count:])
+            at += count
+        self._taken = end
+        self.end = max(self.end, end)
+        return out

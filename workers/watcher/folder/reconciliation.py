@@ -11,7 +11,7 @@ from shared.media import unsupported_format
 from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile
 from workers.presence.root_identity import printable
-from workers.watcher.folder.file_phase import FilePhase
+from workers.watcher.folder.file_table import FilePhase
 from workers.watcher.folder.state import FolderState
 from workers.watcher.scan.findings import FileStat
 from workers.watcher.scan.names import NameKind

@@ -23,10 +23,69 @@ from shared.watch.folders import WatchFolder
 from workers.watcher.context import WatcherContext
 from workers.watcher.folder.analysis_profile import AnalysisProfile
 from workers.watcher.folder.arriving_stills import ArrivingStills
-from workers.watcher.folder.circuit_breaker import CircuitBreaker
 from workers.watcher.folder.file_table import ContentKey, FileTable
 from workers.watcher.scan.findings import FileStat
 from workers.watcher.scan.names import NameRules
+
+_FIRST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Trip:
+    reason: str
+    until: float
+    pause_s: float
+    one_file_first: bool
+
+
+class CircuitBreaker:
+    """Open for a while after each trip; what is tried then shows whether the cause is mended.
+
+    The folder's thread alone changes it; the main thread may read it.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self._trip: _Trip | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no file is worked on."""
+        trip = self._trip  # read once: it may be replaced meanwhile
+        return trip is not None and self.clock() < trip.until
+
+    @property
+    def reason(self) -> str:
+        """What must be mended; "" where nothing is known to hinder."""
+        trip = self._trip
+        return trip.reason if trip else ""
+
+    @property
+    def one_file_first(self) -> bool:
+        """Whether a single file is tried before all others have their turn."""
+        trip = self._trip
+        return trip is not None and trip.one_file_first
+
+    def trip(self, reason: str, *, one_file_first: bool) -> bool:
+        """Open, for longer each time. False: it was open, many files have met the same."""
+        if self.is_open:
+            return False
+        last = self._trip
+        pause_s = min(last.pause_s * 2, _LONGEST_PAUSE_S) if last else _FIRST_PAUSE_S
+        one_file_first = one_file_first or self.one_file_first
+        self._trip = _Trip(reason, self.clock() + pause_s, pause_s, one_file_first)
+        return True
+
+    def succeed(self) -> None:
+        """Close after the pause. What succeeds while it is open was done before."""
+        if not self.is_open:
+            self._trip = None
+
+    def reset(self) -> None:
+        """Close at once: somebody says that the cause is mended."""
+        self._trip = None
+
 
 log = logging.getLogger(__name__)
 

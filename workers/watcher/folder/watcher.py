@@ -24,8 +24,14 @@ from workers.presence.root_identity import (
 from workers.watcher.context import WatcherContext
 from workers.watcher.folder.admission import admit, free_duplicates
 from workers.watcher.folder.analysis_profile import AnalysisProfile
-from workers.watcher.folder.cache_guard import CacheGone, CacheGuard, check_writable
-from workers.watcher.folder.mount_guard import RootReplaced, check_root, is_emptied
+from workers.watcher.folder.mount_guard import (
+    CacheGone,
+    CacheGuard,
+    RootReplaced,
+    check_root,
+    check_writable,
+    is_emptied,
+)
 from workers.watcher.folder.reconciliation import reconcile, review
 from workers.watcher.folder.settling import next_settle_in, settle
 from workers.watcher.folder.state import FolderState, resume
