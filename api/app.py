@@ -78,8 +78,7 @@ from api.webhooks import routes as webhooks
 from api.webhooks.sender import WebhookSender
 from shared.audit import AuditLog
 from shared.errors import RushesError, SettingsError
-from shared.ledger.jobs import JobQueues
-from shared.ledger.ledger import ledger_of
+from shared.ledger.ledger import JobQueues, ledger_of
 from shared.models import model_catalogue
 from shared.msgspec_decoding import learn_types
 from shared.redis.clients import connect

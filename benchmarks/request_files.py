@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks import describe
-from shared.ledger.jobs import JobQueues
-from shared.ledger.ledger import ledger_of
+from shared.ledger.ledger import JobQueues, ledger_of
 from shared.redis.clients import connect
 from shared.settings import Settings
 from tests.support.media.media import make_clip

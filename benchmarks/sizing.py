@@ -19,8 +19,7 @@ from typing import Any
 
 from benchmarks import describe
 from shared.domain import ProgressType, TaskKind
-from shared.ledger.jobs import JobQueues
-from shared.ledger.ledger import Ledger
+from shared.ledger.ledger import JobQueues, Ledger
 from shared.ledger.records import ItemFile, ItemJob, NewItem, NewTask
 from shared.process.memory import session_bytes
 from shared.redis.clients import connect

@@ -29,10 +29,9 @@ from shared.process import traces
 from shared.process.logs import bound_task
 from shared.redis import heartbeats
 from shared.redis.heartbeats import WorkerKind, WorkerState
-from workers.context import Bench, Context
+from workers.context import Bench, Context, NativeCalls
 from workers.cores import Cores, CoresOfItem
 from workers.liveness import Keeper, Signals, StallTimer
-from workers.native_calls import NativeCalls
 from workers.presence.left_items import LeftItems, NotHere, NotHereAnyMore
 from workers.presence.parked_work import ParkedWork
 from workers.progress import fault_of

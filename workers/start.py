@@ -11,8 +11,7 @@ from shared.msgspec_decoding import learn_types
 from shared.process import logs, parent_pipe, traces
 from shared.process.machine import decode_threads
 from shared.settings import Settings
-from workers.analysis.eligibility import why_not
-from workers.analysis.pipeline import analyze
+from workers.analysis.pipeline import analyze, why_not
 from workers.analysis.stages.faces import FaceStage
 from workers.analysis.stages.thumbnails import ThumbnailStage
 from workers.analysis.stages.transcript import TranscriptStage

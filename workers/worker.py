@@ -24,8 +24,7 @@ from msgspec import Meta
 
 from shared.domain import ModelKind
 from shared.errors import RedisAway, TriedBefore
-from shared.ledger.jobs import FUNCTION, JobQueues, job_key, queue_key
-from shared.ledger.ledger import ledger_of
+from shared.ledger.ledger import FUNCTION, JobQueues, job_key, ledger_of, queue_key
 from shared.ledger.records import Lease
 from shared.ledger.totals import LoadCount
 from shared.process import machine, traces

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from api.browsing.lengths import Length
 from api.browsing.looking import LyingFile
 from shared.domain import ProgressType
-from shared.ledger.analyze_items import STILLS_PER_ITEM
 from shared.ledger.ledger import MeasuredSpeed, Rates, Unit, WorkKind
+from shared.ledger.records import STILLS_PER_ITEM
 from shared.media import MediaType
 
 # The table "Cache" of docs/sizing.md; of pictures what it says to reckon with.

@@ -25,8 +25,7 @@ from api.signed_addresses import SignedAddresses
 from shared.cache.cache_dir import CacheDir
 from shared.errors import Missing, NotAllowed
 from shared.ledger.analysis_files import AnalysisFiles
-from shared.ledger.jobs import JobQueues
-from shared.ledger.ledger import Ledger
+from shared.ledger.ledger import JobQueues, Ledger
 from shared.ledger.left_out import LeftOut
 from shared.ledger.task_lists import TaskLists
 from shared.redis.known_folders import KnownFolders

@@ -26,7 +26,7 @@ from api.watch.status import WatchOverview, WatchServices
 from shared.domain import Fault, ModelKind, ProgressType, TaskKind, TaskState
 from shared.errors import RedisAway
 from shared.ledger import totals
-from shared.ledger.jobs import queue_key
+from shared.ledger.ledger import queue_key
 from shared.ledger.records import WaitCode
 from shared.query.messages import Lane, lane_key
 from shared.redis import heartbeats

@@ -13,6 +13,8 @@ from api.people.frame_filter import FrameFilter
 from shared.domain import Scene
 
 VectorArray = NDArray[np.float32]
+Scores = NDArray[np.float32]
+RowRange = tuple[int, int]  # half-open
 
 
 @dataclass(frozen=True, slots=True)

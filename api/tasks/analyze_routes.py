@@ -35,8 +35,7 @@ from shared.errors import (
     NotAllowed,
     RushesError,
 )
-from shared.ledger.analyze_items import Asked, analyze_items, works
-from shared.ledger.records import NewTask, OnBusy, Sender, StopResult
+from shared.ledger.records import Asked, NewTask, OnBusy, Sender, StopResult, analyze_items, works
 from shared.models import voice_model
 from shared.models.languages import language_code, language_name
 from shared.models.vocabulary import checked_vocabulary, most_relevant

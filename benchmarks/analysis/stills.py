@@ -31,7 +31,7 @@ import redis
 
 from benchmarks import cpu_s, describe
 from shared.domain import AnalyzeSpec, ModelKind, TaskKind
-from shared.ledger.analyze_items import Asked, analyze_items, works
+from shared.ledger.records import Asked, analyze_items, works
 from shared.msgspec_decoding import learn_types
 from shared.process.machine import decode_threads
 from tests.support.analysis.desk import MODEL

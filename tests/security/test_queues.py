@@ -20,7 +20,7 @@ from rq.serializers import DefaultSerializer, JSONSerializer, PickleSerializer
 from rq.webhook import Webhook
 
 from shared.domain import TaskKind, TaskState
-from shared.ledger.jobs import FUNCTION, job_key, queue_key, queue_name, rq_queue
+from shared.ledger.ledger import FUNCTION, job_key, queue_key, queue_name, rq_queue
 from shared.redis.clients import connect
 from tests.support.analysis.desk import INSTANCE, Desk
 from tests.support.media.media import make_clip

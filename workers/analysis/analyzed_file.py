@@ -26,7 +26,7 @@ from shared.paths import Roots
 from shared.process import traces
 from workers.context import Context
 from workers.media import sameness
-from workers.media.file_checks import check_format
+from workers.media.budget import check_format
 
 
 class AnalysisStep(Enum):

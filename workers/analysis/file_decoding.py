@@ -13,8 +13,14 @@ from shared.domain import AnalyzeSpec, Probe, ProgressType
 from shared.errors import MediaUnreadable
 from shared.media import MediaType
 from workers.analysis.analyzed_file import AnalyzedFile
-from workers.analysis.frame_stream import FrameStream, Prepared, PreparedFrame, Reading
-from workers.analysis.stage import PictureStage, StageRun
+from workers.analysis.stage import (
+    FrameStream,
+    PictureStage,
+    Prepared,
+    PreparedFrame,
+    Reading,
+    StageRun,
+)
 from workers.context import Context
 from workers.media.budget import work_limit_s
 from workers.media.media_reader import MediaReader

@@ -6,17 +6,195 @@ workers/start.py; the pipeline decodes each file once for all of them.
 
 from __future__ import annotations
 
+import functools
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from shared.domain import AnalyzeSpec, ProgressType
 from workers.analysis.analyzed_file import AnalyzedFile
-from workers.analysis.frame_stream import Prepared
 from workers.context import Context
+from workers.cores import CoresOfItem
+from workers.decode_pool import DecodePool
 from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame
+
+T = TypeVar("T")
+
+_LOOK_EVERY_S = 0.1
+_ALWAYS_QUEUED = 4  # frames of the part whose turn it is; it goes on though there is no room
+
+# Decodes one part; calls the checkpoint it is given about every 0.1 s.
+Reading = Callable[[Callable[[], None]], Iterator[GridFrame]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared(Generic[T]):
+    """What one stage takes of a picture, and the bytes that it holds."""
+
+    value: T
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedFrame:
+    """A grid second and what the stages take of its picture, by the place of their run."""
+
+    part: int
+    second: int
+    prepared: dict[int, Prepared[Any]]
+
+    @property
+    def size(self) -> int:
+        return sum(each.size for each in self.prepared.values())
+
+
+class _GivenUp(Exception):
+    """Nobody wants the file's pictures any more."""
+
+
+class FrameStream:
+    """The pictures of one file; in its block decode threads work, after it none does."""
+
+    def __init__(
+        self,
+        pool: DecodePool,
+        cores: CoresOfItem,
+        parts: Sequence[Reading],
+        prepare: Callable[[GridFrame], dict[int, Prepared[Any]]],
+        has_advanced: Callable[[], None],
+        still_bytes: int = 0,
+    ) -> None:
+        """`prepare` and `has_advanced` are called in decode threads.
+
+        `still_bytes` of a still, which is decoded whole: of very large ones one at a time has to
+        do.
+        """
+        self._pool = pool
+        self._cores = cores
+        self._parts = parts
+        self._prepare = prepare
+        self._has_advanced = has_advanced
+        self._still_bytes = still_bytes
+        self._arrived: SimpleQueue[PreparedFrame | int] = SimpleQueue()  # int: this part has ended
+        self._futures: list[Future[None]] = []  # of the parts that were begun
+        self._due = 0  # the part whose turn it is
+        self._held = 0  # bytes of room
+        self._guard = threading.Lock()
+        self._is_given_up = threading.Event()
+
+    def __enter__(self) -> Self:
+        self._begin_parts()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._is_given_up.set()
+        wait([future for future in self._futures if not future.cancel()])
+        self._give(self._held)
+
+    def take(
+        self,
+        as_it_comes: Callable[[PreparedFrame], PreparedFrame],
+        in_order: Callable[[PreparedFrame], None],
+        heed: Callable[[], None],
+    ) -> None:
+        """Give all frames to both, until the last one; raises what ended a part.
+
+        `as_it_comes` returns what of a frame must wait for its turn. `heed` is called while no
+        frame comes; what it raises ends the waiting.
+        """
+        waiting: list[deque[PreparedFrame]] = [deque() for _ in self._parts]
+        ended: set[int] = set()
+        while self._due < len(self._parts):
+            arrived = self._next(heed)
+            if isinstance(arrived, int):
+                self._futures[arrived].result()
+                ended.add(arrived)
+                self._begin_parts()
+            else:
+                left = as_it_comes(arrived)
+                self._give(arrived.size - left.size)
+                waiting[arrived.part].append(left)
+            while self._due < len(self._parts):
+                ready = waiting[self._due]
+                while ready:
+                    frame = ready.popleft()
+                    in_order(frame)
+                    self._give(frame.size)
+                if self._due not in ended:
+                    break
+                self._due += 1
+                self._begin_parts()
+
+    def _begin_parts(self) -> None:
+        """Hand out the next parts in order.
+
+        Not twice as many as there are threads beyond the one whose turn it is, and no more than
+        one waits for a thread, so that other Items come in between.
+        """
+        threads = self._pool.threads
+        most = min(len(self._parts), self._due + 2 * threads)
+        while len(self._futures) < most and self._unfinished() <= threads:
+            part = len(self._futures)
+            future = self._pool.submit(functools.partial(self._decode, part), self._cores)
+            self._futures.append(future)
+            future.add_done_callback(lambda _, part=part: self._arrived.put(part))  # type: ignore[misc]
+
+    def _decode(self, part: int) -> None:
+        """In a decode thread."""
+        resting = self._cores.resting
+        with self._pool.stills.holding(self._still_bytes, self._heed, resting, self._has_advanced):
+            for frame in self._parts[part](self._checkpoint):
+                prepared = PreparedFrame(part, frame.second, self._prepare(frame))
+                del frame  # its picture is large
+                self._checkpoint()
+                is_wanted = functools.partial(self._is_wanted_now, part)
+                self._pool.room.take(prepared.size, is_wanted, self._heed, resting)
+                with self._guard:
+                    self._held += prepared.size
+                self._arrived.put(prepared)
+
+    def _unfinished(self) -> int:
+        return sum(not future.done() for future in self._futures)
+
+    def _is_wanted_now(self, part: int) -> bool:
+        return part == self._due and self._arrived.qsize() < _ALWAYS_QUEUED
+
+    def _checkpoint(self) -> None:
+        self._has_advanced()
+        self._heed()
+
+    def _heed(self) -> None:
+        if self._is_given_up.is_set():
+            raise _GivenUp
+
+    def _next(self, heed: Callable[[], None]) -> PreparedFrame | int:
+        while True:
+            try:
+                return self._arrived.get(timeout=_LOOK_EVERY_S)
+            except Empty:
+                due = self._futures[self._due]
+                if not due.running() and not due.done():
+                    self._has_advanced()  # it waits for a thread that works for another Item
+                heed()
+
+    def _give(self, size: int) -> None:
+        with self._guard:
+            self._held -= size
+        self._pool.room.give(size)
+
 
 LEFT_FOR_PUBLISHING = 0.02  # of a file's progress
 

@@ -17,6 +17,9 @@ from shared.errors import MediaUnreadable
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
+from shared.errors import MediaUnsupported
+from shared.media import check_content, unsupported_format
+from shared.opening import OpenedFile
 
 LEAST_BYTES_A_SECOND = 8
 ALWAYS_S = 3600  # a file of any size may last so long
@@ -195,3 +198,23 @@ def _written(fd: int, status: os.stat_result) -> int:
         if at >= size:
             return written
     return max(written, _allocated(status))
+
+
+def check_format(path: str) -> None:
+    """Raise MediaUnsupported for raw video that no decoder here knows; by its name alone."""
+    raw = unsupported_format(path)
+    if raw:
+        raise MediaUnsupported(
+            f"{raw} cannot be decoded here; analyze a proxy or a transcoded copy."
+        )
+
+
+def check_file(file: OpenedFile) -> None:
+    """Raise MediaUnreadable or MediaUnsupported for what need not be shown to a decoder."""
+    check_format(file.path)
+    check_content(file)
+    try:
+        os.pread(file.fd, 1, 0)
+        check_written(file.fd)
+    except OSError as error:
+        raise MediaUnreadable(f"The file cannot be read: {error.strerror}.") from error

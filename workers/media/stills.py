@@ -20,8 +20,7 @@ from shared.cache.frame_packs import THUMBNAIL_SIDE
 from shared.errors import MediaUnreadable, MediaUnsupported
 from shared.opening import OpenedFile
 from workers.children import Children, limit_cpu
-from workers.media.budget import STILL_BASE_S, still_limit_s
-from workers.media.file_checks import check_file
+from workers.media.budget import STILL_BASE_S, check_file, still_limit_s
 from workers.media.pictures import encode_rgb, fit
 
 MAX_PIXELS = 256_000_000  # larger ones would need gigabytes of memory for one picture

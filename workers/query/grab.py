@@ -14,9 +14,9 @@ from shared.errors import MediaUnreadable
 from shared.media import MediaType, media_type_of, open_media_file
 from shared.opening import OpenedFile
 from shared.paths import Roots
+from workers.media.budget import check_format
 from workers.media.containers import reading_errors
 from workers.media.exact_cuts import exact_cut
-from workers.media.file_checks import check_format
 from workers.media.media_reader import grab_frame, open_media
 from workers.media.pictures import Picture, fit
 from workers.media.stills import still_from_bytes

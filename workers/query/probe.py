@@ -11,7 +11,7 @@ from shared.errors import MediaUnreadable
 from shared.media import MediaType, media_type_of, open_media_file
 from shared.paths import Roots
 from shared.query.messages import Probed
-from workers.media.file_checks import check_format
+from workers.media.budget import check_format
 from workers.media.probing.probe import probe
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from shared.domain import ModelKind
-from shared.ledger.jobs import JobQueues
-from shared.ledger.ledger import Ledger
+from shared.ledger.ledger import JobQueues, Ledger
 from shared.ledger.left_out import LeftOut
 from shared.paths import PathMap
 from shared.settings import Settings

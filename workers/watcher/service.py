@@ -14,8 +14,7 @@ import time
 import msgspec
 
 from shared.errors import RedisAway, SettingsError, Unavailable
-from shared.ledger.jobs import JobQueues
-from shared.ledger.ledger import Ledger
+from shared.ledger.ledger import JobQueues, Ledger
 from shared.ledger.left_out import LeftOut
 from shared.models.model_catalogue import active_keys
 from shared.msgspec_decoding import learn_types

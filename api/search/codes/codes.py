@@ -43,18 +43,18 @@ import numkong
 import numpy as np
 from numpy.typing import NDArray
 
-from api.search.frames.estimates import Estimates, Places, Rows
-from api.search.frames.scan import (
+from api.search.frames.estimates import (
     EXCLUDE_WEIGHT,
+    Estimates,
     Piece,
-    RowRange,
-    Scores,
+    Places,
+    Rows,
     batches,
     pieces,
     score,
     side_by_side,
 )
-from api.search.types import QueryVectors
+from api.search.types import QueryVectors, RowRange, Scores
 
 _U = 2.0**-24
 

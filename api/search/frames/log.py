@@ -26,8 +26,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from api.search.frames.scan import RowRange
 from api.search.index_log import IndexLog, LogWriter
+from api.search.types import RowRange
 from shared.cache import cache_files, limits
 from shared.cache.arrays import read_header
 from shared.cache.cache_dir import CacheDir

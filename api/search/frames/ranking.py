@@ -19,10 +19,17 @@ from numpy.typing import NDArray
 
 from api.search.codes.codes import CodeFinder, Codes
 from api.search.codes.store import CodeStore
-from api.search.frames.estimates import Estimates, Places, Ranked, Rows, WrongBound
+from api.search.frames.estimates import (
+    Estimates,
+    Places,
+    Ranked,
+    Rows,
+    WrongBound,
+    score,
+    score_rows,
+)
 from api.search.frames.log import VectorSnapshot
-from api.search.frames.scan import RowRange, Scores, score, score_rows
-from api.search.types import FrameSearch, Hit, QueryVectors
+from api.search.types import FrameSearch, Hit, QueryVectors, RowRange, Scores
 
 APART_S = 10  # a further frame of a scene is at least this far from every better one
 _ROUNDS = 3  # in which matches of all scenes are chosen together; long scenes have more

@@ -25,8 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.search.frames.log import VectorSnapshot
-from api.search.frames.scan import RowRange
-from api.search.types import QueryVectors
+from api.search.types import QueryVectors, RowRange
 
 _log = logging.getLogger(__name__)
 _PACKAGE = "usearch"

@@ -15,11 +15,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from api.search.frames.log import VectorSnapshot
-from api.search.frames.scan import RowRange
 from api.search.index_log import WriteLock
 from api.search.scenes.scene_files import SceneFiles, WrongScenes
 from api.search.scenes.scene_index import MOST_RESULTS, SceneIndex, installed, missing
-from api.search.types import FrameSearch
+from api.search.types import FrameSearch, RowRange
 from shared.errors import Unavailable
 
 _log = logging.getLogger(__name__)

@@ -18,11 +18,10 @@ import pytest
 from numpy.typing import NDArray
 
 from api.search.codes.codes import Basis, CodeFinder, Codes, EightBitCodes, FourBitCodes
-from api.search.frames.estimates import CandidateFinder, Estimates, Places
+from api.search.frames.estimates import CandidateFinder, Estimates, Places, score
 from api.search.frames.ranking import Float16Scan, StoredPlaces, rank
-from api.search.frames.scan import RowRange, score
 from api.search.scenes.scene_index import SceneIndex, add, new_graph, pieces_of
-from api.search.types import QueryVectors
+from api.search.types import QueryVectors, RowRange
 from tests.support.running.long_form import by_form
 from tests.support.search.plain_ranking import Match, plain_matches
 from tests.support.search.rows_of_films import Film, made_film, many_scenes, real_film

@@ -19,9 +19,9 @@ from shared.errors import CacheError
 from tests.support.fake_models import FakeEmbedder
 from workers.analysis.model_batches import ModelBatches
 from workers.analysis.stages.visual import _VisualRun
+from workers.context import NativeCalls
 from workers.liveness import Signals
 from workers.media.pictures import GridFrame
-from workers.native_calls import NativeCalls
 
 HASH, MODEL = "0" * 16, "m"
 SPAWN = multiprocessing.get_context("spawn")

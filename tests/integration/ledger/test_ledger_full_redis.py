@@ -9,8 +9,7 @@ import redis
 
 from shared.domain import ProgressType, TaskKind, TaskState
 from shared.errors import RedisAway
-from shared.ledger.jobs import JobQueues
-from shared.ledger.ledger import Ledger
+from shared.ledger.ledger import JobQueues, Ledger
 from shared.ledger.records import ItemFile, ItemJob, NewItem, NewTask
 from shared.redis import heartbeats
 from shared.redis.clients import connect

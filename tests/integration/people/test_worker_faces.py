@@ -16,7 +16,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import FaceMark, read_faces, seconds_of
 from shared.cache.frame_packs import PackReader
 from shared.domain import FileSpec, Manifest, ProgressType, Stage, TaskState
-from shared.ledger.analyze_items import analyze_items
+from shared.ledger.records import analyze_items
 from shared.media import MediaType
 from shared.opening import RootedPath
 from shared.people.clustering import NO_CLUSTER, Clustering

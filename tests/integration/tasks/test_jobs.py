@@ -12,8 +12,7 @@ from rq.serializers import JSONSerializer
 
 from shared.domain import TaskKind
 from shared.errors import RedisAway
-from shared.ledger.jobs import JobQueues, queue_name, rq_queue
-from shared.ledger.ledger import Ledger
+from shared.ledger.ledger import JobQueues, Ledger, queue_name, rq_queue
 from shared.ledger.records import ItemJob, NewItem, NewTask
 from shared.redis.clients import connect
 

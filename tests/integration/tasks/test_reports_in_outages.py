@@ -10,12 +10,11 @@ from shared.redis.clients import connect
 from shared.settings import Settings
 from tests.integration.ledger.ledger_world import World
 from tests.support.private_redis import PrivateRedis
-from workers.context import Bench, Context
+from workers.context import Bench, Context, NativeCalls
 from workers.cores import Cores
 from workers.decode_pool import DecodePool
 from workers.liveness import Signals, StallTimer
 from workers.models.pool import ModelPool
-from workers.native_calls import NativeCalls
 
 
 class CountingLedger(Ledger):

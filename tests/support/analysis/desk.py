@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.domain import AnalyzeSpec, FileSpec, ProgressType, TaskKind
-from shared.ledger.jobs import JobQueues
-from shared.ledger.ledger import Ledger
+from shared.ledger.ledger import JobQueues, Ledger
 from shared.ledger.records import ItemJob, NewItem, NewTask, TaskRecord
 from shared.media import MediaType, media_type_of
 from shared.redis.clients import connect

@@ -23,12 +23,11 @@ from workers.analysis.stages.faces import FaceStage
 from workers.analysis.stages.thumbnails import ThumbnailStage
 from workers.analysis.stages.transcript import TranscriptStage
 from workers.analysis.stages.visual import VisualStage
-from workers.context import Bench, Context
+from workers.context import Bench, Context, NativeCalls
 from workers.cores import Cores
 from workers.decode_pool import DecodePool
 from workers.liveness import Signals, StallTimer
 from workers.models.pool import Loader, ModelPool
-from workers.native_calls import NativeCalls
 
 FAKES: Mapping[ModelKind, Loader] = {
     ModelKind.VISUAL: lambda _settings, spec: FakeEmbedder(spec),

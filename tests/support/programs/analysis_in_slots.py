@@ -25,8 +25,7 @@ from shared.process import logs
 from shared.settings import Settings
 from tests.support.analysis.dying import die
 from tests.support.fake_models import load_fake_embedder
-from workers.analysis.eligibility import why_not
-from workers.analysis.pipeline import analyze
+from workers.analysis.pipeline import analyze, why_not
 from workers.analysis.stages.thumbnails import ThumbnailStage
 from workers.analysis.stages.transcript import TranscriptStage
 from workers.analysis.stages.visual import VisualStage

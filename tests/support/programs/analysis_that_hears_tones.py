@@ -42,8 +42,7 @@ from shared.settings import Settings
 from tests.support.analysis.dying import die
 from tests.support.fake_models import FakeTranscriber, FakeVoiceDetector, load_fake_embedder
 from tests.support.fake_voices import FakeVoices
-from workers.analysis.eligibility import why_not
-from workers.analysis.pipeline import analyze
+from workers.analysis.pipeline import analyze, why_not
 from workers.analysis.stages import captions
 from workers.analysis.stages.thumbnails import ThumbnailStage
 from workers.analysis.stages.transcript import TranscriptStage

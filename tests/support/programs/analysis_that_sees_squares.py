@@ -25,8 +25,7 @@ from shared.models.specs import ModelSpec
 from shared.process import logs
 from shared.settings import Settings
 from tests.support.fake_models import FAKE_FACES_SPEC, FakeFaceFinder, load_fake_embedder
-from workers.analysis.eligibility import why_not
-from workers.analysis.pipeline import analyze
+from workers.analysis.pipeline import analyze, why_not
 from workers.analysis.stages.faces import FaceStage
 from workers.analysis.stages.thumbnails import ThumbnailStage
 from workers.analysis.stages.transcript import TranscriptStage

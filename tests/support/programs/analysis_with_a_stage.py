@@ -27,10 +27,8 @@ from shared.settings import Settings
 from tests.support.analysis.dying import die
 from tests.support.fake_models import load_fake_embedder
 from workers.analysis.analyzed_file import AnalyzedFile
-from workers.analysis.eligibility import why_not
-from workers.analysis.frame_stream import Prepared
-from workers.analysis.pipeline import analyze
-from workers.analysis.stage import PictureStage, StageRun
+from workers.analysis.pipeline import analyze, why_not
+from workers.analysis.stage import PictureStage, Prepared, StageRun
 from workers.analysis.stages.thumbnails import ThumbnailStage
 from workers.analysis.stages.transcript import TranscriptStage
 from workers.analysis.stages.visual import VisualStage

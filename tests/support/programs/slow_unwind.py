@@ -19,10 +19,8 @@ from typing import NoReturn
 from shared.process import logs
 from shared.settings import Settings
 from workers.analysis.analyzed_file import AnalyzedFile
-from workers.analysis.eligibility import why_not
-from workers.analysis.frame_stream import Prepared
-from workers.analysis.pipeline import analyze
-from workers.analysis.stage import PictureStage, StageRun
+from workers.analysis.pipeline import analyze, why_not
+from workers.analysis.stage import PictureStage, Prepared, StageRun
 from workers.analysis.stages.transcript import TranscriptStage
 from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from api.search.frames.estimates import score
 from api.search.frames.log import VectorSnapshot
-from api.search.frames.scan import RowRange, score
-from api.search.types import QueryVectors
+from api.search.types import QueryVectors, RowRange
 
 Match = tuple[int, float]  # row, score
 

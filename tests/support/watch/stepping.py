@@ -14,8 +14,7 @@ from msgspec.structs import replace
 
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Fault, ModelKind, TaskKind
-from shared.ledger.jobs import JobQueues
-from shared.ledger.ledger import Ledger
+from shared.ledger.ledger import JobQueues, Ledger
 from shared.ledger.left_out import LeftOut
 from shared.ledger.records import ItemFile, Lease
 from shared.redis.clients import connect, key_prefix

@@ -12,8 +12,8 @@ import pytest
 
 from shared.errors import MediaUnreadable
 from workers.analysis.model_batches import ModelBatches, even_parts
+from workers.context import NativeCalls
 from workers.liveness import Signals
-from workers.native_calls import NativeCalls
 
 
 @pytest.mark.parametrize("count", [1, 15, 16, 20, 31, 32, 47, 64])

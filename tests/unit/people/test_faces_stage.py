@@ -20,10 +20,10 @@ from shared.domain import Stage
 from tests.support.fake_models import FAKE_FACES_SPEC
 from workers.analysis.model_batches import ModelBatches
 from workers.analysis.stages.faces import _FaceRun
+from workers.context import NativeCalls
 from workers.liveness import Signals
 from workers.media.pictures import GridFrame
 from workers.models.protocols import FaceBox
-from workers.native_calls import NativeCalls
 
 HASH, MODEL, SIDE = "0" * 16, "told", 400
 LANDMARKS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], np.float32)

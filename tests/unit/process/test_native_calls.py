@@ -11,7 +11,7 @@ import pytest
 
 from shared.errors import Cancelled, ModelError
 from tests.support.waiting import wait_for
-from workers.native_calls import NativeCalls
+from workers.context import NativeCalls
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ import numkong
 import numpy as np
 import pytest
 
-from api.search.frames.scan import score, score_rows
+from api.search.frames.estimates import score, score_rows
 from api.search.types import QueryVectors
 from tests.support.search.search_data import random_units
 

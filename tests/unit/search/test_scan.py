@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from api.search.frames.scan import score
+from api.search.frames.estimates import score
 from api.search.types import QueryVectors
 from tests.support.search.search_data import random_units
 

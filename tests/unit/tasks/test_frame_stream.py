@@ -13,7 +13,7 @@ import pytest
 
 from shared.errors import Cancelled
 from tests.support.waiting import wait_for
-from workers.analysis.frame_stream import FrameStream, Prepared, PreparedFrame
+from workers.analysis.stage import FrameStream, Prepared, PreparedFrame
 from workers.cores import Cores
 from workers.decode_pool import DecodePool
 from workers.media.pictures import GridFrame

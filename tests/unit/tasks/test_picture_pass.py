@@ -16,9 +16,8 @@ from shared.media import MediaType
 from tests.support.analysis.bare_context import EndedParts, bare_context
 from tests.support.media.media import make_still
 from workers.analysis.analyzed_file import AnalysisStep, AnalyzedFile
-from workers.analysis.frame_stream import Prepared
 from workers.analysis.picture_pass import PicturePass
-from workers.analysis.stage import PictureStage, StageRun
+from workers.analysis.stage import PictureStage, Prepared, StageRun
 from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame
 

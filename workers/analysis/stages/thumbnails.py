@@ -13,8 +13,7 @@ from shared.cache.frame_packs import PackWriter
 from shared.domain import Probe, Scene, Stage
 from shared.media import MediaType
 from workers.analysis.analyzed_file import AnalyzedFile
-from workers.analysis.frame_stream import Prepared
-from workers.analysis.stage import PictureStage, StageRun, manifest_fields
+from workers.analysis.stage import PictureStage, Prepared, StageRun, manifest_fields
 from workers.analysis.stages.scenes import SceneCutter
 from workers.context import Context
 from workers.media.media_reader import MediaReader

@@ -17,7 +17,7 @@ from av.video.stream import VideoStream as VideoIn
 
 from shared.media_facts import AudioStream, Color, VideoStream
 from shared.opening import OpenedFile
-from workers.media.boxes import boxes, read_of
+from workers.media.containers import boxes, read_of
 
 _MOST = 4096  # chunks looked at
 _XML_BYTES = 1 << 20

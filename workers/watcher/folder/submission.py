@@ -12,8 +12,7 @@ from opentelemetry.trace import SpanKind
 
 from shared.domain import FileSpec, TaskKind
 from shared.errors import RedisAway
-from shared.ledger.analyze_items import analyze_items
-from shared.ledger.records import ItemJob, NewTask, Sender
+from shared.ledger.records import ItemJob, NewTask, Sender, analyze_items
 from shared.media import MediaType
 from shared.printable import printable
 from shared.process import traces
