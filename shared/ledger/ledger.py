@@ -70,7 +70,7 @@ class JobQueues:
     """The RQ queues of one instance. `connection` must not decode responses.
 
     RQ writes them. Its statuses, retries, registries and workers are not used:
-    `workers/job_consumer.py` takes them. A lost or doubled job is harmless, because claiming in the
+    `workers/worker.py` takes them. A lost or doubled job is harmless, because claiming in the
     ledger is atomic and `sweep` names the jobs to enqueue again.
     """
 
