@@ -134,7 +134,6 @@ class _Gone(Exception):
 
 
 def _file_of(cache: CacheDir, hash_str: str) -> str | None:
-    """Return the name of the published data file."""
     manifest = cache.manifest(hash_str, Stage.FRAMES)
     return manifest.file if manifest else None
 
