@@ -11,7 +11,6 @@ import typer
 from cli.api_client import Refused
 from cli.commands import (
     analyze,
-    console,
     data,
     doctor,
     export,
@@ -46,7 +45,7 @@ app.command("watcher", rich_help_panel=_SERVER)(processes.start_watcher)
 app.add_typer(keys.app, name="keys", rich_help_panel=_SERVER)
 app.add_typer(webhooks.app, name="webhooks", rich_help_panel=_SERVER)
 app.command("doctor", rich_help_panel=_SERVER)(doctor.doctor)
-app.command("console", epilog=console.EPILOG)(console.console)
+app.command("console", epilog=keys.EPILOG)(keys.console)
 app.command("analyze", epilog=analyze.EPILOG)(analyze.analyze)
 app.command("search", epilog=search.EPILOG)(search.search)
 app.command("info", epilog=info.EPILOG)(info.info)

@@ -23,22 +23,18 @@ def task_ids(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
 
 
 def visual_models(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Keys of visual models that the server knows."""
     return _models(ctx, incomplete, "visual")
 
 
 def speech_models(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Keys of speech models that the server knows."""
     return _models(ctx, incomplete, "speech")
 
 
 def face_models(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Keys of face models that the server knows."""
     return _models(ctx, incomplete, "faces")
 
 
 def all_models(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Keys of all models that the server knows."""
     return _models(ctx, incomplete, "visual", "speech", "faces")
 
 

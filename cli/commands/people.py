@@ -355,7 +355,6 @@ def _named(clusters: list[dict[str, Any]], cluster_id: str) -> str:
 
 
 def _counted(faces: int, voices: int) -> str:
-    """Faces, and voices where there are some."""
     kinds = (("face", faces), ("voice", voices))
     told = [
         f"{count:,} {kind}{'' if count == 1 else 's'}"
@@ -366,7 +365,6 @@ def _counted(faces: int, voices: int) -> str:
 
 
 def _what(edit: dict[str, Any]) -> str:
-    """An edit in words."""
     words = [f"{one['cluster_id']} is {one['name'] or 'nameless'}" for one in edit["assignments"]]
     for merge in edit["merges"]:
         words.append(f"{', '.join(merge['cluster_ids'])} into {merge['target_cluster_id']}")

@@ -184,7 +184,6 @@ class _Exporting:
         self._missing: list[str] = []
 
     def add(self, item: Item) -> None:
-        """Write the transcript of a file."""
         if item["segments"] is None and not item["error"]:
             self._missing.append(item["media_path"])
             self._server.out.hint(f"{item['media_path']}: {_MISSING}")
@@ -192,7 +191,6 @@ class _Exporting:
             self._write(item)
 
     def add_captions(self, item: Item) -> None:
-        """Write each track of a file."""
         tracks = list(files_of(item))
         for kind, track in tracks:
             self._write(track, kind)

@@ -221,7 +221,6 @@ class _Lines:
 
 @contextlib.contextmanager
 def _shown(server: Remote) -> Iterator[Any]:
-    """What shows each status."""
     if server.out.as_json or not sys.stdout.isatty():
         yield _Lines(server)
         return
@@ -251,7 +250,6 @@ def _id_of(api: ApiClient, folder: str) -> str:
 
 
 def _analyzed(folder: dict[str, Any]) -> str:
-    """What is analyzed, in words."""
     language = f" ({folder['language']})" if folder["language"] else ""
     speakers = ""
     if "speakers" in folder:

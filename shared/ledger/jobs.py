@@ -1,7 +1,7 @@
 """RQ jobs: each wakes a warm worker with (task, item) and decides nothing else.
 
 RQ writes them. Its statuses, retries, registries and workers are not used:
-`workers/job_consumer.py` takes them. A lost or doubled job is harmless, because claiming in the
+`workers/worker.py` takes them. A lost or doubled job is harmless, because claiming in the
 ledger is atomic and `sweep` names the jobs to enqueue again.
 """
 
