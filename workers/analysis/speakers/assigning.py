@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from shared.cache.speakers import SpeakerTurn
 from shared.cache.transcripts import Word
-from workers.analysis.speakers.diarizing import Listened, Rows
+from workers.analysis.speakers.pieces import Listened, Rows
 from workers.analysis.speakers.voices import MOST_VOICES, unit
 
 _LITTLE_S = 2.0  # of speech in all: too little to tell one voice from two

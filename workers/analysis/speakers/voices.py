@@ -16,7 +16,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.analysis.speakers.diarizing import Listened, Rows
+from workers.analysis.speakers.pieces import Listened, Rows
 
 _FILE = "directions.npz"
 
