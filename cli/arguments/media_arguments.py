@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import PurePath, PureWindowsPath
+from collections.abc import Sequence
+from pathlib import Path, PurePath, PureWindowsPath
 from typing import Annotated
 
 import typer
@@ -54,3 +55,19 @@ def seconds(time: str) -> float:
         raise BadInput(f"{time} is no time: write seconds, M:SS or H:MM:SS.")
     hours, minutes, rest = (float(part or 0) for part in found.groups())
     return hours * 3600 + minutes * 60 + rest
+
+
+def vocabulary(given: Sequence[str]) -> list[str]:
+    """The words of the option; of "@FILE" each line that is not empty. Raises BadInput."""
+    found: list[str] = []
+    for word in given:
+        found += _lines(Path(word[1:])) if word.startswith("@") else [word]
+    return [word for word in found if word.strip()]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise BadInput(f"--vocabulary: {path} cannot be read: {reason}.") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import logging
 import os
 import stat
 import tempfile
@@ -12,8 +13,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from cli.checks.finding import Finding, T, fine, problem, warning, within
+from cli.checks.finding import Finding, T, fine, problem, refuse_problems, warning, within
 from shared.settings import Settings
+
+log = logging.getLogger(__name__)
 
 ANSWERS_WITHIN_S = 10.0
 _STATE_DIR = "RUSHES_STATE_DIR"
@@ -32,6 +35,13 @@ _WHY = {
     errno.EDQUOT: ("is over its disk quota", "make room there, or name another folder"),
     errno.ETIMEDOUT: ("does not answer", "see whether its file server and its mount are alive"),
 }
+
+
+def check_folders(settings: Settings) -> None:
+    """Raise SettingsError at a start for a folder that cannot be used. Creates STATE_DIR."""
+    found = refuse_problems([state_dir(settings)])
+    for finding in [*found, *refuse_problems(roots(settings))]:
+        log.warning("%s", finding.sentence)
 
 
 def state_dir(settings: Settings) -> Finding:

@@ -12,8 +12,8 @@ from rich.progress import track
 from cli.api_client import Refused
 from cli.arguments import completing
 from cli.arguments.media_arguments import CacheOption, cache_dir
+from cli.arguments.media_arguments import vocabulary as words_of
 from cli.arguments.media_files import MediaFiles, listed, media_files
-from cli.arguments.vocabulary_option import vocabulary as words_of
 from cli.commands.following import end_of
 from cli.remote import Remote, remote
 from shared.errors import BadInput

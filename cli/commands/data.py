@@ -12,8 +12,7 @@ from cli.arguments import completing
 from cli.arguments.media_arguments import CacheOption, cache_dir
 from cli.arguments.media_files import listed, media_files
 from cli.remote import Remote, remote
-from cli.terminal.confirming import YesOption, confirmed
-from cli.terminal.output import size_of
+from cli.terminal.output import YesOption, confirmed, size_of
 from shared.errors import BadInput
 from shared.printable import printable
 

@@ -17,6 +17,9 @@ from shared.settings import Settings
 
 if TYPE_CHECKING:
     from shared.redis.licence_keys import Keys
+import webbrowser
+
+from cli.remote import Remote, remote
 
 app = typer.Typer(no_args_is_help=True, help="Licence keys that clients send.")
 
@@ -123,3 +126,25 @@ def _keys() -> Keys:
     settings = Settings.from_env()
     client = connect(redis_url(settings))
     return Keys(client, settings.instance, settings.state_dir, settings.license_keys)
+
+
+EPILOG = """Example:
+
+rushes console --open
+"""
+
+
+@remote
+def console(
+    remote: Remote,
+    open_it: Annotated[
+        bool, typer.Option("--open", help="Open it in a browser here.", show_default=False)
+    ] = False,
+) -> None:
+    """Print a link to the console that signs a browser in, once, with your key."""
+    made = remote.api.post("/console/links")
+    if not remote.out.document(made):
+        remote.out.line(made["url"])
+        remote.out.hint("It signs in once, within 15 minutes.")
+    if open_it and not webbrowser.open(made["url"]):
+        remote.out.hint("There is no browser here: open the link yourself.")

@@ -20,11 +20,12 @@ from cli.arguments.clusters import (
     one_id_of,
     shown_id,
 )
-from cli.arguments.media_arguments import CacheOption, cache_dir
+from cli.arguments.media_arguments import CacheOption, cache_dir, server_path
 from cli.commands.following import end_of, name_of
 from cli.remote import Remote, remote
-from cli.terminal.confirming import YesOption, confirmed
+from cli.terminal.output import YesOption, confirmed
 from cli.terminal.pictures import Box, Painter, PictureMode, PicturesOption, painter
+from shared.clock_times import timestamp
 from shared.errors import BadInput
 from shared.printable import printable
 
@@ -380,3 +381,185 @@ def _what(edit: dict[str, Any]) -> str:
         after = edit["undone_to"]
         words.append(f"back to right after {after}" if after else "back to before the first edit")
     return "; ".join(words) or str(edit["kind"])
+
+
+_ENROLLING_S = 1200.0  # each photo may wait for a model
+
+
+@app.command("enroll", epilog="Example: rushes people enroll Ada ada-1.jpg ada-2.jpg")
+@remote
+def enroll_person(
+    server: Remote,
+    name: Annotated[str, typer.Argument(help="What the person is called.", show_default=False)],
+    pictures: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PICTURE...",
+            help="Photos on which the person is seen alone, from the front.",
+            show_default=False,
+        ),
+    ],
+    cache: CacheOption = "",
+) -> None:
+    """Make a person known by photos, in every collection of the cache folder."""
+    paths = [server_path(picture) for picture in pictures]
+    body = {"cache_dir": cache_dir(cache), "name": name, "pictures": paths}
+    answer = server.api.post("/faces/people", body, _ENROLLING_S)
+    if not server.out.document(answer):
+        server.out.line(answer["message"])
+
+
+@app.command("known", epilog="Example: rushes people known --all")
+@remote
+def list_named_people(
+    server: Remote,
+    cache: CacheOption = "",
+    everywhere: Annotated[
+        bool, typer.Option("--all", help="In all cache folders that the server knows.")
+    ] = False,
+) -> None:
+    """List everybody who has a name: given by hand, or enrolled from photos."""
+    place = {} if everywhere else {"cache_dir": cache_dir(cache)}
+    answer = server.api.get("/faces/people", **place)
+    if server.out.document(answer):
+        return
+    every = [place for person in answer["people"] for place in person["collections"]]
+    has_voices = any("voice_count" in place for place in every)
+    counts = [Column(kind, justify="right") for kind in ("faces", "voices")[: 1 + has_voices]]
+    table = Table("name", Column("photos", justify="right"), *counts, "in")
+    for person in answer["people"]:
+        places = person["collections"]
+        table.add_row(
+            printable(person["name"]),
+            str(person["references"] or ""),
+            f"{sum(place['face_count'] for place in places):,}",
+            *([f"{sum(p.get('voice_count', 0) for p in places):,}"] if has_voices else ()),
+            printable(", ".join(dict.fromkeys(place["cluster_job_name"] for place in places))),
+        )
+    server.out.show(table)
+    if not answer["people"]:
+        server.out.hint("Nobody has a name yet: `rushes people name` gives one.")
+
+
+@app.command("vocabulary", epilog='Example: rushes people vocabulary "Season 1" Kestrelhaven')
+@remote
+def collection_vocabulary(
+    server: Remote,
+    collection: Annotated[str, typer.Argument(help="The collection.", show_default=False)],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[WORD...]", help="Its words from now on, the most important first."
+        ),
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Leave it without words.")] = False,
+    cache: CacheOption = "",
+) -> None:
+    """Show or replace the words that the speech model is told of for a collection."""
+    if words and clear:
+        raise BadInput("Give words or --clear, not both.")
+    body: dict[str, Any] = {"cache_dir": cache_dir(cache), "cluster_job_name": collection}
+    if words or clear:
+        body["vocabulary"] = words or []
+    answer = server.api.post("/faces/collections/vocabulary", body)
+    if not server.out.document(answer):
+        server.out.line(answer["message"])
+        for word in answer["vocabulary"]:
+            server.out.line(f"  {word}")
+
+
+_MOST_VOICES = 200  # in one answer of the API
+
+
+@app.command("voices", epilog="Example: rushes people voices Ada")
+@remote
+def show_voices(
+    server: Remote,
+    who: WhoArgument,
+    cache: CacheOption = "",
+    collection: CollectionOption = "",
+    limit: Annotated[
+        int, typer.Option(min=1, max=_MOST_VOICES, help="At most so many of each cluster.")
+    ] = 50,
+    after: Annotated[
+        str, typer.Option(metavar="VOICE", help="Where the page before ended.", show_default=False)
+    ] = "",
+) -> None:
+    """Show the voices of a person: what each says, and its id for `people move`."""
+    body = in_collection(server.api, cache, collection)
+    ids = ids_of(server.api, cache=body["cache_dir"], collection=body["cluster_job_name"], who=who)
+    if after and len(ids) > 1:
+        raise BadInput(f"{who} is several clusters: with --after name one, {', '.join(ids)}.")
+    found: list[dict[str, Any]] = []
+    more: dict[str, str] = {}
+    for cluster in ids:
+        asked = {**body, "cluster_id": cluster, "limit": limit, "after": after or None}
+        page = server.api.post("/faces/clusters/voices", asked)
+        found += page["voices"]
+        if following := page.get("next"):
+            more[cluster] = following
+    if server.out.document({"voices": found, "next": more}):
+        return
+    server.out.show(_voices(found))
+    for cluster, following in more.items():
+        server.out.hint(f"{shown_id(cluster)} has more voices; go on with --after {following}")
+
+
+@app.command("apart", epilog="Example: rushes people apart 70001 Ada")
+@remote
+def tell_apart(
+    server: Remote,
+    one: WhoArgument,
+    other: WhoArgument,
+    cache: CacheOption = "",
+    collection: CollectionOption = "",
+) -> None:
+    """Say that two are not the same person: they are not proposed again."""
+    body = in_collection(server.api, cache, collection)
+    place = {"cache": body["cache_dir"], "collection": body["cluster_job_name"]}
+    pair = [one_id_of(server.api, **place, who=who) for who in (one, other)]
+    apart = {"apart": [{"cluster_ids": pair}], "voices": True}
+    answer = server.api.post("/faces/clusters/modify", {**body, **apart})
+    if not server.out.document(answer):
+        server.out.line(f"{pair[0]} and {pair[1]} are two.")
+
+
+def _voices(found: list[dict[str, Any]]) -> Table:
+    table = Table(
+        Column("voice", no_wrap=True), "file", "speaker", Column("speaks", justify="right"), "says"
+    )
+    for one in found:
+        table.add_row(
+            one["voice_id"],
+            name_of(one["media_path"]) or one["hash_str"],
+            one["speaker"],
+            f"{one['seconds']:.0f} s",
+            f"{timestamp(int(one['excerpt']['start_seconds']))} {one['text'] or ''}",
+        )
+    return table
+
+
+@app.command("proposals", epilog="Example: rushes people proposals")
+@remote
+def list_proposals(
+    server: Remote, cache: CacheOption = "", collection: CollectionOption = ""
+) -> None:
+    """List faces that are seen while a voice speaks; `people merge` makes the two one."""
+    answer = server.api.get("/faces/proposals", **in_collection(server.api, cache, collection))
+    if server.out.document(answer):
+        return
+    table = Table("voice", "face", Column("together", justify="right"), "in")
+    for one in answer["proposals"]:
+        table.add_row(
+            _called(one["voice_cluster_id"], one["voice_name"]),
+            _called(one["face_cluster_id"], one["face_name"]),
+            f"{one['seconds_together']} of {one['seconds_spoken']} s",
+            ", ".join(name_of(path) or path for path in one["media_paths"]),
+        )
+    server.out.show(table)
+    if not answer["proposals"]:
+        server.out.hint("No face is clearly seen while one voice speaks, and not while others do.")
+
+
+def _called(cluster_id: str, name: str | None) -> str:
+    return f"{cluster_id} ({name})" if name else cluster_id

@@ -51,7 +51,8 @@ def start_watcher() -> None:
 
 def _serve(settings: Settings, process: str, *module: str) -> NoReturn:
     """Become a process of the server, once everything that it needs is right."""
-    from cli.checks.start import check_folders, check_redis
+    from cli.checks.folders import check_folders
+    from cli.checks.redis_server import check_redis
     from shared.process import logs
 
     logs.configure(process, settings.log_level, settings.log_format)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.table import Column, Table
+from rich.text import Text
 
 from api.search.bodies import BY, SHOWN, WHERE, SearchTextBody, SearchTranscriptBody
 from cli.api_client import is_this_machine
@@ -16,11 +21,11 @@ from cli.arguments.declared import Fields, with_fields
 from cli.arguments.media_arguments import CacheOption, cache_dir, is_foreign, seconds, server_path
 from cli.arguments.media_files import media_files
 from cli.arguments.search_filters import WhereOption, filters, frames_with
-from cli.commands.coverage import tell_coverage
 from cli.remote import Remote, remote
-from cli.terminal.found import Match, print_frames, print_paths, print_speech
-from cli.terminal.pictures import PictureMode, PicturesOption, painter
+from cli.terminal.output import CommandOutput
+from cli.terminal.pictures import Painter, PictureMode, PicturesOption, painter
 from shared.errors import BadInput, os_errors_as
+from shared.printable import printable
 
 EPILOG = """Examples:
 
@@ -311,3 +316,172 @@ def _picture(server: Remote, image: str) -> dict[str, str]:
         return {"image_path": path}
     with os_errors_as(BadInput, f"{image} cannot be read"):
         return {"image": base64.b64encode(Path(path).read_bytes()).decode("ascii")}
+
+
+_REASONS = 5
+_NAMED = {
+    "waiting": "waiting",
+    "failed": "failed",
+    "left_out": "left out",
+    "other_models": "analyzed with other models only",
+    "unknown": "not analyzed",
+    "offline": "offline",
+}
+_STATES = {
+    "left_out": "left out",
+    "other_model": "analyzed with other models only",
+    "unknown": "not analyzed",
+}
+
+
+def tell_coverage(
+    server: Remote, kind: str, body: dict[str, Any], answer: dict[str, Any], *, is_empty: bool
+) -> None:
+    """Say the coverage where it was asked for, or where nothing was found and not all searched."""
+    coverage = answer.get("coverage")
+    if coverage is None and is_empty and not server.out.as_json:
+        once = {name: value for name, value in body.items() if name != "cursor"}
+        once |= {"coverage": True, "max_results": 1}
+        found = server.api.post(f"/search/{kind}", once)["coverage"]
+        is_whole = found["searched"] == found["asked"] and not found["offline"]["files"]
+        coverage = None if is_whole else found
+    for line in _lines(coverage) if coverage else ():
+        server.out.hint(line)
+
+
+def _lines(coverage: dict[str, Any]) -> Iterator[str]:
+    asked, searched = coverage["asked"], coverage["searched"]
+    parts = [
+        f"{coverage[part]['files']:,} {words}"
+        for part, words in _NAMED.items()
+        if part in coverage and coverage[part]["files"]
+    ]
+    rest = f": {', '.join(parts)}" if parts else ""
+    unit, factor = ("hours", 1) if asked["hours"] >= 1 else ("minutes", 60)
+    hours, all_hours = (factor * known["hours"] for known in (searched, asked))
+    yield (
+        f"Searched {searched['files']:,} of {asked['files']:,} files, {hours:,.1f} of "
+        f"{all_hours:,.1f} {unit} that are known, with {coverage['model_key']}{rest}."
+    )
+    if "speakers" in coverage:
+        yield f"Speakers were told apart in {coverage['speakers']['files']:,} of these files."
+    if "captions" in coverage:
+        yield f"Captions of {coverage['captions']['files']:,} of these files were searched."
+    if "with_folder_names" in coverage:
+        yield (
+            f"Transcripts of {coverage['with_folder_names']['files']:,} of these files may lack "
+            "sentences, made by an earlier version: `rushes doctor` says how to make them again."
+        )
+    reasons = coverage["reasons"]
+    for each in reasons[:_REASONS]:
+        state = _STATES.get(each["state"], each["state"])
+        examples = ", ".join(each["examples"])
+        more = ", …" if each["files"] > len(each["examples"]) else ""
+        yield f"  {each['files']:,} {state}: {each['reason']} ({examples}{more})"
+    if len(reasons) > _REASONS:
+        yield f"  and {len(reasons) - _REASONS} other reasons (--coverage --json has all)"
+
+
+Match = dict[str, Any]
+_FOLDER = re.compile(r".*[/\\]")
+
+
+def print_paths(matches: Sequence[Match]) -> None:
+    """Print `path<TAB>HH:MM:SS` of matches, a line each; a terminal gets no control characters."""
+    shown = printable if sys.stdout.isatty() else str
+    for match in matches:
+        sys.stdout.write(f"{shown(path_of(match))}\t{time_of(match)}\n")
+
+
+def print_frames(out: CommandOutput, matches: Sequence[Match], painter: Painter | None) -> None:
+    """Matches of a visual search, best first."""
+    if not matches:
+        out.hint("Nothing was found.")
+    elif painter is None:
+        folder = _say_folder(out, matches)
+        is_judged = any("score" in match for match in matches)
+        match_is = ["match"] if is_judged else []
+        table = Table("", Column("file", overflow="fold"), "time", "scene", *match_is)
+        for number, match in enumerate(matches, 1):
+            name = path_of(match)[len(folder) :] + offline(match)
+            judged = [strength_of(match)] if is_judged else []
+            table.add_row(str(number), name, match["timestamp"], scene_of(match), *judged)
+        out.show(table)
+    else:
+        for number, match in enumerate(matches, 1):
+            painter.show([match["image"]], _beside(number, match))
+            out.line("")
+
+
+def print_speech(out: CommandOutput, matches: Sequence[Match]) -> None:
+    """Matches of a search in transcripts, in the order of the answer."""
+    if not matches:
+        out.hint("Nothing was found.")
+        return
+    folder = _say_folder(out, matches)
+    is_told_who = any(match.get("speaker") for match in matches)
+    is_told_how = any(match.get("matched_by") for match in matches)
+    has_captions = any(match.get("kind") for match in matches)
+    columns = {"speaker": is_told_who, "by": is_told_how, "in": has_captions}
+    more = [name for name, is_there in columns.items() if is_there]
+    table = Table("", Column("file", overflow="fold"), "time", *more, "said")
+    for number, match in enumerate(matches, 1):
+        said_by = [match.get("speaker_name") or match.get("speaker") or ""] if is_told_who else []
+        name = path_of(match)[len(folder) :]
+        how = [match.get("matched_by") or ""] if is_told_how else []
+        kind = [match.get("kind") or ""] if has_captions else []
+        table.add_row(str(number), name, time_of(match), *said_by, *how, *kind, match["text"])
+    out.show(table)
+
+
+def path_of(match: Match) -> str:
+    """Path of the file of a match, of any search."""
+    return str(match.get("video_path") or match["media_path"])
+
+
+def time_of(match: Match) -> str:
+    """Time of a match in its file, `HH:MM:SS`."""
+    return str(match.get("timestamp") or match["start_timestamp"])
+
+
+def scene_of(match: Match) -> str:
+    """Scene of a match, `HH:MM:SS-HH:MM:SS`; nothing for a still."""
+    start, end = match["scene_start_timestamp"], match["scene_end_timestamp"]
+    return "" if start == end else f"{start}-{end}"
+
+
+def strength_of(match: Match) -> str:
+    """How good a match is, such as `strong 0.71`; nothing where nobody knows."""
+    return f"{match.get('strength', 'none')} {match['score']:.2f}" if "score" in match else ""
+
+
+def offline(match: Match) -> str:
+    """What is said behind the file of a match that does not open."""
+    return " (offline)" if match.get("online") is False else ""
+
+
+def common_folder(paths: Sequence[str]) -> str:
+    """The folder that all paths are in, with its separator; empty where there is none."""
+    # Letter by letter, and then back to a separator: it works on paths of any system.
+    found = _FOLDER.match(os.path.commonprefix(list(paths)))  # noqa: RUF071
+    return found[0] if found else ""
+
+
+def _say_folder(out: CommandOutput, matches: Sequence[Match]) -> str:
+    """Print the folder that all matches are in, so that the table need not repeat it."""
+    folder = common_folder([path_of(match) for match in matches])
+    if folder:
+        out.line(f"in {folder}")
+    return folder
+
+
+def _beside(number: int, match: Match) -> list[Text]:
+    path = printable(path_of(match))
+    folder = common_folder([path])
+    scene = scene_of(match)
+    return [
+        Text(f"{number}  {path[len(folder) :]}{offline(match)}", style="bold"),
+        Text(f"{time_of(match)}  {strength_of(match)}".rstrip()),
+        *([Text(f"scene {scene}")] if scene else []),
+        Text(folder, style="dim"),
+    ]

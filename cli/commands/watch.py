@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Column, Table
 
@@ -17,12 +18,52 @@ from api.watch.bodies import WatchFolderBody, WatchFolderChanges
 from cli.api_client import ApiClient, Event
 from cli.arguments.declared import Fields, with_fields
 from cli.arguments.media_arguments import CacheOption, cache_dir, server_path
-from cli.arguments.watch_options import Schedule, Vocabulary, folder_fields
+from cli.arguments.media_arguments import vocabulary as words_of
 from cli.remote import Remote, remote
-from cli.terminal.watch_view import WatchView, headline, is_done
 from shared.errors import BadInput, Missing
 from shared.printable import printable
 from shared.watch.choices import FileGroup
+
+Vocabulary = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="WORD",
+        help='A name or rare word that may be said, or @FILE of them; may be repeated; "": none, '
+        "and no names of people.",
+        rich_help_panel="What is analyzed",
+    ),
+]
+Schedule = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HH:MM-HH:MM",
+        help='Hours in which it may be worked on, by the server\'s clock; "": always.',
+        rich_help_panel="When",
+    ),
+]
+
+
+def folder_fields(
+    typed: Fields, vocabulary: list[str] | None = None, schedule: str | None = None
+) -> Fields:
+    """The API's fields of the options that were given; an empty word resets one."""
+    fields = dict(typed)
+    for name in ("excluded_filename_globs", "excluded_extensions"):
+        if name in fields:
+            fields[name] = [word for word in fields[name] if word]
+    for name in ("cluster_job_name", "language"):
+        if name in fields:
+            fields[name] = fields[name] or None
+    if fields.get("cluster_job_name"):
+        fields.setdefault("analyze_faces", True)
+    if vocabulary is not None:
+        fields["vocabulary"] = words_of(vocabulary)
+    if schedule is not None:
+        start, _, stop = schedule.partition("-")
+        hours = {"start": start.strip(), "stop": stop.strip()}
+        fields["schedule"] = hours if schedule else None
+    return fields
+
 
 app = typer.Typer(no_args_is_help=True, help="Folders whose new files are analyzed by themselves.")
 
@@ -265,3 +306,80 @@ def _analyzed(folder: dict[str, Any]) -> str:
     if folder["schedule"]:
         words += f", {folder['schedule']['start']} to {folder['schedule']['stop']}"
     return words if folder["enabled"] else f"{words}; disabled"
+
+
+_MOST_FAILURES = 10
+
+
+class WatchView:
+    """Knows what the folders are called: a status has their ids only."""
+
+    def __init__(self, api: ApiClient) -> None:
+        self._api = api
+        self._paths: dict[str, str] = {}
+
+    def whole(self, status: Event) -> RenderableType:
+        """Everything, for a terminal."""
+        parts: list[RenderableType] = [headline(status)]
+        if status["last_error"]:
+            parts.append(f"last error: {status['last_error']}")
+        if status["folder_stats"]:
+            parts.append(self._table(status["folder_stats"]))
+        parts += _failures(status["folder_stats"])
+        return Group(*parts)
+
+    def _table(self, folders: dict[str, dict[str, Any]]) -> Table:
+        right = [
+            Column(name, justify="right") for name in ("pending", "done", "failed", "left out")
+        ]
+        table = Table(Column("folder", overflow="fold"), "state", *right, "what holds it up")
+        for folder_id, stats in folders.items():
+            left_out = stats["files_skipped"] + stats["files_unsupported"]
+            numbers = (stats[f"files_{name}"] for name in ("pending", "processed", "failed"))
+            table.add_row(
+                self._path(folder_id),
+                stats["state"],
+                *(f"{number:,}" for number in (*numbers, left_out)),
+                stats["reason"] or "",
+            )
+        return table
+
+    def _path(self, folder_id: str) -> str:
+        if folder_id not in self._paths:
+            found = self._api.get("/watch-folders")["watch_folders"]
+            self._paths = {folder["id"]: folder["path"] for folder in found}
+        return self._paths.get(folder_id, folder_id)
+
+
+def headline(status: Event) -> str:
+    """The service in one line."""
+    words = [status["state"]]
+    if status["current_file"]:
+        words.append(status["current_file"])
+    if status["paused_until"]:
+        until = time.strftime("%H:%M", time.localtime(status["paused_until"]))
+        words.append(f"an analysis has precedence, until about {until}")
+    failed = sum(stats["files_failed"] for stats in status["folder_stats"].values())
+    words.append(
+        f"{status['files_pending']:,} pending, {status['files_processed_this_session']:,} done "
+        f"since the start, {failed:,} failed"
+    )
+    return "; ".join(words)
+
+
+def is_done(status: Event) -> bool:
+    """Whether every folder was looked through and nothing is left to do."""
+    stats = status["folder_stats"].values()
+    return (
+        status["state"] == "waiting"
+        and not status["files_pending"]
+        and all(one["last_scan_at"] for one in stats if one["state"] != "stopped")
+    )
+
+
+def _failures(folders: dict[str, dict[str, Any]]) -> list[str]:
+    failures = [failure for stats in folders.values() for failure in stats["failures"]]
+    lines = [f"failed: {one['path']}: {one['error']}" for one in failures[:_MOST_FAILURES]]
+    if len(failures) > _MOST_FAILURES:
+        lines.append("… see `rushes watch files FOLDER --state failed`")
+    return lines

@@ -84,3 +84,25 @@ def size_of(count: float) -> str:
     while count >= 1000 and len(units) > 1:
         count, _ = count / 1000, units.pop()
     return f"{count:,.0f} {units[-1]}" if units[-1] == "bytes" else f"{count:,.1f} {units[-1]}"
+
+
+YesOption = Annotated[
+    bool,
+    typer.Option("--yes", "-y", help="Do not ask. Without a terminal: do it.", show_default=False),
+]
+
+
+def confirmed(out: CommandOutput, yes: bool) -> bool:
+    """Whether to go on: --yes was given, or a person at a terminal says so.
+
+    A program that gives no --yes only gets to know what would be done.
+    """
+    if yes:
+        return True
+    if out.as_json or not sys.stdin.isatty():
+        out.hint("Nothing is deleted: this was a dry run. Say --yes to delete.")
+        return False
+    if typer.confirm("Delete this?"):
+        return True
+    out.hint("Nothing is deleted.")
+    return False
