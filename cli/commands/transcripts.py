@@ -61,6 +61,16 @@ SpeakersOption = Annotated[
         help="Say who speaks, where that was told apart; Ada?: it may be somebody else.",
     ),
 ]
+SubtitlesToo = Annotated[
+    bool, typer.Option("--subtitles", help="Also subtitles and captions that are in the files.")
+]
+SubtitlesInstead = Annotated[
+    bool,
+    typer.Option(
+        "--subtitles",
+        help="Instead, the subtitles and captions that are in the files: a file for each track.",
+    ),
+]
 _SHOW = """Example:
 
 rushes transcripts show /footage/interview.mov --cache /footage/.rushes --subtitles
@@ -269,19 +279,6 @@ def _said_by(item: Item, number: int) -> str:
     names = item.get("speaker_names")
     who = (names and names[number]) or item["speakers"][number]
     return f"{who}{'?' if item['doubtful_speakers'][number] else ''}: " if who else ""
-
-
-Track = dict[str, Any]
-SubtitlesToo = Annotated[
-    bool, typer.Option("--subtitles", help="Also subtitles and captions that are in the files.")
-]
-SubtitlesInstead = Annotated[
-    bool,
-    typer.Option(
-        "--subtitles",
-        help="Instead, the subtitles and captions that are in the files: a file for each track.",
-    ),
-]
 
 
 def print_captions(server: Remote, item: dict[str, Any]) -> None:
