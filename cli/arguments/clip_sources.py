@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from cli.arguments.media_arguments import server_path
+from cli.options import argument, option
 from shared.errors import BadInput, os_errors_as
 from shared.exports.clips import STILL_S
 
@@ -22,40 +21,31 @@ Clip = dict[str, Any]  # media_path, start_time, end_time and whatever else the 
 
 ClipsArgument = Annotated[
     list[str] | None,
-    typer.Argument(
+    argument(
+        "Files with their in and out points: seconds, HH:MM:SS[.mmm] or timecode.",
         metavar="[FILE IN OUT]...",
-        help="Files with their in and out points: seconds, HH:MM:SS[.mmm] or timecode.",
-        show_default=False,
     ),
 ]
 _PANEL = "Clips of a search"
 FromOption = Annotated[
     str,
-    typer.Option(
+    option(
+        "JSON of `rushes search --json`, or a list of clips; - reads stdin.",
         "--from",
+        panel=_PANEL,
         metavar="FILE",
-        help="JSON of `rushes search --json`, or a list of clips; - reads stdin.",
-        rich_help_panel=_PANEL,
-        show_default=False,
     ),
 ]
 PickOption = Annotated[
-    str,
-    typer.Option(
-        metavar="NUMBERS",
-        help="Only these results, such as 1,3-5.",
-        rich_help_panel=_PANEL,
-        show_default=False,
-    ),
+    str, option("Only these results, such as 1,3-5.", panel=_PANEL, metavar="NUMBERS")
 ]
 AroundOption = Annotated[
     float | None,
-    typer.Option(
+    option(
+        "Only so much before and after what was found, not its whole scene.",
+        panel=_PANEL,
         metavar="SECONDS",
         min=0.0,
-        help="Only so much before and after what was found, not its whole scene.",
-        rich_help_panel=_PANEL,
-        show_default=False,
     ),
 ]
 

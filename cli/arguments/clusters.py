@@ -5,11 +5,10 @@ from __future__ import annotations
 import unicodedata
 from typing import Annotated, Any
 
-import typer
-
 from cli.api_client import ApiClient
 from cli.arguments import completing
 from cli.arguments.media_arguments import cache_dir
+from cli.options import argument, option
 from shared.errors import BadInput, Missing
 
 NOBODY = "-1"  # the API's word for faces in no cluster
@@ -17,20 +16,14 @@ NONE = "none"  # ours: -1 would be taken for an option
 
 CollectionOption = Annotated[
     str,
-    typer.Option(
+    option(
+        "Default: the only one in the cache folder.",
         "--collection",
-        help="Default: the only one in the cache folder.",
-        show_default=False,
         autocompletion=completing.collections,
     ),
 ]
 WhoArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="WHO",
-        help="A cluster's id, a name, or `none`: faces in no cluster.",
-        show_default=False,
-    ),
+    str, argument("A cluster's id, a name, or `none`: faces in no cluster.", metavar="WHO")
 ]
 
 

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Annotated
 
-import typer
-
+from cli.options import option
 from shared.errors import BadInput
 
 _FOREIGN = re.compile(r"^(?:[A-Za-z]:[\\/]|\\\\)")
@@ -17,11 +16,10 @@ _TIME = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
 
 CacheOption = Annotated[
     str,
-    typer.Option(
+    option(
+        "Folder that receives everything derived from the media.",
         "--cache",
         envvar="RUSHES_CACHE_DIR",
-        help="Folder that receives everything derived from the media.",
-        show_default=False,
     ),
 ]
 

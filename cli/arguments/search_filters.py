@@ -6,9 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-import typer
-
 from cli.arguments.media_arguments import seconds, server_path
+from cli.options import option
 from shared.errors import BadInput
 
 Fields = dict[str, Any]
@@ -18,15 +17,14 @@ _SIZE = re.compile(r"(\d+)[x×](\d+)")
 
 WhereOption = Annotated[
     list[str],
-    typer.Option(
-        "--where",
-        metavar="KEY=VALUE",
-        help="Only files of which this holds: folder=DIR, watch-folder=ID, "
+    option(
+        "Only files of which this holds: folder=DIR, watch-folder=ID, "
         "recorded=2026-11-01..2026-11-30, length=0:10..1:00, rate=25, size=3840x2160.., "
         "codec=prores, sound=yes, language=german, person=COLLECTION/NAME. "
         "A range may lack either end. Repeatable.",
-        rich_help_panel="Where",
-        show_default=False,
+        "--where",
+        panel="Where",
+        metavar="KEY=VALUE",
     ),
 ]
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Any
 
-import typer
 from rich.progress import track
 
 from cli.api_client import Refused
@@ -15,6 +14,7 @@ from cli.arguments.media_arguments import CacheOption, cache_dir
 from cli.arguments.media_arguments import vocabulary as words_of
 from cli.arguments.media_files import MediaFiles, listed, media_files
 from cli.commands.following import end_of
+from cli.options import argument, option
 from cli.remote import Remote, remote
 from shared.errors import BadInput
 from shared.media import MediaType
@@ -40,111 +40,64 @@ class OnBusy(StrEnum):
 
 
 PathsArgument = Annotated[
-    list[str],
-    typer.Argument(help="Media files, and folders of them; `-`: read them from stdin, one a line."),
+    list[str], argument("Media files, and folders of them; `-`: read them from stdin, one a line.")
 ]
-VisualOption = Annotated[bool, typer.Option(help="Pictures, for search.", rich_help_panel=_WHAT)]
-SpeechOption = Annotated[
-    bool, typer.Option(help="Transcripts of what has sound.", rich_help_panel=_WHAT)
-]
+VisualOption = Annotated[bool, option("Pictures, for search.", panel=_WHAT)]
+SpeechOption = Annotated[bool, option("Transcripts of what has sound.", panel=_WHAT)]
 LanguageOption = Annotated[
-    str,
-    typer.Option(
-        help="Of the speech, such as english or en. Default: detected.",
-        rich_help_panel=_WHAT,
-        show_default=False,
-    ),
+    str, option("Of the speech, such as english or en. Default: detected.", panel=_WHAT)
 ]
 VocabularyOption = Annotated[
     list[str],
-    typer.Option(
-        metavar="WORD",
-        help="A name or rare word that may be said, or @FILE of them, one a line. Repeatable. "
+    option(
+        "A name or rare word that may be said, or @FILE of them, one a line. Repeatable. "
         '"": none, and no names of people.',
-        rich_help_panel=_WHAT,
-        show_default=False,
+        panel=_WHAT,
+        metavar="WORD",
     ),
 ]
 SpeakersOption = Annotated[
     bool | None,
-    typer.Option(
-        "--speakers/--no-speakers",
-        help="Who speaks. Default: as the server is set.",
-        rich_help_panel=_WHAT,
-        show_default=False,
-    ),
+    option("Who speaks. Default: as the server is set.", "--speakers/--no-speakers", panel=_WHAT),
 ]
-FacesOption = Annotated[
-    bool, typer.Option("--faces", help="Faces, into --collection.", rich_help_panel=_WHAT)
-]
+FacesOption = Annotated[bool, option("Faces, into --collection.", "--faces", panel=_WHAT)]
 CollectionOption = Annotated[
     str,
-    typer.Option(
-        help="Collection that receives the faces; with it --faces goes without saying.",
-        rich_help_panel=_WHAT,
-        show_default=False,
+    option(
+        "Collection that receives the faces; with it --faces goes without saying.",
+        panel=_WHAT,
         autocompletion=completing.collections,
     ),
 ]
 ExcludeOption = Annotated[
     list[str],
-    typer.Option(
-        help="Leave out what this glob matches: a name, or a path below a folder. Repeatable.",
-        rich_help_panel=_WHAT,
-        show_default=False,
+    option(
+        "Leave out what this glob matches: a name, or a path below a folder. Repeatable.",
+        panel=_WHAT,
     ),
 ]
-From0Option = Annotated[
-    bool,
-    typer.Option("--from0", help="Paths on stdin end with NUL.", rich_help_panel=_WHAT),
-]
-ForceOption = Annotated[
-    bool, typer.Option("--force", help="Redo what is done.", rich_help_panel=_HOW)
-]
+From0Option = Annotated[bool, option("Paths on stdin end with NUL.", "--from0", panel=_WHAT)]
+ForceOption = Annotated[bool, option("Redo what is done.", "--force", panel=_HOW)]
 OnBusyOption = Annotated[
     OnBusy,
-    typer.Option(
-        help="While another analysis runs: give up, wait for one's turn, or stop it where it is "
+    option(
+        "While another analysis runs: give up, wait for one's turn, or stop it where it is "
         "one's own.",
-        rich_help_panel=_HOW,
+        panel=_HOW,
     ),
 ]
 WaitOption = Annotated[
-    bool,
-    typer.Option(
-        "--wait", help="Accept it although a model's weights are nowhere yet.", rich_help_panel=_HOW
-    ),
+    bool, option("Accept it although a model's weights are nowhere yet.", "--wait", panel=_HOW)
 ]
-DetachOption = Annotated[
-    bool,
-    typer.Option("--detach", help="Return as soon as it is accepted.", rich_help_panel=_HOW),
-]
+DetachOption = Annotated[bool, option("Return as soon as it is accepted.", "--detach", panel=_HOW)]
 VisualModelOption = Annotated[
-    str,
-    typer.Option(
-        help="Default: the active one.",
-        rich_help_panel=_HOW,
-        show_default=False,
-        autocompletion=completing.visual_models,
-    ),
+    str, option("Default: the active one.", panel=_HOW, autocompletion=completing.visual_models)
 ]
 SpeechModelOption = Annotated[
-    str,
-    typer.Option(
-        help="Default: the active one.",
-        rich_help_panel=_HOW,
-        show_default=False,
-        autocompletion=completing.speech_models,
-    ),
+    str, option("Default: the active one.", panel=_HOW, autocompletion=completing.speech_models)
 ]
 FaceModelOption = Annotated[
-    str,
-    typer.Option(
-        help="Default: the active one.",
-        rich_help_panel=_HOW,
-        show_default=False,
-        autocompletion=completing.face_models,
-    ),
+    str, option("Default: the active one.", panel=_HOW, autocompletion=completing.face_models)
 ]
 
 

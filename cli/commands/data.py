@@ -11,6 +11,7 @@ from rich.table import Column, Table
 from cli.arguments import completing
 from cli.arguments.media_arguments import CacheOption, cache_dir
 from cli.arguments.media_files import listed, media_files
+from cli.options import argument, option
 from cli.remote import Remote, remote
 from cli.terminal.output import YesOption, confirmed, size_of
 from shared.errors import BadInput
@@ -35,20 +36,14 @@ def delete_data(
     server: Remote,
     paths: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="Media files, and folders of them; `-`: read them from stdin. Without: all files "
-            "of the cache folder.",
-            show_default=False,
+        argument(
+            "Media files, and folders of them; `-`: read them from stdin. Without: all files "
+            "of the cache folder."
         ),
     ] = None,
     cache: CacheOption = "",
     model: Annotated[
-        str,
-        typer.Option(
-            help="Only what this model made.",
-            show_default=False,
-            autocompletion=completing.all_models,
-        ),
+        str, option("Only what this model made.", autocompletion=completing.all_models)
     ] = "",
     yes: YesOption = False,
 ) -> None:
@@ -91,7 +86,7 @@ def list_deletions(server: Remote, cache: CacheOption = "") -> None:
 @remote
 def undo_deletion(
     server: Remote,
-    deletion: Annotated[str, typer.Argument(help="As `rushes data deletions` shows.")],
+    deletion: Annotated[str, argument("As `rushes data deletions` shows.")],
     cache: CacheOption = "",
 ) -> None:
     """Take a deletion back. What was analyzed anew since stays as it is now."""
@@ -106,13 +101,10 @@ def undo_deletion(
 def leave_out_files(
     server: Remote,
     paths: Annotated[
-        list[str],
-        typer.Argument(help="Media files, and folders of them; `-`: read them from stdin."),
+        list[str], argument("Media files, and folders of them; `-`: read them from stdin.")
     ],
     cache: CacheOption = "",
-    take_back: Annotated[
-        bool, typer.Option("--take-back", help="They are taken again.", show_default=False)
-    ] = False,
+    take_back: Annotated[bool, option("They are taken again.", "--take-back")] = False,
 ) -> None:
     """Leave files out of analysis: watch folders do not try them again. Results stay."""
     body: dict[str, Any] = {"cache_dir": cache_dir(cache), "left_out": not take_back}

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.checks.finding import Finding
+from cli.options import option
 from cli.terminal.output import CommandOutput, JsonOption
 from shared.printable import printable
 
@@ -25,7 +26,7 @@ _STYLES = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗"
 
 def doctor(
     as_json: JsonOption = False,
-    is_brief: Annotated[bool, typer.Option("--brief", help="Leave out what is fine.")] = False,
+    is_brief: Annotated[bool, option("Leave out what is fine.", "--brief")] = False,
 ) -> None:
     """Look for everything that is wrong with this machine's server, and say what cures it.
 

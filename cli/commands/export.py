@@ -31,6 +31,7 @@ from cli.arguments.media_arguments import server_path
 from cli.arguments.new_files import write_file
 from cli.commands.following import follow_to_the_end, say_accepted
 from cli.commands.tasks import TaskId
+from cli.options import option
 from cli.remote import Remote, remote
 from shared.errors import BadInput
 
@@ -97,7 +98,7 @@ def export_timeline(
     size: SizeOption = None,
     path_map: PathMapOption = None,
     cache: AnalyzedOption = "",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    force: Annotated[bool, option("Overwrite the file.", "--force")] = False,
 ) -> None:
     """Write clips as a timeline that an editing system opens."""
     target = Path(to) if to else None

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.arguments.media_arguments import CacheOption, server_path
+from cli.options import argument
 from cli.remote import Remote, remote
 from cli.terminal.output import size_of
 from shared.clock_times import timestamp
@@ -28,7 +29,7 @@ _PEOPLE, _SCENES = 8, 12  # that fit on a screen
 @remote
 def info(
     server: Remote,
-    path: Annotated[str, typer.Argument(metavar="FILE", help="A media file.")],
+    path: Annotated[str, argument("A media file.", metavar="FILE")],
     cache: CacheOption = "",
 ) -> None:
     """Print all that is known of a file; with --cache also what was made of it.

@@ -11,6 +11,7 @@ import rich.table
 import typer
 
 from cli.commands.processes import redis_url
+from cli.options import argument, option
 from cli.terminal.output import CommandOutput, JsonOption
 from shared.rights import KeyTier
 from shared.settings import Settings
@@ -26,21 +27,21 @@ app = typer.Typer(no_args_is_help=True, help="Licence keys that clients send.")
 
 @app.command("create")
 def create_key(
-    tier: Annotated[KeyTier, typer.Option(help="basic keys are refused by the API.")] = KeyTier.PRO,
-    label: Annotated[str, typer.Option(help="What people call it; else its number.")] = "",
+    tier: Annotated[KeyTier, option("basic keys are refused by the API.")] = KeyTier.PRO,
+    label: Annotated[str, option("What people call it; else its number.")] = "",
     scope: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A part of the API that it may use; several times for several. All, without. "
+        option(
+            "A part of the API that it may use; several times for several. All, without. "
             "search, analyze, people, watch, export, models, admin."
         ),
     ] = None,
     root: Annotated[
         list[str] | None,
-        typer.Option(help="A folder in which every path must lie that it names; several times."),
+        option("A folder in which every path must lie that it names; several times."),
     ] = None,
     expires: Annotated[
-        str | None, typer.Option(help="90d, 12h, or a day: 2027-06-30. Never, without.")
+        str | None, option("90d, 12h, or a day: 2027-06-30. Never, without.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -85,7 +86,7 @@ def list_keys(as_json: JsonOption = False) -> None:
 
 @app.command("revoke")
 def revoke_key(
-    key_id: Annotated[str, typer.Argument(help="As `rushes keys list` shows.")],
+    key_id: Annotated[str, argument("As `rushes keys list` shows.")],
     as_json: JsonOption = False,
 ) -> None:
     """Revoke a key: requests with it are refused from now on."""
@@ -137,9 +138,7 @@ rushes console --open
 @remote
 def console(
     remote: Remote,
-    open_it: Annotated[
-        bool, typer.Option("--open", help="Open it in a browser here.", show_default=False)
-    ] = False,
+    open_it: Annotated[bool, option("Open it in a browser here.", "--open")] = False,
 ) -> None:
     """Print a link to the console that signs a browser in, once, with your key."""
     made = remote.api.post("/console/links")

@@ -16,6 +16,7 @@ from cli.api_client import ApiClient
 from cli.arguments import completing
 from cli.arguments.media_arguments import CacheOption, cache_dir, seconds, server_path
 from cli.commands.processes import become
+from cli.options import argument, option
 from cli.remote import Remote, remote
 from shared.errors import BadInput, ModelError
 from shared.settings import Settings
@@ -37,11 +38,9 @@ class ModelType(StrEnum):
 @remote
 def list_models(
     server: Remote,
-    kind: Annotated[
-        ModelType | None, typer.Option("--type", help="Only these.", show_default=False)
-    ] = None,
+    kind: Annotated[ModelType | None, option("Only these.", "--type")] = None,
     ready: Annotated[
-        bool, typer.Option("--ready", help="Only those whose weights are on the server.")
+        bool, option("Only those whose weights are on the server.", "--ready")
     ] = False,
 ) -> None:
     """List the server's models, what their licences allow, which are downloaded and active."""
@@ -89,20 +88,12 @@ def show_loaded(server: Remote) -> None:
 def load_model(
     server: Remote,
     model_key: Annotated[
-        str,
-        typer.Argument(
-            help="As `rushes models list` shows.",
-            show_default=False,
-            autocompletion=completing.all_models,
-        ),
+        str, argument("As `rushes models list` shows.", autocompletion=completing.all_models)
     ],
     kind: Annotated[
-        ModelType | None,
-        typer.Option("--type", help="What it is for. Default: as listed.", show_default=False),
+        ModelType | None, option("What it is for. Default: as listed.", "--type")
     ] = None,
-    detach: Annotated[
-        bool, typer.Option("--detach", help="Do not wait until it is loaded.")
-    ] = False,
+    detach: Annotated[bool, option("Do not wait until it is loaded.", "--detach")] = False,
 ) -> None:
     """Make a model the active one, and wait until it is loaded."""
     wanted = kind or _kind_of(server.api, model_key)
@@ -123,15 +114,9 @@ def calibrate_model(
     server: Remote,
     cache: CacheOption = "",
     labels: Annotated[
-        str,
-        typer.Option(
-            help="CSV or JSON with query and media_path, a row for each right answer.",
-            show_default=False,
-        ),
+        str, option("CSV or JSON with query and media_path, a row for each right answer.")
     ] = "",
-    forget: Annotated[
-        bool, typer.Option("--forget", help="Forget what labels said of the model.")
-    ] = False,
+    forget: Annotated[bool, option("Forget what labels said of the model.", "--forget")] = False,
 ) -> None:
     """Measure by labelled queries what scores of the active visual model mean."""
     if bool(labels) == forget:
@@ -187,8 +172,8 @@ def _wait_until_loaded(api: ApiClient, kind: ModelType, key: str) -> dict[str, A
 def pull_models(
     names: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="Model keys, `lite` for the default set, `configured` for what the settings name. "
+        argument(
+            "Model keys, `lite` for the default set, `configured` for what the settings name. "
             "None: list them."
         ),
     ] = None,

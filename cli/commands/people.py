@@ -22,6 +22,7 @@ from cli.arguments.clusters import (
 )
 from cli.arguments.media_arguments import CacheOption, cache_dir, server_path
 from cli.commands.following import end_of, name_of
+from cli.options import argument, option
 from cli.remote import Remote, remote
 from cli.terminal.output import YesOption, confirmed
 from cli.terminal.pictures import Box, Painter, PictureMode, PicturesOption, painter
@@ -44,9 +45,7 @@ def list_people(
     server: Remote,
     cache: CacheOption = "",
     collection: CollectionOption = "",
-    at_most: Annotated[
-        int, typer.Option("--max", min=1, help="At most so many of each collection.")
-    ] = 50,
+    at_most: Annotated[int, option("At most so many of each collection.", "--max", min=1)] = 50,
     pictures: PicturesOption = PictureMode.AUTO,
 ) -> None:
     """List the people of the cache folder's collections, those seen most first."""
@@ -82,8 +81,8 @@ def show_faces(
     who: WhoArgument,
     cache: CacheOption = "",
     collection: CollectionOption = "",
-    limit: Annotated[int, typer.Option(min=1, max=_MOST_FACES, help="At most so many.")] = 50,
-    offset: Annotated[int, typer.Option(min=0, help="Leave out so many first.")] = 0,
+    limit: Annotated[int, option("At most so many.", min=1, max=_MOST_FACES)] = 50,
+    offset: Annotated[int, option("Leave out so many first.", min=0)] = 0,
     pictures: PicturesOption = PictureMode.AUTO,
 ) -> None:
     """Show the faces of a person: where each is seen, and its id for `people move`."""
@@ -105,7 +104,7 @@ def show_faces(
 def name_person(
     server: Remote,
     who: WhoArgument,
-    name: Annotated[str, typer.Argument(help='The name; "" takes it away.', show_default=False)],
+    name: Annotated[str, argument('The name; "" takes it away.')],
     cache: CacheOption = "",
     collection: CollectionOption = "",
 ) -> None:
@@ -127,11 +126,8 @@ def name_person(
 @remote
 def merge_people(
     server: Remote,
-    who: Annotated[
-        list[str],
-        typer.Argument(metavar="WHO...", help="Ids or names of clusters.", show_default=False),
-    ],
-    into: Annotated[str, typer.Option(help="Id or name of who they are.", show_default=False)],
+    who: Annotated[list[str], argument("Ids or names of clusters.", metavar="WHO...")],
+    into: Annotated[str, option("Id or name of who they are.")],
     cache: CacheOption = "",
     collection: CollectionOption = "",
 ) -> None:
@@ -153,19 +149,12 @@ def move_faces(
     server: Remote,
     face_ids: Annotated[
         list[str],
-        typer.Argument(
+        argument(
+            "Ids as `rushes people show` and `voices` print; - reads them from stdin.",
             metavar="FACE...",
-            help="Ids as `rushes people show` and `voices` print; - reads them from stdin.",
-            show_default=False,
         ),
     ],
-    to: Annotated[
-        str,
-        typer.Option(
-            help="Id or name of who they are; `new`: somebody new; `none`: nobody.",
-            show_default=False,
-        ),
-    ],
+    to: Annotated[str, option("Id or name of who they are; `new`: somebody new; `none`: nobody.")],
     cache: CacheOption = "",
     collection: CollectionOption = "",
 ) -> None:
@@ -227,17 +216,14 @@ def recluster_people(
     cache: CacheOption = "",
     collection: CollectionOption = "",
     eps: Annotated[
-        float | None,
-        typer.Option(help="How unlike faces of one person may be. Default: 0.48.", min=0.0),
+        float | None, option("How unlike faces of one person may be. Default: 0.48.", min=0.0)
     ] = None,
     min_samples: Annotated[
-        int | None, typer.Option(help="Clear faces that make a person. Default: 5.", min=1)
+        int | None, option("Clear faces that make a person. Default: 5.", min=1)
     ] = None,
-    auto: Annotated[bool, typer.Option("--auto", help="Derive both from the faces.")] = False,
-    clear_names: Annotated[
-        bool, typer.Option("--clear-names", help="Take all names away.")
-    ] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the end.")] = False,
+    auto: Annotated[bool, option("Derive both from the faces.", "--auto")] = False,
+    clear_names: Annotated[bool, option("Take all names away.", "--clear-names")] = False,
+    detach: Annotated[bool, option("Do not wait for the end.", "--detach")] = False,
 ) -> None:
     """Group the faces anew. Ids, names, merges and moves stay where they still fit."""
     body = in_collection(server.api, cache, collection)
@@ -272,15 +258,12 @@ def undo_edits(
     collection: CollectionOption = "",
     to: Annotated[
         str,
-        typer.Option(
+        option(
+            "Back to how it was right after this edit. Default: the last edit is undone.",
             metavar="EDIT",
-            help="Back to how it was right after this edit. Default: the last edit is undone.",
-            show_default=False,
         ),
     ] = "",
-    everything: Annotated[
-        bool, typer.Option("--all", help="Back to before the first edit.")
-    ] = False,
+    everything: Annotated[bool, option("Back to before the first edit.", "--all")] = False,
 ) -> None:
     """Take back what was changed by hand. An undo is an edit, so it can be undone too."""
     body = in_collection(server.api, cache, collection)
@@ -390,14 +373,10 @@ _ENROLLING_S = 1200.0  # each photo may wait for a model
 @remote
 def enroll_person(
     server: Remote,
-    name: Annotated[str, typer.Argument(help="What the person is called.", show_default=False)],
+    name: Annotated[str, argument("What the person is called.")],
     pictures: Annotated[
         list[str],
-        typer.Argument(
-            metavar="PICTURE...",
-            help="Photos on which the person is seen alone, from the front.",
-            show_default=False,
-        ),
+        argument("Photos on which the person is seen alone, from the front.", metavar="PICTURE..."),
     ],
     cache: CacheOption = "",
 ) -> None:
@@ -415,7 +394,7 @@ def list_named_people(
     server: Remote,
     cache: CacheOption = "",
     everywhere: Annotated[
-        bool, typer.Option("--all", help="In all cache folders that the server knows.")
+        bool, option("In all cache folders that the server knows.", "--all")
     ] = False,
 ) -> None:
     """List everybody who has a name: given by hand, or enrolled from photos."""
@@ -445,14 +424,12 @@ def list_named_people(
 @remote
 def collection_vocabulary(
     server: Remote,
-    collection: Annotated[str, typer.Argument(help="The collection.", show_default=False)],
+    collection: Annotated[str, argument("The collection.")],
     words: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[WORD...]", help="Its words from now on, the most important first."
-        ),
+        argument("Its words from now on, the most important first.", metavar="[WORD...]"),
     ] = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Leave it without words.")] = False,
+    clear: Annotated[bool, option("Leave it without words.", "--clear")] = False,
     cache: CacheOption = "",
 ) -> None:
     """Show or replace the words that the speech model is told of for a collection."""
@@ -478,12 +455,8 @@ def show_voices(
     who: WhoArgument,
     cache: CacheOption = "",
     collection: CollectionOption = "",
-    limit: Annotated[
-        int, typer.Option(min=1, max=_MOST_VOICES, help="At most so many of each cluster.")
-    ] = 50,
-    after: Annotated[
-        str, typer.Option(metavar="VOICE", help="Where the page before ended.", show_default=False)
-    ] = "",
+    limit: Annotated[int, option("At most so many of each cluster.", min=1, max=_MOST_VOICES)] = 50,
+    after: Annotated[str, option("Where the page before ended.", metavar="VOICE")] = "",
 ) -> None:
     """Show the voices of a person: what each says, and its id for `people move`."""
     body = in_collection(server.api, cache, collection)

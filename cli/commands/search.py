@@ -21,6 +21,7 @@ from cli.arguments.declared import Fields, with_fields
 from cli.arguments.media_arguments import CacheOption, cache_dir, is_foreign, seconds, server_path
 from cli.arguments.media_files import media_files
 from cli.arguments.search_filters import WhereOption, filters, frames_with
+from cli.options import argument, option
 from cli.remote import Remote, remote
 from cli.terminal.output import CommandOutput
 from cli.terminal.pictures import Painter, PictureMode, PicturesOption, painter
@@ -56,63 +57,44 @@ SEARCH_S = 300.0  # the first one in a large cache folder loads it
 _ALL = 500  # matches of a page, where all are asked for
 
 InOption = Annotated[
-    list[str],
-    typer.Option(
-        "--in",
-        help="Only in this file or folder. Repeatable.",
-        rich_help_panel=WHERE,
-        show_default=False,
-    ),
+    list[str], option("Only in this file or folder. Repeatable.", "--in", panel=WHERE)
 ]
 PathsOption = Annotated[
-    bool,
-    typer.Option("--paths", help="Lines of path, tab, time: for scripts.", rich_help_panel=SHOWN),
+    bool, option("Lines of path, tab, time: for scripts.", "--paths", panel=SHOWN)
 ]
 FuzzyOption = Annotated[
-    bool,
-    typer.Option("--fuzzy", help="Also with about one wrong letter in five.", rich_help_panel=BY),
+    bool, option("Also with about one wrong letter in five.", "--fuzzy", panel=BY)
 ]
 
 
 WordsArgument = Annotated[
-    list[str] | None, typer.Argument(help="What is to be seen, or with --said what is said.")
+    list[str] | None, argument("What is to be seen, or with --said what is said.")
 ]
 ImageOption = Annotated[
-    str,
-    typer.Option(
-        help="What looks like this picture. Words, too, then count by --text-weight.",
-        rich_help_panel=BY,
-        show_default=False,
-    ),
+    str, option("What looks like this picture. Words, too, then count by --text-weight.", panel=BY)
 ]
 FrameOption = Annotated[
     str,
-    typer.Option(
-        metavar="FILE@TIME",
-        help="What looks like this frame; the file need not be analyzed.",
-        rich_help_panel=BY,
-        show_default=False,
+    option(
+        "What looks like this frame; the file need not be analyzed.", panel=BY, metavar="FILE@TIME"
     ),
 ]
-SaidOption = Annotated[
-    bool, typer.Option("--said", help="Search in transcripts.", rich_help_panel=BY)
-]
+SaidOption = Annotated[bool, option("Search in transcripts.", "--said", panel=BY)]
 FastOption = Annotated[
     bool,
-    typer.Option(
+    option(
+        "With --image or --frame: look only at scenes like it. May miss some matches.",
         "--fast",
-        help="With --image or --frame: look only at scenes like it. May miss some matches.",
-        rich_help_panel=BY,
+        panel=BY,
     ),
 ]
 PersonOption = Annotated[
     list[str],
-    typer.Option(
+    option(
+        "Only frames with this person; COLLECTION/#3 is cluster 3. Repeatable.",
         "--person",
+        panel=WHERE,
         metavar="COLLECTION/NAME",
-        help="Only frames with this person; COLLECTION/#3 is cluster 3. Repeatable.",
-        rich_help_panel=WHERE,
-        show_default=False,
     ),
 ]
 
@@ -136,31 +118,23 @@ class LeastStrength(StrEnum):
 
 StrengthOption = Annotated[
     LeastStrength,
-    typer.Option(
+    option(
+        "Leave out what is weaker; with `any` all are shown, down to what is no match at all.",
         "--min-strength",
-        help="Leave out what is weaker; with `any` all are shown, down to what is no match at all.",
-        rich_help_panel=SHOWN,
+        panel=SHOWN,
     ),
 ]
 AnyOption = Annotated[
-    bool,
-    typer.Option(
-        "--any", help="One of them is enough, not all in one frame.", rich_help_panel=WHERE
-    ),
+    bool, option("One of them is enough, not all in one frame.", "--any", panel=WHERE)
 ]
 
 
 ByFileOption = Annotated[
     bool,
-    typer.Option(
-        "--by-file",
-        help="Matches file by file, three of each; --max counts files.",
-        rich_help_panel=SHOWN,
-    ),
+    option("Matches file by file, three of each; --max counts files.", "--by-file", panel=SHOWN),
 ]
 AllOption = Annotated[
-    bool,
-    typer.Option("--all", help="All matches, page by page, whatever --max.", rich_help_panel=SHOWN),
+    bool, option("All matches, page by page, whatever --max.", "--all", panel=SHOWN)
 ]
 
 

@@ -12,6 +12,7 @@ from cli.arguments import completing
 from cli.arguments.media_arguments import server_path
 from cli.commands.following import finish, follow_to_the_end, reason_to_wait
 from cli.commands.processes import redis_url
+from cli.options import argument, option
 from cli.remote import Remote, remote
 from cli.terminal.output import CommandOutput, JsonOption
 from shared.domain import TaskKind
@@ -19,12 +20,7 @@ from shared.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="What the server works on, and has worked on.")
 TaskId = Annotated[
-    str,
-    typer.Argument(
-        help="As `rushes tasks list` shows.",
-        show_default=False,
-        autocompletion=completing.task_ids,
-    ),
+    str, argument("As `rushes tasks list` shows.", autocompletion=completing.task_ids)
 ]
 
 
@@ -86,10 +82,8 @@ def cancel_task(
     server: Remote,
     task_id: Annotated[
         str,
-        typer.Argument(
-            help="Default: the analysis that the same key has begun.",
-            show_default=False,
-            autocompletion=completing.task_ids,
+        argument(
+            "Default: the analysis that the same key has begun.", autocompletion=completing.task_ids
         ),
     ] = "",
 ) -> None:
@@ -103,9 +97,9 @@ def cancel_task(
 @remote
 def put_task_first(
     server: Remote,
-    task_id: Annotated[str, typer.Argument(autocompletion=completing.task_ids)],
+    task_id: TaskId,
     of_all: Annotated[
-        bool, typer.Option("--of-all", help="Before the tasks of all keys; for administrators.")
+        bool, option("Before the tasks of all keys; for administrators.", "--of-all")
     ] = False,
 ) -> None:
     """Put a waiting analysis first in line. What runs is not stopped."""
@@ -123,10 +117,7 @@ def put_task_first(
 def retry_task(
     server: Remote,
     task_id: TaskId,
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(help="Files that failed. Without: all of them.", show_default=False),
-    ] = None,
+    paths: Annotated[list[str] | None, argument("Files that failed. Without: all of them.")] = None,
 ) -> None:
     """Try again what of a task has failed, with the settings that it had."""
     body = {"paths": [server_path(path) for path in paths]} if paths else {}
@@ -138,9 +129,7 @@ def retry_task(
 
 @app.command("fail-open")
 def fail_open_tasks(
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do it; without, only say how many there are.")
-    ] = False,
+    yes: Annotated[bool, option("Do it; without, only say how many there are.", "--yes")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Fail all open tasks, straight in Redis, once its damaged file has been repaired by hand.

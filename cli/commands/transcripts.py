@@ -28,6 +28,7 @@ from cli.commands.search import (
     how_said,
     scope_of,
 )
+from cli.options import argument, option
 from cli.remote import Remote, remote
 from shared.clock_times import timestamp
 from shared.errors import BadInput, ExportError, Missing
@@ -38,37 +39,34 @@ Item = dict[str, Any]
 _READ_AT_ONCE = 32
 _MISSING = "It is not transcribed, or it has no audio track."
 PathsArgument = Annotated[
-    list[str], typer.Argument(help="Media files, and folders of them; `-`: read them from stdin.")
+    list[str], argument("Media files, and folders of them; `-`: read them from stdin.")
 ]
-ToOption = Annotated[
-    Path, typer.Option("--to", help="Folder of this machine; made where there is none.")
-]
+ToOption = Annotated[Path, option("Folder of this machine; made where there is none.", "--to")]
 CaptionsOption = Annotated[
-    bool, typer.Option("--captions", help="Cut srt and vtt into captions that can be read.")
+    bool, option("Cut srt and vtt into captions that can be read.", "--captions")
 ]
 SpeakersInFilesOption = Annotated[
     bool | None,
-    typer.Option(
+    option(
+        "Say who speaks, where that was told apart. Default: not in txt and srt.",
         "--speakers/--no-speakers",
-        help="Say who speaks, where that was told apart. Default: not in txt and srt.",
-        show_default=False,
     ),
 ]
 SpeakersOption = Annotated[
     bool,
-    typer.Option(
+    option(
+        "Say who speaks, where that was told apart; Ada?: it may be somebody else.",
         "--speakers/--no-speakers",
-        help="Say who speaks, where that was told apart; Ada?: it may be somebody else.",
     ),
 ]
 SubtitlesToo = Annotated[
-    bool, typer.Option("--subtitles", help="Also subtitles and captions that are in the files.")
+    bool, option("Also subtitles and captions that are in the files.", "--subtitles")
 ]
 SubtitlesInstead = Annotated[
     bool,
-    typer.Option(
+    option(
+        "Instead, the subtitles and captions that are in the files: a file for each track.",
         "--subtitles",
-        help="Instead, the subtitles and captions that are in the files: a file for each track.",
     ),
 ]
 _SHOW = """Example:
@@ -130,7 +128,7 @@ def show(
 def search(
     server: Remote,
     fields: Fields,
-    words: Annotated[list[str], typer.Argument(help="What is said.")],
+    words: Annotated[list[str], argument("What is said.")],
     cache: CacheOption = "",
     fuzzy: FuzzyOption = False,
     within: InOption = [],  # noqa: B006
@@ -150,13 +148,13 @@ def export(
     server: Remote,
     paths: PathsArgument,
     to: ToOption,
-    kind: Annotated[TranscriptFormat, typer.Option("--format", help="Of the files.")],
+    kind: Annotated[TranscriptFormat, option("Of the files.", "--format")],
     cache: CacheOption = "",
     captions: CaptionsOption = False,
-    timestamps: Annotated[bool, typer.Option(help="Times in txt, docx and pdf.")] = True,
+    timestamps: Annotated[bool, option("Times in txt, docx and pdf.")] = True,
     speakers: SpeakersInFilesOption = None,
     subtitles: SubtitlesInstead = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
+    force: Annotated[bool, option("Overwrite files that exist.", "--force")] = False,
 ) -> None:
     """Write the transcripts of files, one file each, into a folder."""
     if speakers is None:

@@ -19,6 +19,7 @@ from cli.api_client import ApiClient, Event
 from cli.arguments.declared import Fields, with_fields
 from cli.arguments.media_arguments import CacheOption, cache_dir, server_path
 from cli.arguments.media_arguments import vocabulary as words_of
+from cli.options import argument, option
 from cli.remote import Remote, remote
 from shared.errors import BadInput, Missing
 from shared.printable import printable
@@ -26,19 +27,19 @@ from shared.watch.choices import FileGroup
 
 Vocabulary = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="WORD",
-        help='A name or rare word that may be said, or @FILE of them; may be repeated; "": none, '
+    option(
+        'A name or rare word that may be said, or @FILE of them; may be repeated; "": none, '
         "and no names of people.",
-        rich_help_panel="What is analyzed",
+        panel="What is analyzed",
+        metavar="WORD",
     ),
 ]
 Schedule = Annotated[
     str | None,
-    typer.Option(
+    option(
+        'Hours in which it may be worked on, by the server\'s clock; "": always.',
+        panel="When",
         metavar="HH:MM-HH:MM",
-        help='Hours in which it may be worked on, by the server\'s clock; "": always.',
-        rich_help_panel="When",
     ),
 ]
 
@@ -69,10 +70,7 @@ app = typer.Typer(no_args_is_help=True, help="Folders whose new files are analyz
 
 
 FolderArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="FOLDER", help="Its id, as `rushes watch list` shows, or path.", show_default=False
-    ),
+    str, argument("Its id, as `rushes watch list` shows, or path.", metavar="FOLDER")
 ]
 
 
@@ -103,11 +101,11 @@ def list_folders(server: Remote) -> None:
 def add_folder(
     server: Remote,
     fields: Fields,
-    folder: Annotated[str, typer.Argument(help="Folder to watch.", show_default=False)],
+    folder: Annotated[str, argument("Folder to watch.")],
     cache: CacheOption = "",
     vocabulary: Vocabulary = None,
     schedule: Schedule = None,
-    start: Annotated[bool, typer.Option("--start", help="Start watching, too.")] = False,
+    start: Annotated[bool, option("Start watching, too.", "--start")] = False,
 ) -> None:
     """Watch a folder. By default its pictures are analyzed, of all media in it, however deep."""
     places = {"path": server_path(folder), "cache_dir": cache_dir(cache)}
@@ -128,8 +126,8 @@ def change_folder(
     server: Remote,
     fields: Fields,
     folder: FolderArgument,
-    path: Annotated[str | None, typer.Option(help="Where it is now.")] = None,
-    new_cache: Annotated[str | None, typer.Option(help="Another cache folder.")] = None,
+    path: Annotated[str | None, option("Where it is now.")] = None,
+    new_cache: Annotated[str | None, option("Another cache folder.")] = None,
     vocabulary: Vocabulary = None,
     schedule: Schedule = None,
 ) -> None:
@@ -181,9 +179,9 @@ def show_status(server: Remote) -> None:
 def list_files(
     server: Remote,
     folder: FolderArgument,
-    state: Annotated[FileGroup, typer.Option(help="What became of them.")] = FileGroup.PENDING,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
-    after: Annotated[str, typer.Option(help="Where the page before ended.")] = "",
+    state: Annotated[FileGroup, option("What became of them.")] = FileGroup.PENDING,
+    limit: Annotated[int, option("At most so many.", min=1)] = 100,
+    after: Annotated[str, option("Where the page before ended.")] = "",
 ) -> None:
     """List files of a watched folder."""
     query = {"state": state.value, "limit": str(limit)} | ({"after": after} if after else {})
@@ -207,9 +205,7 @@ def list_files(
 def retry_files(
     server: Remote,
     folder: FolderArgument,
-    paths: Annotated[
-        list[str] | None, typer.Argument(help="Failed files. Default: all.", show_default=False)
-    ] = None,
+    paths: Annotated[list[str] | None, argument("Failed files. Default: all.")] = None,
 ) -> None:
     """Try failed files again."""
     body = {"paths": [server_path(path) for path in paths]} if paths else {}
@@ -223,8 +219,7 @@ def retry_files(
 def follow_folders(
     server: Remote,
     until_done: Annotated[
-        bool,
-        typer.Option("--until-done", help="End when nothing is left to do; 1 if files failed."),
+        bool, option("End when nothing is left to do; 1 if files failed.", "--until-done")
     ] = False,
 ) -> None:
     """Follow live what the watch folders do, until Ctrl-C.

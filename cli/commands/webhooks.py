@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
+from cli.options import argument, option
 from cli.remote import Remote, remote
 from shared.webhooks.events import WebhookEvent
 
@@ -19,25 +20,23 @@ _ADD = """Example:
 
 rushes webhooks add https://mam.example/hooks/rushes --event task.ended
 """
-IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `rushes webhooks list` shows.")]
+IdArgument = Annotated[str, argument("As `rushes webhooks list` shows.", metavar="ID")]
 
 
 @app.command("add", epilog=_ADD)
 @remote
 def add_webhook(
     server: Remote,
-    url: Annotated[str, typer.Argument(help="Its host is in RUSHES_WEBHOOK_HOSTS.")],
+    url: Annotated[str, argument("Its host is in RUSHES_WEBHOOK_HOSTS.")],
     event: Annotated[
         list[WebhookEvent] | None,
-        typer.Option(help="What it is told of; several times for several. All, without."),
+        option("What it is told of; several times for several. All, without."),
     ] = None,
     secret: Annotated[
         str,
-        typer.Option(
+        option(
+            "Signs the messages: whsec_ and 24 to 64 bytes in base64. Without: made, and printed.",
             envvar="RUSHES_WEBHOOK_SECRET",
-            help="Signs the messages: whsec_ and 24 to 64 bytes in base64. Without: made, "
-            "and printed.",
-            show_default=False,
         ),
     ] = "",
 ) -> None:

@@ -20,6 +20,7 @@ from rich.table import Table
 from cli.api_client import ApiClient
 from cli.demo import contact_sheet
 from cli.demo.samples import DemoSamples, fetch_samples
+from cli.options import argument, option
 from cli.remote import default_server
 from cli.terminal.output import PlainConsole
 from shared.errors import RushesError
@@ -66,15 +67,15 @@ class Search:
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where results go: the cache and the sheet.")],
-    url: Annotated[str, typer.Option(help="The server. Default: RUSHES_PORT on loopback.")] = "",
+    folder: Annotated[Path, argument("Where results go: the cache and the sheet.")],
+    url: Annotated[str, option("The server. Default: RUSHES_PORT on loopback.")] = "",
     key_file: Annotated[
-        Path | None, typer.Option(help="File with a Pro key. Default: STATE_DIR/first-key.")
+        Path | None, option("File with a Pro key. Default: STATE_DIR/first-key.")
     ] = None,
     samples: Annotated[
-        Path | None, typer.Option(help="Where samples are kept. Default: FOLDER/samples.")
+        Path | None, option("Where samples are kept. Default: FOLDER/samples.")
     ] = None,
-    force: Annotated[bool, typer.Option(help="Analyze again what is analyzed already.")] = False,
+    force: Annotated[bool, option("Analyze again what is analyzed already.")] = False,
 ) -> None:
     """Analyze and search sample footage with a running Rushes."""
     began = time.monotonic()

@@ -15,11 +15,10 @@ import typer
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from cli.options import option
 from shared.printable import printable
 
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print the answer as JSON, for programs.", show_default=False)
-]
+JsonOption = Annotated[bool, option("Print the answer as JSON, for programs.", "--json")]
 # Halves of characters, and what of COMMANDS json.dumps leaves as it is.
 _ESCAPED_IN_JSON = re.compile("[\ud800-\udfff\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _WIDE = 4096  # columns of a pipe or a file: nothing is cut there
@@ -86,10 +85,7 @@ def size_of(count: float) -> str:
     return f"{count:,.0f} {units[-1]}" if units[-1] == "bytes" else f"{count:,.1f} {units[-1]}"
 
 
-YesOption = Annotated[
-    bool,
-    typer.Option("--yes", "-y", help="Do not ask. Without a terminal: do it.", show_default=False),
-]
+YesOption = Annotated[bool, option("Do not ask. Without a terminal: do it.", "--yes", "-y")]
 
 
 def confirmed(out: CommandOutput, yes: bool) -> bool:
