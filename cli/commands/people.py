@@ -10,6 +10,7 @@ import typer
 from rich.table import Column, Table
 from rich.text import Text
 
+from api.people.bodies import ReclusterBody
 from cli.arguments.clusters import (
     NONE,
     CollectionOption,
@@ -20,6 +21,7 @@ from cli.arguments.clusters import (
     one_id_of,
     shown_id,
 )
+from cli.arguments.declared import Fields, with_fields
 from cli.arguments.media_arguments import CacheOption, cache_dir, server_path
 from cli.commands.following import end_of, name_of
 from cli.options import argument, option
@@ -211,27 +213,17 @@ def delete_person(
 
 @app.command("recluster", epilog="Example: rushes people recluster --eps 0.42")
 @remote
+@with_fields(ReclusterBody)
 def recluster_people(
     server: Remote,
+    fields: Fields,
     cache: CacheOption = "",
     collection: CollectionOption = "",
-    eps: Annotated[
-        float | None, option("How unlike faces of one person may be. Default: 0.48.", min=0.0)
-    ] = None,
-    min_samples: Annotated[
-        int | None, option("Clear faces that make a person. Default: 5.", min=1)
-    ] = None,
-    auto: Annotated[bool, option("Derive both from the faces.", "--auto")] = False,
-    clear_names: Annotated[bool, option("Take all names away.", "--clear-names")] = False,
     detach: Annotated[bool, option("Do not wait for the end.", "--detach")] = False,
 ) -> None:
     """Group the faces anew. Ids, names, merges and moves stay where they still fit."""
     body = in_collection(server.api, cache, collection)
-    given = {"eps": eps, "min_samples": min_samples}
-    body |= {name: value for name, value in given.items() if value is not None}
-    body |= {"auto_detect_params": auto, "clear_names": clear_names}
-    answer = server.api.post("/faces/recluster", body)
-    end_of(server, answer, detach)
+    end_of(server, server.api.post("/faces/recluster", body | fields), detach)
 
 
 @app.command("edits", epilog="Example: rushes people edits")

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from api.tasks.bodies import PutFirstBody
 from cli.arguments import completing
+from cli.arguments.declared import Fields, with_fields
 from cli.arguments.media_arguments import server_path
 from cli.commands.following import finish, follow_to_the_end, reason_to_wait
 from cli.commands.processes import redis_url
@@ -95,15 +97,10 @@ def cancel_task(
 
 @app.command("first", epilog="Example: rushes tasks first 8f14e45fceea167a5a36dedd4bea2543")
 @remote
-def put_task_first(
-    server: Remote,
-    task_id: TaskId,
-    of_all: Annotated[
-        bool, option("Before the tasks of all keys; for administrators.", "--of-all")
-    ] = False,
-) -> None:
+@with_fields(PutFirstBody)
+def put_task_first(server: Remote, fields: Fields, task_id: TaskId) -> None:
     """Put a waiting analysis first in line. What runs is not stopped."""
-    answer = server.api.post(f"/tasks/{task_id}/first", {"of_all": of_all})
+    answer = server.api.post(f"/tasks/{task_id}/first", fields)
     if not server.out.document(answer):
         place = f" Place {answer['place']}." if answer["place"] else ""
         server.out.line(f"{answer['message']}{place}")
