@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Column, Table
 
 from api.exports.clips.bodies import ExportClipsBody
 from api.exports.timelines.bodies import TimelineBody
@@ -136,15 +135,13 @@ def _show_result(server: Remote, task_id: str) -> None:
     """Show the clips of an export; exit status 1 where one failed."""
     answer = server.api.get(f"/tasks/{task_id}/exports")
     if not server.out.document(answer):
-        table = Table(
-            Column("clip", overflow="fold"), Column("frames", justify="right"), "how", "remarks"
-        )
+        rows = []
         for clip in answer["exported"]:
             how = "was there" if clip["skipped"] else clip["method"] or ""
             frames = "" if clip["frames"] is None else f"{clip['frames']:,}"
-            table.add_row(clip["output_path"], frames, how, " ".join(clip["warnings"]))
-        if table.row_count:
-            server.out.show(table)
+            rows.append((clip["output_path"], frames, how, " ".join(clip["warnings"])))
+        if rows:
+            server.out.table(("…clip", ">frames", "how", "remarks"), rows)
         for clip in answer["failed"]:
             server.out.line(f"failed: {clip['media_path']}: {clip['error']}")
     if answer["failed"]:

@@ -7,12 +7,11 @@ import time
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-import rich.table
 import typer
 
 from cli.commands.processes import redis_url
 from cli.options import argument, option
-from cli.terminal.output import CommandOutput, JsonOption
+from cli.terminal.output import CommandOutput, JsonOption, moment_of
 from shared.rights import KeyTier
 from shared.settings import Settings
 
@@ -68,11 +67,9 @@ def list_keys(as_json: JsonOption = False) -> None:
     """List the keys: their ids, never the keys themselves."""
     records = _keys().list()
     out = CommandOutput(as_json)
-    if out.document({"keys": [msgspec.to_builtins(record) for record in records]}):
-        return
-    table = rich.table.Table("id", "tier", "created", "label", "scopes", "roots", "expires")
-    for record in records:
-        table.add_row(
+    columns = ("id", "tier", "created", "label", "scopes", "roots", "expires")
+    rows = (
+        (
             record.id,
             record.tier,
             "RUSHES_LICENSE_KEYS" if record.is_from_settings else _when(record.created_at),
@@ -81,7 +78,9 @@ def list_keys(as_json: JsonOption = False) -> None:
             "all" if record.roots is None else "\n".join(record.roots),
             "never" if record.expires_at is None else _when(record.expires_at),
         )
-    out.show(table)
+        for record in records
+    )
+    out.listing({"keys": [msgspec.to_builtins(record) for record in records]}, columns, rows)
 
 
 @app.command("revoke")
@@ -99,7 +98,7 @@ def revoke_key(
 
 def _when(moment: float) -> str:
     try:
-        return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
+        return moment_of(moment)
     except (OverflowError, ValueError, OSError):  # an earlier version took any number
         return f"{moment:g}"
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Column, Table
 
 from cli.api_client import ApiClient
 from cli.arguments import completing
@@ -45,16 +44,14 @@ def list_models(
 ) -> None:
     """List the server's models, what their licences allow, which are downloaded and active."""
     answer = server.api.get("/models/available")
-    if server.out.document(answer):
-        return
-    table = Table(
-        "kind", Column("key", no_wrap=True), "ready", "active", "MB", "licence", "commercial use"
+    rows = (
+        _row(each, model)
+        for each in ([kind] if kind else ModelType)
+        for model in answer[each]
+        if model["is_downloaded"] or not ready
     )
-    for each in [kind] if kind else ModelType:
-        for model in answer[each]:
-            if model["is_downloaded"] or not ready:
-                table.add_row(*_row(each, model))
-    server.out.show(table)
+    columns = ("kind", "!key", "ready", "active", "MB", "licence", "commercial use")
+    server.out.listing(answer, columns, rows)
 
 
 def _row(kind: ModelType, model: dict[str, Any]) -> tuple[str, ...]:
@@ -74,13 +71,14 @@ def _row(kind: ModelType, model: dict[str, Any]) -> tuple[str, ...]:
 def show_loaded(server: Remote) -> None:
     """Show which models the workers have in memory."""
     answer = server.api.get("/models/loaded")
-    if server.out.document(answer):
-        return
-    table = Table("kind", "key", "state")
-    for kind, state in answer.items():
-        loaded = "loaded" if state["model_key"] else "not loaded"
-        table.add_row(kind, state["model_key"] or "", "loading" if state["is_loading"] else loaded)
-    server.out.show(table)
+    rows = ((kind, state["model_key"] or "", _state_of(state)) for kind, state in answer.items())
+    server.out.listing(answer, ("kind", "key", "state"), rows)
+
+
+def _state_of(model: dict[str, Any]) -> str:
+    if model["is_loading"]:
+        return "loading"
+    return "loaded" if model["model_key"] else "not loaded"
 
 
 @app.command("load", epilog="Example: rushes models load whisper-tiny.en")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import Annotated, Any
 
 import typer
-from rich.table import Column, Table
 from rich.text import Text
 
 from api.people.bodies import ReclusterBody
@@ -26,7 +24,7 @@ from cli.arguments.media_arguments import CacheOption, cache_dir, server_path
 from cli.commands.following import end_of, name_of
 from cli.options import argument, option
 from cli.remote import Remote, remote
-from cli.terminal.output import YesOption, confirmed
+from cli.terminal.output import YesOption, confirmed, moment_of
 from cli.terminal.pictures import Box, Painter, PictureMode, PicturesOption, painter
 from shared.clock_times import timestamp
 from shared.errors import BadInput
@@ -35,7 +33,8 @@ from shared.printable import printable
 app = typer.Typer(no_args_is_help=True, help="Who is seen: names, corrections, taking them back.")
 NEW = "new"
 _VOICE = "-voice-"  # in the id of a voice
-_MOST_FACES = 2000  # in one answer of the API
+_MOST_FACES, _MOST_VOICES = 2000, 200  # in one answer of the API
+_ENROLLING_S = 1200.0  # each photo may wait for a model
 _DELETING_S = 3600.0  # thousands of files are written anew
 _SAMPLES = 3  # pictures of a cluster
 _FACE = Box(columns=10, rows=5)
@@ -71,7 +70,7 @@ def list_people(
             body = {"cache_dir": folder, "cluster_job_name": job["cluster_job_name"]}
             _paint(server, brush, body, shown)
         else:
-            server.out.show(_clusters(shown))
+            _show_clusters(server, shown)
         if len(shown) < len(job["clusters"]):
             server.out.hint(f"{len(shown)} of {len(job['clusters']):,}; see more with --max.")
 
@@ -89,7 +88,7 @@ def show_faces(
 ) -> None:
     """Show the faces of a person: where each is seen, and its id for `people move`."""
     body = in_collection(server.api, cache, collection)
-    ids = ids_of(server.api, **_place(body), who=who)
+    ids = ids_of(server.api, body, who)
     answer = server.api.post(
         "/faces/clusters/faces", {**body, "cluster_ids": ids, "limit": limit, "offset": offset}
     )
@@ -112,7 +111,7 @@ def name_person(
 ) -> None:
     """Name a person. Clusters may share a name; searches for it then find them all."""
     body = in_collection(server.api, cache, collection)
-    cluster = one_id_of(server.api, **_place(body), who=who)
+    cluster = one_id_of(server.api, body, who)
     answer = server.api.put(
         "/faces/clusters/names", {**body, "assignments": [{"cluster_id": cluster, "name": name}]}
     )
@@ -135,9 +134,8 @@ def merge_people(
 ) -> None:
     """Say that clusters are one and the same person."""
     body = in_collection(server.api, cache, collection)
-    place = _place(body)
-    target = one_id_of(server.api, **place, who=into)
-    found = [cluster for one in who for cluster in ids_of(server.api, **place, who=one)]
+    target = one_id_of(server.api, body, into)
+    found = [cluster for one in who for cluster in ids_of(server.api, body, one)]
     sources = [cluster for cluster in dict.fromkeys(found) if cluster != target]
     merge = {"cluster_ids": sources, "target_cluster_id": target}
     answer = server.api.post("/faces/clusters/modify", {**body, "merges": [merge], "voices": True})
@@ -162,7 +160,7 @@ def move_faces(
 ) -> None:
     """Say whose faces and voices these are."""
     body = in_collection(server.api, cache, collection)
-    target = None if to == NEW else one_id_of(server.api, **_place(body), who=to)
+    target = None if to == NEW else one_id_of(server.api, body, to)
     ids = sys.stdin.read().split() if face_ids == ["-"] else face_ids
     voices = [one for one in ids if _VOICE in one]
     faces = [one for one in ids if _VOICE not in one]
@@ -207,8 +205,7 @@ def delete_person(
         server.out.document(planned)
         return
     answer = server.api.post("/faces/people/delete", {**body, "dry_run": False}, _DELETING_S)
-    if not server.out.document(answer):
-        server.out.line(answer["message"])
+    server.out.message(answer)
 
 
 @app.command("recluster", epilog="Example: rushes people recluster --eps 0.42")
@@ -232,14 +229,8 @@ def list_edits(server: Remote, cache: CacheOption = "", collection: CollectionOp
     """List what was changed by hand, the newest last. Nothing is ever taken out of this log."""
     body = in_collection(server.api, cache, collection)
     answer = server.api.get("/faces/edits", **body)
-    if server.out.document(answer):
-        return
-    table = Table(Column("edit", no_wrap=True), "when", "what", "in force")
-    for edit in answer["edits"]:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(edit["at"]))
-        force = "yes" if edit["applies"] else f"no: {edit['reason']}" if edit["reason"] else "no"
-        table.add_row(edit["edit_id"], when, _what(edit), force)
-    server.out.show(table)
+    rows = ((e["edit_id"], moment_of(e["at"]), _what(e), _force(e)) for e in answer["edits"])
+    server.out.listing(answer, ("!edit", "when", "what", "in force"), rows)
 
 
 @app.command("undo", epilog="Example: rushes people undo")
@@ -264,25 +255,25 @@ def undo_edits(
     answer = server.api.post("/faces/edits/undo", {**body, "voices": True})
     if not server.out.document(answer):
         server.out.line(answer["message"])
-        server.out.show(_clusters(answer["clusters"]))
+        _show_clusters(server, answer["clusters"])
+
+
+def _force(edit: dict[str, Any]) -> str:
+    if edit["applies"]:
+        return "yes"
+    return f"no: {edit['reason']}" if edit["reason"] else "no"
 
 
 def _show_faces(faces: list[dict[str, Any]], server: Remote, brush: Painter | None) -> None:
-    table = Table(Column("face", no_wrap=True), "file", "time", "sure")
+    rows = []
     for face in faces:
         sure = "" if face["detection_score"] is None else f"{face['detection_score']:.2f}"
-        words = (
-            face["face_id"],
-            name_of(face["media_path"]) or face["hash_str"],
-            face["timestamp"],
-            sure,
-        )
-        if brush is None:
-            table.add_row(*words)
-        else:
-            brush.show([face["image"] or ""], [Text(printable(word)) for word in words], _FACE)
+        where = name_of(face["media_path"]) or face["hash_str"]
+        rows.append((face["face_id"], where, face["timestamp"], sure))
+        if brush is not None:
+            brush.show([face["image"] or ""], [Text(printable(word)) for word in rows[-1]], _FACE)
     if brush is None:
-        server.out.show(table)
+        server.out.table(("!face", "file", "time", "sure"), rows)
 
 
 def _paint(
@@ -299,19 +290,15 @@ def _paint(
         brush.show(faces, [Text(printable(word)) for word in words], _FACE)
 
 
-def _place(body: dict[str, Any]) -> dict[str, str]:
-    return {"cache": body["cache_dir"], "collection": body["cluster_job_name"]}
+def _show_clusters(server: Remote, clusters: list[dict[str, Any]]) -> None:
+    rows = ((*_words(cluster), _voices_of(cluster)) for cluster in clusters)
+    server.out.table(("cluster", "name", ">faces", ">?voices"), rows)
 
 
-def _clusters(clusters: list[dict[str, Any]]) -> Table:
-    """Voices have a column where there are some."""
-    has_voices = any("voice_count" in cluster for cluster in clusters)
-    columns = [Column(kind, justify="right") for kind in ("faces", "voices")[: 1 + has_voices]]
-    table = Table("cluster", "name", *columns)
-    for cluster in clusters:
-        voices = f"{cluster.get('voice_count', 0):,}"
-        table.add_row(*_words(cluster), *([voices] if has_voices else ()))
-    return table
+def _voices_of(*clusters: dict[str, Any]) -> str:
+    """The number of voices; nothing where no voice was looked for."""
+    counts = [cluster["voice_count"] for cluster in clusters if "voice_count" in cluster]
+    return f"{sum(counts):,}" if counts else ""
 
 
 def _words(cluster: dict[str, Any]) -> tuple[str, str, str]:
@@ -358,9 +345,6 @@ def _what(edit: dict[str, Any]) -> str:
     return "; ".join(words) or str(edit["kind"])
 
 
-_ENROLLING_S = 1200.0  # each photo may wait for a model
-
-
 @app.command("enroll", epilog="Example: rushes people enroll Ada ada-1.jpg ada-2.jpg")
 @remote
 def enroll_person(
@@ -376,8 +360,7 @@ def enroll_person(
     paths = [server_path(picture) for picture in pictures]
     body = {"cache_dir": cache_dir(cache), "name": name, "pictures": paths}
     answer = server.api.post("/faces/people", body, _ENROLLING_S)
-    if not server.out.document(answer):
-        server.out.line(answer["message"])
+    server.out.message(answer)
 
 
 @app.command("known", epilog="Example: rushes people known --all")
@@ -392,24 +375,18 @@ def list_named_people(
     """List everybody who has a name: given by hand, or enrolled from photos."""
     place = {} if everywhere else {"cache_dir": cache_dir(cache)}
     answer = server.api.get("/faces/people", **place)
-    if server.out.document(answer):
-        return
-    every = [place for person in answer["people"] for place in person["collections"]]
-    has_voices = any("voice_count" in place for place in every)
-    counts = [Column(kind, justify="right") for kind in ("faces", "voices")[: 1 + has_voices]]
-    table = Table("name", Column("photos", justify="right"), *counts, "in")
-    for person in answer["people"]:
-        places = person["collections"]
-        table.add_row(
-            printable(person["name"]),
+    rows = (
+        (
+            person["name"],
             str(person["references"] or ""),
-            f"{sum(place['face_count'] for place in places):,}",
-            *([f"{sum(p.get('voice_count', 0) for p in places):,}"] if has_voices else ()),
-            printable(", ".join(dict.fromkeys(place["cluster_job_name"] for place in places))),
+            f"{sum(place['face_count'] for place in person['collections']):,}",
+            _voices_of(*person["collections"]),
+            ", ".join(dict.fromkeys(place["cluster_job_name"] for place in person["collections"])),
         )
-    server.out.show(table)
-    if not answer["people"]:
-        server.out.hint("Nobody has a name yet: `rushes people name` gives one.")
+        for person in answer["people"]
+    )
+    empty = "Nobody has a name yet: `rushes people name` gives one."
+    server.out.listing(answer, ("name", ">photos", ">faces", ">?voices", "in"), rows, empty)
 
 
 @app.command("vocabulary", epilog='Example: rushes people vocabulary "Season 1" Kestrelhaven')
@@ -437,9 +414,6 @@ def collection_vocabulary(
             server.out.line(f"  {word}")
 
 
-_MOST_VOICES = 200  # in one answer of the API
-
-
 @app.command("voices", epilog="Example: rushes people voices Ada")
 @remote
 def show_voices(
@@ -452,7 +426,7 @@ def show_voices(
 ) -> None:
     """Show the voices of a person: what each says, and its id for `people move`."""
     body = in_collection(server.api, cache, collection)
-    ids = ids_of(server.api, cache=body["cache_dir"], collection=body["cluster_job_name"], who=who)
+    ids = ids_of(server.api, body, who)
     if after and len(ids) > 1:
         raise BadInput(f"{who} is several clusters: with --after name one, {', '.join(ids)}.")
     found: list[dict[str, Any]] = []
@@ -465,7 +439,17 @@ def show_voices(
             more[cluster] = following
     if server.out.document({"voices": found, "next": more}):
         return
-    server.out.show(_voices(found))
+    rows = [
+        (
+            voice["voice_id"],
+            name_of(voice["media_path"]) or voice["hash_str"],
+            voice["speaker"],
+            f"{voice['seconds']:.0f} s",
+            f"{timestamp(int(voice['excerpt']['start_seconds']))} {voice['text'] or ''}",
+        )
+        for voice in found
+    ]
+    server.out.table(("!voice", "file", "speaker", ">speaks", "says"), rows)
     for cluster, following in more.items():
         server.out.hint(f"{shown_id(cluster)} has more voices; go on with --after {following}")
 
@@ -481,27 +465,11 @@ def tell_apart(
 ) -> None:
     """Say that two are not the same person: they are not proposed again."""
     body = in_collection(server.api, cache, collection)
-    place = {"cache": body["cache_dir"], "collection": body["cluster_job_name"]}
-    pair = [one_id_of(server.api, **place, who=who) for who in (one, other)]
+    pair = [one_id_of(server.api, body, who) for who in (one, other)]
     apart = {"apart": [{"cluster_ids": pair}], "voices": True}
     answer = server.api.post("/faces/clusters/modify", {**body, **apart})
     if not server.out.document(answer):
         server.out.line(f"{pair[0]} and {pair[1]} are two.")
-
-
-def _voices(found: list[dict[str, Any]]) -> Table:
-    table = Table(
-        Column("voice", no_wrap=True), "file", "speaker", Column("speaks", justify="right"), "says"
-    )
-    for one in found:
-        table.add_row(
-            one["voice_id"],
-            name_of(one["media_path"]) or one["hash_str"],
-            one["speaker"],
-            f"{one['seconds']:.0f} s",
-            f"{timestamp(int(one['excerpt']['start_seconds']))} {one['text'] or ''}",
-        )
-    return table
 
 
 @app.command("proposals", epilog="Example: rushes people proposals")
@@ -511,19 +479,17 @@ def list_proposals(
 ) -> None:
     """List faces that are seen while a voice speaks; `people merge` makes the two one."""
     answer = server.api.get("/faces/proposals", **in_collection(server.api, cache, collection))
-    if server.out.document(answer):
-        return
-    table = Table("voice", "face", Column("together", justify="right"), "in")
-    for one in answer["proposals"]:
-        table.add_row(
+    rows = (
+        (
             _called(one["voice_cluster_id"], one["voice_name"]),
             _called(one["face_cluster_id"], one["face_name"]),
             f"{one['seconds_together']} of {one['seconds_spoken']} s",
             ", ".join(name_of(path) or path for path in one["media_paths"]),
         )
-    server.out.show(table)
-    if not answer["proposals"]:
-        server.out.hint("No face is clearly seen while one voice speaks, and not while others do.")
+        for one in answer["proposals"]
+    )
+    empty = "No face is clearly seen while one voice speaks, and not while others do."
+    server.out.listing(answer, ("voice", "face", ">together", "in"), rows, empty)
 
 
 def _called(cluster_id: str, name: str | None) -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Column, Table
 from rich.text import Text
 
 from api.search.bodies import BY, SHOWN, WHERE, SearchTextBody, SearchTranscriptBody
@@ -373,14 +372,17 @@ def print_frames(out: CommandOutput, matches: Sequence[Match], painter: Painter 
         out.hint("Nothing was found.")
     elif painter is None:
         folder = _say_folder(out, matches)
-        is_judged = any("score" in match for match in matches)
-        match_is = ["match"] if is_judged else []
-        table = Table("", Column("file", overflow="fold"), "time", "scene", *match_is)
-        for number, match in enumerate(matches, 1):
-            name = path_of(match)[len(folder) :] + offline(match)
-            judged = [strength_of(match)] if is_judged else []
-            table.add_row(str(number), name, match["timestamp"], scene_of(match), *judged)
-        out.show(table)
+        rows = (
+            (
+                str(number),
+                path_of(match)[len(folder) :] + offline(match),
+                match["timestamp"],
+                scene_of(match),
+                strength_of(match),
+            )
+            for number, match in enumerate(matches, 1)
+        )
+        out.table(("", "…file", "time", "scene", "?match"), rows)
     else:
         for number, match in enumerate(matches, 1):
             painter.show([match["image"]], _beside(number, match))
@@ -393,19 +395,19 @@ def print_speech(out: CommandOutput, matches: Sequence[Match]) -> None:
         out.hint("Nothing was found.")
         return
     folder = _say_folder(out, matches)
-    is_told_who = any(match.get("speaker") for match in matches)
-    is_told_how = any(match.get("matched_by") for match in matches)
-    has_captions = any(match.get("kind") for match in matches)
-    columns = {"speaker": is_told_who, "by": is_told_how, "in": has_captions}
-    more = [name for name, is_there in columns.items() if is_there]
-    table = Table("", Column("file", overflow="fold"), "time", *more, "said")
-    for number, match in enumerate(matches, 1):
-        said_by = [match.get("speaker_name") or match.get("speaker") or ""] if is_told_who else []
-        name = path_of(match)[len(folder) :]
-        how = [match.get("matched_by") or ""] if is_told_how else []
-        kind = [match.get("kind") or ""] if has_captions else []
-        table.add_row(str(number), name, time_of(match), *said_by, *how, *kind, match["text"])
-    out.show(table)
+    rows = (
+        (
+            str(number),
+            path_of(match)[len(folder) :],
+            time_of(match),
+            match.get("speaker_name") or match.get("speaker") or "",
+            match.get("matched_by") or "",
+            match.get("kind") or "",
+            match["text"],
+        )
+        for number, match in enumerate(matches, 1)
+    )
+    out.table(("", "…file", "time", "?speaker", "?by", "?in", "said"), rows)
 
 
 def path_of(match: Match) -> str:

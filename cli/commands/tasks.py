@@ -6,7 +6,6 @@ import time
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from api.tasks.bodies import PutFirstBody
 from cli.arguments import completing
@@ -16,7 +15,7 @@ from cli.commands.following import finish, follow_to_the_end, reason_to_wait
 from cli.commands.processes import redis_url
 from cli.options import argument, option
 from cli.remote import Remote, remote
-from cli.terminal.output import CommandOutput, JsonOption
+from cli.terminal.output import CommandOutput, JsonOption, moment_of
 from shared.domain import TaskKind
 from shared.settings import Settings
 
@@ -31,24 +30,21 @@ TaskId = Annotated[
 def list_tasks(server: Remote) -> None:
     """List the newest tasks."""
     answer = server.api.get("/tasks")
-    if server.out.document(answer):
-        return
-    if not answer["tasks"]:
-        server.out.hint("There is no task yet.")
-        return
-    table = Table("task", "owner", "kind", "state", "done", "began", "took", "message")
-    for task in answer["tasks"]:
-        table.add_row(
+    columns = ("task", "owner", "kind", "state", "done", "began", "took", "message")
+    rows = (
+        (
             task["task_id"],
             task.get("owner") or "",
             task["kind"],
             task["status"],
             f"{task['overall_progress']:.0f} %",
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(task["created_at"])),
+            moment_of(task["created_at"]),
             _took(task),
             reason_to_wait(task) or task["message"],
         )
-    server.out.show(table)
+        for task in answer["tasks"]
+    )
+    server.out.listing(answer, columns, rows, empty="There is no task yet.")
 
 
 @app.command("show")
@@ -64,11 +60,12 @@ def show_task(server: Remote, task_id: TaskId) -> None:
         client = task.get("client")
         origin = f" from {client['address']}, {client['name']}" if client else ""
         server.out.line(f"sent by {owner}{origin}")
-    table = Table("state", "file", "worker", "error")
-    for file in task.get("files") or ():
-        table.add_row(file["state"], file["media_path"], file["worker"] or "", file["error"] or "")
-    if table.row_count:
-        server.out.show(table)
+    rows = [
+        (file["state"], file["media_path"], file["worker"] or "", file["error"] or "")
+        for file in task.get("files") or ()
+    ]
+    if rows:
+        server.out.table(("state", "file", "worker", "error"), rows)
 
 
 @app.command("follow")
@@ -91,8 +88,7 @@ def cancel_task(
 ) -> None:
     """Stop a task. What is finished stays."""
     answer = server.api.post("/analyze/cancel", {"task_id": task_id} if task_id else {})
-    if not server.out.document(answer):
-        server.out.line(answer["message"])
+    server.out.message(answer)
 
 
 @app.command("first", epilog="Example: rushes tasks first 8f14e45fceea167a5a36dedd4bea2543")

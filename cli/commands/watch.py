@@ -79,20 +79,18 @@ FolderArgument = Annotated[
 def list_folders(server: Remote) -> None:
     """List the watched folders."""
     answer = server.api.get("/watch-folders")
-    if server.out.document(answer):
-        return
-    if not answer["watch_folders"]:
-        server.out.hint("No folder is watched: see `rushes watch add`.")
-        return
-    folded = [Column(name, overflow="fold") for name in ("folder", "cache folder")]
-    table = Table(Column("id", no_wrap=True), *folded, "analyzed", "leaves out")
-    for folder in answer["watch_folders"]:
-        globs, extensions = folder["excluded_filename_globs"], folder["excluded_extensions"]
-        table.add_row(
-            folder["id"], folder["path"], folder["cache_dir"], _analyzed(folder),
-            ", ".join([*globs, *extensions]),
-        )  # fmt: skip
-    server.out.show(table)
+    rows = (
+        (
+            folder["id"],
+            folder["path"],
+            folder["cache_dir"],
+            _analyzed(folder),
+            ", ".join([*folder["excluded_filename_globs"], *folder["excluded_extensions"]]),
+        )
+        for folder in answer["watch_folders"]
+    )
+    columns = ("!id", "…folder", "…cache folder", "analyzed", "leaves out")
+    server.out.listing(answer, columns, rows, "No folder is watched: see `rushes watch add`.")
 
 
 @app.command("add", epilog="Example: rushes watch add /footage/incoming --speech --start")
@@ -147,8 +145,7 @@ def change_folder(
 def remove_folder(server: Remote, folder: FolderArgument) -> None:
     """Watch a folder no more. Its media and its analysis data stay."""
     answer = server.api.delete(f"/watch-folders/{_id_of(server.api, folder)}")
-    if not server.out.document(answer):
-        server.out.line(answer["message"])
+    server.out.message(answer)
 
 
 @app.command("start")
@@ -188,14 +185,13 @@ def list_files(
     answer = server.api.get(f"/watch-folders/{_id_of(server.api, folder)}/files", **query)
     if server.out.document(answer):
         return
-    numbers = [Column(name, justify="right") for name in ("MB", "tries")]
-    table = Table(Column("file", overflow="fold"), *numbers, "reason")
-    for file in answer["files"]:
-        megabytes = f"{file['size'] / 1e6:,.1f}"
-        table.add_row(file["path"], megabytes, str(file["tries"]), file["reason"] or "")
+    rows = [
+        (file["path"], f"{file['size'] / 1e6:,.1f}", str(file["tries"]), file["reason"] or "")
+        for file in answer["files"]
+    ]
     server.out.line(f"{answer['total']:,} {state.value}")
-    if answer["files"]:
-        server.out.show(table)
+    if rows:
+        server.out.table(("…file", ">MB", ">tries", "reason"), rows)
     if answer["next"]:
         server.out.hint(f"There are more; go on with --after {answer['next']}")
 
@@ -210,8 +206,7 @@ def retry_files(
     """Try failed files again."""
     body = {"paths": [server_path(path) for path in paths]} if paths else {}
     answer = server.api.post(f"/watch-folders/{_id_of(server.api, folder)}/retry", body)
-    if not server.out.document(answer):
-        server.out.line(answer["message"])
+    server.out.message(answer)
 
 
 @app.command("follow", epilog="Example: rushes watch follow --until-done")
@@ -268,8 +263,7 @@ def _shown(server: Remote) -> Iterator[Any]:
 
 def _tell_service(server: Remote, what: str) -> None:
     answer = server.api.post(f"/watch-folders/service/{what}")
-    if not server.out.document(answer):
-        server.out.line(answer["message"])
+    server.out.message(answer)
 
 
 def _id_of(api: ApiClient, folder: str) -> str:

@@ -9,61 +9,35 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from cli.api_client import ApiClient
+from cli.commands.following import finish, follow_to_the_end
+from cli.commands.search import print_frames
 from cli.demo import contact_sheet
+from cli.demo.contact_sheet import Search
 from cli.demo.samples import DemoSamples, fetch_samples
 from cli.options import argument, option
-from cli.remote import default_server
-from cli.terminal.output import PlainConsole
+from cli.remote import Remote, default_server
+from cli.terminal.output import CommandOutput
 from shared.errors import RushesError
 
-Match = dict[str, Any]
 HITS = 5  # of each search
+PRINTED = 3  # of these
 # Things that the lite model knows by name: docs/limits.md says what it does not know.
 TEXTS = (
     *("a bicycle", "a taxi cab", "a bow tie", "a cup of espresso", "a temple", "a dahlia flower"),
     *("a rabbit", "a squirrel", "a picket fence"),
 )
 FRAME_FILE, FRAME_SECOND = "bbb.mp4", 191
-console = PlainConsole(sys.stdout)
+out = CommandOutput(as_json=False)
 
 
 class DemoFailed(RushesError):
     """The demo did not come to its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A running Rushes, and the cache folder that the demo uses."""
-
-    api: ApiClient
-    cache_dir: Path
-
-    def post(self, path: str, **body: Any) -> Any:
-        return self.api.post(path, {"cache_dir": str(self.cache_dir), **body})
-
-    def search(self, kind: str, **body: Any) -> list[Match]:
-        """Matches of a search, best first."""
-        matches: list[Match] = self.post(f"/search/{kind}", **body)["matches"]
-        return matches
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """One search and what it found; `example` is the picture it was made with."""
-
-    kind: str
-    asked: str
-    matches: list[Match]
-    example: Path | None = None
 
 
 def demo(
@@ -81,38 +55,32 @@ def demo(
     began = time.monotonic()
     folder = folder.absolute()
     fetched = fetch_samples(samples.absolute() if samples else folder / "samples", _say)
-    client = ApiClient(
-        url or default_server(os.environ),
-        _key(key_file or Path(os.environ.get("RUSHES_STATE_DIR", folder / "state")) / "first-key"),
-    )
-    server = Server(client, folder / "cache")
+    key = key_file or Path(os.environ.get("RUSHES_STATE_DIR", folder / "state")) / "first-key"
+    api = ApiClient(url or default_server(os.environ), _read_key(key))
+    place = {"cache_dir": str(folder / "cache")}
     try:
-        _analyze(server, fetched, force)
-        loaded = server.post("/analysis-data/load")
-        model = client.get("/models/loaded")["visual"]["model_key"]
+        _analyze(api, place, fetched, force)
+        loaded = api.post("/analysis-data/load", place)
+        model = api.get("/models/loaded")["visual"]["model_key"]
         _say(f"loaded {loaded['visual_files']} files, {loaded['frames']} pictures ({model})")
-        searches = _search(server, fetched)
+        searches = _search(api, place, fetched)
     finally:
-        client.close()
-    _print_hits(searches)
+        api.close()
+    for search in searches:
+        out.line(f"{search.kind}: {search.query}")
+        print_frames(out, search.matches[:PRINTED], None)
     sheet = folder / "contact-sheet.png"
-    contact_sheet.draw(
-        sheet,
-        f"{loaded['frames']} pictures of {loaded['visual_files']} files, model {model}",
-        [
-            contact_sheet.Row(s.kind, s.asked, [_tile(m) for m in s.matches], s.example)
-            for s in searches
-        ],
-    )
+    title = f"{loaded['frames']} pictures of {loaded['visual_files']} files, model {model}"
+    contact_sheet.draw(sheet, title, searches)
     _say(f"the hits as pictures: {sheet}")
     _say(f"done in {time.monotonic() - began:.0f} s")
 
 
 def _say(text: str) -> None:
-    console.print(f"demo: {text}", soft_wrap=True)
+    out.line(f"demo: {text}")
 
 
-def _key(path: Path) -> str:
+def _read_key(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except OSError as error:
@@ -121,82 +89,33 @@ def _key(path: Path) -> str:
         ) from error
 
 
-def _analyze(server: Server, samples: DemoSamples, force: bool) -> None:
-    paths = [*samples.footage, *samples.photos]
+def _analyze(api: ApiClient, place: dict[str, str], samples: DemoSamples, force: bool) -> None:
+    """Analyze the samples. Raises typer.Exit where one fails."""
+    paths = [str(path) for path in (*samples.footage, *samples.photos)]
     skips = "" if force else "; what an earlier run has done is kept (--force does it again)"
     _say(f"analyzing {len(samples.footage)} videos and {len(samples.photos)} photos{skips}")
-    event: dict[str, Any] = {}
     began = time.monotonic()
-    with Progress(
-        TextColumn("{task.percentage:3.0f}%"),
-        BarColumn(40),
-        TextColumn("{task.fields[files]}"),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[what]}"),
-        console=console,
-    ) as bar:
-        line = bar.add_task("", total=100, files="", what="")
-        task_id = server.post(
-            "/analyze", visual_media_paths=[str(path) for path in paths], force=force
-        )["task_id"]
-        for event in server.api.follow(task_id):
-            bar.update(
-                line,
-                completed=event["overall_progress"],
-                files=f"{event['current']}/{event['total']} files",
-                what=f"{event['status']} {Path(event['media_path'] or '').name}",
-            )
-    for failed in event.get("failed_files") or ():
-        _say(f"failed: {failed['media_path']}: {failed['error']}")
-    if event["status"] != "completed" or event.get("failed_files"):
-        raise DemoFailed(
-            f"the analysis ended as {event['status']}: {event.get('error') or event['message']}"
-        )
+    task = api.post("/analyze", {**place, "visual_media_paths": paths, "force": force})
+    server = Remote(api, out)
+    finish(server, follow_to_the_end(server, task["task_id"]))
     _say(f"analyzed in {time.monotonic() - began:.1f} s")
 
 
-def _search(server: Server, samples: DemoSamples) -> list[Search]:
-    found = [
-        Search("text", text, server.search("text", query=text, max_results=HITS)) for text in TEXTS
-    ]
+def _search(api: ApiClient, place: dict[str, str], samples: DemoSamples) -> list[Search]:
+    def search(kind: str, words: str, example: Path | None = None, **body: Any) -> Search:
+        answer = api.post(f"/search/{kind}", {**place, **body, "max_results": HITS})
+        if not answer["matches"]:
+            raise DemoFailed(f"the {kind} search for {words} found nothing")
+        return Search(kind, words, answer["matches"], example)
+
     picture = samples.picture
-    matches = server.search("image", image_path=str(picture), max_results=HITS)
-    found.append(Search("image", "a motorcycle photo", matches, picture))
     footage = next(path for path in samples.footage if path.name == FRAME_FILE)
-    matches = server.search(
-        "frame", media_path=str(footage), time_seconds=FRAME_SECOND, max_results=HITS
-    )
-    minutes, seconds = divmod(FRAME_SECOND, 60)
-    found.append(Search("frame", f"{FRAME_FILE} at {minutes:02d}:{seconds:02d}", matches))
-    for search in found:
-        if not search.matches:
-            raise DemoFailed(f"the {search.kind} search for {search.asked} found nothing")
-    return found
-
-
-def _scene(match: Match) -> str:
-    start, end = match["scene_start_timestamp"], match["scene_end_timestamp"]
-    return "" if start == end else f"{start[3:]}-{end[3:]}"
-
-
-def _print_hits(searches: list[Search]) -> None:
-    table = Table("search", "file", "time", "scene")
-    for search in searches:
-        for place, match in enumerate(search.matches[:3]):
-            table.add_row(
-                f"{search.kind}: {search.asked}" if place == 0 else "",
-                Path(match["video_path"]).name,
-                match["timestamp"],
-                _scene(match),
-                end_section=place == min(3, len(search.matches)) - 1,
-            )
-    console.print(table)
-
-
-def _tile(match: Match) -> contact_sheet.Tile:
-    scene = _scene(match)
-    detail = f"{match['timestamp']}   scene {scene}" if scene else "photo"
-    return contact_sheet.Tile(match["image"], Path(match["video_path"]).name, detail)
+    at = f"{FRAME_FILE} at {FRAME_SECOND // 60:02d}:{FRAME_SECOND % 60:02d}"
+    return [
+        *(search("text", text, query=text) for text in TEXTS),
+        search("image", "a motorcycle photo", picture, image_path=str(picture)),
+        search("frame", at, media_path=str(footage), time_seconds=FRAME_SECOND),
+    ]
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from cli.commands.search import Match, scene_of
 from shared.private_files import replacing
 
 TILE = (288, 162)
@@ -20,25 +21,16 @@ BACK, PANEL, TEXT, DIM, ACCENT = "#14161a", "#1e2127", "#f2f3f5", "#9aa1ac", "#f
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
-    """One hit: its preview as base64 JPEG and two lines of caption."""
-
-    image: str
-    name: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One search and its hits, best first; `example` is the picture it was made with."""
+class Search:
+    """One search and its matches, best first; `example` is the picture it was made with."""
 
     kind: str
-    asked: str
-    tiles: list[Tile]
+    query: str
+    matches: list[Match]
     example: Path | None = None
 
 
-def draw(path: Path, subtitle: str, rows: list[Row]) -> None:
+def draw(path: Path, subtitle: str, rows: list[Search]) -> None:
     """Write the contact sheet; it appears whole or not at all."""
     row_height = TILE[1] + CAPTION + GAP
     width = 2 * MARGIN + LABEL + COLUMNS * TILE[0] + (COLUMNS - 1) * GAP
@@ -52,28 +44,28 @@ def draw(path: Path, subtitle: str, rows: list[Row]) -> None:
         sheet.save(file, "PNG")
 
 
-def _draw_row(sheet: Image.Image, pen: ImageDraw.ImageDraw, top: int, row: Row) -> None:
+def _draw_row(sheet: Image.Image, pen: ImageDraw.ImageDraw, top: int, row: Search) -> None:
     pen.line((MARGIN, top, sheet.width - MARGIN, top), PANEL, 2)
     top += GAP
     pen.text((MARGIN, top), f"{row.kind} search", ACCENT, ImageFont.load_default(15))
     font = ImageFont.load_default(22)
-    for number, line in enumerate(_wrapped(row.asked, font, LABEL - GAP)):
+    for number, line in enumerate(_wrapped(row.query, font, LABEL - GAP)):
         pen.text((MARGIN, top + 24 + number * 28), line, TEXT, font)
     if row.example is not None:
         with Image.open(row.example) as example:
             small = example.convert("RGB")
         small.thumbnail((LABEL - 2 * GAP, 90))
         sheet.paste(small, (MARGIN, top + TILE[1] - small.height))
-    for column, tile in enumerate(row.tiles[:COLUMNS]):
+    for column, match in enumerate(row.matches[:COLUMNS]):
         left = MARGIN + LABEL + column * (TILE[0] + GAP)
-        _draw_tile(sheet, pen, left, top, tile)
+        _draw_tile(sheet, pen, left, top, match)
 
 
 def _draw_tile(
-    sheet: Image.Image, pen: ImageDraw.ImageDraw, left: int, top: int, tile: Tile
+    sheet: Image.Image, pen: ImageDraw.ImageDraw, left: int, top: int, match: Match
 ) -> None:
     pen.rectangle((left, top, left + TILE[0] - 1, top + TILE[1] - 1), PANEL)
-    with Image.open(io.BytesIO(base64.b64decode(tile.image))) as preview:
+    with Image.open(io.BytesIO(base64.b64decode(match["image"]))) as preview:
         small = preview.convert("RGB")
     scale = min(TILE[0] / small.width, TILE[1] / small.height)
     small = small.resize(
@@ -82,8 +74,15 @@ def _draw_tile(
     )
     sheet.paste(small, (left + (TILE[0] - small.width) // 2, top + (TILE[1] - small.height) // 2))
     font = ImageFont.load_default(15)
-    pen.text((left, top + TILE[1] + 5), _shortened(tile.name, font, TILE[0]), TEXT, font)
-    pen.text((left, top + TILE[1] + 24), tile.detail, DIM, font)
+    pen.text(
+        (left, top + TILE[1] + 5),
+        _shortened(Path(match["video_path"]).name, font, TILE[0]),
+        TEXT,
+        font,
+    )
+    scene = scene_of(match)
+    detail = f"{match['timestamp']}   scene {scene}" if scene else "photo"
+    pen.text((left, top + TILE[1] + 24), detail, DIM, font)
 
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
