@@ -33,9 +33,9 @@ def look_at_everything(environ: Mapping[str, str]) -> list[Finding]:
     settings, wrong = Settings.read(environ)
     checks: dict[str, Check] = {
         "settings": lambda: _settings(settings, wrong),
-        "Python": lambda: [machine.python()],
+        "Python": lambda: [machine.python_version()],
         _EXTRAS: lambda: _libraries(settings),
-        "redis-server": lambda: machine.redis_server(settings),
+        "redis-server": lambda: machine.server_binary(settings),
         "Redis": lambda: _redis(settings),
         "server": lambda: server.server(settings),
         "tasks": lambda: parked(settings, _redis_url(settings)),

@@ -10,9 +10,8 @@ from rich.progress import track
 from api.tasks.bodies import HOW, WHAT, AnalyzeBody
 from cli.api_client import Refused
 from cli.arguments.declared import Fields, with_fields
-from cli.arguments.media_arguments import CacheOption, cache_dir
+from cli.arguments.media_arguments import CacheOption, MediaFiles, cache_dir, listed, media_files
 from cli.arguments.media_arguments import vocabulary as words_of
-from cli.arguments.media_files import MediaFiles, listed, media_files
 from cli.commands.following import end_of
 from cli.options import argument, option
 from cli.remote import Remote, remote

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.arguments import completing
-from cli.arguments.media_arguments import CacheOption, cache_dir
-from cli.arguments.media_files import listed, media_files
+from cli.arguments.media_arguments import CacheOption, cache_dir, listed, media_files
 from cli.options import argument, option
 from cli.remote import Remote, remote
 from cli.terminal.output import YesOption, confirmed, moment_of, size_of

@@ -12,10 +12,14 @@ import typer
 from api.search.bodies import SearchTranscriptBody
 from cli.api_client import Refused
 from cli.arguments.declared import Fields, with_fields
-from cli.arguments.media_arguments import CacheOption, cache_dir, pure_path
-from cli.arguments.media_files import listed, media_files
-from cli.arguments.new_files import NewFiles
-from cli.arguments.search_filters import WhereOption, filters
+from cli.arguments.media_arguments import (
+    CacheOption,
+    NewFiles,
+    cache_dir,
+    listed,
+    media_files,
+    pure_path,
+)
 from cli.commands.search import (
     SEARCH_S,
     AllOption,
@@ -23,6 +27,8 @@ from cli.commands.search import (
     FuzzyOption,
     InOption,
     PathsOption,
+    WhereOption,
+    filters,
     find_said,
     how_given,
     how_said,

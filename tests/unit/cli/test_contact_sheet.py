@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from cli.commands.search import Match
-from cli.demo.contact_sheet import COLUMNS, Search, draw
+from cli.demo.__main__ import COLUMNS, Search, draw
 
 
 def tile(width: int, height: int, name: str) -> Match:
