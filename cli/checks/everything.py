@@ -42,7 +42,7 @@ def look_at_everything(environ: Mapping[str, str]) -> list[Finding]:
         "transcripts": lambda: with_folder_names(settings, _redis_url(settings)),
         "people": lambda: of_removed_face_models(settings, _redis_url(settings)),
         "keys": lambda: server.keys(settings, _redis_url(settings)),
-        "state": lambda: [folders.state_dir_as_it_is(settings)],
+        "state": lambda: [folders.state_dir(settings)],
         "roots": lambda: folders.roots(settings),
         "mounts": lambda: folders.mounts(settings),
         "paths": lambda: folders.path_map(settings),

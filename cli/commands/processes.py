@@ -8,20 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import StrEnum
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import typer
 
 from shared.errors import SettingsError
 from shared.settings import Settings
-
-
-class WorkerKind(StrEnum):
-    ANALYSIS = "analysis"
-    QUERY = "query"
-    RECLUSTER = "recluster"
-    EXPORT = "export"
 
 
 def start_everything() -> None:
@@ -39,9 +31,9 @@ def start_api() -> None:
     _serve(Settings.from_env(), "api", "api")
 
 
-def start_worker(kind: WorkerKind) -> None:
+def start_worker(kind: Literal["analysis", "query", "recluster", "export"]) -> None:
     """Run one worker process."""
-    _serve(Settings.from_env(), f"{kind.value}-worker", "workers", kind.value)
+    _serve(Settings.from_env(), f"{kind}-worker", "workers", kind)
 
 
 def start_watcher() -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -37,10 +36,11 @@ from cli.commands.search import (
 from cli.options import argument, option
 from cli.remote import Remote, remote
 from shared.clock_times import timestamp
-from shared.errors import BadInput, ExportError, Missing
+from shared.errors import BadInput, ExportError
 from shared.media import MediaType
 
 app = typer.Typer(no_args_is_help=True, help="What is said in the footage.")
+TranscriptFormat = Literal["srt", "vtt", "txt", "csv", "docx", "pdf", "json"]
 Item = dict[str, Any]
 _READ_AT_ONCE = 32
 _MISSING = "It is not transcribed, or it has no audio track."
@@ -91,18 +91,6 @@ _SEARCH = """Example:
 
 rushes transcripts search "rolling thunder" --in /footage/day1
 """
-
-
-class TranscriptFormat(StrEnum):
-    """Formats that a transcript can be written in."""
-
-    SRT = "srt"
-    VTT = "vtt"
-    TXT = "txt"
-    CSV = "csv"
-    DOCX = "docx"
-    PDF = "pdf"
-    JSON = "json"
 
 
 @app.command("show", epilog=_SHOW)
@@ -164,15 +152,10 @@ def export(
 ) -> None:
     """Write the transcripts of files, one file each, into a folder."""
     if speakers is None:
-        speakers = kind not in (TranscriptFormat.TXT, TranscriptFormat.SRT)
+        speakers = kind not in ("txt", "srt")
     asked = {**_asked(paths, cache), "speakers": speakers, "captions": subtitles}
-    files = NewFiles(to, kind.value, force)
-    how: dict[str, Any] = {
-        "format": kind.value,
-        "timestamps": timestamps,
-        "captions": {} if captions else None,
-    }
-    exporting = _Exporting(server, how, files)
+    how = {"format": kind, "timestamps": timestamps, "captions": {} if captions else None}
+    exporting = _Exporting(server, how, NewFiles(to, kind, force))
     for item in _with_words(server, asked):
         if subtitles:
             exporting.add_captions(item)
@@ -192,11 +175,13 @@ class _Exporting:
 
     def add(self, item: Item) -> None:
         """Write the transcript of a file."""
-        if item["segments"] is None and not item["error"]:
+        if item["segments"] is not None:
+            self._write(item)
+        elif item["error"]:
+            self._fail(item["media_path"], item["error"])
+        else:
             self._missing.append(item["media_path"])
             self._server.out.hint(f"{item['media_path']}: {_MISSING}")
-        else:
-            self._write(item)
 
     def add_captions(self, item: Item) -> None:
         """Write each track of a file."""
@@ -204,8 +189,7 @@ class _Exporting:
         for kind, track in tracks:
             self._write(track, kind)
         if item["error"]:
-            self._failed.append({"media_path": item["media_path"], "error": item["error"]})
-            self._server.out.hint(f"failed: {item['media_path']}: {item['error']}")
+            self._fail(item["media_path"], item["error"])
         elif not tracks:
             self._missing.append(item["media_path"])
         tell_missing(self._server, item)
@@ -220,29 +204,22 @@ class _Exporting:
 
     def _write(self, item: Item, kind: str = "") -> None:
         path, out = item["media_path"], self._server.out
+        parts = ("segments", "words", "language", "speakers", "speaker_names")
+        body = {name: item.get(name) for name in parts}
+        body |= {"display_name": pure_path(path).name, **self._how}
         try:
-            written = self._files.write(path, self._content(item), kind)
-        except (Refused, ExportError, Missing) as error:
-            self._failed.append({"media_path": path, "error": error.message})
-            out.hint(f"failed: {path}: {error.message}")
+            answer = self._server.api.call("POST", "/export/transcript", json=body)
+            written = self._files.write(path, answer.content, kind)
+        except (Refused, ExportError) as error:
+            self._fail(path, error.message)
             return
         self._exported.append({"media_path": path, "output_path": str(written)})
         if not out.as_json:
             out.line(str(written))
 
-    def _content(self, item: Item) -> bytes:
-        if item["segments"] is None:
-            raise Missing(item["error"])
-        body = {
-            "segments": item["segments"],
-            "words": item.get("words"),
-            "language": item.get("language"),
-            "speakers": item.get("speakers"),
-            "speaker_names": item.get("speaker_names"),
-            "display_name": pure_path(item["media_path"]).name,
-            **self._how,
-        }
-        return self._server.api.call("POST", "/export/transcript", json=body).content
+    def _fail(self, path: str, why: str) -> None:
+        self._failed.append({"media_path": path, "error": why})
+        self._server.out.hint(f"failed: {path}: {why}")
 
 
 def _with_words(server: Remote, asked: dict[str, Any]) -> Iterator[Item]:

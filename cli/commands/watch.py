@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -236,25 +236,20 @@ def follow_folders(
         raise typer.Exit(1)
 
 
-class _Lines:
-    """A line for each change."""
-
-    def __init__(self, server: Remote) -> None:
-        self._out, self._last = server.out, ""
-
-    def __call__(self, status: Event) -> None:
-        text = json.dumps(status) if self._out.as_json else printable(headline(status))
-        if text != self._last:
-            self._last = text
-            clock = "" if self._out.as_json else time.strftime("%H:%M:%S ")
-            print(clock + text, flush=True)
-
-
 @contextlib.contextmanager
-def _shown(server: Remote) -> Iterator[Any]:
-    """What shows each status."""
-    if server.out.as_json or not sys.stdout.isatty():
-        yield _Lines(server)
+def _shown(server: Remote) -> Iterator[Callable[[Event], None]]:
+    """What shows each status: a table on a terminal, else a line for each change."""
+    as_json, last = server.out.as_json, ""
+
+    def print_line(status: Event) -> None:
+        nonlocal last
+        text = json.dumps(status) if as_json else printable(headline(status))
+        if text != last:
+            last = text
+            print("" if as_json else time.strftime("%H:%M:%S "), text, sep="", flush=True)
+
+    if as_json or not sys.stdout.isatty():
+        yield print_line
         return
     view = WatchView(server.api)
     with Live(console=server.out.console, auto_refresh=False) as live:
@@ -318,9 +313,8 @@ class WatchView:
         return Group(*parts)
 
     def _table(self, folders: dict[str, dict[str, Any]]) -> Table:
-        right = [
-            Column(name, justify="right") for name in ("pending", "done", "failed", "left out")
-        ]
+        names = ("pending", "done", "failed", "left out")
+        right = [Column(name, justify="right") for name in names]
         table = Table(Column("folder", overflow="fold"), "state", *right, "what holds it up")
         for folder_id, stats in folders.items():
             left_out = stats["files_skipped"] + stats["files_unsupported"]
