@@ -18,8 +18,6 @@ from cli.commands import (
     keys,
     models,
     people,
-    people_known,
-    people_voices,
     processes,
     search,
     tasks,
@@ -50,8 +48,6 @@ app.command("analyze", epilog=analyze.EPILOG)(analyze.analyze)
 app.command("search", epilog=search.EPILOG)(search.search)
 app.command("info", epilog=info.EPILOG)(info.info)
 app.add_typer(transcripts.app, name="transcripts")
-people.app.add_typer(people_known.app)
-people.app.add_typer(people_voices.app)
 app.add_typer(people.app, name="people")
 app.add_typer(export.app, name="export")
 app.add_typer(data.app, name="data")
