@@ -177,7 +177,7 @@ class Caches:
 
         Where none does, the first one. None: none is known.
         A folder that hangs or takes long holds nobody up: what lies there opens if it did lately.
-        `began`: a request that began then asks, see api/cache/looks.py.
+        `began`: a request that began then asks, see api/cache/view.py.
         """
         return view.best_paths.since(began, hashes, lambda some: self._best_paths(view, some))
 

@@ -296,7 +296,7 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
     def deleted(self, keys: Iterable[KeyT], began: float = float("inf")) -> set[KeyT]:
         """Keys whose artefact was deleted, in a folder that is still there.
 
-        `began`: a request that began then asks, see api/cache/looks.py.
+        `began`: a request that began then asks, see api/cache/view.py.
         """
         there = self._looks.since(began, keys, self._are_published)
         missing = {key for key, is_there in there.items() if not is_there}

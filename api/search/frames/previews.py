@@ -29,7 +29,7 @@ def read_previews(
 ) -> list[bytes | None]:
     """JPEGs of (hash_str, second), in order; each pack is opened once.
 
-    `began`: a request that began then asks, see api/cache/looks.py.
+    `began`: a request that began then asks, see api/cache/view.py.
     """
     cache = view.cache
     by_file: dict[str, list[int]] = {}

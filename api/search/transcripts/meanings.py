@@ -1,6 +1,6 @@
 """Finds segments by what they mean: codes of all segments of a log, end to end, in memory.
 
-Codes are of four bits (api/search/codes/int4.py), not rotated: what MiniLM tells spreads evenly
+Codes are of four bits (api/search/codes/codes.py), not rotated: what MiniLM tells spreads evenly
 over its dimensions as it is. 900 segments an hour take 180 MB in 1,000 hours.
 """
 
