@@ -22,7 +22,7 @@ import urllib.request
 from pathlib import Path
 
 from benchmarks import describe
-from cli.processes.free_port import free_port
+from tests.support.stack import free_port
 
 HERE = Path(__file__).resolve().parent.parent
 _LONGEST_S = 120

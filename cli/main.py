@@ -11,7 +11,6 @@ import typer
 from cli.api_client import Refused
 from cli.commands import (
     analyze,
-    console,
     data,
     doctor,
     export,
@@ -19,8 +18,6 @@ from cli.commands import (
     keys,
     models,
     people,
-    people_known,
-    people_voices,
     processes,
     search,
     tasks,
@@ -46,13 +43,11 @@ app.command("watcher", rich_help_panel=_SERVER)(processes.start_watcher)
 app.add_typer(keys.app, name="keys", rich_help_panel=_SERVER)
 app.add_typer(webhooks.app, name="webhooks", rich_help_panel=_SERVER)
 app.command("doctor", rich_help_panel=_SERVER)(doctor.doctor)
-app.command("console", epilog=console.EPILOG)(console.console)
+app.command("console", epilog=keys.EPILOG)(keys.console)
 app.command("analyze", epilog=analyze.EPILOG)(analyze.analyze)
 app.command("search", epilog=search.EPILOG)(search.search)
 app.command("info", epilog=info.EPILOG)(info.info)
 app.add_typer(transcripts.app, name="transcripts")
-people.app.add_typer(people_known.app)
-people.app.add_typer(people_voices.app)
 app.add_typer(people.app, name="people")
 app.add_typer(export.app, name="export")
 app.add_typer(data.app, name="data")

@@ -8,29 +8,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import typer
-
 from cli.api_client import ApiClient, is_this_machine
+from cli.options import option
 from cli.terminal.output import CommandOutput, JsonOption
 from shared.settings import Settings
 
 _PANEL = "Server"
 ServerOption = Annotated[
     str,
-    typer.Option(
+    option(
+        "Address of the server. Default: this machine, RUSHES_PORT.",
+        panel=_PANEL,
         envvar="RUSHES_SERVER",
-        help="Address of the server. Default: this machine, RUSHES_PORT.",
-        rich_help_panel=_PANEL,
-        show_default=False,
     ),
 ]
 KeyOption = Annotated[
     str,
-    typer.Option(
+    option(
+        "Licence key. Default on the server's own machine: the first key.",
+        panel=_PANEL,
         envvar="RUSHES_KEY",
-        help="Licence key. Default on the server's own machine: the first key.",
-        rich_help_panel=_PANEL,
-        show_default=False,
     ),
 ]
 

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import httpx
 
+from cli.checks.folders import check_folders
 from cli.checks.models import default_model
+from cli.checks.redis_server import check_redis
 from cli.checks.server import local_address
-from cli.checks.start import check_folders, check_redis
 from cli.processes import private_redis
 from cli.processes.supervisor import Child, LifeLine
 from shared.domain import ModelKind

@@ -54,7 +54,6 @@ class Cores:
             return item
 
     def leave(self, item: CoresOfItem) -> None:
-        """The Item has ended."""
         with self._changed:
             self._tick()
             self._items.remove(item)

@@ -75,7 +75,6 @@ class Room:
 
     @property
     def taken(self) -> int:
-        """Bytes in use."""
         return self._taken
 
     def take(
@@ -152,7 +151,6 @@ class Room:
             return has_room
 
     def give(self, size: int) -> None:
-        """Give bytes back."""
         with self._changed:
             self._taken -= size
             self._given += 1

@@ -105,7 +105,6 @@ class Slot:
             signals.give_back = True
 
     def wait(self) -> None:
-        """Wait for the end of the Item in hand."""
         if self._thread:
             self._thread.join()
 

@@ -14,7 +14,7 @@ import msgspec
 from shared.cache import speakers
 from shared.cache.cache_dir import CacheDir
 from shared.cache.speakers import SpeakerTurns
-from shared.cache.speaking_times import SpeakingTimes, speaking_times
+from shared.cache.spoken_by import SpeakingTimes, speaking_times
 from shared.domain import Manifest, Stage
 from shared.errors import CacheError
 

@@ -26,7 +26,7 @@ _LARGEST = 4 << 20  # bytes of an answer
 _HIDDEN = "…"
 _LEAST_SECRET = 4  # characters: fewer stand in every sentence
 _LOGIN = re.compile(r"(?<=://)[^/@\s]*@")
-_COMMAND = ("-m", "cli.doctor_for_api")
+_COMMAND = ("-m", "cli.commands.doctor")
 
 
 class _SaidReport(msgspec.Struct):

@@ -17,6 +17,7 @@ from api.http.bodies import (
     Vocabulary,
     Word,
 )
+from shared.command_line import option
 from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES
 
 MOST_FACES = 2_000  # of one page
@@ -128,17 +129,17 @@ class NamesBody(OfEdit, kw_only=True):
 class ReclusterBody(OfCollection, kw_only=True):
     """How to group the faces of a collection anew."""
 
-    eps: Annotated[float, Meta(gt=0, le=2, examples=[DEFAULT_EPS])] = DEFAULT_EPS
+    eps: Annotated[float, Meta(gt=0, le=2, examples=[DEFAULT_EPS]), option()] = DEFAULT_EPS
     """How unlike faces of one person may be. Lower groups more strictly: fewer mixed people, more
     split ones. One scale for all face models: the default is the best point of each."""
-    min_samples: Annotated[int, Meta(ge=1, le=1_000_000, examples=[DEFAULT_MIN_SAMPLES])] = (
-        DEFAULT_MIN_SAMPLES
-    )
+    min_samples: Annotated[
+        int, Meta(ge=1, le=1_000_000, examples=[DEFAULT_MIN_SAMPLES]), option()
+    ] = DEFAULT_MIN_SAMPLES
     """Clear faces that make a person; fewer are in no cluster. Ask for 2 where people have few
     stills."""
-    auto_detect_params: bool = False
+    auto_detect_params: Annotated[bool, option("--auto")] = False
     """Derive eps and min_samples from the faces; the given ones do not count."""
-    clear_names: bool = False
+    clear_names: Annotated[bool, option()] = False
     """Take away all names that were given by hand. Merges and moves stay, and enrolled people are
     known as before."""
 

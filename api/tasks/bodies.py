@@ -16,6 +16,9 @@ from api.http.bodies import (
     Word,
 )
 from shared.cache.transcripts import AudioStreams
+from shared.command_line import option
+
+WHAT, HOW = "What is analyzed", "How"  # groups of options of the command line
 
 
 class TranscriptionJob(Struct, kw_only=True):
@@ -37,7 +40,18 @@ class AnalyzeBody(Keyed, kw_only=True):
     """Videos and sound files whose speech is transcribed."""
     face_media_paths: Annotated[list[ListedPath], Meta(max_length=MOST_PATHS)] = []
     """Videos and stills in which faces are found; needs cluster_job_name."""
-    cluster_job_name: Annotated[Text, Meta(examples=["Season 1"])] | None = None
+    cluster_job_name: (
+        Annotated[
+            Text,
+            Meta(examples=["Season 1"]),
+            option(
+                "--collection",
+                WHAT,
+                "Collection that receives the faces; with it --faces goes without saying.",
+            ),
+        ]
+        | None
+    ) = None
     """Collection (1 to 200 characters) that receives the faces and voices, made when it is new;
     required with face_media_paths."""
     face_eps: Annotated[float, Meta(gt=0, le=2, examples=[0.48])] | None = None
@@ -46,12 +60,18 @@ class AnalyzeBody(Keyed, kw_only=True):
     face_min_samples: Annotated[int, Meta(ge=1, le=1_000_000, examples=[5])] | None = None
     """Clear faces that make a person; fewer are in no cluster. Left out: as `face_eps`, 5 for a new
     collection."""
-    face_model_key: Annotated[Word, Meta(examples=["dlib-resnet"])] | None = None
+    face_model_key: (
+        Annotated[Word, Meta(examples=["dlib-resnet"]), option("--face-model", HOW)] | None
+    ) = None
     """Face model; left out: the active one. Faces of two models never meet: a collection shows
     those of the model that was used last."""
-    visual_model_key: Annotated[Word, Meta(examples=["conse-lite0"])] | None = None
+    visual_model_key: (
+        Annotated[Word, Meta(examples=["conse-lite0"]), option("--visual-model", HOW)] | None
+    ) = None
     """Visual model; left out: the active one."""
-    speech_model_key: Annotated[Word, Meta(examples=["whisper-base"])] | None = None
+    speech_model_key: (
+        Annotated[Word, Meta(examples=["whisper-base"]), option("--speech-model", HOW)] | None
+    ) = None
     """Speech model; left out: the active one. With one that knows English only, a file whose
     `language` is another one fails with that reason; so does one of unnamed language of which it
     understands little, given a second of speech."""
@@ -61,17 +81,22 @@ class AnalyzeBody(Keyed, kw_only=True):
     """What counts in a file with several audio streams: all of them mixed (`mix`), the `first`, or
     `each` by itself, its segments marked with the stream. Left out: the setting
     RUSHES_AUDIO_STREAMS. A file that was transcribed in another way is transcribed again."""
-    speakers: Annotated[bool, Meta(examples=[True])] | None = None
+    speakers: Annotated[bool, Meta(examples=[True]), option(panel=WHAT)] | None = None
     """Tell apart who speaks, also in files whose words are known already: these are not transcribed
     again. Left out: the setting RUSHES_SPEAKERS. Without the model that this needs there are words
     alone, and a warning says so."""
     vocabulary: Vocabulary | None = None
-    force: bool = False
+    force: Annotated[bool, option(panel=HOW)] = False
     """Redo what is done already."""
     on_busy: (
         Annotated[
             Literal["replace", "replace-any", "queue", "refuse"],
             Meta(title="OnBusy", examples=["replace"]),
+            option(
+                panel=HOW,
+                help="While another analysis runs: give up, wait for one's turn, or stop it "
+                "where it is one's own, or, as an administrator, anybody's.",
+            ),
         ]
         | None
     ) = None
@@ -80,7 +105,7 @@ class AnalyzeBody(Keyed, kw_only=True):
     for both, and nothing of the same key replaces it while it waits. `replace-any` ends whoever's
     runs: it needs the scope admin. `refuse` answers 409 and stops nothing. Keys take turns. Left
     out: the setting RUSHES_ON_BUSY, `replace` unless it was set."""
-    wait: bool = False
+    wait: Annotated[bool, option(panel=HOW)] = False
     """Accept it although the weights of a model are nowhere: it waits until they are there, in
     nobody's way. Else that is a 400."""
 
@@ -96,7 +121,7 @@ class CancelBody(Keyed, kw_only=True):
 class PutFirstBody(Keyed, kw_only=True):
     """Before whom a waiting task comes."""
 
-    of_all: bool = False
+    of_all: Annotated[bool, option()] = False
     """Before the tasks of all keys, which needs the scope admin; else before the others of its own
     key."""
 

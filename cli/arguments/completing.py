@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import typer
@@ -22,24 +23,19 @@ def task_ids(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     return [pair for pair in described if pair[0].startswith(incomplete)]
 
 
-def visual_models(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Keys of visual models that the server knows."""
-    return _models(ctx, incomplete, "visual")
+def models(*kinds: str) -> Callable[[typer.Context, str], list[str]]:
+    """Complete keys of the models of these kinds that the server knows."""
+
+    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
+        answer = _answer(ctx, "/models/available")
+        keys = (model["model_key"] for kind in kinds for model in answer.get(kind, ()))
+        return [key for key in keys if key.startswith(incomplete)]
+
+    return complete
 
 
-def speech_models(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Keys of speech models that the server knows."""
-    return _models(ctx, incomplete, "speech")
-
-
-def face_models(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Keys of face models that the server knows."""
-    return _models(ctx, incomplete, "faces")
-
-
-def all_models(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Keys of all models that the server knows."""
-    return _models(ctx, incomplete, "visual", "speech", "faces")
+visual_models, speech_models, face_models = models("visual"), models("speech"), models("faces")
+all_models = models("visual", "speech", "faces")
 
 
 def collections(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -50,12 +46,6 @@ def collections(ctx: typer.Context, incomplete: str) -> list[str]:
     jobs = _answer(ctx, "/faces/clusters", cache_dir=server_path(cache)).get("cluster_jobs", ())
     names = (job["cluster_job_name"] for job in jobs)
     return [name for name in names if name.startswith(incomplete)]
-
-
-def _models(ctx: typer.Context, incomplete: str, *kinds: str) -> list[str]:
-    answer = _answer(ctx, "/models/available")
-    keys = (model["model_key"] for kind in kinds for model in answer.get(kind, ()))
-    return [key for key in keys if key.startswith(incomplete)]
 
 
 def _answer(ctx: typer.Context, path: str, **query: str) -> dict[str, Any]:

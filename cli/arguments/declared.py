@@ -16,12 +16,20 @@ import typer
 from msgspec import Meta, UnsetType
 from msgspec.structs import FieldInfo
 
+from cli.arguments import completing
 from cli.arguments.media_arguments import server_path
 from shared.command_line import MARK, CommandLineOption
 from shared.field_words import words_of
 
 Fields = dict[str, Any]
 Command = Callable[..., None]
+_COMPLETED = {
+    "cluster_job_name": completing.collections,
+    "visual_model_key": completing.visual_models,
+    "speech_model_key": completing.speech_models,
+    "face_model_key": completing.face_models,
+    "model_key": completing.all_models,
+}
 
 
 def with_fields(
@@ -99,6 +107,7 @@ def _option(
         help=words,
         rich_help_panel=mark.panel or None,
         metavar=mark.metavar or None,
+        autocompletion=_COMPLETED.get(field.name),
         min=next((meta.ge for meta in metas if meta.ge is not None), None) if is_number else None,
         max=next((meta.le for meta in metas if meta.le is not None), None) if is_number else None,
         show_default=str(default) if is_shown else False,

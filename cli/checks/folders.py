@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import logging
 import os
 import stat
 import tempfile
@@ -12,8 +13,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from cli.checks.finding import Finding, T, fine, problem, warning, within
+from cli.checks.finding import Finding, T, fine, problem, refuse_problems, warning, within
 from shared.settings import Settings
+
+log = logging.getLogger(__name__)
 
 ANSWERS_WITHIN_S = 10.0
 _STATE_DIR = "RUSHES_STATE_DIR"
@@ -34,14 +37,30 @@ _WHY = {
 }
 
 
-def state_dir(settings: Settings) -> Finding:
-    """Whether STATE_DIR can be written; creates it, for this user alone, where it is missing."""
-    return _state_dir(settings, create=True)
+def check_folders(settings: Settings) -> None:
+    """Raise SettingsError at a start for a folder that cannot be used. Creates STATE_DIR."""
+    found = refuse_problems([state_dir(settings, create=True)])
+    for finding in [*found, *refuse_problems(roots(settings))]:
+        log.warning("%s", finding.sentence)
 
 
-def state_dir_as_it_is(settings: Settings) -> Finding:
-    """What STATE_DIR is like, without creating it."""
-    return _state_dir(settings, create=False)
+def state_dir(settings: Settings, *, create: bool = False) -> Finding:
+    """Whether STATE_DIR can be written, also if it is to be made, for this user alone."""
+    folder = settings.state_dir
+    try:
+        if create:
+            within(ANSWERS_WITHIN_S, lambda: folder.mkdir(parents=True, exist_ok=True, mode=0o700))
+        elif not within(ANSWERS_WITHIN_S, folder.exists):
+            within(ANSWERS_WITHIN_S, lambda: _try(_existing(folder), writable=True))
+            return fine(_STATE_DIR, f"{folder} does not exist yet and will be created")
+    except FileExistsError:
+        pass  # no folder: said below
+    except TimeoutError as error:
+        return _refused(_STATE_DIR, folder, error)
+    except OSError as error:
+        return _not_creatable(folder, error.strerror or str(error))
+    found = _folder(_STATE_DIR, folder, writable=True)
+    return found if found.level != "ok" else _foreign(folder) or _open_to_all(folder) or found
 
 
 def roots(settings: Settings) -> Iterator[Finding]:
@@ -98,24 +117,6 @@ def disk_space(settings: Settings) -> Iterator[Finding]:
             if free is not None and device not in seen:
                 seen.add(device)
                 yield _space(folder, free)
-
-
-def _state_dir(settings: Settings, *, create: bool) -> Finding:
-    folder = settings.state_dir
-    try:
-        if create:
-            within(ANSWERS_WITHIN_S, lambda: folder.mkdir(parents=True, exist_ok=True, mode=0o700))
-        elif not within(ANSWERS_WITHIN_S, folder.exists):
-            within(ANSWERS_WITHIN_S, lambda: _try(_existing(folder), writable=True))
-            return fine(_STATE_DIR, f"{folder} does not exist yet and will be created")
-    except FileExistsError:
-        pass  # no folder: said below
-    except TimeoutError as error:
-        return _refused(_STATE_DIR, folder, error)
-    except OSError as error:
-        return _not_creatable(folder, error.strerror or str(error))
-    found = _folder(_STATE_DIR, folder, writable=True)
-    return found if found.level != "ok" else _foreign(folder) or _open_to_all(folder) or found
 
 
 def _foreign(folder: Path) -> Finding | None:
@@ -206,15 +207,14 @@ def _refused(name: str, folder: Path, error: OSError) -> Finding:
 
 
 def _is_unmounted(folder: Path) -> bool:
+    def looks_unmounted() -> bool:
+        with os.scandir(folder) as entries:
+            is_empty = next(entries, None) is None
+        return is_empty and folder.stat().st_dev == Path("/").stat().st_dev
+
     with contextlib.suppress(OSError):
-        return within(ANSWERS_WITHIN_S, lambda: _looks_unmounted(folder))
+        return within(ANSWERS_WITHIN_S, looks_unmounted)
     return False
-
-
-def _looks_unmounted(folder: Path) -> bool:
-    with os.scandir(folder) as entries:
-        is_empty = next(entries, None) is None
-    return is_empty and folder.stat().st_dev == Path("/").stat().st_dev
 
 
 def _existing(folder: Path) -> Path:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from cli.checks.finding import Finding, fine, problem, warning
+from shared.process import telemetry
 
 # By extra, as in pyproject.toml, the modules that its packages bring.
 EXTRAS = {
@@ -49,7 +52,7 @@ def look(needed: set[str]) -> Libraries:
 
 
 def is_installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
+    return find_spec(module) is not None
 
 
 def findings(libraries: Libraries, needed: set[str]) -> Iterator[Finding]:
@@ -75,7 +78,7 @@ def findings(libraries: Libraries, needed: set[str]) -> Iterator[Finding]:
 
 
 def _import(modules: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    command = [sys.executable, "-P", "-m", "cli.checks.importing", *modules]
+    command = [sys.executable, "-P", "-m", "cli.checks.libraries", *modules]
     try:
         run = subprocess.run(
             command, capture_output=True, text=True, timeout=_IMPORTS_WITHIN_S, check=False
@@ -96,3 +99,36 @@ def _note(found: Libraries, name: str, answer: dict[str, Any]) -> None:
     elif "error" in answer:
         found.broken[name] = answer["error"]
     found.devices[name] = answer.get("devices", {})
+
+
+# What each library sees of GPUs: counts of CUDA devices, and whether there is Metal.
+_DEVICES: dict[str, Callable[[Any], dict[str, int]]] = {
+    "onnxruntime": lambda it: {"cuda": "CUDAExecutionProvider" in it.get_available_providers()},
+    "ctranslate2": lambda it: {"cuda": it.get_cuda_device_count()},
+    "torch": lambda it: {
+        "cuda": it.cuda.device_count(),
+        "mps": int(it.backends.mps.is_available()),
+    },
+}
+
+
+def main(names: list[str]) -> None:
+    telemetry.switch_off()
+    warnings.simplefilter("ignore")
+    answers = sys.stdout
+    sys.stdout = sys.stderr  # libraries that print while they are imported
+    for name in names:
+        answer: dict[str, Any] = {"module": name}
+        try:
+            module = import_module(name)
+            if name in _DEVICES:
+                answer["devices"] = {k: int(v) for k, v in _DEVICES[name](module).items()}
+        except ModuleNotFoundError as error:
+            answer["missing" if error.name == name else "error"] = str(error)
+        except BaseException as error:  # noqa: BLE001 (whatever a foreign module raises)
+            answer["error"] = f"{type(error).__name__}: {error}"
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -20,7 +20,7 @@ _WATCHES, _INSTANCES = 65_536, 128
 _THREADS_A_CORE = 2
 
 
-def python() -> Finding:
+def python_version() -> Finding:
     first, after = _PYTHONS
     found = sys.version.split()[0]
     if first <= sys.version_info[:2] < after:
@@ -28,7 +28,7 @@ def python() -> Finding:
     return problem("Python", f"this is {found}", "install Rushes with Python 3.11 to 3.13")
 
 
-def redis_server(settings: Settings) -> Iterator[Finding]:
+def server_binary(settings: Settings) -> Iterator[Finding]:
     """Finding on the binary of the private Redis, where one is needed."""
     if settings.redis_url is not None:
         return

@@ -14,6 +14,7 @@ import redis
 from redis.exceptions import NoPermissionError
 
 from cli.checks.finding import Finding, fine, problem, refuse_problems, warning
+from cli.processes import redis_binary
 from cli.processes.redis_binary import OLDEST
 from shared.redis.clients import connect
 
@@ -34,11 +35,15 @@ class Away(Exception):
     """Redis does not answer or accepts nothing, or not yet: an outage, no wrong setting."""
 
 
-def wait_and_check(url: str) -> None:
+def check_redis(url: str | None) -> None:
     """Wait up to 20 s for Redis at start, then look. Raises SettingsError for a wrong one.
 
-    One that is still away is left to the process, which waits for it as in any outage.
+    One that is still away is left to the process, which waits for it as in any outage. Without a
+    URL there must be a redis-server that can be started.
     """
+    if url is None:
+        redis_binary.find()
+        return
     deadline = time.monotonic() + WAIT_S
     is_said = False
     while True:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import StrEnum
 from typing import Annotated, Any
 
-import typer
 from rich.progress import track
 
+from api.tasks.bodies import HOW, WHAT, AnalyzeBody
 from cli.api_client import Refused
-from cli.arguments import completing
-from cli.arguments.media_arguments import CacheOption, cache_dir
-from cli.arguments.media_files import MediaFiles, listed, media_files
-from cli.arguments.vocabulary_option import vocabulary as words_of
+from cli.arguments.declared import Fields, with_fields
+from cli.arguments.media_arguments import CacheOption, MediaFiles, cache_dir, listed, media_files
+from cli.arguments.media_arguments import vocabulary as words_of
 from cli.commands.following import end_of
+from cli.options import argument, option
 from cli.remote import Remote, remote
 from shared.errors import BadInput
 from shared.media import MediaType
@@ -26,179 +25,70 @@ rushes analyze /footage/day1 --cache /footage/.rushes
 rushes analyze A001.mov --faces --collection "Season 1"
 
 find /footage -type f -newer mark -print0 | rushes analyze --from0 -"""
-_WHAT, _HOW = "What is analyzed", "How"
 _PROBED_AT_ONCE = 32
 _PROBE_S = 600.0
 
 
-class OnBusy(StrEnum):
-    """Choice of what becomes of an analysis that runs already."""
-
-    REFUSE = "refuse"
-    QUEUE = "queue"
-    REPLACE = "replace"
-
-
 PathsArgument = Annotated[
-    list[str],
-    typer.Argument(help="Media files, and folders of them; `-`: read them from stdin, one a line."),
+    list[str], argument("Media files, and folders of them; `-`: read them from stdin, one a line.")
 ]
-VisualOption = Annotated[bool, typer.Option(help="Pictures, for search.", rich_help_panel=_WHAT)]
-SpeechOption = Annotated[
-    bool, typer.Option(help="Transcripts of what has sound.", rich_help_panel=_WHAT)
-]
+VisualOption = Annotated[bool, option("Pictures, for search.", panel=WHAT)]
+SpeechOption = Annotated[bool, option("Transcripts of what has sound.", panel=WHAT)]
 LanguageOption = Annotated[
-    str,
-    typer.Option(
-        help="Of the speech, such as english or en. Default: detected.",
-        rich_help_panel=_WHAT,
-        show_default=False,
-    ),
+    str, option("Of the speech, such as english or en. Default: detected.", panel=WHAT)
 ]
 VocabularyOption = Annotated[
     list[str],
-    typer.Option(
-        metavar="WORD",
-        help="A name or rare word that may be said, or @FILE of them, one a line. Repeatable. "
+    option(
+        "A name or rare word that may be said, or @FILE of them, one a line. Repeatable. "
         '"": none, and no names of people.',
-        rich_help_panel=_WHAT,
-        show_default=False,
+        panel=WHAT,
+        metavar="WORD",
     ),
 ]
-SpeakersOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--speakers/--no-speakers",
-        help="Who speaks. Default: as the server is set.",
-        rich_help_panel=_WHAT,
-        show_default=False,
-    ),
-]
-FacesOption = Annotated[
-    bool, typer.Option("--faces", help="Faces, into --collection.", rich_help_panel=_WHAT)
-]
-CollectionOption = Annotated[
-    str,
-    typer.Option(
-        help="Collection that receives the faces; with it --faces goes without saying.",
-        rich_help_panel=_WHAT,
-        show_default=False,
-        autocompletion=completing.collections,
-    ),
-]
+FacesOption = Annotated[bool, option("Faces, into --collection.", "--faces", panel=WHAT)]
 ExcludeOption = Annotated[
     list[str],
-    typer.Option(
-        help="Leave out what this glob matches: a name, or a path below a folder. Repeatable.",
-        rich_help_panel=_WHAT,
-        show_default=False,
+    option(
+        "Leave out what this glob matches: a name, or a path below a folder. Repeatable.",
+        panel=WHAT,
     ),
 ]
-From0Option = Annotated[
-    bool,
-    typer.Option("--from0", help="Paths on stdin end with NUL.", rich_help_panel=_WHAT),
-]
-ForceOption = Annotated[
-    bool, typer.Option("--force", help="Redo what is done.", rich_help_panel=_HOW)
-]
-OnBusyOption = Annotated[
-    OnBusy,
-    typer.Option(
-        help="While another analysis runs: give up, wait for one's turn, or stop it where it is "
-        "one's own.",
-        rich_help_panel=_HOW,
-    ),
-]
-WaitOption = Annotated[
-    bool,
-    typer.Option(
-        "--wait", help="Accept it although a model's weights are nowhere yet.", rich_help_panel=_HOW
-    ),
-]
-DetachOption = Annotated[
-    bool,
-    typer.Option("--detach", help="Return as soon as it is accepted.", rich_help_panel=_HOW),
-]
-VisualModelOption = Annotated[
-    str,
-    typer.Option(
-        help="Default: the active one.",
-        rich_help_panel=_HOW,
-        show_default=False,
-        autocompletion=completing.visual_models,
-    ),
-]
-SpeechModelOption = Annotated[
-    str,
-    typer.Option(
-        help="Default: the active one.",
-        rich_help_panel=_HOW,
-        show_default=False,
-        autocompletion=completing.speech_models,
-    ),
-]
-FaceModelOption = Annotated[
-    str,
-    typer.Option(
-        help="Default: the active one.",
-        rich_help_panel=_HOW,
-        show_default=False,
-        autocompletion=completing.face_models,
-    ),
-]
+From0Option = Annotated[bool, option("Paths on stdin end with NUL.", "--from0", panel=WHAT)]
+DetachOption = Annotated[bool, option("Return as soon as it is accepted.", "--detach", panel=HOW)]
 
 
 @remote
+@with_fields(AnalyzeBody, on_busy="refuse")
 def analyze(
     server: Remote,
+    fields: Fields,
     paths: PathsArgument,
     cache: CacheOption = "",
     visual: VisualOption = True,
     speech: SpeechOption = True,
     language: LanguageOption = "",
     vocabulary: VocabularyOption = [],  # noqa: B006
-    speakers: SpeakersOption = None,
     faces: FacesOption = False,
-    collection: CollectionOption = "",
     exclude: ExcludeOption = [],  # noqa: B006
     from0: From0Option = False,
-    force: ForceOption = False,
-    on_busy: OnBusyOption = OnBusy.REFUSE,
-    wait: WaitOption = False,
     detach: DetachOption = False,
-    visual_model: VisualModelOption = "",
-    speech_model: SpeechModelOption = "",
-    face_model: FaceModelOption = "",
 ) -> None:
     """Analyze media files, and the media files in folders. What is done already is skipped."""
-    asked = {"speakers": speakers, "force": force, "on_busy": on_busy.value, "wait": wait}
-    how = {
-        "cache_dir": (where := cache_dir(cache)),
-        "cluster_job_name": _collection(faces, collection),
-        **_models(visual=visual_model, speech=speech_model, face=face_model),
-        "vocabulary": words_of(vocabulary) if vocabulary else None,
-        **asked,
-    }
+    if faces and not fields.get("cluster_job_name"):
+        raise BadInput("--faces needs --collection NAME: the collection that receives them.")
+    where = cache_dir(cache)
+    how = {**fields, "cache_dir": where, "vocabulary": words_of(vocabulary) if vocabulary else None}
     found = media_files(listed(paths, from0), exclude, where)
     pictures = found.of(MediaType.VIDEO, MediaType.IMAGE)
     heard = _with_sound(server, found) if speech else []
     work: dict[str, Any] = {
         "visual_media_paths": pictures if visual else [],
         "transcription_jobs": [{"path": path, "language": language or None} for path in heard],
-        "face_media_paths": pictures if collection else [],
+        "face_media_paths": pictures if fields.get("cluster_job_name") else [],
     }
     _say_what(server, found, work)
     end_of(server, _submit(server, {**work, **how}), detach)
-
-
-def _models(**keys: str) -> dict[str, str | None]:
-    return {f"{kind}_model_key": key or None for kind, key in keys.items()}
-
-
-def _collection(faces: bool, collection: str) -> str | None:
-    if faces and not collection:
-        raise BadInput("--faces needs --collection NAME: the collection that receives them.")
-    return collection or None
 
 
 def _submit(server: Remote, body: dict[str, Any]) -> dict[str, Any]:
@@ -211,7 +101,7 @@ def _submit(server: Remote, body: dict[str, Any]) -> dict[str, Any]:
         if error.status != 409:
             raise
         advice = "To wait for your turn: --on-busy queue."
-        if body["on_busy"] != OnBusy.REPLACE:
+        if body["on_busy"] != "replace":
             advice += " To stop it, where it is of the same key: --on-busy replace."
         raise Refused(error.status, error.label, f"{error.message} {advice}") from error
     return answer

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Any
 
 import typer
-from rich.table import Column, Table
 
 from cli.arguments import completing
-from cli.arguments.media_arguments import CacheOption, cache_dir
-from cli.arguments.media_files import listed, media_files
+from cli.arguments.media_arguments import CacheOption, cache_dir, listed, media_files
+from cli.options import argument, option
 from cli.remote import Remote, remote
-from cli.terminal.confirming import YesOption, confirmed
-from cli.terminal.output import size_of
+from cli.terminal.output import YesOption, confirmed, moment_of, size_of
 from shared.errors import BadInput
-from shared.printable import printable
 
 app = typer.Typer(
     no_args_is_help=True, help="Delete results of files, or leave files out of analysis."
@@ -36,20 +32,14 @@ def delete_data(
     server: Remote,
     paths: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="Media files, and folders of them; `-`: read them from stdin. Without: all files "
-            "of the cache folder.",
-            show_default=False,
+        argument(
+            "Media files, and folders of them; `-`: read them from stdin. Without: all files "
+            "of the cache folder."
         ),
     ] = None,
     cache: CacheOption = "",
     model: Annotated[
-        str,
-        typer.Option(
-            help="Only what this model made.",
-            show_default=False,
-            autocompletion=completing.all_models,
-        ),
+        str, option("Only what this model made.", autocompletion=completing.all_models)
     ] = "",
     yes: YesOption = False,
 ) -> None:
@@ -78,28 +68,24 @@ def delete_data(
 def list_deletions(server: Remote, cache: CacheOption = "") -> None:
     """List what was deleted and can be taken back, the newest first."""
     answer = server.api.get("/analysis-data/deletions", cache_dir=cache_dir(cache))
-    if server.out.document(answer):
-        return
-    table = Table(Column("deletion", no_wrap=True), "when", "by", Column("files", justify="right"))
-    for deletion in answer["deletions"]:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(deletion["at"]))
-        by = printable(deletion["by"])
-        table.add_row(deletion["deletion_id"], when, by, f"{deletion['files']:,}")
-    server.out.show(table)
+    rows = (
+        (one["deletion_id"], moment_of(one["at"]), one["by"], f"{one['files']:,}")
+        for one in answer["deletions"]
+    )
+    server.out.listing(answer, ("!deletion", "when", "by", ">files"), rows)
 
 
 @app.command("undo", epilog="Example: rushes data undo 5f0c1de2a49b7c38")
 @remote
 def undo_deletion(
     server: Remote,
-    deletion: Annotated[str, typer.Argument(help="As `rushes data deletions` shows.")],
+    deletion: Annotated[str, argument("As `rushes data deletions` shows.")],
     cache: CacheOption = "",
 ) -> None:
     """Take a deletion back. What was analyzed anew since stays as it is now."""
     body = {"cache_dir": cache_dir(cache), "deletion_id": deletion}
     answer = server.api.post("/analysis-data/deletions/undo", body)
-    if not server.out.document(answer):
-        server.out.line(answer["message"])
+    server.out.message(answer)
 
 
 @app.command("leave-out", epilog="Example: rushes data leave-out /footage/day1/A002.mov")
@@ -107,20 +93,16 @@ def undo_deletion(
 def leave_out_files(
     server: Remote,
     paths: Annotated[
-        list[str],
-        typer.Argument(help="Media files, and folders of them; `-`: read them from stdin."),
+        list[str], argument("Media files, and folders of them; `-`: read them from stdin.")
     ],
     cache: CacheOption = "",
-    take_back: Annotated[
-        bool, typer.Option("--take-back", help="They are taken again.", show_default=False)
-    ] = False,
+    take_back: Annotated[bool, option("They are taken again.", "--take-back")] = False,
 ) -> None:
     """Leave files out of analysis: watch folders do not try them again. Results stay."""
     body: dict[str, Any] = {"cache_dir": cache_dir(cache), "left_out": not take_back}
     body["media_paths"] = list(media_files(listed(paths), cache=body["cache_dir"]).paths)
     answer = server.api.post("/analysis-data/left-out", body)
-    if not server.out.document(answer):
-        server.out.line(answer["message"])
+    server.out.message(answer)
 
 
 def _show(server: Remote, planned: dict[str, Any]) -> None:

@@ -1,17 +1,23 @@
-"""`rushes doctor`: everything that may be wrong with this machine's server, and its cure."""
+"""`rushes doctor`: everything that may be wrong with this machine's server, and its cure.
+
+`python -m cli.commands.doctor` is `rushes doctor --json` for a process that it must not outlive.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+import signal
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from cli.checks.finding import Finding
+from cli.options import option
 from cli.terminal.output import CommandOutput, JsonOption
 from shared.printable import printable
 
@@ -20,7 +26,7 @@ _STYLES = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗"
 
 def doctor(
     as_json: JsonOption = False,
-    is_brief: Annotated[bool, typer.Option("--brief", help="Leave out what is fine.")] = False,
+    is_brief: Annotated[bool, option("Leave out what is fine.", "--brief")] = False,
 ) -> None:
     """Look for everything that is wrong with this machine's server, and say what cures it.
 
@@ -32,13 +38,16 @@ def doctor(
     findings = look_at_everything(os.environ)
     problems = sum(finding.level == "problem" for finding in findings)
     shown = [finding for finding in findings if not is_brief or finding.level != "ok"]
-    if not out.document(
-        {"ok": problems == 0, "findings": [dataclasses.asdict(finding) for finding in shown]}
-    ):
+    if not out.document(_document(shown)):
         if shown:
             out.show(_table(shown))
         out.line(_summary(findings, problems))
     raise typer.Exit(1 if problems else 0)
+
+
+def _document(findings: list[Finding]) -> dict[str, Any]:
+    is_ok = all(finding.level != "problem" for finding in findings)
+    return {"ok": is_ok, "findings": [dataclasses.asdict(finding) for finding in findings]}
 
 
 def _table(findings: Iterable[Finding]) -> Table:
@@ -59,3 +68,21 @@ def _summary(findings: list[Finding], problems: int) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+
+
+def _end_our_session() -> None:
+    """End what the checks have started, too: who asked for them is gone."""
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def main() -> None:
+    """Print the findings as JSON; end with the process that asks for them."""
+    from cli.checks.everything import look_at_everything
+    from shared.process import parent_pipe
+
+    parent_pipe.watch(_end_our_session)
+    print(json.dumps(_document(look_at_everything(os.environ))))
+
+
+if __name__ == "__main__":
+    main()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -11,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.arguments.media_arguments import CacheOption, server_path
+from cli.options import argument
 from cli.remote import Remote, remote
-from cli.terminal.output import size_of
+from cli.terminal.output import moment_of, size_of
 from shared.clock_times import timestamp
 from shared.printable import printable
 
@@ -28,7 +28,7 @@ _PEOPLE, _SCENES = 8, 12  # that fit on a screen
 @remote
 def info(
     server: Remote,
-    path: Annotated[str, typer.Argument(metavar="FILE", help="A media file.")],
+    path: Annotated[str, argument("A media file.", metavar="FILE")],
     cache: CacheOption = "",
 ) -> None:
     """Print all that is known of a file; with --cache also what was made of it.
@@ -58,7 +58,7 @@ def _file(item: dict[str, Any]) -> Iterator[Line]:
     if item["hash_str"]:
         yield "hash", item["hash_str"]
     if item["file_size"] is not None:
-        yield "size", f"{size_of(item['file_size'])}, changed {_moment(item['modified_at'])}"
+        yield "size", f"{size_of(item['file_size'])}, changed {moment_of(item['modified_at'])}"
     if item["media_type"]:
         yield "kind", _joined(item["media_type"], item["container"], _bits(item["bit_rate"]))
     if item["duration_seconds"] is not None:
@@ -97,7 +97,7 @@ def _results(details: dict[str, Any]) -> Iterator[Line]:
         opens = {True: "", False: " (offline)"}.get(place.get("online"), " (takes long to open)")
         yield "place", place["path"] + opens
     for made in details.get("results", ()):
-        what = _joined(made["model_key"], f"{made['count']:,}", _moment(made["made_at"]))
+        what = _joined(made["model_key"], f"{made['count']:,}", moment_of(made["made_at"]))
         yield made["kind"], what
         for warning in made["warnings"]:
             yield "warning", warning
@@ -137,7 +137,3 @@ def _some(parts: list[str], count: int) -> str:
 
 def _bits(rate: int | None) -> str | None:
     return f"{rate / 1e6:.1f} Mbit/s" if rate else None
-
-
-def _moment(unix_seconds: float) -> str:
-    return f"{datetime.datetime.fromtimestamp(unix_seconds):%Y-%m-%d %H:%M}"

@@ -7,37 +7,40 @@ import time
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-import rich.table
 import typer
 
 from cli.commands.processes import redis_url
-from cli.terminal.output import CommandOutput, JsonOption
+from cli.options import argument, option
+from cli.terminal.output import CommandOutput, JsonOption, moment_of
 from shared.rights import KeyTier
 from shared.settings import Settings
 
 if TYPE_CHECKING:
     from shared.redis.licence_keys import Keys
+import webbrowser
+
+from cli.remote import Remote, remote
 
 app = typer.Typer(no_args_is_help=True, help="Licence keys that clients send.")
 
 
 @app.command("create")
 def create_key(
-    tier: Annotated[KeyTier, typer.Option(help="basic keys are refused by the API.")] = KeyTier.PRO,
-    label: Annotated[str, typer.Option(help="What people call it; else its number.")] = "",
+    tier: Annotated[KeyTier, option("basic keys are refused by the API.")] = KeyTier.PRO,
+    label: Annotated[str, option("What people call it; else its number.")] = "",
     scope: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A part of the API that it may use; several times for several. All, without. "
+        option(
+            "A part of the API that it may use; several times for several. All, without. "
             "search, analyze, people, watch, export, models, admin."
         ),
     ] = None,
     root: Annotated[
         list[str] | None,
-        typer.Option(help="A folder in which every path must lie that it names; several times."),
+        option("A folder in which every path must lie that it names; several times."),
     ] = None,
     expires: Annotated[
-        str | None, typer.Option(help="90d, 12h, or a day: 2027-06-30. Never, without.")
+        str | None, option("90d, 12h, or a day: 2027-06-30. Never, without.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -64,11 +67,9 @@ def list_keys(as_json: JsonOption = False) -> None:
     """List the keys: their ids, never the keys themselves."""
     records = _keys().list()
     out = CommandOutput(as_json)
-    if out.document({"keys": [msgspec.to_builtins(record) for record in records]}):
-        return
-    table = rich.table.Table("id", "tier", "created", "label", "scopes", "roots", "expires")
-    for record in records:
-        table.add_row(
+    columns = ("id", "tier", "created", "label", "scopes", "roots", "expires")
+    rows = (
+        (
             record.id,
             record.tier,
             "RUSHES_LICENSE_KEYS" if record.is_from_settings else _when(record.created_at),
@@ -77,12 +78,14 @@ def list_keys(as_json: JsonOption = False) -> None:
             "all" if record.roots is None else "\n".join(record.roots),
             "never" if record.expires_at is None else _when(record.expires_at),
         )
-    out.show(table)
+        for record in records
+    )
+    out.listing({"keys": [msgspec.to_builtins(record) for record in records]}, columns, rows)
 
 
 @app.command("revoke")
 def revoke_key(
-    key_id: Annotated[str, typer.Argument(help="As `rushes keys list` shows.")],
+    key_id: Annotated[str, argument("As `rushes keys list` shows.")],
     as_json: JsonOption = False,
 ) -> None:
     """Revoke a key: requests with it are refused from now on."""
@@ -95,7 +98,7 @@ def revoke_key(
 
 def _when(moment: float) -> str:
     try:
-        return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
+        return moment_of(moment)
     except (OverflowError, ValueError, OSError):  # an earlier version took any number
         return f"{moment:g}"
 
@@ -123,3 +126,23 @@ def _keys() -> Keys:
     settings = Settings.from_env()
     client = connect(redis_url(settings))
     return Keys(client, settings.instance, settings.state_dir, settings.license_keys)
+
+
+EPILOG = """Example:
+
+rushes console --open
+"""
+
+
+@remote
+def console(
+    remote: Remote,
+    open_it: Annotated[bool, option("Open it in a browser here.", "--open")] = False,
+) -> None:
+    """Print a link to the console that signs a browser in, once, with your key."""
+    made = remote.api.post("/console/links")
+    if not remote.out.document(made):
+        remote.out.line(made["url"])
+        remote.out.hint("It signs in once, within 15 minutes.")
+    if open_it and not webbrowser.open(made["url"]):
+        remote.out.hint("There is no browser here: open the link yourself.")

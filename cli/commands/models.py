@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Column, Table
 
 from cli.api_client import ApiClient
 from cli.arguments import completing
-from cli.arguments.label_files import labels_of
-from cli.arguments.media_arguments import CacheOption, cache_dir
+from cli.arguments.media_arguments import CacheOption, cache_dir, seconds, server_path
 from cli.commands.processes import become
+from cli.options import argument, option
 from cli.remote import Remote, remote
 from shared.errors import BadInput, ModelError
 from shared.settings import Settings
@@ -36,25 +37,21 @@ class ModelType(StrEnum):
 @remote
 def list_models(
     server: Remote,
-    kind: Annotated[
-        ModelType | None, typer.Option("--type", help="Only these.", show_default=False)
-    ] = None,
+    kind: Annotated[ModelType | None, option("Only these.", "--type")] = None,
     ready: Annotated[
-        bool, typer.Option("--ready", help="Only those whose weights are on the server.")
+        bool, option("Only those whose weights are on the server.", "--ready")
     ] = False,
 ) -> None:
     """List the server's models, what their licences allow, which are downloaded and active."""
     answer = server.api.get("/models/available")
-    if server.out.document(answer):
-        return
-    table = Table(
-        "kind", Column("key", no_wrap=True), "ready", "active", "MB", "licence", "commercial use"
+    rows = (
+        _row(each, model)
+        for each in ([kind] if kind else ModelType)
+        for model in answer[each]
+        if model["is_downloaded"] or not ready
     )
-    for each in [kind] if kind else ModelType:
-        for model in answer[each]:
-            if model["is_downloaded"] or not ready:
-                table.add_row(*_row(each, model))
-    server.out.show(table)
+    columns = ("kind", "!key", "ready", "active", "MB", "licence", "commercial use")
+    server.out.listing(answer, columns, rows)
 
 
 def _row(kind: ModelType, model: dict[str, Any]) -> tuple[str, ...]:
@@ -74,13 +71,14 @@ def _row(kind: ModelType, model: dict[str, Any]) -> tuple[str, ...]:
 def show_loaded(server: Remote) -> None:
     """Show which models the workers have in memory."""
     answer = server.api.get("/models/loaded")
-    if server.out.document(answer):
-        return
-    table = Table("kind", "key", "state")
-    for kind, state in answer.items():
-        loaded = "loaded" if state["model_key"] else "not loaded"
-        table.add_row(kind, state["model_key"] or "", "loading" if state["is_loading"] else loaded)
-    server.out.show(table)
+    rows = ((kind, state["model_key"] or "", _state_of(state)) for kind, state in answer.items())
+    server.out.listing(answer, ("kind", "key", "state"), rows)
+
+
+def _state_of(model: dict[str, Any]) -> str:
+    if model["is_loading"]:
+        return "loading"
+    return "loaded" if model["model_key"] else "not loaded"
 
 
 @app.command("load", epilog="Example: rushes models load whisper-tiny.en")
@@ -88,20 +86,12 @@ def show_loaded(server: Remote) -> None:
 def load_model(
     server: Remote,
     model_key: Annotated[
-        str,
-        typer.Argument(
-            help="As `rushes models list` shows.",
-            show_default=False,
-            autocompletion=completing.all_models,
-        ),
+        str, argument("As `rushes models list` shows.", autocompletion=completing.all_models)
     ],
     kind: Annotated[
-        ModelType | None,
-        typer.Option("--type", help="What it is for. Default: as listed.", show_default=False),
+        ModelType | None, option("What it is for. Default: as listed.", "--type")
     ] = None,
-    detach: Annotated[
-        bool, typer.Option("--detach", help="Do not wait until it is loaded.")
-    ] = False,
+    detach: Annotated[bool, option("Do not wait until it is loaded.", "--detach")] = False,
 ) -> None:
     """Make a model the active one, and wait until it is loaded."""
     wanted = kind or _kind_of(server.api, model_key)
@@ -122,15 +112,9 @@ def calibrate_model(
     server: Remote,
     cache: CacheOption = "",
     labels: Annotated[
-        str,
-        typer.Option(
-            help="CSV or JSON with query and media_path, a row for each right answer.",
-            show_default=False,
-        ),
+        str, option("CSV or JSON with query and media_path, a row for each right answer.")
     ] = "",
-    forget: Annotated[
-        bool, typer.Option("--forget", help="Forget what labels said of the model.")
-    ] = False,
+    forget: Annotated[bool, option("Forget what labels said of the model.", "--forget")] = False,
 ) -> None:
     """Measure by labelled queries what scores of the active visual model mean."""
     if bool(labels) == forget:
@@ -186,8 +170,8 @@ def _wait_until_loaded(api: ApiClient, kind: ModelType, key: str) -> dict[str, A
 def pull_models(
     names: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="Model keys, `lite` for the default set, `configured` for what the settings name. "
+        argument(
+            "Model keys, `lite` for the default set, `configured` for what the settings name. "
             "None: list them."
         ),
     ] = None,
@@ -195,3 +179,45 @@ def pull_models(
     """Fetch the weights of models into MODELS_DIR of this machine."""
     what = ("pull", *names) if names else ("list",)
     become(Settings.from_env(), "workers.models", *what)
+
+
+_NEEDED = ("query", "media_path")
+_TIMES = ("start_seconds", "end_seconds")
+
+
+def labels_of(path: Path) -> list[dict[str, Any]]:
+    """One label for each right answer. Raises BadInput, naming the row."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeError) as error:
+        raise BadInput(f"{path} cannot be read: {error}.") from error
+    rows = _of_json(path, text) if text.lstrip().startswith("[") else list(_of_csv(path, text))
+    return [_label(f"{path}: row {n}", row) for n, row in enumerate(rows, start=1)]
+
+
+def _of_csv(path: Path, text: str) -> list[dict[str, Any]]:
+    reader = csv.DictReader(text.splitlines())
+    missing = [name for name in _NEEDED if name not in (reader.fieldnames or ())]
+    if missing:
+        raise BadInput(
+            f"{path} has no column {' and no '.join(missing)}: its first line must name them "
+            f"(query,media_path, and if you like {','.join(_TIMES)})."
+        )
+    return list(reader)
+
+
+def _of_json(path: Path, text: str) -> list[dict[str, Any]]:
+    try:
+        rows = json.loads(text)
+    except ValueError as error:
+        raise BadInput(f"{path} is no JSON: {error}.") from error
+    if not all(isinstance(row, dict) for row in rows):
+        raise BadInput(f"{path} must be a list of objects with query and media_path.")
+    return list(rows)
+
+
+def _label(where: str, row: dict[str, Any]) -> dict[str, Any]:
+    if not all(isinstance(row.get(name), str) and row[name].strip() for name in _NEEDED):
+        raise BadInput(f"{where} needs a query and a media_path.")
+    times = {name: seconds(str(row[name])) for name in _TIMES if row.get(name) not in (None, "")}
+    return {"query": row["query"], "media_path": server_path(row["media_path"]), **times}

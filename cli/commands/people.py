@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import Annotated, Any
 
 import typer
-from rich.table import Column, Table
 from rich.text import Text
 
+from api.people.bodies import ReclusterBody
 from cli.arguments.clusters import (
     NONE,
     CollectionOption,
@@ -20,18 +19,22 @@ from cli.arguments.clusters import (
     one_id_of,
     shown_id,
 )
-from cli.arguments.media_arguments import CacheOption, cache_dir
+from cli.arguments.declared import Fields, with_fields
+from cli.arguments.media_arguments import CacheOption, cache_dir, server_path
 from cli.commands.following import end_of, name_of
+from cli.options import argument, option
 from cli.remote import Remote, remote
-from cli.terminal.confirming import YesOption, confirmed
+from cli.terminal.output import YesOption, confirmed, moment_of
 from cli.terminal.pictures import Box, Painter, PictureMode, PicturesOption, painter
+from shared.clock_times import timestamp
 from shared.errors import BadInput
 from shared.printable import printable
 
 app = typer.Typer(no_args_is_help=True, help="Who is seen: names, corrections, taking them back.")
 NEW = "new"
 _VOICE = "-voice-"  # in the id of a voice
-_MOST_FACES = 2000  # in one answer of the API
+_MOST_FACES, _MOST_VOICES = 2000, 200  # in one answer of the API
+_ENROLLING_S = 1200.0  # each photo may wait for a model
 _DELETING_S = 3600.0  # thousands of files are written anew
 _SAMPLES = 3  # pictures of a cluster
 _FACE = Box(columns=10, rows=5)
@@ -43,9 +46,7 @@ def list_people(
     server: Remote,
     cache: CacheOption = "",
     collection: CollectionOption = "",
-    at_most: Annotated[
-        int, typer.Option("--max", min=1, help="At most so many of each collection.")
-    ] = 50,
+    at_most: Annotated[int, option("At most so many of each collection.", "--max", min=1)] = 50,
     pictures: PicturesOption = PictureMode.AUTO,
 ) -> None:
     """List the people of the cache folder's collections, those seen most first."""
@@ -69,7 +70,7 @@ def list_people(
             body = {"cache_dir": folder, "cluster_job_name": job["cluster_job_name"]}
             _paint(server, brush, body, shown)
         else:
-            server.out.show(_clusters(shown))
+            _show_clusters(server, shown)
         if len(shown) < len(job["clusters"]):
             server.out.hint(f"{len(shown)} of {len(job['clusters']):,}; see more with --max.")
 
@@ -81,13 +82,13 @@ def show_faces(
     who: WhoArgument,
     cache: CacheOption = "",
     collection: CollectionOption = "",
-    limit: Annotated[int, typer.Option(min=1, max=_MOST_FACES, help="At most so many.")] = 50,
-    offset: Annotated[int, typer.Option(min=0, help="Leave out so many first.")] = 0,
+    limit: Annotated[int, option("At most so many.", min=1, max=_MOST_FACES)] = 50,
+    offset: Annotated[int, option("Leave out so many first.", min=0)] = 0,
     pictures: PicturesOption = PictureMode.AUTO,
 ) -> None:
     """Show the faces of a person: where each is seen, and its id for `people move`."""
     body = in_collection(server.api, cache, collection)
-    ids = ids_of(server.api, **_place(body), who=who)
+    ids = ids_of(server.api, body, who)
     answer = server.api.post(
         "/faces/clusters/faces", {**body, "cluster_ids": ids, "limit": limit, "offset": offset}
     )
@@ -104,13 +105,13 @@ def show_faces(
 def name_person(
     server: Remote,
     who: WhoArgument,
-    name: Annotated[str, typer.Argument(help='The name; "" takes it away.', show_default=False)],
+    name: Annotated[str, argument('The name; "" takes it away.')],
     cache: CacheOption = "",
     collection: CollectionOption = "",
 ) -> None:
     """Name a person. Clusters may share a name; searches for it then find them all."""
     body = in_collection(server.api, cache, collection)
-    cluster = one_id_of(server.api, **_place(body), who=who)
+    cluster = one_id_of(server.api, body, who)
     answer = server.api.put(
         "/faces/clusters/names", {**body, "assignments": [{"cluster_id": cluster, "name": name}]}
     )
@@ -126,19 +127,15 @@ def name_person(
 @remote
 def merge_people(
     server: Remote,
-    who: Annotated[
-        list[str],
-        typer.Argument(metavar="WHO...", help="Ids or names of clusters.", show_default=False),
-    ],
-    into: Annotated[str, typer.Option(help="Id or name of who they are.", show_default=False)],
+    who: Annotated[list[str], argument("Ids or names of clusters.", metavar="WHO...")],
+    into: Annotated[str, option("Id or name of who they are.")],
     cache: CacheOption = "",
     collection: CollectionOption = "",
 ) -> None:
     """Say that clusters are one and the same person."""
     body = in_collection(server.api, cache, collection)
-    place = _place(body)
-    target = one_id_of(server.api, **place, who=into)
-    found = [cluster for one in who for cluster in ids_of(server.api, **place, who=one)]
+    target = one_id_of(server.api, body, into)
+    found = [cluster for one in who for cluster in ids_of(server.api, body, one)]
     sources = [cluster for cluster in dict.fromkeys(found) if cluster != target]
     merge = {"cluster_ids": sources, "target_cluster_id": target}
     answer = server.api.post("/faces/clusters/modify", {**body, "merges": [merge], "voices": True})
@@ -152,25 +149,18 @@ def move_faces(
     server: Remote,
     face_ids: Annotated[
         list[str],
-        typer.Argument(
+        argument(
+            "Ids as `rushes people show` and `voices` print; - reads them from stdin.",
             metavar="FACE...",
-            help="Ids as `rushes people show` and `voices` print; - reads them from stdin.",
-            show_default=False,
         ),
     ],
-    to: Annotated[
-        str,
-        typer.Option(
-            help="Id or name of who they are; `new`: somebody new; `none`: nobody.",
-            show_default=False,
-        ),
-    ],
+    to: Annotated[str, option("Id or name of who they are; `new`: somebody new; `none`: nobody.")],
     cache: CacheOption = "",
     collection: CollectionOption = "",
 ) -> None:
     """Say whose faces and voices these are."""
     body = in_collection(server.api, cache, collection)
-    target = None if to == NEW else one_id_of(server.api, **_place(body), who=to)
+    target = None if to == NEW else one_id_of(server.api, body, to)
     ids = sys.stdin.read().split() if face_ids == ["-"] else face_ids
     voices = [one for one in ids if _VOICE in one]
     faces = [one for one in ids if _VOICE not in one]
@@ -215,36 +205,22 @@ def delete_person(
         server.out.document(planned)
         return
     answer = server.api.post("/faces/people/delete", {**body, "dry_run": False}, _DELETING_S)
-    if not server.out.document(answer):
-        server.out.line(answer["message"])
+    server.out.message(answer)
 
 
 @app.command("recluster", epilog="Example: rushes people recluster --eps 0.42")
 @remote
+@with_fields(ReclusterBody)
 def recluster_people(
     server: Remote,
+    fields: Fields,
     cache: CacheOption = "",
     collection: CollectionOption = "",
-    eps: Annotated[
-        float | None,
-        typer.Option(help="How unlike faces of one person may be. Default: 0.48.", min=0.0),
-    ] = None,
-    min_samples: Annotated[
-        int | None, typer.Option(help="Clear faces that make a person. Default: 5.", min=1)
-    ] = None,
-    auto: Annotated[bool, typer.Option("--auto", help="Derive both from the faces.")] = False,
-    clear_names: Annotated[
-        bool, typer.Option("--clear-names", help="Take all names away.")
-    ] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the end.")] = False,
+    detach: Annotated[bool, option("Do not wait for the end.", "--detach")] = False,
 ) -> None:
     """Group the faces anew. Ids, names, merges and moves stay where they still fit."""
     body = in_collection(server.api, cache, collection)
-    given = {"eps": eps, "min_samples": min_samples}
-    body |= {name: value for name, value in given.items() if value is not None}
-    body |= {"auto_detect_params": auto, "clear_names": clear_names}
-    answer = server.api.post("/faces/recluster", body)
-    end_of(server, answer, detach)
+    end_of(server, server.api.post("/faces/recluster", body | fields), detach)
 
 
 @app.command("edits", epilog="Example: rushes people edits")
@@ -253,14 +229,8 @@ def list_edits(server: Remote, cache: CacheOption = "", collection: CollectionOp
     """List what was changed by hand, the newest last. Nothing is ever taken out of this log."""
     body = in_collection(server.api, cache, collection)
     answer = server.api.get("/faces/edits", **body)
-    if server.out.document(answer):
-        return
-    table = Table(Column("edit", no_wrap=True), "when", "what", "in force")
-    for edit in answer["edits"]:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(edit["at"]))
-        force = "yes" if edit["applies"] else f"no: {edit['reason']}" if edit["reason"] else "no"
-        table.add_row(edit["edit_id"], when, _what(edit), force)
-    server.out.show(table)
+    rows = ((e["edit_id"], moment_of(e["at"]), _what(e), _force(e)) for e in answer["edits"])
+    server.out.listing(answer, ("!edit", "when", "what", "in force"), rows)
 
 
 @app.command("undo", epilog="Example: rushes people undo")
@@ -271,15 +241,12 @@ def undo_edits(
     collection: CollectionOption = "",
     to: Annotated[
         str,
-        typer.Option(
+        option(
+            "Back to how it was right after this edit. Default: the last edit is undone.",
             metavar="EDIT",
-            help="Back to how it was right after this edit. Default: the last edit is undone.",
-            show_default=False,
         ),
     ] = "",
-    everything: Annotated[
-        bool, typer.Option("--all", help="Back to before the first edit.")
-    ] = False,
+    everything: Annotated[bool, option("Back to before the first edit.", "--all")] = False,
 ) -> None:
     """Take back what was changed by hand. An undo is an edit, so it can be undone too."""
     body = in_collection(server.api, cache, collection)
@@ -288,25 +255,25 @@ def undo_edits(
     answer = server.api.post("/faces/edits/undo", {**body, "voices": True})
     if not server.out.document(answer):
         server.out.line(answer["message"])
-        server.out.show(_clusters(answer["clusters"]))
+        _show_clusters(server, answer["clusters"])
+
+
+def _force(edit: dict[str, Any]) -> str:
+    if edit["applies"]:
+        return "yes"
+    return f"no: {edit['reason']}" if edit["reason"] else "no"
 
 
 def _show_faces(faces: list[dict[str, Any]], server: Remote, brush: Painter | None) -> None:
-    table = Table(Column("face", no_wrap=True), "file", "time", "sure")
+    rows = []
     for face in faces:
         sure = "" if face["detection_score"] is None else f"{face['detection_score']:.2f}"
-        words = (
-            face["face_id"],
-            name_of(face["media_path"]) or face["hash_str"],
-            face["timestamp"],
-            sure,
-        )
-        if brush is None:
-            table.add_row(*words)
-        else:
-            brush.show([face["image"] or ""], [Text(printable(word)) for word in words], _FACE)
+        where = name_of(face["media_path"]) or face["hash_str"]
+        rows.append((face["face_id"], where, face["timestamp"], sure))
+        if brush is not None:
+            brush.show([face["image"] or ""], [Text(printable(word)) for word in rows[-1]], _FACE)
     if brush is None:
-        server.out.show(table)
+        server.out.table(("!face", "file", "time", "sure"), rows)
 
 
 def _paint(
@@ -323,19 +290,15 @@ def _paint(
         brush.show(faces, [Text(printable(word)) for word in words], _FACE)
 
 
-def _place(body: dict[str, Any]) -> dict[str, str]:
-    return {"cache": body["cache_dir"], "collection": body["cluster_job_name"]}
+def _show_clusters(server: Remote, clusters: list[dict[str, Any]]) -> None:
+    rows = ((*_words(cluster), _voices_of(cluster)) for cluster in clusters)
+    server.out.table(("cluster", "name", ">faces", ">?voices"), rows)
 
 
-def _clusters(clusters: list[dict[str, Any]]) -> Table:
-    """Voices have a column where there are some."""
-    has_voices = any("voice_count" in cluster for cluster in clusters)
-    columns = [Column(kind, justify="right") for kind in ("faces", "voices")[: 1 + has_voices]]
-    table = Table("cluster", "name", *columns)
-    for cluster in clusters:
-        voices = f"{cluster.get('voice_count', 0):,}"
-        table.add_row(*_words(cluster), *([voices] if has_voices else ()))
-    return table
+def _voices_of(*clusters: dict[str, Any]) -> str:
+    """The number of voices; nothing where no voice was looked for."""
+    counts = [cluster["voice_count"] for cluster in clusters if "voice_count" in cluster]
+    return f"{sum(counts):,}" if counts else ""
 
 
 def _words(cluster: dict[str, Any]) -> tuple[str, str, str]:
@@ -355,7 +318,6 @@ def _named(clusters: list[dict[str, Any]], cluster_id: str) -> str:
 
 
 def _counted(faces: int, voices: int) -> str:
-    """Faces, and voices where there are some."""
     kinds = (("face", faces), ("voice", voices))
     told = [
         f"{count:,} {kind}{'' if count == 1 else 's'}"
@@ -366,7 +328,6 @@ def _counted(faces: int, voices: int) -> str:
 
 
 def _what(edit: dict[str, Any]) -> str:
-    """An edit in words."""
     words = [f"{one['cluster_id']} is {one['name'] or 'nameless'}" for one in edit["assignments"]]
     for merge in edit["merges"]:
         words.append(f"{', '.join(merge['cluster_ids'])} into {merge['target_cluster_id']}")
@@ -380,3 +341,154 @@ def _what(edit: dict[str, Any]) -> str:
         after = edit["undone_to"]
         words.append(f"back to right after {after}" if after else "back to before the first edit")
     return "; ".join(words) or str(edit["kind"])
+
+
+@app.command("enroll", epilog="Example: rushes people enroll Ada ada-1.jpg ada-2.jpg")
+@remote
+def enroll_person(
+    server: Remote,
+    name: Annotated[str, argument("What the person is called.")],
+    pictures: Annotated[
+        list[str],
+        argument("Photos on which the person is seen alone, from the front.", metavar="PICTURE..."),
+    ],
+    cache: CacheOption = "",
+) -> None:
+    """Make a person known by photos, in every collection of the cache folder."""
+    paths = [server_path(picture) for picture in pictures]
+    body = {"cache_dir": cache_dir(cache), "name": name, "pictures": paths}
+    answer = server.api.post("/faces/people", body, _ENROLLING_S)
+    server.out.message(answer)
+
+
+@app.command("known", epilog="Example: rushes people known --all")
+@remote
+def list_named_people(
+    server: Remote,
+    cache: CacheOption = "",
+    everywhere: Annotated[
+        bool, option("In all cache folders that the server knows.", "--all")
+    ] = False,
+) -> None:
+    """List everybody who has a name: given by hand, or enrolled from photos."""
+    place = {} if everywhere else {"cache_dir": cache_dir(cache)}
+    answer = server.api.get("/faces/people", **place)
+    rows = (
+        (
+            person["name"],
+            str(person["references"] or ""),
+            f"{sum(place['face_count'] for place in person['collections']):,}",
+            _voices_of(*person["collections"]),
+            ", ".join(dict.fromkeys(place["cluster_job_name"] for place in person["collections"])),
+        )
+        for person in answer["people"]
+    )
+    empty = "Nobody has a name yet: `rushes people name` gives one."
+    server.out.listing(answer, ("name", ">photos", ">faces", ">?voices", "in"), rows, empty)
+
+
+@app.command("vocabulary", epilog='Example: rushes people vocabulary "Season 1" Kestrelhaven')
+@remote
+def collection_vocabulary(
+    server: Remote,
+    collection: Annotated[str, argument("The collection.")],
+    words: Annotated[
+        list[str] | None,
+        argument("Its words from now on, the most important first.", metavar="[WORD...]"),
+    ] = None,
+    clear: Annotated[bool, option("Leave it without words.", "--clear")] = False,
+    cache: CacheOption = "",
+) -> None:
+    """Show or replace the words that the speech model is told of for a collection."""
+    if words and clear:
+        raise BadInput("Give words or --clear, not both.")
+    body: dict[str, Any] = {"cache_dir": cache_dir(cache), "cluster_job_name": collection}
+    if words or clear:
+        body["vocabulary"] = words or []
+    answer = server.api.post("/faces/collections/vocabulary", body)
+    if not server.out.document(answer):
+        server.out.line(answer["message"])
+        for word in answer["vocabulary"]:
+            server.out.line(f"  {word}")
+
+
+@app.command("voices", epilog="Example: rushes people voices Ada")
+@remote
+def show_voices(
+    server: Remote,
+    who: WhoArgument,
+    cache: CacheOption = "",
+    collection: CollectionOption = "",
+    limit: Annotated[int, option("At most so many of each cluster.", min=1, max=_MOST_VOICES)] = 50,
+    after: Annotated[str, option("Where the page before ended.", metavar="VOICE")] = "",
+) -> None:
+    """Show the voices of a person: what each says, and its id for `people move`."""
+    body = in_collection(server.api, cache, collection)
+    ids = ids_of(server.api, body, who)
+    if after and len(ids) > 1:
+        raise BadInput(f"{who} is several clusters: with --after name one, {', '.join(ids)}.")
+    found: list[dict[str, Any]] = []
+    more: dict[str, str] = {}
+    for cluster in ids:
+        asked = {**body, "cluster_id": cluster, "limit": limit, "after": after or None}
+        page = server.api.post("/faces/clusters/voices", asked)
+        found += page["voices"]
+        if following := page.get("next"):
+            more[cluster] = following
+    if server.out.document({"voices": found, "next": more}):
+        return
+    rows = [
+        (
+            voice["voice_id"],
+            name_of(voice["media_path"]) or voice["hash_str"],
+            voice["speaker"],
+            f"{voice['seconds']:.0f} s",
+            f"{timestamp(int(voice['excerpt']['start_seconds']))} {voice['text'] or ''}",
+        )
+        for voice in found
+    ]
+    server.out.table(("!voice", "file", "speaker", ">speaks", "says"), rows)
+    for cluster, following in more.items():
+        server.out.hint(f"{shown_id(cluster)} has more voices; go on with --after {following}")
+
+
+@app.command("apart", epilog="Example: rushes people apart 70001 Ada")
+@remote
+def tell_apart(
+    server: Remote,
+    one: WhoArgument,
+    other: WhoArgument,
+    cache: CacheOption = "",
+    collection: CollectionOption = "",
+) -> None:
+    """Say that two are not the same person: they are not proposed again."""
+    body = in_collection(server.api, cache, collection)
+    pair = [one_id_of(server.api, body, who) for who in (one, other)]
+    apart = {"apart": [{"cluster_ids": pair}], "voices": True}
+    answer = server.api.post("/faces/clusters/modify", {**body, **apart})
+    if not server.out.document(answer):
+        server.out.line(f"{pair[0]} and {pair[1]} are two.")
+
+
+@app.command("proposals", epilog="Example: rushes people proposals")
+@remote
+def list_proposals(
+    server: Remote, cache: CacheOption = "", collection: CollectionOption = ""
+) -> None:
+    """List faces that are seen while a voice speaks; `people merge` makes the two one."""
+    answer = server.api.get("/faces/proposals", **in_collection(server.api, cache, collection))
+    rows = (
+        (
+            _called(one["voice_cluster_id"], one["voice_name"]),
+            _called(one["face_cluster_id"], one["face_name"]),
+            f"{one['seconds_together']} of {one['seconds_spoken']} s",
+            ", ".join(name_of(path) or path for path in one["media_paths"]),
+        )
+        for one in answer["proposals"]
+    )
+    empty = "No face is clearly seen while one voice speaks, and not while others do."
+    server.out.listing(answer, ("voice", "face", ">together", "in"), rows, empty)
+
+
+def _called(cluster_id: str, name: str | None) -> str:
+    return f"{cluster_id} ({name})" if name else cluster_id

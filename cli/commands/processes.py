@@ -8,20 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import StrEnum
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import typer
 
 from shared.errors import SettingsError
 from shared.settings import Settings
-
-
-class WorkerKind(StrEnum):
-    ANALYSIS = "analysis"
-    QUERY = "query"
-    RECLUSTER = "recluster"
-    EXPORT = "export"
 
 
 def start_everything() -> None:
@@ -39,9 +31,9 @@ def start_api() -> None:
     _serve(Settings.from_env(), "api", "api")
 
 
-def start_worker(kind: WorkerKind) -> None:
+def start_worker(kind: Literal["analysis", "query", "recluster", "export"]) -> None:
     """Run one worker process."""
-    _serve(Settings.from_env(), f"{kind.value}-worker", "workers", kind.value)
+    _serve(Settings.from_env(), f"{kind}-worker", "workers", kind)
 
 
 def start_watcher() -> None:
@@ -51,7 +43,8 @@ def start_watcher() -> None:
 
 def _serve(settings: Settings, process: str, *module: str) -> NoReturn:
     """Become a process of the server, once everything that it needs is right."""
-    from cli.checks.start import check_folders, check_redis
+    from cli.checks.folders import check_folders
+    from cli.checks.redis_server import check_redis
     from shared.process import logs
 
     logs.configure(process, settings.log_level, settings.log_format)

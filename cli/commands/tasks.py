@@ -6,25 +6,22 @@ import time
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
+from api.tasks.bodies import PutFirstBody
 from cli.arguments import completing
+from cli.arguments.declared import Fields, with_fields
 from cli.arguments.media_arguments import server_path
 from cli.commands.following import finish, follow_to_the_end, reason_to_wait
 from cli.commands.processes import redis_url
+from cli.options import argument, option
 from cli.remote import Remote, remote
-from cli.terminal.output import CommandOutput, JsonOption
+from cli.terminal.output import CommandOutput, JsonOption, moment_of
 from shared.domain import TaskKind
 from shared.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="What the server works on, and has worked on.")
 TaskId = Annotated[
-    str,
-    typer.Argument(
-        help="As `rushes tasks list` shows.",
-        show_default=False,
-        autocompletion=completing.task_ids,
-    ),
+    str, argument("As `rushes tasks list` shows.", autocompletion=completing.task_ids)
 ]
 
 
@@ -33,24 +30,21 @@ TaskId = Annotated[
 def list_tasks(server: Remote) -> None:
     """List the newest tasks."""
     answer = server.api.get("/tasks")
-    if server.out.document(answer):
-        return
-    if not answer["tasks"]:
-        server.out.hint("There is no task yet.")
-        return
-    table = Table("task", "owner", "kind", "state", "done", "began", "took", "message")
-    for task in answer["tasks"]:
-        table.add_row(
+    columns = ("task", "owner", "kind", "state", "done", "began", "took", "message")
+    rows = (
+        (
             task["task_id"],
             task.get("owner") or "",
             task["kind"],
             task["status"],
             f"{task['overall_progress']:.0f} %",
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(task["created_at"])),
+            moment_of(task["created_at"]),
             _took(task),
             reason_to_wait(task) or task["message"],
         )
-    server.out.show(table)
+        for task in answer["tasks"]
+    )
+    server.out.listing(answer, columns, rows, empty="There is no task yet.")
 
 
 @app.command("show")
@@ -66,11 +60,12 @@ def show_task(server: Remote, task_id: TaskId) -> None:
         client = task.get("client")
         origin = f" from {client['address']}, {client['name']}" if client else ""
         server.out.line(f"sent by {owner}{origin}")
-    table = Table("state", "file", "worker", "error")
-    for file in task.get("files") or ():
-        table.add_row(file["state"], file["media_path"], file["worker"] or "", file["error"] or "")
-    if table.row_count:
-        server.out.show(table)
+    rows = [
+        (file["state"], file["media_path"], file["worker"] or "", file["error"] or "")
+        for file in task.get("files") or ()
+    ]
+    if rows:
+        server.out.table(("state", "file", "worker", "error"), rows)
 
 
 @app.command("follow")
@@ -86,30 +81,22 @@ def cancel_task(
     server: Remote,
     task_id: Annotated[
         str,
-        typer.Argument(
-            help="Default: the analysis that the same key has begun.",
-            show_default=False,
-            autocompletion=completing.task_ids,
+        argument(
+            "Default: the analysis that the same key has begun.", autocompletion=completing.task_ids
         ),
     ] = "",
 ) -> None:
     """Stop a task. What is finished stays."""
     answer = server.api.post("/analyze/cancel", {"task_id": task_id} if task_id else {})
-    if not server.out.document(answer):
-        server.out.line(answer["message"])
+    server.out.message(answer)
 
 
 @app.command("first", epilog="Example: rushes tasks first 8f14e45fceea167a5a36dedd4bea2543")
 @remote
-def put_task_first(
-    server: Remote,
-    task_id: Annotated[str, typer.Argument(autocompletion=completing.task_ids)],
-    of_all: Annotated[
-        bool, typer.Option("--of-all", help="Before the tasks of all keys; for administrators.")
-    ] = False,
-) -> None:
+@with_fields(PutFirstBody)
+def put_task_first(server: Remote, fields: Fields, task_id: TaskId) -> None:
     """Put a waiting analysis first in line. What runs is not stopped."""
-    answer = server.api.post(f"/tasks/{task_id}/first", {"of_all": of_all})
+    answer = server.api.post(f"/tasks/{task_id}/first", fields)
     if not server.out.document(answer):
         place = f" Place {answer['place']}." if answer["place"] else ""
         server.out.line(f"{answer['message']}{place}")
@@ -123,10 +110,7 @@ def put_task_first(
 def retry_task(
     server: Remote,
     task_id: TaskId,
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(help="Files that failed. Without: all of them.", show_default=False),
-    ] = None,
+    paths: Annotated[list[str] | None, argument("Files that failed. Without: all of them.")] = None,
 ) -> None:
     """Try again what of a task has failed, with the settings that it had."""
     body = {"paths": [server_path(path) for path in paths]} if paths else {}
@@ -138,9 +122,7 @@ def retry_task(
 
 @app.command("fail-open")
 def fail_open_tasks(
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do it; without, only say how many there are.")
-    ] = False,
+    yes: Annotated[bool, option("Do it; without, only say how many there are.", "--yes")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Fail all open tasks, straight in Redis, once its damaged file has been repaired by hand.

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from api.search.bodies import SearchTranscriptBody
 from cli.api_client import Refused
 from cli.arguments.declared import Fields, with_fields
-from cli.arguments.file_captions import (
-    SubtitlesInstead,
-    SubtitlesToo,
-    files_of,
-    print_captions,
-    tell_missing,
+from cli.arguments.media_arguments import (
+    CacheOption,
+    NewFiles,
+    cache_dir,
+    listed,
+    media_files,
+    pure_path,
 )
-from cli.arguments.media_arguments import CacheOption, cache_dir, pure_path
-from cli.arguments.media_files import listed, media_files
-from cli.arguments.new_files import NewFiles
-from cli.arguments.search_filters import WhereOption, filters
 from cli.commands.search import (
     SEARCH_S,
     AllOption,
@@ -30,42 +26,53 @@ from cli.commands.search import (
     FuzzyOption,
     InOption,
     PathsOption,
+    WhereOption,
+    filters,
     find_said,
     how_given,
     how_said,
     scope_of,
 )
+from cli.options import argument, option
 from cli.remote import Remote, remote
 from shared.clock_times import timestamp
-from shared.errors import BadInput, ExportError, Missing
+from shared.errors import BadInput, ExportError
 from shared.media import MediaType
 
 app = typer.Typer(no_args_is_help=True, help="What is said in the footage.")
+TranscriptFormat = Literal["srt", "vtt", "txt", "csv", "docx", "pdf", "json"]
 Item = dict[str, Any]
 _READ_AT_ONCE = 32
 _MISSING = "It is not transcribed, or it has no audio track."
 PathsArgument = Annotated[
-    list[str], typer.Argument(help="Media files, and folders of them; `-`: read them from stdin.")
+    list[str], argument("Media files, and folders of them; `-`: read them from stdin.")
 ]
-ToOption = Annotated[
-    Path, typer.Option("--to", help="Folder of this machine; made where there is none.")
-]
+ToOption = Annotated[Path, option("Folder of this machine; made where there is none.", "--to")]
 CaptionsOption = Annotated[
-    bool, typer.Option("--captions", help="Cut srt and vtt into captions that can be read.")
+    bool, option("Cut srt and vtt into captions that can be read.", "--captions")
 ]
 SpeakersInFilesOption = Annotated[
     bool | None,
-    typer.Option(
+    option(
+        "Say who speaks, where that was told apart. Default: not in txt and srt.",
         "--speakers/--no-speakers",
-        help="Say who speaks, where that was told apart. Default: not in txt and srt.",
-        show_default=False,
     ),
 ]
 SpeakersOption = Annotated[
     bool,
-    typer.Option(
+    option(
+        "Say who speaks, where that was told apart; Ada?: it may be somebody else.",
         "--speakers/--no-speakers",
-        help="Say who speaks, where that was told apart; Ada?: it may be somebody else.",
+    ),
+]
+SubtitlesToo = Annotated[
+    bool, option("Also subtitles and captions that are in the files.", "--subtitles")
+]
+SubtitlesInstead = Annotated[
+    bool,
+    option(
+        "Instead, the subtitles and captions that are in the files: a file for each track.",
+        "--subtitles",
     ),
 ]
 _SHOW = """Example:
@@ -84,18 +91,6 @@ _SEARCH = """Example:
 
 rushes transcripts search "rolling thunder" --in /footage/day1
 """
-
-
-class TranscriptFormat(StrEnum):
-    """Formats that a transcript can be written in."""
-
-    SRT = "srt"
-    VTT = "vtt"
-    TXT = "txt"
-    CSV = "csv"
-    DOCX = "docx"
-    PDF = "pdf"
-    JSON = "json"
 
 
 @app.command("show", epilog=_SHOW)
@@ -127,7 +122,7 @@ def show(
 def search(
     server: Remote,
     fields: Fields,
-    words: Annotated[list[str], typer.Argument(help="What is said.")],
+    words: Annotated[list[str], argument("What is said.")],
     cache: CacheOption = "",
     fuzzy: FuzzyOption = False,
     within: InOption = [],  # noqa: B006
@@ -147,25 +142,24 @@ def export(
     server: Remote,
     paths: PathsArgument,
     to: ToOption,
-    kind: Annotated[TranscriptFormat, typer.Option("--format", help="Of the files.")],
+    kind: Annotated[TranscriptFormat, option("Of the files.", "--format")],
     cache: CacheOption = "",
     captions: CaptionsOption = False,
-    timestamps: Annotated[bool, typer.Option(help="Times in txt, docx and pdf.")] = True,
+    timestamps: Annotated[bool, option("Times in txt, docx and pdf.")] = True,
     speakers: SpeakersInFilesOption = None,
     subtitles: SubtitlesInstead = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
+    force: Annotated[bool, option("Overwrite files that exist.", "--force")] = False,
 ) -> None:
     """Write the transcripts of files, one file each, into a folder."""
     if speakers is None:
-        speakers = kind not in (TranscriptFormat.TXT, TranscriptFormat.SRT)
+        speakers = kind not in ("txt", "srt")
     asked = {**_asked(paths, cache), "speakers": speakers, "captions": subtitles}
-    files = NewFiles(to, kind.value, force)
     how: dict[str, Any] = {
-        "format": kind.value,
+        "format": kind,
         "timestamps": timestamps,
         "captions": {} if captions else None,
     }
-    exporting = _Exporting(server, how, files)
+    exporting = _Exporting(server, how, NewFiles(to, kind, force))
     for item in _with_words(server, asked):
         if subtitles:
             exporting.add_captions(item)
@@ -185,11 +179,13 @@ class _Exporting:
 
     def add(self, item: Item) -> None:
         """Write the transcript of a file."""
-        if item["segments"] is None and not item["error"]:
+        if item["segments"] is not None:
+            self._write(item)
+        elif item["error"]:
+            self._fail(item["media_path"], item["error"])
+        else:
             self._missing.append(item["media_path"])
             self._server.out.hint(f"{item['media_path']}: {_MISSING}")
-        else:
-            self._write(item)
 
     def add_captions(self, item: Item) -> None:
         """Write each track of a file."""
@@ -197,8 +193,7 @@ class _Exporting:
         for kind, track in tracks:
             self._write(track, kind)
         if item["error"]:
-            self._failed.append({"media_path": item["media_path"], "error": item["error"]})
-            self._server.out.hint(f"failed: {item['media_path']}: {item['error']}")
+            self._fail(item["media_path"], item["error"])
         elif not tracks:
             self._missing.append(item["media_path"])
         tell_missing(self._server, item)
@@ -213,29 +208,22 @@ class _Exporting:
 
     def _write(self, item: Item, kind: str = "") -> None:
         path, out = item["media_path"], self._server.out
+        parts = ("segments", "words", "language", "speakers", "speaker_names")
+        body = {name: item.get(name) for name in parts}
+        body |= {"display_name": pure_path(path).name, **self._how}
         try:
-            written = self._files.write(path, self._content(item), kind)
-        except (Refused, ExportError, Missing) as error:
-            self._failed.append({"media_path": path, "error": error.message})
-            out.hint(f"failed: {path}: {error.message}")
+            answer = self._server.api.call("POST", "/export/transcript", json=body)
+            written = self._files.write(path, answer.content, kind)
+        except (Refused, ExportError) as error:
+            self._fail(path, error.message)
             return
         self._exported.append({"media_path": path, "output_path": str(written)})
         if not out.as_json:
             out.line(str(written))
 
-    def _content(self, item: Item) -> bytes:
-        if item["segments"] is None:
-            raise Missing(item["error"])
-        body = {
-            "segments": item["segments"],
-            "words": item.get("words"),
-            "language": item.get("language"),
-            "speakers": item.get("speakers"),
-            "speaker_names": item.get("speaker_names"),
-            "display_name": pure_path(item["media_path"]).name,
-            **self._how,
-        }
-        return self._server.api.call("POST", "/export/transcript", json=body).content
+    def _fail(self, path: str, why: str) -> None:
+        self._failed.append({"media_path": path, "error": why})
+        self._server.out.hint(f"failed: {path}: {why}")
 
 
 def _with_words(server: Remote, asked: dict[str, Any]) -> Iterator[Item]:
@@ -276,3 +264,34 @@ def _said_by(item: Item, number: int) -> str:
     names = item.get("speaker_names")
     who = (names and names[number]) or item["speakers"][number]
     return f"{who}{'?' if item['doubtful_speakers'][number] else ''}: " if who else ""
+
+
+def print_captions(server: Remote, item: dict[str, Any]) -> None:
+    """The tracks of a file, each under what it is."""
+    for track in item.get("captions") or ():
+        told = [track["service"], track["language"], track["title"]]
+        which = ", ".join(one for one in told if one)
+        server.out.line(f"{track['kind']} in the file{f' ({which})' if which else ''}")
+        for start, text, _ in track["segments"]:
+            server.out.line(f"{timestamp(start)}  {text}")
+    tell_missing(server, item)
+
+
+def tell_missing(server: Remote, item: dict[str, Any]) -> None:
+    """Say what captions there are not, and why."""
+    path = item["media_path"]
+    if item.get("captions") == []:
+        server.out.hint(f"{path}: there are no subtitles or captions in it.")
+    for warning in item.get("caption_warnings") or ():
+        server.out.hint(f"{path}: {warning}")
+    if "captions" not in item and "caption_warnings" not in item and not item["error"]:
+        server.out.hint(
+            f"{path}: nobody has looked for subtitles in it yet; analyze its speech for that."
+        )
+
+
+def files_of(item: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What sets each track apart in a name, and what is exported of it."""
+    for track in item.get("captions") or ():
+        exported = {"media_path": item["media_path"], "segments": track["segments"]}
+        yield track["language"] or track["service"] or track["kind"], exported

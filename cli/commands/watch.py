@@ -6,10 +6,11 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Column, Table
 
@@ -17,21 +18,59 @@ from api.watch.bodies import WatchFolderBody, WatchFolderChanges
 from cli.api_client import ApiClient, Event
 from cli.arguments.declared import Fields, with_fields
 from cli.arguments.media_arguments import CacheOption, cache_dir, server_path
-from cli.arguments.watch_options import Schedule, Vocabulary, folder_fields
+from cli.arguments.media_arguments import vocabulary as words_of
+from cli.options import argument, option
 from cli.remote import Remote, remote
-from cli.terminal.watch_view import WatchView, headline, is_done
 from shared.errors import BadInput, Missing
 from shared.printable import printable
 from shared.watch.choices import FileGroup
+
+Vocabulary = Annotated[
+    list[str] | None,
+    option(
+        'A name or rare word that may be said, or @FILE of them; may be repeated; "": none, '
+        "and no names of people.",
+        panel="What is analyzed",
+        metavar="WORD",
+    ),
+]
+Schedule = Annotated[
+    str | None,
+    option(
+        'Hours in which it may be worked on, by the server\'s clock; "": always.',
+        panel="When",
+        metavar="HH:MM-HH:MM",
+    ),
+]
+
+
+def folder_fields(
+    typed: Fields, vocabulary: list[str] | None = None, schedule: str | None = None
+) -> Fields:
+    """The API's fields of the options that were given; an empty word resets one."""
+    fields = dict(typed)
+    for name in ("excluded_filename_globs", "excluded_extensions"):
+        if name in fields:
+            fields[name] = [word for word in fields[name] if word]
+    for name in ("cluster_job_name", "language"):
+        if name in fields:
+            fields[name] = fields[name] or None
+    if fields.get("cluster_job_name"):
+        fields.setdefault("analyze_faces", True)
+    if vocabulary is not None:
+        fields["vocabulary"] = words_of(vocabulary)
+    if schedule is not None:
+        start, _, stop = schedule.partition("-")
+        hours = {"start": start.strip(), "stop": stop.strip()}
+        fields["schedule"] = hours if schedule else None
+    return fields
+
 
 app = typer.Typer(no_args_is_help=True, help="Folders whose new files are analyzed by themselves.")
 
 
 FolderArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="FOLDER", help="Its id, as `rushes watch list` shows, or path.", show_default=False
-    ),
+    str, argument("Its id, as `rushes watch list` shows, or path.", metavar="FOLDER")
 ]
 
 
@@ -40,20 +79,18 @@ FolderArgument = Annotated[
 def list_folders(server: Remote) -> None:
     """List the watched folders."""
     answer = server.api.get("/watch-folders")
-    if server.out.document(answer):
-        return
-    if not answer["watch_folders"]:
-        server.out.hint("No folder is watched: see `rushes watch add`.")
-        return
-    folded = [Column(name, overflow="fold") for name in ("folder", "cache folder")]
-    table = Table(Column("id", no_wrap=True), *folded, "analyzed", "leaves out")
-    for folder in answer["watch_folders"]:
-        globs, extensions = folder["excluded_filename_globs"], folder["excluded_extensions"]
-        table.add_row(
-            folder["id"], folder["path"], folder["cache_dir"], _analyzed(folder),
-            ", ".join([*globs, *extensions]),
-        )  # fmt: skip
-    server.out.show(table)
+    rows = (
+        (
+            folder["id"],
+            folder["path"],
+            folder["cache_dir"],
+            _analyzed(folder),
+            ", ".join([*folder["excluded_filename_globs"], *folder["excluded_extensions"]]),
+        )
+        for folder in answer["watch_folders"]
+    )
+    columns = ("!id", "…folder", "…cache folder", "analyzed", "leaves out")
+    server.out.listing(answer, columns, rows, "No folder is watched: see `rushes watch add`.")
 
 
 @app.command("add", epilog="Example: rushes watch add /footage/incoming --speech --start")
@@ -62,11 +99,11 @@ def list_folders(server: Remote) -> None:
 def add_folder(
     server: Remote,
     fields: Fields,
-    folder: Annotated[str, typer.Argument(help="Folder to watch.", show_default=False)],
+    folder: Annotated[str, argument("Folder to watch.")],
     cache: CacheOption = "",
     vocabulary: Vocabulary = None,
     schedule: Schedule = None,
-    start: Annotated[bool, typer.Option("--start", help="Start watching, too.")] = False,
+    start: Annotated[bool, option("Start watching, too.", "--start")] = False,
 ) -> None:
     """Watch a folder. By default its pictures are analyzed, of all media in it, however deep."""
     places = {"path": server_path(folder), "cache_dir": cache_dir(cache)}
@@ -87,8 +124,8 @@ def change_folder(
     server: Remote,
     fields: Fields,
     folder: FolderArgument,
-    path: Annotated[str | None, typer.Option(help="Where it is now.")] = None,
-    new_cache: Annotated[str | None, typer.Option(help="Another cache folder.")] = None,
+    path: Annotated[str | None, option("Where it is now.")] = None,
+    new_cache: Annotated[str | None, option("Another cache folder.")] = None,
     vocabulary: Vocabulary = None,
     schedule: Schedule = None,
 ) -> None:
@@ -108,8 +145,7 @@ def change_folder(
 def remove_folder(server: Remote, folder: FolderArgument) -> None:
     """Watch a folder no more. Its media and its analysis data stay."""
     answer = server.api.delete(f"/watch-folders/{_id_of(server.api, folder)}")
-    if not server.out.document(answer):
-        server.out.line(answer["message"])
+    server.out.message(answer)
 
 
 @app.command("start")
@@ -140,23 +176,22 @@ def show_status(server: Remote) -> None:
 def list_files(
     server: Remote,
     folder: FolderArgument,
-    state: Annotated[FileGroup, typer.Option(help="What became of them.")] = FileGroup.PENDING,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
-    after: Annotated[str, typer.Option(help="Where the page before ended.")] = "",
+    state: Annotated[FileGroup, option("What became of them.")] = FileGroup.PENDING,
+    limit: Annotated[int, option("At most so many.", min=1)] = 100,
+    after: Annotated[str, option("Where the page before ended.")] = "",
 ) -> None:
     """List files of a watched folder."""
     query = {"state": state.value, "limit": str(limit)} | ({"after": after} if after else {})
     answer = server.api.get(f"/watch-folders/{_id_of(server.api, folder)}/files", **query)
     if server.out.document(answer):
         return
-    numbers = [Column(name, justify="right") for name in ("MB", "tries")]
-    table = Table(Column("file", overflow="fold"), *numbers, "reason")
-    for file in answer["files"]:
-        megabytes = f"{file['size'] / 1e6:,.1f}"
-        table.add_row(file["path"], megabytes, str(file["tries"]), file["reason"] or "")
+    rows = [
+        (file["path"], f"{file['size'] / 1e6:,.1f}", str(file["tries"]), file["reason"] or "")
+        for file in answer["files"]
+    ]
     server.out.line(f"{answer['total']:,} {state.value}")
-    if answer["files"]:
-        server.out.show(table)
+    if rows:
+        server.out.table(("…file", ">MB", ">tries", "reason"), rows)
     if answer["next"]:
         server.out.hint(f"There are more; go on with --after {answer['next']}")
 
@@ -166,15 +201,12 @@ def list_files(
 def retry_files(
     server: Remote,
     folder: FolderArgument,
-    paths: Annotated[
-        list[str] | None, typer.Argument(help="Failed files. Default: all.", show_default=False)
-    ] = None,
+    paths: Annotated[list[str] | None, argument("Failed files. Default: all.")] = None,
 ) -> None:
     """Try failed files again."""
     body = {"paths": [server_path(path) for path in paths]} if paths else {}
     answer = server.api.post(f"/watch-folders/{_id_of(server.api, folder)}/retry", body)
-    if not server.out.document(answer):
-        server.out.line(answer["message"])
+    server.out.message(answer)
 
 
 @app.command("follow", epilog="Example: rushes watch follow --until-done")
@@ -182,8 +214,7 @@ def retry_files(
 def follow_folders(
     server: Remote,
     until_done: Annotated[
-        bool,
-        typer.Option("--until-done", help="End when nothing is left to do; 1 if files failed."),
+        bool, option("End when nothing is left to do; 1 if files failed.", "--until-done")
     ] = False,
 ) -> None:
     """Follow live what the watch folders do, until Ctrl-C.
@@ -205,25 +236,20 @@ def follow_folders(
         raise typer.Exit(1)
 
 
-class _Lines:
-    """A line for each change."""
-
-    def __init__(self, server: Remote) -> None:
-        self._out, self._last = server.out, ""
-
-    def __call__(self, status: Event) -> None:
-        text = json.dumps(status) if self._out.as_json else printable(headline(status))
-        if text != self._last:
-            self._last = text
-            clock = "" if self._out.as_json else time.strftime("%H:%M:%S ")
-            print(clock + text, flush=True)
-
-
 @contextlib.contextmanager
-def _shown(server: Remote) -> Iterator[Any]:
-    """What shows each status."""
-    if server.out.as_json or not sys.stdout.isatty():
-        yield _Lines(server)
+def _shown(server: Remote) -> Iterator[Callable[[Event], None]]:
+    """What shows each status: a table on a terminal, else a line for each change."""
+    as_json, last = server.out.as_json, ""
+
+    def print_line(status: Event) -> None:
+        nonlocal last
+        text = json.dumps(status) if as_json else printable(headline(status))
+        if text != last:
+            last = text
+            print("" if as_json else time.strftime("%H:%M:%S "), text, sep="", flush=True)
+
+    if as_json or not sys.stdout.isatty():
+        yield print_line
         return
     view = WatchView(server.api)
     with Live(console=server.out.console, auto_refresh=False) as live:
@@ -232,8 +258,7 @@ def _shown(server: Remote) -> Iterator[Any]:
 
 def _tell_service(server: Remote, what: str) -> None:
     answer = server.api.post(f"/watch-folders/service/{what}")
-    if not server.out.document(answer):
-        server.out.line(answer["message"])
+    server.out.message(answer)
 
 
 def _id_of(api: ApiClient, folder: str) -> str:
@@ -265,3 +290,79 @@ def _analyzed(folder: dict[str, Any]) -> str:
     if folder["schedule"]:
         words += f", {folder['schedule']['start']} to {folder['schedule']['stop']}"
     return words if folder["enabled"] else f"{words}; disabled"
+
+
+_MOST_FAILURES = 10
+
+
+class WatchView:
+    """Knows what the folders are called: a status has their ids only."""
+
+    def __init__(self, api: ApiClient) -> None:
+        self._api = api
+        self._paths: dict[str, str] = {}
+
+    def whole(self, status: Event) -> RenderableType:
+        """Everything, for a terminal."""
+        parts: list[RenderableType] = [headline(status)]
+        if status["last_error"]:
+            parts.append(f"last error: {status['last_error']}")
+        if status["folder_stats"]:
+            parts.append(self._table(status["folder_stats"]))
+        parts += _failures(status["folder_stats"])
+        return Group(*parts)
+
+    def _table(self, folders: dict[str, dict[str, Any]]) -> Table:
+        names = ("pending", "done", "failed", "left out")
+        right = [Column(name, justify="right") for name in names]
+        table = Table(Column("folder", overflow="fold"), "state", *right, "what holds it up")
+        for folder_id, stats in folders.items():
+            left_out = stats["files_skipped"] + stats["files_unsupported"]
+            numbers = (stats[f"files_{name}"] for name in ("pending", "processed", "failed"))
+            table.add_row(
+                self._path(folder_id),
+                stats["state"],
+                *(f"{number:,}" for number in (*numbers, left_out)),
+                stats["reason"] or "",
+            )
+        return table
+
+    def _path(self, folder_id: str) -> str:
+        if folder_id not in self._paths:
+            found = self._api.get("/watch-folders")["watch_folders"]
+            self._paths = {folder["id"]: folder["path"] for folder in found}
+        return self._paths.get(folder_id, folder_id)
+
+
+def headline(status: Event) -> str:
+    """The service in one line."""
+    words = [status["state"]]
+    if status["current_file"]:
+        words.append(status["current_file"])
+    if status["paused_until"]:
+        until = time.strftime("%H:%M", time.localtime(status["paused_until"]))
+        words.append(f"an analysis has precedence, until about {until}")
+    failed = sum(stats["files_failed"] for stats in status["folder_stats"].values())
+    words.append(
+        f"{status['files_pending']:,} pending, {status['files_processed_this_session']:,} done "
+        f"since the start, {failed:,} failed"
+    )
+    return "; ".join(words)
+
+
+def is_done(status: Event) -> bool:
+    """Whether every folder was looked through and nothing is left to do."""
+    stats = status["folder_stats"].values()
+    return (
+        status["state"] == "waiting"
+        and not status["files_pending"]
+        and all(one["last_scan_at"] for one in stats if one["state"] != "stopped")
+    )
+
+
+def _failures(folders: dict[str, dict[str, Any]]) -> list[str]:
+    failures = [failure for stats in folders.values() for failure in stats["failures"]]
+    lines = [f"failed: {one['path']}: {one['error']}" for one in failures[:_MOST_FAILURES]]
+    if len(failures) > _MOST_FAILURES:
+        lines.append("… see `rushes watch files FOLDER --state failed`")
+    return lines

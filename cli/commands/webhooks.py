@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import secrets
-import time
 from typing import Annotated
 
 import typer
-from rich.table import Column, Table
 
+from cli.options import argument, option
 from cli.remote import Remote, remote
+from cli.terminal.output import moment_of
 from shared.webhooks.events import WebhookEvent
 
 app = typer.Typer(no_args_is_help=True, help="Systems that are told when something has happened.")
@@ -19,25 +19,23 @@ _ADD = """Example:
 
 rushes webhooks add https://mam.example/hooks/rushes --event task.ended
 """
-IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `rushes webhooks list` shows.")]
+IdArgument = Annotated[str, argument("As `rushes webhooks list` shows.", metavar="ID")]
 
 
 @app.command("add", epilog=_ADD)
 @remote
 def add_webhook(
     server: Remote,
-    url: Annotated[str, typer.Argument(help="Its host is in RUSHES_WEBHOOK_HOSTS.")],
+    url: Annotated[str, argument("Its host is in RUSHES_WEBHOOK_HOSTS.")],
     event: Annotated[
         list[WebhookEvent] | None,
-        typer.Option(help="What it is told of; several times for several. All, without."),
+        option("What it is told of; several times for several. All, without."),
     ] = None,
     secret: Annotated[
         str,
-        typer.Option(
+        option(
+            "Signs the messages: whsec_ and 24 to 64 bytes in base64. Without: made, and printed.",
             envvar="RUSHES_WEBHOOK_SECRET",
-            help="Signs the messages: whsec_ and 24 to 64 bytes in base64. Without: made, "
-            "and printed.",
-            show_default=False,
         ),
     ] = "",
 ) -> None:
@@ -58,22 +56,20 @@ def add_webhook(
 def list_webhooks(server: Remote) -> None:
     """List the webhooks, and how sending to them goes."""
     answer = server.api.get("/webhooks")
-    if server.out.document(answer):
-        return
-    counts = [Column(name, justify="right") for name in ("waiting", "given up")]
-    table = Table(Column("id", no_wrap=True), "url", "events", *counts, "last sent", "last error")
-    for hook in answer["webhooks"]:
-        sent = hook["last_sent_at"]
-        table.add_row(
+    columns = ("!id", "url", "events", ">waiting", ">given up", "last sent", "last error")
+    rows = (
+        (
             hook["id"],
             hook["url"],
             ", ".join(hook["events"]),
             f"{hook['waiting']:,}",
             f"{hook['dropped'] + len(hook['dead']):,}",
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(sent)) if sent else "never",
+            moment_of(hook["last_sent_at"]) if hook["last_sent_at"] else "never",
             hook["last_error"] or "",
         )
-    server.out.show(table)
+        for hook in answer["webhooks"]
+    )
+    server.out.listing(answer, columns, rows)
 
 
 @app.command("test", epilog="Example: rushes webhooks test 5f2b9c0e1d3a4b67")
@@ -81,8 +77,7 @@ def list_webhooks(server: Remote) -> None:
 def test_webhook(server: Remote, webhook_id: IdArgument) -> None:
     """Send a message now, once, and say what became of it."""
     answer = server.api.post(f"/webhooks/{webhook_id}/test", {})
-    if not server.out.document(answer):
-        server.out.line(answer["message"])
+    server.out.message(answer)
     if not answer["delivered"]:
         raise typer.Exit(1)
 
@@ -92,5 +87,4 @@ def test_webhook(server: Remote, webhook_id: IdArgument) -> None:
 def remove_webhook(server: Remote, webhook_id: IdArgument) -> None:
     """Remove a webhook, and what waits for it."""
     answer = server.api.delete(f"/webhooks/{webhook_id}")
-    if not server.out.document(answer):
-        server.out.line(answer["message"])
+    server.out.message(answer)

@@ -6,6 +6,8 @@ hits and draws them on a contact sheet. Knows nothing of the server but its API.
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import sys
 import time
@@ -14,104 +16,169 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from PIL import Image, ImageDraw, ImageFont
 
 from cli.api_client import ApiClient
-from cli.demo import contact_sheet
+from cli.commands.following import finish, follow_to_the_end
+from cli.commands.search import Match, print_frames, scene_of
 from cli.demo.samples import DemoSamples, fetch_samples
-from cli.remote import default_server
-from cli.terminal.output import PlainConsole
+from cli.options import argument, option
+from cli.remote import Remote, default_server
+from cli.terminal.output import CommandOutput
 from shared.errors import RushesError
+from shared.private_files import replacing
 
-Match = dict[str, Any]
+TILE = (288, 162)
+GAP, MARGIN, CAPTION = 16, 40, 46
+COLUMNS = 5
+LABEL = 220  # column with what was asked
+HEADER = 110
+BACK, PANEL, TEXT, DIM, ACCENT = "#14161a", "#1e2127", "#f2f3f5", "#9aa1ac", "#f5a524"
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One search and its matches, best first; `example` is the picture it was made with."""
+
+    kind: str
+    query: str
+    matches: list[Match]
+    example: Path | None = None
+
+
+def draw(path: Path, subtitle: str, rows: list[Search]) -> None:
+    """Write the contact sheet; it appears whole or not at all."""
+    row_height = TILE[1] + CAPTION + GAP
+    width = 2 * MARGIN + LABEL + COLUMNS * TILE[0] + (COLUMNS - 1) * GAP
+    sheet = Image.new("RGB", (width, HEADER + len(rows) * (row_height + GAP) + MARGIN), BACK)
+    pen = ImageDraw.Draw(sheet)
+    pen.text((MARGIN, 30), "What Rushes found", TEXT, ImageFont.load_default(34))
+    pen.text((MARGIN, 74), subtitle, DIM, ImageFont.load_default(18))
+    for number, row in enumerate(rows):
+        _draw_row(sheet, pen, HEADER + number * (row_height + GAP), row)
+    with replacing(path, is_private=False) as file:
+        sheet.save(file, "PNG")
+
+
+def _draw_row(sheet: Image.Image, pen: ImageDraw.ImageDraw, top: int, row: Search) -> None:
+    pen.line((MARGIN, top, sheet.width - MARGIN, top), PANEL, 2)
+    top += GAP
+    pen.text((MARGIN, top), f"{row.kind} search", ACCENT, ImageFont.load_default(15))
+    font = ImageFont.load_default(22)
+    for number, line in enumerate(_wrapped(row.query, font, LABEL - GAP)):
+        pen.text((MARGIN, top + 24 + number * 28), line, TEXT, font)
+    if row.example is not None:
+        with Image.open(row.example) as example:
+            small = example.convert("RGB")
+        small.thumbnail((LABEL - 2 * GAP, 90))
+        sheet.paste(small, (MARGIN, top + TILE[1] - small.height))
+    for column, match in enumerate(row.matches[:COLUMNS]):
+        left = MARGIN + LABEL + column * (TILE[0] + GAP)
+        _draw_tile(sheet, pen, left, top, match)
+
+
+def _draw_tile(
+    sheet: Image.Image, pen: ImageDraw.ImageDraw, left: int, top: int, match: Match
+) -> None:
+    pen.rectangle((left, top, left + TILE[0] - 1, top + TILE[1] - 1), PANEL)
+    with Image.open(io.BytesIO(base64.b64decode(match["image"]))) as preview:
+        small = preview.convert("RGB")
+    scale = min(TILE[0] / small.width, TILE[1] / small.height)
+    small = small.resize(
+        (max(1, round(small.width * scale)), max(1, round(small.height * scale))),
+        Image.Resampling.LANCZOS,
+    )
+    sheet.paste(small, (left + (TILE[0] - small.width) // 2, top + (TILE[1] - small.height) // 2))
+    font = ImageFont.load_default(15)
+    pen.text(
+        (left, top + TILE[1] + 5),
+        _shortened(Path(match["video_path"]).name, font, TILE[0]),
+        TEXT,
+        font,
+    )
+    scene = scene_of(match)
+    detail = f"{match['timestamp']}   scene {scene}" if scene else "photo"
+    pen.text((left, top + TILE[1] + 24), detail, DIM, font)
+
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+def _wrapped(text: str, font: Font, width: int) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font.getlength(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return [_shortened(line, font, width) for line in lines]
+
+
+def _shortened(text: str, font: Font, width: int) -> str:
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "…") > width:
+        text = text[:-1]
+    return text + "…"
+
+
 HITS = 5  # of each search
+PRINTED = 3  # of these
 # Things that the lite model knows by name: docs/limits.md says what it does not know.
 TEXTS = (
     *("a bicycle", "a taxi cab", "a bow tie", "a cup of espresso", "a temple", "a dahlia flower"),
     *("a rabbit", "a squirrel", "a picket fence"),
 )
 FRAME_FILE, FRAME_SECOND = "bbb.mp4", 191
-console = PlainConsole(sys.stdout)
+out = CommandOutput(as_json=False)
 
 
 class DemoFailed(RushesError):
     """The demo did not come to its end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A running Rushes, and the cache folder that the demo uses."""
-
-    api: ApiClient
-    cache_dir: Path
-
-    def post(self, path: str, **body: Any) -> Any:
-        return self.api.post(path, {"cache_dir": str(self.cache_dir), **body})
-
-    def search(self, kind: str, **body: Any) -> list[Match]:
-        """Matches of a search, best first."""
-        matches: list[Match] = self.post(f"/search/{kind}", **body)["matches"]
-        return matches
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """One search and what it found; `example` is the picture it was made with."""
-
-    kind: str
-    asked: str
-    matches: list[Match]
-    example: Path | None = None
-
-
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where results go: the cache and the sheet.")],
-    url: Annotated[str, typer.Option(help="The server. Default: RUSHES_PORT on loopback.")] = "",
+    folder: Annotated[Path, argument("Where results go: the cache and the sheet.")],
+    url: Annotated[str, option("The server. Default: RUSHES_PORT on loopback.")] = "",
     key_file: Annotated[
-        Path | None, typer.Option(help="File with a Pro key. Default: STATE_DIR/first-key.")
+        Path | None, option("File with a Pro key. Default: STATE_DIR/first-key.")
     ] = None,
     samples: Annotated[
-        Path | None, typer.Option(help="Where samples are kept. Default: FOLDER/samples.")
+        Path | None, option("Where samples are kept. Default: FOLDER/samples.")
     ] = None,
-    force: Annotated[bool, typer.Option(help="Analyze again what is analyzed already.")] = False,
+    force: Annotated[bool, option("Analyze again what is analyzed already.")] = False,
 ) -> None:
     """Analyze and search sample footage with a running Rushes."""
     began = time.monotonic()
     folder = folder.absolute()
     fetched = fetch_samples(samples.absolute() if samples else folder / "samples", _say)
-    client = ApiClient(
-        url or default_server(os.environ),
-        _key(key_file or Path(os.environ.get("RUSHES_STATE_DIR", folder / "state")) / "first-key"),
-    )
-    server = Server(client, folder / "cache")
+    key = key_file or Path(os.environ.get("RUSHES_STATE_DIR", folder / "state")) / "first-key"
+    api = ApiClient(url or default_server(os.environ), _read_key(key))
+    place = {"cache_dir": str(folder / "cache")}
     try:
-        _analyze(server, fetched, force)
-        loaded = server.post("/analysis-data/load")
-        model = client.get("/models/loaded")["visual"]["model_key"]
+        _analyze(api, place, fetched, force)
+        loaded = api.post("/analysis-data/load", place)
+        model = api.get("/models/loaded")["visual"]["model_key"]
         _say(f"loaded {loaded['visual_files']} files, {loaded['frames']} pictures ({model})")
-        searches = _search(server, fetched)
+        searches = _search(api, place, fetched)
     finally:
-        client.close()
-    _print_hits(searches)
+        api.close()
+    for search in searches:
+        out.line(f"{search.kind}: {search.query}")
+        print_frames(out, search.matches[:PRINTED], None)
     sheet = folder / "contact-sheet.png"
-    contact_sheet.draw(
-        sheet,
-        f"{loaded['frames']} pictures of {loaded['visual_files']} files, model {model}",
-        [
-            contact_sheet.Row(s.kind, s.asked, [_tile(m) for m in s.matches], s.example)
-            for s in searches
-        ],
-    )
+    title = f"{loaded['frames']} pictures of {loaded['visual_files']} files, model {model}"
+    draw(sheet, title, searches)
     _say(f"the hits as pictures: {sheet}")
     _say(f"done in {time.monotonic() - began:.0f} s")
 
 
 def _say(text: str) -> None:
-    console.print(f"demo: {text}", soft_wrap=True)
+    out.line(f"demo: {text}")
 
 
-def _key(path: Path) -> str:
+def _read_key(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except OSError as error:
@@ -120,82 +187,33 @@ def _key(path: Path) -> str:
         ) from error
 
 
-def _analyze(server: Server, samples: DemoSamples, force: bool) -> None:
-    paths = [*samples.footage, *samples.photos]
+def _analyze(api: ApiClient, place: dict[str, str], samples: DemoSamples, force: bool) -> None:
+    """Analyze the samples. Raises typer.Exit where one fails."""
+    paths = [str(path) for path in (*samples.footage, *samples.photos)]
     skips = "" if force else "; what an earlier run has done is kept (--force does it again)"
     _say(f"analyzing {len(samples.footage)} videos and {len(samples.photos)} photos{skips}")
-    event: dict[str, Any] = {}
     began = time.monotonic()
-    with Progress(
-        TextColumn("{task.percentage:3.0f}%"),
-        BarColumn(40),
-        TextColumn("{task.fields[files]}"),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[what]}"),
-        console=console,
-    ) as bar:
-        line = bar.add_task("", total=100, files="", what="")
-        task_id = server.post(
-            "/analyze", visual_media_paths=[str(path) for path in paths], force=force
-        )["task_id"]
-        for event in server.api.follow(task_id):
-            bar.update(
-                line,
-                completed=event["overall_progress"],
-                files=f"{event['current']}/{event['total']} files",
-                what=f"{event['status']} {Path(event['media_path'] or '').name}",
-            )
-    for failed in event.get("failed_files") or ():
-        _say(f"failed: {failed['media_path']}: {failed['error']}")
-    if event["status"] != "completed" or event.get("failed_files"):
-        raise DemoFailed(
-            f"the analysis ended as {event['status']}: {event.get('error') or event['message']}"
-        )
+    task = api.post("/analyze", {**place, "visual_media_paths": paths, "force": force})
+    server = Remote(api, out)
+    finish(server, follow_to_the_end(server, task["task_id"]))
     _say(f"analyzed in {time.monotonic() - began:.1f} s")
 
 
-def _search(server: Server, samples: DemoSamples) -> list[Search]:
-    found = [
-        Search("text", text, server.search("text", query=text, max_results=HITS)) for text in TEXTS
-    ]
+def _search(api: ApiClient, place: dict[str, str], samples: DemoSamples) -> list[Search]:
+    def search(kind: str, words: str, example: Path | None = None, **body: Any) -> Search:
+        answer = api.post(f"/search/{kind}", {**place, **body, "max_results": HITS})
+        if not answer["matches"]:
+            raise DemoFailed(f"the {kind} search for {words} found nothing")
+        return Search(kind, words, answer["matches"], example)
+
     picture = samples.picture
-    matches = server.search("image", image_path=str(picture), max_results=HITS)
-    found.append(Search("image", "a motorcycle photo", matches, picture))
     footage = next(path for path in samples.footage if path.name == FRAME_FILE)
-    matches = server.search(
-        "frame", media_path=str(footage), time_seconds=FRAME_SECOND, max_results=HITS
-    )
-    minutes, seconds = divmod(FRAME_SECOND, 60)
-    found.append(Search("frame", f"{FRAME_FILE} at {minutes:02d}:{seconds:02d}", matches))
-    for search in found:
-        if not search.matches:
-            raise DemoFailed(f"the {search.kind} search for {search.asked} found nothing")
-    return found
-
-
-def _scene(match: Match) -> str:
-    start, end = match["scene_start_timestamp"], match["scene_end_timestamp"]
-    return "" if start == end else f"{start[3:]}-{end[3:]}"
-
-
-def _print_hits(searches: list[Search]) -> None:
-    table = Table("search", "file", "time", "scene")
-    for search in searches:
-        for place, match in enumerate(search.matches[:3]):
-            table.add_row(
-                f"{search.kind}: {search.asked}" if place == 0 else "",
-                Path(match["video_path"]).name,
-                match["timestamp"],
-                _scene(match),
-                end_section=place == min(3, len(search.matches)) - 1,
-            )
-    console.print(table)
-
-
-def _tile(match: Match) -> contact_sheet.Tile:
-    scene = _scene(match)
-    detail = f"{match['timestamp']}   scene {scene}" if scene else "photo"
-    return contact_sheet.Tile(match["image"], Path(match["video_path"]).name, detail)
+    at = f"{FRAME_FILE} at {FRAME_SECOND // 60:02d}:{FRAME_SECOND % 60:02d}"
+    return [
+        *(search("text", text, query=text) for text in TEXTS),
+        search("image", "a motorcycle photo", picture, image_path=str(picture)),
+        search("frame", at, media_path=str(footage), time_seconds=FRAME_SECOND),
+    ]
 
 
 def main() -> None:

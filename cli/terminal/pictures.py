@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
-import typer
 from rich.color import Color
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
@@ -25,6 +24,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from cli.options import option
 from cli.terminal.output import CommandOutput, PlainConsole
 
 if TYPE_CHECKING:
@@ -54,9 +54,8 @@ class Protocol(StrEnum):
 
 PicturesOption = Annotated[
     PictureMode,
-    typer.Option(
-        "--pictures",
-        help="Small pictures beside the results; auto: where the terminal can show them.",
+    option(
+        "Small pictures beside the results; auto: where the terminal can show them.", "--pictures"
     ),
 ]
 

@@ -60,7 +60,6 @@ _DECODER = msgspec.json.Decoder(Captions)
 
 
 def encode(found: Captions) -> bytes:
-    """The bytes of the captions artefact."""
     return msgspec.json.encode(found)
 
 

@@ -90,7 +90,6 @@ def with_ids(hash_str: str, found: SpeakerTurns, taken: Iterable[int] = ()) -> S
 
 
 def encode(found: SpeakerTurns) -> bytes:
-    """The bytes of the speakers artefact."""
     return msgspec.json.encode(found)
 
 

@@ -119,7 +119,6 @@ _TEXT = msgspec.json.Decoder(SpokenText)
 
 
 def encode(transcript: Transcript) -> bytes:
-    """The bytes of the transcript artefact."""
     return msgspec.json.encode(transcript)
 
 

@@ -104,7 +104,6 @@ class LeftOut:
         return f"{cache_id} {found}" if found else ""
 
     def all(self, cache_dir: str) -> dict[str, LeftOutMark]:
-        """All marks by path."""
         found: dict[str, LeftOutMark] = {}
         cache_id = self._known_id(cache_dir)
         if cache_id is not None:

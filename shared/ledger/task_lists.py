@@ -47,7 +47,6 @@ class TaskLists:
         return sorted(found, key=lambda pair: pair[0])
 
     def count_open(self) -> int:
-        """How many Tasks have not ended."""
         with translated():
             return int(self._redis.scard(f"{self._prefix}active"))
 

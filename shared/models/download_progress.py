@@ -67,7 +67,6 @@ class _Arrived:
     told_at: float = field(default_factory=time.monotonic)
 
     def count(self) -> int:
-        """Bytes that have arrived."""
         arrived = _bytes_in(self.folder)
         if self.size_bytes:  # pip copies it when it is there
             arrived = min(arrived, round(self.size_bytes))

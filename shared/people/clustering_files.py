@@ -1,4 +1,4 @@
-"""Clusterings as files: `clustering-<number>.npz`."""
+"""Groupings as files: `clustering-<number>.npz` of faces, `voices-<number>.npz` of voices."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from shared.people.stored_arrays import (
     require_within,
     stored_fields,
 )
+from shared.people.voices import VoiceGrouping
 
 _NUMBERS = {"number": int, "eps": float, "min_samples": int, "made_at": float, "grouped_faces": int}
 _TEXTS = ("media", "media_files")
@@ -102,3 +103,58 @@ def _decoded(arrays: dict[str, NDArray[Any]]) -> Clustering:
 
 # `read` is looked up when it is called.
 CLUSTERINGS = GroupingKind("clustering", lambda path: read(path), _encode, check)
+
+
+_VOICE_NUMBERS = {"number": int, "made_at": float}
+
+_VOICE_ARRAYS: dict[str, tuple[str, Any]] = {  # letters: lengths that must agree
+    "media_of": ("n", np.int32),
+    "ids": ("n", np.uint32),
+    "numbers": ("n", np.int32),
+    "rows": ("nd", np.float16),
+    "seconds": ("n", np.float32),
+    "excerpts": ("nt", np.float32),
+    "labels": ("n", np.int32),
+    "is_there": ("n", np.bool_),
+}
+_VOICES_STORED = (*_VOICE_ARRAYS, *_VOICE_NUMBERS, *_TEXTS, "model")
+
+
+def read_voices(path: RootedPath) -> VoiceGrouping:
+    """Raises CacheError for a damaged file, OSError (FileNotFoundError) where there is none."""
+    return read_whole(
+        path, "grouping of voices", limits.VOICES, _VOICES_STORED, _decoded_voices, check_voices
+    )
+
+
+def check_voices(grouping: VoiceGrouping) -> None:
+    """Raise ValueError for a grouping that its readers could stumble over."""
+    require_shapes(grouping, _VOICE_ARRAYS, {"t": 2, "n": len(grouping)})
+    if grouping.number < 1 or len(grouping.media) != len(grouping.media_files):
+        raise ValueError("number or media are wrong")
+    require_media(grouping.media, grouping.media_of)
+    ids = grouping.ids
+    same = grouping.media_of[1:] == grouping.media_of[:-1]
+    if (ids[1:] <= ids[:-1])[same].any():
+        raise ValueError("the voices are not in order")
+    if len(ids) and (ids.min() < 1 or ids.max() >= 2**31 or grouping.labels.min() < 1):
+        raise ValueError("an id is none")
+    if not np.isfinite(grouping.rows).all() or (grouping.numbers < 0).any():
+        raise ValueError("a row or a number is none")
+    times = np.column_stack([grouping.excerpts, grouping.seconds])
+    if not np.isfinite(times).all() or (times < 0).any() or (times[:, 1] < times[:, 0]).any():
+        raise ValueError("a time is none")
+
+
+def _encode_voices(file: IO[bytes], grouping: VoiceGrouping) -> None:
+    """The bytes of an uncompressed .npz; any NumPy reads it."""
+    fields = stored_fields(grouping, (*_VOICE_NUMBERS, *_VOICE_ARRAYS), _TEXTS)
+    np.savez(file, model=np.array(grouping.model.encode()), **fields)
+
+
+def _decoded_voices(arrays: dict[str, NDArray[Any]]) -> VoiceGrouping:
+    fields = read_fields(arrays, _VOICE_ARRAYS, _VOICE_NUMBERS, _TEXTS)
+    return VoiceGrouping(model=arrays["model"].item().decode(), **fields)
+
+
+VOICES = GroupingKind("voices", read_voices, _encode_voices, check_voices)

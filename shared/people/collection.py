@@ -17,11 +17,10 @@ from shared.msgspec_decoding import UNDECODABLE
 from shared.opening import RootedPath
 from shared.people.addition_log import Addition, AdditionLog
 from shared.people.clustering import Clustering
-from shared.people.clustering_files import CLUSTERINGS
+from shared.people.clustering_files import CLUSTERINGS, VOICES
 from shared.people.edits import Edit, NewEdit
 from shared.people.names import checked_name, folder_name
 from shared.people.numbered_files import NumberedFiles, Stamp, stamps
-from shared.people.voice_files import VOICES
 from shared.people.voices import VoiceGrouping
 from shared.unusable_files import UnusableFile
 
@@ -120,7 +119,6 @@ class Collection:
             self._members.append(_MembersAdded(model, tuple(sorted(new)), task_id))
 
     def members(self) -> Members:
-        """The members as of now."""
         return self._joined_with("")[0]
 
     def clustering(self) -> Clustering | None:

@@ -50,7 +50,6 @@ class VoiceGrouping:
         return _EMPTY
 
     def voice_id(self, voice: int) -> str:
-        """Public id of a voice."""
         return voice_id(self.media[int(self.media_of[voice])], int(self.ids[voice]))
 
 

@@ -15,7 +15,7 @@ from importlib import metadata
 from math import ceil
 from pathlib import Path
 
-from shared.process import cgroups, memory
+from shared.process import memory
 from shared.setting_values import MOST_THREADS
 from shared.settings import Settings
 
@@ -129,7 +129,7 @@ def _cores() -> int:
         found = len(os.sched_getaffinity(0))
     else:
         found = os.cpu_count() or 1
-    for folder in cgroups.around("cpu"):
+    for folder in memory.around("cpu"):
         with contextlib.suppress(OSError, ValueError):  # no limit: no file, or `max`
             quota, period = map(int, (folder / "cpu.max").read_text().split())
             found = min(found, ceil(quota / period))

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from shared.process import cgroups
+ROOT = Path("/sys/fs/cgroup")
+OWN = Path("/proc/self/cgroup")
 
 _PROC = Path("/proc")
 _LIMITS = ("memory.max", "memory.limit_in_bytes")  # of cgroups 2 and 1
@@ -18,7 +20,7 @@ _LIMITS = ("memory.max", "memory.limit_in_bytes")  # of cgroups 2 and 1
 def total_bytes() -> int:
     """Memory of this machine, or what the limits around us let us take of it."""
     found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for folder in cgroups.around("memory"):
+    for folder in around("memory"):
         for name in _LIMITS:
             with contextlib.suppress(OSError, ValueError):  # there is none: no file, or `max`
                 found = min(found, int((folder / name).read_text()))
@@ -28,7 +30,7 @@ def total_bytes() -> int:
 def free_bytes() -> int:
     """Memory that may still be taken, by the machine and by every limit around us; 0: unknown."""
     found = _field(_PROC / "meminfo", "MemAvailable:") * 1024
-    for folder in cgroups.around("memory"):
+    for folder in around("memory"):
         with contextlib.suppress(OSError, ValueError):  # no limit: no file, or `max`
             limit = int((folder / "memory.max").read_text())
             # What the page cache holds would be given back.
@@ -57,3 +59,21 @@ def _field(file: Path, name: str) -> int:
             if words and words[0] == name:
                 return int(words[1])
     return 0
+
+
+def around(controller: str) -> Iterator[Path]:
+    """Folders of our own group and all around it; in a container its own is the outermost.
+
+    `controller` is "cpu" or "memory". Files that a folder may lack are left to the caller.
+    """
+    with contextlib.suppress(OSError):
+        for line in OWN.read_text(encoding="utf-8").splitlines():
+            _, controllers, group = line.split(":", 2)
+            if not controllers:  # version 2
+                top = ROOT
+            elif controller in controllers.split(","):
+                top = ROOT / controller
+            else:
+                continue
+            path = Path(group.lstrip("/"))
+            yield from (top / part for part in (path, *path.parents))

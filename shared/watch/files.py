@@ -114,7 +114,6 @@ class WatchedFiles:
         return found
 
     def counts(self, folder_ids: Iterable[str]) -> dict[str, dict[FileGroup, int]]:
-        """Files of each group, by folder."""
         ids = list(folder_ids)
         with translated(), self._redis.pipeline(transaction=False) as pipe:
             for folder_id in ids:

@@ -125,7 +125,6 @@ class FolderChanges:
         return _of(folder_id, self._fields.get(_FOLDER + folder_id))
 
     def put(self, folder: WatchFolder) -> None:
-        """Add a folder, or replace the one with this id."""
         self._fields[_FOLDER + folder.id] = msgspec.json.encode(folder).decode()
 
     def remove(self, folder_id: str) -> WatchFolder:

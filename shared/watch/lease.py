@@ -46,13 +46,11 @@ class SoleLease:
             self._leave(keys=[self._key], args=[token])
 
     def holder(self) -> str | None:
-        """The token of the process that has it."""
         with translated():
             found: Any = self._redis.get(self._key)
         return None if found is None else str(found)
 
     def is_held(self) -> bool:
-        """Whether a process has it."""
         with translated():
             return bool(self._redis.exists(self._key))
 

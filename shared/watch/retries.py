@@ -39,6 +39,5 @@ class RetryRequests:
         return [msgspec.json.decode(raw, type=RetryRequest) for raw in raws]
 
     def remove(self, request: RetryRequest) -> None:
-        """Take away a request that has been passed on."""
         with translated():
             self._redis.lrem(self._key, 1, msgspec.json.encode(request).decode())

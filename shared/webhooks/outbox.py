@@ -88,7 +88,6 @@ class Outbox:
         self._take_dead = client.register_script(_TAKE_DEAD)
 
     def put(self, hook_id: str, message: Message) -> None:
-        """Put a message in for one webhook."""
         raw = msgspec.json.encode(message)
         with translated():
             self._redis.zadd(self._due(hook_id), {raw: message.timestamp * 1000})
@@ -115,7 +114,6 @@ class Outbox:
         return list(found)
 
     def sent(self, hook_id: str, raw: str) -> None:
-        """A message was received."""
         now = time.time()
         told = Message(f"{DROPPED}:{hook_id}:{now:.3f}", DROPPED, round(now, 3), {"count": 0})
         with translated():

@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 
 
 def parts_of_pictures(file: AnalyzedFile) -> list[ProgressType]:
-    """The parts for which a file's pictures are wanted."""
     both = (ProgressType.VIDEO, ProgressType.FACES)
     return [part for part in both if part in file.entry.wants]
 
@@ -199,7 +198,6 @@ class PicturePass:
         return begun
 
     def _parts(self, file: AnalyzedFile) -> list[ProgressType]:
-        """The parts of a file that are made of its pictures and can be made here."""
         return [part for part in parts_of_pictures(file) if part not in self.broken]
 
     def _worked(self, made: list[ProgressType], probe: Probe, seconds: float) -> None:
@@ -210,7 +208,6 @@ class PicturePass:
             self._context.progress.worked(part, min(seconds, probe.duration_seconds or seconds))
 
     def _count(self, made: list[ProgressType], probe: Probe, seconds: float) -> None:
-        """Note what was made of a whole file."""
         models = {ProgressType.VIDEO: self._spec.visual_model}
         models[ProgressType.FACES] = self._spec.face_model
         is_still = probe.media_type is MediaType.IMAGE

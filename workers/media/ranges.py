@@ -330,7 +330,6 @@ class ParameterSets:
                 yield bytes(data[start:end]).rstrip(b"\0")
 
     def _units(self, data: memoryview) -> Iterator[tuple[int, int]]:
-        """Where the units of a packet begin and end."""
         if self._header[:1] != b"\1":
             yield from _after_start_codes(bytes(data))
             return

@@ -259,7 +259,6 @@ def release_memory() -> None:
 
 
 def model_bytes(spec: ModelSpec) -> int:
-    """Bytes that a loaded model is expected to take."""
     return int((spec.size_bytes or _UNKNOWN_MODEL_BYTES) * _OVERHEAD)
 
 

@@ -47,7 +47,6 @@ class Availability:
             look.thread.end(wait_s=0)
 
     def roots(self) -> tuple[str, ...]:
-        """The configured media and cache roots that are there."""
         return tuple(root for root, look in self._roots.items() if look.latest())
 
     def trouble(self, kind: ModelKind, key: str) -> str | None:

@@ -125,7 +125,6 @@ class _SmallPicture:
         self._reformatter = VideoReformatter()
 
     def shown(self, frame: VideoFrame) -> VideoFrame:
-        """A picture as it is encoded."""
         small = self._reformatter.reformat(
             frame,
             *self._stored,

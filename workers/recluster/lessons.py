@@ -77,7 +77,6 @@ def teaching(state: PeopleState) -> set[str]:
 
 
 def lessons_for(state: PeopleState, taught: Taught) -> list[Lesson]:
-    """Lessons for the clusters of that state's clustering."""
     ids = state.clustering.cluster_ids.tolist()
     roots = np.array([state.root(id_) or id_ for id_ in ids], np.int32)
     return [

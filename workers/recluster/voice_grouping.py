@@ -137,7 +137,6 @@ def _now(old: VoiceGrouping, files: Sequence[FileVoices]) -> dict[str, NDArray[A
 
 
 def _had(old: VoiceGrouping, hash_str: str) -> set[int]:
-    """Ids of the voices that a file had."""
     at = bisect_left(old.media, hash_str)
     if old.media[at : at + 1] != (hash_str,):
         return set()

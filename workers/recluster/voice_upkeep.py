@@ -19,11 +19,11 @@ from shared.domain import Manifest, Stage
 from shared.errors import CacheError, RushesError
 from shared.models import voice_model
 from shared.people.addition_log import AdditionLog
+from shared.people.clustering_files import VOICES
 from shared.people.collection import Collection
 from shared.people.enrolment import NOBODY
 from shared.people.numbered_files import stamps
 from shared.people.state import PeopleState
-from shared.people.voice_files import VOICES
 from shared.people.voices import VoiceGrouping
 from shared.process import traces
 from workers.context import Context

@@ -57,7 +57,6 @@ class FolderThreads:
         return any(thread.folder.id == folder_id for thread in self)
 
     def followed_tasks(self) -> set[str]:
-        """Tasks that an active thread follows."""
         threads = self.active.values()
         return {task for thread in threads for task in list(thread.watcher.state.table.queued)}
 

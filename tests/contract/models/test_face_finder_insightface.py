@@ -186,8 +186,7 @@ def test_an_insightface_that_cannot_be_imported_is_a_model_error(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where the system lacks libGL, which opencv-python needs."""
-    for module in ("insightface_faces", "arcface"):
-        monkeypatch.delitem(sys.modules, f"workers.models.faces.{module}", raising=False)
+    monkeypatch.delitem(sys.modules, "workers.models.faces.insightface_faces", raising=False)
     monkeypatch.setitem(sys.modules, "insightface.utils", None)
     with pytest.raises(ModelError, match=r"cannot be used here: .*libgl1"):
         load_faces(settings, spec_of(settings, "tiny"))

@@ -22,7 +22,7 @@ def doctors() -> list[int]:
             words = path.read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"cli.doctor_for_api" in words:
+        if b"cli.commands.doctor" in words:
             found.append(int(path.parent.name))
     return found
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from shared.domain import ProgressType
-from shared.ledger.records import SCENES
 from shared.watch.choices import FileGroup
 from shared.watch.files import FolderFacts
 from shared.watch.live import FolderLive, WatchState
@@ -228,12 +227,10 @@ def test_without_a_watcher_stopping_ends_what_was_begun(desk: WatchDesk, media: 
     lease = desk.ledger.claim(taken, 0, "worker", "nonce")
     assert lease
     foreground = desk.client.analyze(desk.caches / "x", media / "a.mp4")
-    scenes = desk.ingest(queue=SCENES)
     desk.service("start")
     assert desk.service("stop")["state"] == "stopping"
     assert desk.client.task(waiting)["status"] == "cancelled"
-    for others in (foreground, scenes):
-        assert desk.client.task(others)["status"] == "queued"
+    assert desk.client.task(foreground)["status"] == "queued"
     desk.ledger.settle(lease, "cancelled")
     assert desk.status()["state"] == "stopped"
 

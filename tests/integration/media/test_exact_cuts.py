@@ -20,8 +20,8 @@ from tests.support.media.media import (
     read_bar_code,
     truncate,
 )
-from workers.media.exact_cuts import place_of_cut
 from workers.query import grab
+from workers.query.grab import place_of_cut
 
 SIZE = (160, 96)
 

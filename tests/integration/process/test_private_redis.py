@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from cli.processes import append_only_file, private_redis, redis_binary
+from cli.processes import private_redis, redis_binary
 from shared.domain import TaskKind, TaskState
 from shared.errors import SettingsError
 from shared.ledger.ledger import Ledger
@@ -258,13 +258,13 @@ def test_a_kill_after_the_cut_does_not_bring_back_what_has_ended(
     file = _append_only_file(settings)
     file.write_bytes(file.read_bytes().replace(b"x" * 64, bytes(66)))
     data = private_redis.data_dir(settings)
-    assert append_only_file.mend(redis_binary.find(), data)  # and here the power goes
+    assert private_redis.mend(redis_binary.find(), data)  # and here the power goes
 
     with connect(start().url) as client:
         record = Ledger(client, settings.instance).record(ended.task_id)
         assert record is not None
         assert record.status is TaskState.FAILED
-    assert not append_only_file.lost_changes(data).exists()
+    assert not private_redis.lost_changes(data).exists()
 
 
 def test_a_redis_left_behind_while_it_was_mended_is_ended(settings: Settings) -> None:
@@ -291,9 +291,9 @@ def test_without_room_for_what_is_cut_off_nothing_is_cut(
     def full(_source: object, _target: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(append_only_file.shutil, "copyfileobj", full)
+    monkeypatch.setattr(private_redis.shutil, "copyfileobj", full)
     with pytest.raises(SettingsError, match=r"No space left on device.*free 1 MB"):
-        append_only_file.mend(redis_binary.find(), data)
+        private_redis.mend(redis_binary.find(), data)
     assert file.read_bytes().endswith(bytes(100))
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from cli import up
 from cli.checks import folders, redis_server
-from cli.checks.start import check_folders
+from cli.checks.folders import check_folders
 from shared.errors import SettingsError
 from shared.process.listening import PortTaken, listen
 from shared.redis import heartbeats
@@ -233,7 +233,7 @@ def test_a_redis_with_snapshots_alone_or_a_forbidden_config_is_a_warning(
         client.execute_command("ACL", "SETUSER", "managed", "-info")
         assert "does not tell its version" in levels(url)["warning"]
         assert "another name or password" in levels(url + "x")["problem"]
-    redis_server.wait_and_check(own_redis.url)
+    redis_server.check_redis(own_redis.url)
 
 
 def test_a_redis_that_may_throw_keys_away_or_is_a_replica_is_refused(
@@ -245,7 +245,7 @@ def test_a_redis_that_may_throw_keys_away_or_is_a_replica_is_refused(
         assert "problem" not in levels(own_redis.url)  # it has no limit that it could reach
         client.config_set("maxmemory", "100mb")
         with pytest.raises(SettingsError, match=r"^The Redis on .* throws keys away"):
-            redis_server.wait_and_check(own_redis.url)
+            redis_server.check_redis(own_redis.url)
         client.config_set("maxmemory", "0")
         client.replicaof("127.0.0.1", "1")
         assert "is a replica" in levels(own_redis.url)["problem"]
@@ -306,7 +306,7 @@ def test_a_redis_whose_disk_is_full_is_an_outage_and_no_wrong_setting(
 ) -> None:
     monkeypatch.setattr(redis_server, "WAIT_S", 0.1)
     with old_redis("7.4.0\r\naof_last_write_status:err") as port:
-        redis_server.wait_and_check(f"redis://127.0.0.1:{port}")
+        redis_server.check_redis(f"redis://127.0.0.1:{port}")
     assert "cannot write its append-only file" in caplog.messages[0]
     assert "still away" in caplog.messages[-1]
 
@@ -316,5 +316,5 @@ def test_a_redis_that_stays_away_is_an_outage_and_no_wrong_setting(
 ) -> None:
     monkeypatch.setattr(redis_server, "WAIT_S", 0)
     for url in ("redis://127.0.0.1:1", "redis://rushes.invalid", "unix:///nowhere/redis.sock"):
-        redis_server.wait_and_check(url)
+        redis_server.check_redis(url)
         assert "still away" in caplog.messages[-1]

@@ -18,7 +18,7 @@ from tests.quality.media.cut_films import RATE, cut_film
 from tests.quality.media.scene_clips import FILM, TRUTH, footage
 from tests.support.media.by_path import open_media
 from tests.support.running.long_form import by_form
-from workers.media.exact_cuts import exact_cut
+from workers.query.grab import exact_cut
 
 pytestmark = [pytest.mark.quality, pytest.mark.timeout(600)]
 FILM_RATE = 24

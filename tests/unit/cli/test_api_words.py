@@ -6,7 +6,7 @@ import pytest
 from rich.table import Table
 
 from cli.api_client import in_words_of_commands
-from cli.commands import coverage
+from cli.commands import search
 from cli.terminal.output import CommandOutput
 
 
@@ -56,4 +56,4 @@ def test_how_much_was_searched_is_told_in_a_unit_that_shows_it(hours: float, wor
         "model_key": "conse-lite0",
         "reasons": [],
     }
-    assert f"{words} that are known" in next(coverage._lines(known))
+    assert f"{words} that are known" in next(search._lines(known))

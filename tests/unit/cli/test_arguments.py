@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from cli.api_client import ApiClient
-from cli.arguments.media_arguments import cache_dir, pure_path, seconds, server_path
-from cli.arguments.new_files import NewFiles
-from cli.terminal.found import common_folder
+from cli.arguments.media_arguments import NewFiles, cache_dir, pure_path, seconds, server_path
+from cli.commands.search import common_folder
 from shared.errors import BadInput, ExportError
 from shared.printable import printable
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cli.arguments.clip_sources import Picked, clips_of
+from cli.commands.export import clips_of
 from shared.errors import BadInput
 from shared.exports.clips import STILL_S
 
@@ -26,13 +26,13 @@ SAID = {"media_path": "/m/b.mov", "start_seconds": 8.5, "end_seconds": 10.0, "te
 def clips(tmp_path: Path, document: Any, **picked: Any) -> list[tuple[str, Any, Any]]:
     file = tmp_path / "found.json"
     file.write_text(json.dumps(document), encoding="utf-8")
-    found = clips_of([], str(file), Picked(**picked))
+    found = clips_of([], str(file), **picked)
     return [(clip["media_path"], clip["start_time"], clip["end_time"]) for clip in found]
 
 
 def test_files_with_in_and_out_points_are_clips_in_their_order() -> None:
     words = ["/m/a.mov", "10:00:01:00", "10:00:02:12", r"Z:\b.mov", "1.5", "00:00:04"]
-    assert clips_of(words, "", Picked()) == [
+    assert clips_of(words, "") == [
         {"media_path": "/m/a.mov", "start_time": "10:00:01:00", "end_time": "10:00:02:12"},
         {"media_path": r"Z:\b.mov", "start_time": 1.5, "end_time": "00:00:04"},
     ]
@@ -72,7 +72,7 @@ def test_clips_in_the_form_of_the_api_are_taken_as_they_are(tmp_path: Path) -> N
     for document in ([clip], {"clips": [clip]}):
         file = tmp_path / "clips.json"
         file.write_text(json.dumps(document))
-        assert clips_of(None, str(file), Picked()) == [clip]
+        assert clips_of(None, str(file)) == [clip]
 
 
 def test_results_are_picked_by_their_numbers_in_the_order_of_the_numbers(tmp_path: Path) -> None:
@@ -104,18 +104,18 @@ def test_json_that_holds_no_clips_is_told(tmp_path: Path, document: Any, reason:
 
 def test_a_file_that_is_absent_or_no_json_is_told(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot be read"):
-        clips_of([], str(tmp_path / "none.json"), Picked())
+        clips_of([], str(tmp_path / "none.json"))
     (tmp_path / "found.txt").write_text("a table")
     with pytest.raises(BadInput, match="no JSON"):
-        clips_of([], str(tmp_path / "found.txt"), Picked())
+        clips_of([], str(tmp_path / "found.txt"))
 
 
 @pytest.mark.parametrize("words", [[], ["a.mov"], ["a.mov", "1"], ["a.mov", "1", "2", "b.mov"]])
 def test_half_a_clip_and_no_clip_are_told(words: list[str]) -> None:
     with pytest.raises(BadInput, match="FILE IN OUT"):
-        clips_of(words, "", Picked())
+        clips_of(words, "")
 
 
 def test_clips_of_both_kinds_at_once_are_refused() -> None:
     with pytest.raises(BadInput, match="one of both"):
-        clips_of(["a.mov", "1", "2"], "found.json", Picked())
+        clips_of(["a.mov", "1", "2"], "found.json")

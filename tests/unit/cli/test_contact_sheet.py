@@ -8,21 +8,28 @@ from pathlib import Path
 
 from PIL import Image
 
-from cli.demo.contact_sheet import COLUMNS, Row, Tile, draw
+from cli.commands.search import Match
+from cli.demo.__main__ import COLUMNS, Search, draw
 
 
-def tile(width: int, height: int, name: str) -> Tile:
+def tile(width: int, height: int, name: str) -> Match:
     jpeg = io.BytesIO()
     Image.new("RGB", (width, height), "red").save(jpeg, "JPEG")
-    return Tile(base64.b64encode(jpeg.getvalue()).decode(), name, "00:00:01   scene 00:00-00:04")
+    return {
+        "image": base64.b64encode(jpeg.getvalue()).decode(),
+        "video_path": name,
+        "timestamp": "00:00:01",
+        "scene_start_timestamp": "00:00:00",
+        "scene_end_timestamp": "00:00:04",
+    }
 
 
 def test_every_hit_is_on_the_sheet(tmp_path: Path) -> None:
     example = tmp_path / "example.png"
     Image.new("L", (400, 300), 128).save(example)
     rows = [
-        Row("text", "a bicycle " * 9, [tile(320, 180, f"{n}.mp4") for n in range(COLUMNS)]),
-        Row("image", "like this", [tile(90, 320, "a-very-long-name-" * 5 + "é.mov")], example),
+        Search("text", "a bicycle " * 9, [tile(320, 180, f"{n}.mp4") for n in range(COLUMNS)]),
+        Search("image", "like this", [tile(90, 320, "a-very-long-name-" * 5 + "é.mov")], example),
     ]
     one, two = tmp_path / "one.png", tmp_path / "two.png"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.api_client import ApiClient, ServerAway
-from cli.processes.free_port import free_port
+from tests.support.stack import free_port
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.arguments.media_files import MediaFiles, listed, media_files
+from cli.arguments.media_arguments import MediaFiles, listed, media_files
 from shared.errors import BadInput
 from shared.media import MediaType
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.arguments.watch_options import folder_fields
+from cli.commands.watch import folder_fields
 from shared.errors import BadInput
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from workers.models.faces.face_chips import chip
+from workers.models.faces.dlib_faces import chip
 
 WANTED = np.array([(30, 30), (70, 30), (50, 55), (35, 75), (65, 75)], np.float64)
 

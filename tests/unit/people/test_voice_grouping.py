@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shared.people import voice_files
+from shared.people import clustering_files
 from shared.people.addition_log import Addition
 from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.edits import ClusterMerge, FaceMove, Modify, NewEdit
@@ -47,7 +47,7 @@ def grouped(*files: FileVoices) -> VoiceGrouping:
     found = VoiceGrouping.empty()
     for number, one in enumerate(files, 1):
         found = regrouped(state(found), [one])
-        voice_files.check(VoiceGrouping(**{**_fields(found), "number": number}))
+        clustering_files.check_voices(VoiceGrouping(**{**_fields(found), "number": number}))
     return found
 
 

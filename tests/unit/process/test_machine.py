@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.process import cgroups, machine, memory
+from shared.process import machine, memory
 from shared.process.machine import Machine
 from shared.setting_values import PARSERS
 from shared.settings import Settings
@@ -20,8 +20,8 @@ PERIOD = {"cpu__cfs_period_us": "100000"}  # of cgroups 1
 @pytest.fixture
 def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of control groups, which has none yet, and /proc/self/cgroup as `own` in it."""
-    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
-    monkeypatch.setattr(cgroups, "OWN", tmp_path / "own")
+    monkeypatch.setattr(memory, "ROOT", tmp_path)
+    monkeypatch.setattr(memory, "OWN", tmp_path / "own")
     return tmp_path
 
 

@@ -29,7 +29,7 @@ open_session(path, "cpu")
     "program",
     [
         ("-c", OPENS_A_SESSION, "abs.onnx"),
-        ("-m", "cli.checks.importing", "onnxruntime", "faster_whisper", "insightface"),
+        ("-m", "cli.checks.libraries", "onnxruntime", "faster_whisper", "insightface"),
     ],
     ids=["a model is opened", "the doctor looks at libraries"],
 )

@@ -47,7 +47,6 @@ _ALLOWED = {
     "shared/ledger/": "scripts of this package",
     "shared/models/": _MODELS,
     "shared/private_files.py": _OWN,
-    "shared/process/cgroups.py": _SYSTEM,
     "shared/process/machine.py": _SYSTEM,
     "shared/process/memory.py": _SYSTEM,
     "shared/process/process_mark.py": _SYSTEM,

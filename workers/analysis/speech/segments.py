@@ -51,7 +51,6 @@ class SegmentBuilder:
         self._segments: list[Segment] = []
 
     def add(self, spoken: Utterance, window: Window) -> None:
-        """The next stretch of text."""
         for said in _placed(spoken, window, self._space):
             if self._open:
                 last = self._open[-1]

@@ -72,7 +72,6 @@ class Window:
         )
 
     def copied(self) -> Window:
-        """A copy that is free of the arrays that this window was a view of."""
         arrays = (self.pcm, self.probabilities, self.speaking, self.numbers)
         return Window(self.stream, *(array.copy() for array in arrays))  # type: ignore[arg-type]
 

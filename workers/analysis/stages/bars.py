@@ -62,6 +62,5 @@ def _ends(light: Floats, shares: Floats) -> tuple[float, float]:
 
 
 def around(areas: Iterable[FilmArea]) -> FilmArea:
-    """The smallest area that holds all of these."""
     tops, bottoms, lefts, rights = zip(*areas, strict=True)
     return FilmArea(min(tops), max(bottoms), min(lefts), max(rights))

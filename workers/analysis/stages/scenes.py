@@ -143,7 +143,6 @@ def _colours(rgb: NDArray[np.uint8]) -> Floats:
 
 
 def signature(rgb: NDArray[np.uint8]) -> Signature:
-    """Measure one picture."""
     small = _shrink(rgb)
     luma = small @ LUMA
     ranks = np.empty(luma.size, np.float32)

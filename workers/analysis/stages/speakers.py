@@ -10,7 +10,7 @@ import msgspec
 
 from shared.cache import speakers
 from shared.cache.speakers import SpeakerTurns
-from shared.cache.speaking_times import speaking_times
+from shared.cache.spoken_by import speaking_times
 from shared.cache.transcripts import Transcript
 from shared.domain import AnalyzeSpec, Manifest, Stage
 from shared.errors import CacheError, ModelError

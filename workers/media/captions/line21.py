@@ -62,7 +62,6 @@ class _Screen:
         return not self._cells
 
     def text(self) -> str:
-        """All rows as one line."""
         rows: dict[int, list[str]] = {}
         last = (0, 0)
         for row, column in sorted(self._cells):

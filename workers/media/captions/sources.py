@@ -270,7 +270,6 @@ class ShownOrder:
         self._wait(seconds, pairs)
 
     def rest(self) -> Iterator[_Timed]:
-        """All that has waited."""
         while self._waiting:
             yield self._first()
 

@@ -46,7 +46,6 @@ class KeptSound:
         self._drop()
 
     def passing(self, blocks: Iterable[SoundBlock]) -> Iterator[SoundBlock]:
-        """The blocks as they come."""
         for block in blocks:
             self._keep(block)
             yield block

@@ -6,17 +6,18 @@ from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
 from workers.models.faces.dlib_centre import CENTRE
-from workers.models.faces.face_chips import chip
 from workers.models.faces.mtcnn import FaceDetector
 from workers.models.onnx_sessions import open_session
 from workers.models.protocols import FaceBox
 from workers.models.turns import Turns
 
 _SIDE = 150
+_MARGIN = 4  # pixels around what the chip shows, for interpolation
 # Where MTCNN sees the landmarks in the chips that dlib cuts for its network: means of 34 faces.
 _LANDMARKS = np.array([(47.6, 45), (101.2, 45), (74.4, 79), (49.7, 102), (99.1, 102)])
 
@@ -68,6 +69,47 @@ def _on_sphere(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     rows = rows / np.maximum(lengths, 1)
     heights = np.sqrt(np.maximum(1 - (rows**2).sum(axis=1, keepdims=True), 0))
     return np.concatenate([rows, heights], axis=1)
+
+
+def chip(
+    rgb: NDArray[np.uint8],
+    landmarks: NDArray[np.float32],
+    wanted: NDArray[np.float64],
+    side: int,
+) -> NDArray[np.uint8]:
+    """Cut a face out of a picture, [side, side, 3]. Beyond the picture's edges it is black.
+
+    `landmarks` [n, 2] in the picture come as near to `wanted` [n, 2] in the chip as turning,
+    scaling and moving allow (least squares).
+    """
+    turn, move = _similarity(wanted, landmarks.astype(np.float64))
+    corners = np.array([(0, 0), (side, 0), (0, side), (side, side)], np.float64) @ turn.T + move
+    height, width = rgb.shape[:2]
+    first = np.clip(np.floor(corners.min(axis=0)).astype(int) - _MARGIN, 0, (width, height))
+    end = np.clip(np.ceil(corners.max(axis=0)).astype(int) + _MARGIN, 0, (width, height))
+    if (end <= first).any():
+        return np.zeros((side, side, 3), np.uint8)
+    part = Image.fromarray(rgb[first[1] : end[1], first[0] : end[0]])
+    move = move - first
+    factor = int(np.hypot(turn[0, 0], turn[1, 0]))  # pixels of the picture for each of the chip
+    if factor >= 2:
+        part = part.reduce(factor)
+        turn, move = turn / factor, move / factor
+    numbers = (turn[0, 0], turn[0, 1], move[0], turn[1, 0], turn[1, 1], move[1])
+    return np.asarray(
+        part.transform((side, side), Image.Transform.AFFINE, numbers, Image.Resampling.BILINEAR)
+    )
+
+
+def _similarity(
+    source: NDArray[np.float64], target: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(turn [2, 2], move [2]) with target = turn @ source + move, by least squares."""
+    middle, onto = source.mean(axis=0), target.mean(axis=0)
+    z, w = ((points - mean) @ (1, 1j) for points, mean in ((source, middle), (target, onto)))
+    ratio = np.vdot(z, w) / np.vdot(z, z).real
+    turn = np.array([(ratio.real, -ratio.imag), (ratio.imag, ratio.real)])
+    return turn, onto - turn @ middle
 
 
 def load_dlib(settings: Settings, spec: ModelSpec) -> DlibFaceFinder:

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from workers.models.faces.boxes import Floats, distinct
 from workers.models.onnx_sessions import open_session
 from workers.models.protocols import FaceBox
 
+Floats = NDArray[np.float32]
 _CELL = 12  # pixels of a face in the first network
 _STRIDE = 2
 _STEP = 0.709  # from one size of the picture to the next: half the area
@@ -54,7 +54,7 @@ class FaceDetector:
             found.append(self._places(level, ends.astype(np.float32)))
             scale *= _STEP
         every = np.concatenate(found)
-        every = every[distinct(every[:, :4], every[:, 4], 0.7)[:_MOST_PROPOSALS]]
+        every = every[_distinct(every[:, :4], every[:, 4], 0.7)[:_MOST_PROPOSALS]]
         return _squared(_corrected(every[:, :4], every[:, 5:]))
 
     def _places(self, level: Image.Image, ends: Floats) -> Floats:
@@ -69,13 +69,13 @@ class FaceDetector:
         places = np.concatenate(
             [corners * ends, (corners + _CELL) * ends, score[:, None], correction], axis=1
         )
-        return np.asarray(places[distinct(places[:, :4], score, 0.5)], np.float32)
+        return np.asarray(places[_distinct(places[:, :4], score, 0.5)], np.float32)
 
     def _refined(self, picture: Image.Image, boxes: Floats) -> Floats:
         scores, corrections = self._nets[1].run(None, {"pixels": _crops(picture, boxes, 24)})
         sure = scores[:, 1] > _THRESHOLDS[1]
         boxes, scores, corrections = boxes[sure], scores[sure, 1], corrections[sure]
-        keep = distinct(boxes, scores, 0.7)
+        keep = _distinct(boxes, scores, 0.7)
         return _squared(_corrected(boxes[keep], corrections[keep]))
 
     def _faces(self, picture: Image.Image, boxes: Floats) -> list[FaceBox]:
@@ -87,7 +87,7 @@ class FaceDetector:
         boxes = _corrected(boxes, corrections)
         return [
             FaceBox(tuple(boxes[at].tolist()), points[at].astype(np.float32), float(scores[at, 1]))
-            for at in distinct(boxes, scores[:, 1], 0.6, of_smaller=True)
+            for at in _distinct(boxes, scores[:, 1], 0.6, of_smaller=True)
         ]
 
 
@@ -122,3 +122,27 @@ def _crops(picture: Image.Image, boxes: Floats, side: int) -> NDArray[np.uint8]:
         )
         crop[top:bottom, left:right] = np.asarray(part)
     return crops.transpose(0, 3, 1, 2)
+
+
+def _distinct(
+    boxes: Floats, scores: Floats, most: float, *, of_smaller: bool = False
+) -> NDArray[np.intp]:
+    """Return indexes, best first, of boxes that overlap no better one by more than `most`.
+
+    Overlap: as a part of their union, or of the smaller of the two. `boxes`: [n, 4] left, top,
+    right, bottom.
+    """
+    order = np.argsort(-scores, kind="stable")
+    areas = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
+    kept = []
+    while len(order):
+        best, order = order[0], order[1:]
+        kept.append(best)
+        corner = np.maximum(boxes[best, :2], boxes[order, :2])
+        ends = np.minimum(boxes[best, 2:], boxes[order, 2:])
+        shared = np.prod(np.maximum(ends - corner, 0), axis=1)
+        whole = np.minimum(areas[best], areas[order])
+        if not of_smaller:
+            whole = areas[best] + areas[order] - shared
+        order = order[shared <= most * whole]
+    return np.array(kept, np.intp)

@@ -14,7 +14,7 @@ from workers.models.onnx_sessions import open_session
 from workers.models.protocols import SAMPLE_RATE
 
 # What the network was trained on at 16 kHz: frames of 512 samples, each with the 64 before it.
-_FRAME, _CONTEXT = 512, 64
+_DETECTED, _CONTEXT = 512, 64  # samples of a frame, and of what is before it
 _STATE = (1, 1, 128)
 _FRAMES_PER_RUN = 1000  # 32 s: bounds the memory of a run, costs nothing
 _MEMBER = "assets/silero_vad_v6.onnx"
@@ -84,7 +84,7 @@ def _hertz(mels: NDArray[np.float64]) -> NDArray[np.float64]:
 class SileroDetector:
     """Voice detector of one stream of sound. The network's state goes on from call to call."""
 
-    frame_samples = _FRAME
+    frame_samples = _DETECTED
 
     def __init__(self, path: Path) -> None:
         self._session = open_session(path, "cpu")
@@ -93,14 +93,14 @@ class SileroDetector:
         self._before = np.zeros(_CONTEXT, np.float32)
 
     def probabilities(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
-        if pcm.ndim != 1 or len(pcm) % _FRAME:
-            raise ValueError(f"not whole frames of {_FRAME} samples: shape {pcm.shape}")
-        size = _FRAMES_PER_RUN * _FRAME
+        if pcm.ndim != 1 or len(pcm) % _DETECTED:
+            raise ValueError(f"not whole frames of {_DETECTED} samples: shape {pcm.shape}")
+        size = _FRAMES_PER_RUN * _DETECTED
         runs = [self._run(pcm[first : first + size]) for first in range(0, len(pcm), size)]
         return np.concatenate(runs) if runs else np.empty(0, np.float32)
 
     def _run(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
-        frames = pcm.reshape(-1, _FRAME)
+        frames = pcm.reshape(-1, _DETECTED)
         contexts = np.concatenate([self._before[None], frames[:-1, -_CONTEXT:]])
         self._before = frames[-1, -_CONTEXT:].copy()
         rows, self._hidden, self._cell = self._session.run(

@@ -73,7 +73,6 @@ class VoiceJoining:
         return self.labels
 
     def _files(self) -> Iterator[NDArray[np.intp]]:
-        """The new voices, some files at once."""
         media = self._draft.media_of[self._new]
         first = 0
         while first < len(media):
@@ -103,7 +102,6 @@ class VoiceJoining:
         return dict(zip(asking.tolist(), each, strict=True))
 
     def _place(self, voices: NDArray[np.intp], near: Mapping[int, _Near]) -> None:
-        """Give these new voices of one file their clusters."""
         joined = self._joined(voices, near)
         for voice in voices.tolist():
             place = joined.get(voice)

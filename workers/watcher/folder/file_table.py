@@ -79,7 +79,6 @@ class FileTable:
         self.settling[path] = seen_at
 
     def make_ready(self, path: str, file: WatchedFile) -> None:
-        """Give a file its turn."""
         self._move(path, file, FilePhase.READY)
         self.ready[path] = None
 

@@ -99,7 +99,6 @@ class FolderWatcher:
         return silent_s if silent_s > _SILENT_S and not self.scheduler.is_scanning else 0.0
 
     def live(self) -> FolderLive:
-        """What is going on, for clients."""
         state, reason = self._live_state()
         return FolderLive(
             state=state,
@@ -177,7 +176,6 @@ class FolderWatcher:
         self._busy_pause = min(_IDLE_PAUSE_S, max(_BUSY_PAUSE_S, pause))
 
     def _look_around(self) -> None:
-        """Walk the folder, or look at parts of it, when that is due."""
         root = identity_of(self.folder.path)
         check_root(self.state, root)
         known = self.state.facts.root

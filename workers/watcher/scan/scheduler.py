@@ -132,7 +132,6 @@ class ScanScheduler:
         return scan
 
     def _pause_looks(self, began: float) -> None:
-        """After a look that began then."""
         now = time.monotonic()
         pause = self._settings.watch_poll_seconds if self.is_polling else _LEAST_PAUSE_S
         self._next_look = now + max(pause, _LOOK_SHARE * (now - began))
