@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from shared.errors import Cancelled, HandBack, LeaseLost, MediaUnreadable
+from shared.errors import Cancelled, HandBack, LeaseLost, MediaUnreadable, RedisAway
 from shared.ledger.ledger import SWEEP_EVERY_S, Ledger
 from shared.ledger.records import ItemJob, Lease
 from shared.process.periodic import Periodic
@@ -212,3 +212,57 @@ class Keeper:
                 signals.stop = True
             elif verdict == "yield":
                 signals.give_back = True
+
+
+class RedisOutage:
+    """Logs an outage of Redis once, however often it is met."""
+
+    def __init__(self) -> None:
+        self._is_on = False
+
+    def begin(self, why: object) -> None:
+        """Note that Redis does not answer; a warning the first time only."""
+        if not self._is_on:
+            self._is_on = True
+            log.warning("Redis is away, trying again: %s", why)
+
+    def end(self) -> None:
+        if self._is_on:
+            self._is_on = False
+            log.warning("Redis answers again")
+
+
+T = TypeVar("T")
+
+NAP_STEP_S = 0.2
+LONGEST_PAUSE_S = 2.0
+_LAST_WORDS_S = 5.0  # how long a worker that is shutting down waits for Redis to take its outcome
+
+
+class Shutdown:
+    """Whether the process is to end. All its threads share it; a signal handler sets it."""
+
+    def __init__(self) -> None:
+        self.is_on = False
+
+    def nap(self, seconds: float) -> None:
+        """Pause, but not past a shutdown."""
+        until = time.monotonic() + seconds
+        while not self.is_on and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, NAP_STEP_S))
+
+    def until_redis(self, action: Callable[[], T]) -> T | None:
+        """Repeat an action until Redis takes it; gives up only while shutting down."""
+        pause_s = NAP_STEP_S
+        gives_up_at: float | None = None
+        while True:
+            try:
+                return action()
+            except RedisAway as error:
+                if self.is_on:
+                    gives_up_at = gives_up_at or time.monotonic() + _LAST_WORDS_S
+                    if time.monotonic() > gives_up_at:
+                        log.warning("Redis did not come back in time: %s", error)
+                        return None
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)

@@ -31,11 +31,10 @@ from shared.redis import heartbeats
 from shared.redis.heartbeats import WorkerKind, WorkerState
 from workers.context import Bench, Context, NativeCalls
 from workers.cores import Cores, CoresOfItem
-from workers.liveness import Keeper, Signals, StallTimer
+from workers.liveness import Keeper, Shutdown, Signals, StallTimer
 from workers.presence.left_items import LeftItems, NotHere, NotHereAnyMore
 from workers.presence.parked_work import ParkedWork
 from workers.progress import fault_of
-from workers.shutdown import Shutdown
 
 _UNSETTLED = "lost"  # until the ledger takes another outcome of this try
 

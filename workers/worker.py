@@ -24,9 +24,8 @@ from msgspec import Meta
 
 from shared.domain import ModelKind
 from shared.errors import RedisAway, TriedBefore
-from shared.ledger.ledger import FUNCTION, JobQueues, job_key, ledger_of, queue_key
+from shared.ledger.ledger import FUNCTION, JobQueues, LoadCount, job_key, ledger_of, queue_key
 from shared.ledger.records import Lease
-from shared.ledger.totals import LoadCount
 from shared.process import machine, traces
 from shared.process.process_mark import own_mark
 from shared.redis import heartbeats
@@ -36,7 +35,7 @@ from shared.settings import Settings
 from workers.context import Bench
 from workers.cores import Cores
 from workers.decode_pool import DecodePool
-from workers.liveness import Keeper, StallTimer
+from workers.liveness import LONGEST_PAUSE_S, NAP_STEP_S, Keeper, RedisOutage, Shutdown, StallTimer
 from workers.media.stills import decode_apart
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import Loader, ModelPool
@@ -44,7 +43,6 @@ from workers.models.weights.fetcher import WeightsFetcher
 from workers.presence.availability import Availability
 from workers.presence.left_items import ItemKey, LeftItems
 from workers.presence.parked_work import ParkedWork
-from workers.shutdown import LONGEST_PAUSE_S, NAP_STEP_S, RedisOutage, Shutdown
 from workers.slot import Slot, Work
 
 BLOCK_S = 1.0  # of one blocking pop; so long a stop waits for an idle worker

@@ -25,7 +25,7 @@ from api.watch import status
 from api.watch.status import WatchOverview, WatchServices
 from shared.domain import Fault, ModelKind, ProgressType, TaskKind, TaskState
 from shared.errors import RedisAway
-from shared.ledger import totals
+from shared.ledger import ledger
 from shared.ledger.ledger import queue_key
 from shared.ledger.records import WaitCode
 from shared.query.messages import Lane, lane_key
@@ -70,7 +70,7 @@ class SharedMetrics(Collector):
 
 @dataclass(frozen=True, slots=True)
 class _SharedState:
-    totals: dict[totals.Name, int]
+    totals: dict[ledger.TotalName, int]
     states: dict[TaskState, int]
     waits: dict[WaitCode, int]
     waiting: dict[str, int]  # by queue or lane
@@ -84,14 +84,14 @@ class _SharedState:
         keys = {name: queue_key(instance, name) for name in QUEUES}
         keys |= {f"ask:{lane}": lane_key(instance, lane) for lane in Lane}
         with translated(), services.redis.pipeline(transaction=False) as pipe:
-            pipe.hgetall(totals.totals_key(instance))
+            pipe.hgetall(ledger.totals_key(instance))
             pipe.info("memory")
             for key in keys.values():
                 pipe.llen(key)
             counted, memory, *lengths = pipe.execute()
         states, waits = services.ledger.task_states()
         return cls(
-            totals=totals.by_name(counted),
+            totals=ledger.totals_by_name(counted),
             states=states,
             waits=waits,
             waiting=dict(zip(keys, lengths, strict=True)),
@@ -134,7 +134,7 @@ def _of_tasks(found: _SharedState) -> Iterator[Metric]:
     yield _counter("leases_lost", "Items taken from workers that died.", (), lost)
 
 
-def _of_files(counted: Mapping[totals.Name, int]) -> Iterator[Metric]:
+def _of_files(counted: Mapping[ledger.TotalName, int]) -> Iterator[Metric]:
     worked = _picked(counted, "footage_ms", ((kind,) for kind in FOOTAGE))
     yield _counter(
         "footage_seconds",
@@ -212,7 +212,7 @@ def _of_watching(watch: WatchOverview) -> Iterator[Metric]:
 
 
 def _picked(
-    counted: Mapping[totals.Name, int], what: str, labels: Iterable[tuple[str, ...]]
+    counted: Mapping[ledger.TotalName, int], what: str, labels: Iterable[tuple[str, ...]]
 ) -> dict[tuple[str, ...], float]:
     """Every one of these, also what never happened: a rate needs a beginning."""
     return {of: counted.get((what, *map(str, of)), 0) for of in labels}

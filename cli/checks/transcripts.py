@@ -15,7 +15,7 @@ from shared.cache.catalogue import Artefact, FollowState, Seen
 from shared.domain import Stage
 from shared.errors import RushesError
 from shared.ledger.analysis_files import AnalysisFiles
-from shared.models.face_models import REMOVED, say_removed
+from shared.models.speech_and_faces import REMOVED, say_removed
 from shared.paths import Roots
 from shared.people.collection import Collection
 from shared.redis.clients import connect

@@ -22,7 +22,7 @@ from opentelemetry.trace import get_current_span
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from shared.domain import Fault, ProgressType, TaskKind, TaskState
+from shared.domain import Fault, ModelKind, ProgressType, TaskKind, TaskState
 from shared.errors import Busy, Missing, NotLeader, RedisAway, TriedBefore
 from shared.ledger.reading import Clock, LedgerReader
 from shared.ledger.records import (
@@ -38,6 +38,43 @@ from shared.ledger.records import (
 from shared.process import traces
 from shared.redis.clients import key_prefix, room, translated
 from shared.settings import Settings
+
+TotalName = tuple[str, ...]  # what is counted, then of what kind it is: ("files", "video", "done")
+
+
+def totals_key(instance: str) -> str:
+    """Key of the hash that holds all totals; its fields are names joined by colons."""
+    return f"{key_prefix(instance)}totals"
+
+
+def totals_by_name(found: Mapping[str, str]) -> dict[TotalName, int]:
+    """The totals by name, from the hash's fields."""
+    return {tuple(field.split(":")): int(number) for field, number in found.items()}
+
+
+class LoadCount:
+    """Adds to the totals by how much the count of model loads of one process has grown."""
+
+    def __init__(self, client: redis.Redis, instance: str) -> None:
+        self._redis = client
+        self._key = totals_key(instance)
+        self._told: dict[ModelKind, int] = {}
+
+    def tell(self, loads: Mapping[ModelKind, int]) -> None:
+        """Add the model loads that are new to the totals. Raises RedisAway; then tell again.
+
+        `loads`: of each kind since the process began.
+        """
+        counted = dict(loads)  # other threads load models meanwhile
+        new = {kind: n - self._told.get(kind, 0) for kind, n in counted.items()}
+        if not any(new.values()):
+            return
+        with translated(), self._redis.pipeline() as pipe:
+            for kind, more in new.items():
+                pipe.hincrby(self._key, f"model_loads:{kind}", more)
+            pipe.execute()
+        self._told = counted
+
 
 # Not a function any more: jobs of every version name it so, and workers before this one call it.
 FUNCTION = "workers.worker.answer_bell"
@@ -131,7 +168,7 @@ class WorkKind(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Name of the kind in Redis."""
+        """TotalName of the kind in Redis."""
         return " ".join([self.unit, *(f"{part}={key}" for part, key in sorted(self.models))])
 
 

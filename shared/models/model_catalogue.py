@@ -15,11 +15,19 @@ import redis
 
 from shared.domain import ModelKind
 from shared.errors import ModelError
-from shared.models import face_models, model_catalogue, voice_model
-from shared.models.face_models import face_model_is_ready, is_built, known_face_models
+from shared.models import speech_and_faces, voice_model
 from shared.models.scores import Logit, ScoreScale
 from shared.models.specs import FaceScale, ModelSpec
-from shared.models.speech_models import BASE, TINY_EN, known_models, repository_model, speech_key
+from shared.models.speech_and_faces import (
+    BASE,
+    TINY_EN,
+    face_model_is_ready,
+    is_built,
+    known_face_models,
+    known_models,
+    repository_model,
+    speech_key,
+)
 from shared.redis import heartbeats
 from shared.redis.heartbeats import DesiredModel
 from shared.settings import Settings
@@ -147,8 +155,8 @@ def resolve(settings: Settings, kind: ModelKind, key: str) -> ModelSpec:
             architecture=architecture,
             pretrained=tag,
         )
-    if kind == ModelKind.FACES and key in face_models.REMOVED:
-        said = face_models.say_removed(key)
+    if kind == ModelKind.FACES and key in speech_and_faces.REMOVED:
+        said = speech_and_faces.say_removed(key)
         raise ModelError(f"{said[0].upper()}{said[1:]}.")
     choices = ", ".join(spec.key for spec in catalogue(settings).values() if spec.kind == kind)
     said = "face" if kind == ModelKind.FACES else kind
@@ -160,7 +168,7 @@ def face_scale(settings: Settings, key: str) -> FaceScale | None:
     try:
         return resolve(settings, ModelKind.FACES, key).faces
     except ModelError:
-        return face_models.REMOVED.get(key)
+        return speech_and_faces.REMOVED.get(key)
 
 
 def find(settings: Settings, key: str) -> ModelSpec:
@@ -299,7 +307,7 @@ def active_keys(client: redis.Redis, settings: Settings) -> dict[ModelKind, str]
 def models_of(settings: Settings) -> dict[ModelKind, DesiredModel]:
     """The models that the settings name, where people may write a key in any of its forms."""
     return {
-        ModelKind.VISUAL: DesiredModel(model_catalogue.safe_key(settings.visual_model), 0),
+        ModelKind.VISUAL: DesiredModel(safe_key(settings.visual_model), 0),
         ModelKind.SPEECH: DesiredModel(speech_key(settings.speech_model), 0),
         ModelKind.FACES: DesiredModel(settings.face_model, 0),
     }

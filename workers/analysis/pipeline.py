@@ -18,7 +18,7 @@ from shared.errors import ModelError
 from shared.media import MediaType
 from shared.models.model_catalogue import is_downloaded, resolve
 from shared.models.specs import ModelSpec
-from shared.models.speech_models import may_understand
+from shared.models.speech_and_faces import may_understand
 from shared.paths import Roots
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.picture_pass import PicturePass, parts_of_pictures

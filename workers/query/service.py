@@ -22,7 +22,7 @@ from PIL import Image
 from shared.cache.faces import FaceMark
 from shared.domain import ModelKind
 from shared.errors import BadInput, ModelError, ModelLoading, NoWorker, RedisAway, RushesError
-from shared.ledger.totals import LoadCount
+from shared.ledger.ledger import LoadCount
 from shared.models.model_catalogue import resolve
 from shared.paths import Roots
 from shared.process.periodic import Periodic

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from shared.domain import TaskKind, TaskState
-from shared.ledger import totals
+from shared.ledger import ledger
 from shared.redis.heartbeats import live
 from tests.support.analysis.desk import INSTANCE, Desk
 from tests.support.media.media import Encoding, make_clip
@@ -46,7 +46,7 @@ def test_a_killed_worker_loses_its_file_to_another_within_15_s(desk: Desk) -> No
     assert record.status is TaskState.COMPLETED
     assert stopwatch.seconds() < 15
     assert not record.failed_files
-    counted = totals.by_name(desk.client.hgetall(totals.totals_key(INSTANCE)))
+    counted = ledger.totals_by_name(desk.client.hgetall(ledger.totals_key(INSTANCE)))
     assert counted["leases_lost",] == 1
     assert counted["footage_ms", "video"] == 4000, "what both have worked through counts once"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from shared.domain import Fault, ModelKind, ProgressType, TaskKind, TaskState
-from shared.ledger import totals
+from shared.ledger import ledger
 from shared.ledger.records import Lease
 from shared.redis.clients import connect
 from tests.integration.ledger.ledger_world import AUDIO, INSTANCE, VIDEO, World
@@ -19,8 +19,8 @@ def world(redis_url: str) -> Iterator[World]:
         yield World(client)
 
 
-def everything(world: World) -> dict[totals.Name, int]:
-    return totals.by_name(world.redis.hgetall(totals.totals_key(INSTANCE)))
+def everything(world: World) -> dict[ledger.TotalName, int]:
+    return ledger.totals_by_name(world.redis.hgetall(ledger.totals_key(INSTANCE)))
 
 
 def told(world: World, *name: str) -> int:
@@ -127,7 +127,7 @@ def test_tasks_are_counted_by_state_without_reading_them(world: World) -> None:
 
 
 def test_model_loads_of_all_processes_add_up_and_each_is_told_once(world: World) -> None:
-    first, second = (totals.LoadCount(world.redis, INSTANCE) for _ in range(2))
+    first, second = (ledger.LoadCount(world.redis, INSTANCE) for _ in range(2))
     first.tell({ModelKind.VISUAL: 1})
     first.tell({ModelKind.VISUAL: 1})
     second.tell({ModelKind.VISUAL: 2, ModelKind.SPEECH: 1})

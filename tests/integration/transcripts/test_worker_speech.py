@@ -14,7 +14,7 @@ from shared.cache import catalogue, transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import Transcript
 from shared.domain import Manifest, ModelKind, ProgressType, Stage, TaskState
-from shared.ledger import totals
+from shared.ledger import ledger
 from shared.ledger.records import TaskRecord
 from shared.redis import heartbeats
 from tests.support.analysis.desk import INSTANCE, MODEL, SPEECH_MODEL, Desk
@@ -237,7 +237,7 @@ def test_what_is_published_is_skipped_unless_something_else_is_asked_for(desk: D
     assert made_anew(audio_streams="each")
     assert made_anew(force=True)
     assert len([name for name in desk.artefacts() if name.startswith("manifest.transcript")]) == 1
-    counted = totals.by_name(desk.client.hgetall(totals.totals_key(INSTANCE)))
+    counted = ledger.totals_by_name(desk.client.hgetall(ledger.totals_key(INSTANCE)))
     assert counted["files", "audio", "done"] == counted["files", "audio", "skipped"] == 4
     assert counted["footage_ms", "audio"] == 4 * 6000
 

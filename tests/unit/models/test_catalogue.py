@@ -12,7 +12,6 @@ import pytest
 
 from shared.domain import ModelKind
 from shared.errors import ModelError
-from shared.models.face_models import DLIB_REVISION
 from shared.models.languages import language_code, language_name
 from shared.models.model_catalogue import (
     CONSE_REVISION,
@@ -26,6 +25,7 @@ from shared.models.model_catalogue import (
     speech_folder,
 )
 from shared.models.specs import DEFAULT_EPS, FaceScale
+from shared.models.speech_and_faces import DLIB_REVISION
 from shared.settings import Settings
 
 VISUAL, SPEECH, FACES = ModelKind

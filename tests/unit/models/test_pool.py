@@ -15,8 +15,8 @@ import pytest
 
 from shared.domain import ModelKind
 from shared.errors import ModelError
-from shared.models.face_models import DLIB_REVISION
 from shared.models.specs import ModelSpec
+from shared.models.speech_and_faces import DLIB_REVISION
 from shared.settings import Settings
 from tests.support.fake_models import FakeEmbedder, FakeFaceFinder, FakeTranscriber
 from tests.support.waiting import wait_for

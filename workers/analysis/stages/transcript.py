@@ -35,7 +35,7 @@ from shared.models import sentence_model
 from shared.models.languages import language_name
 from shared.models.model_catalogue import resolve
 from shared.models.sentence_model import DIM
-from shared.models.speech_models import may_understand, speech_key
+from shared.models.speech_and_faces import may_understand, speech_key
 from shared.people.collection import Collection
 from shared.process import traces
 from shared.settings import Settings

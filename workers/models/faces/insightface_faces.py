@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shared.errors import ModelError
-from shared.models.face_models import pack_folder, pack_scale
 from shared.models.specs import ModelSpec
+from shared.models.speech_and_faces import pack_folder, pack_scale
 from shared.settings import Settings
 from workers.models.onnx_sessions import providers, session_options
 from workers.models.protocols import FaceBox

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.models.visual.conse import SentenceEncoder, unit
 from workers.models.visual.imagenet_kinds import KINDS, kinds_of
-from workers.models.visual.sentences import SentenceEncoder, unit
 from workers.models.weights import onnx_graphs
 from workers.models.weights.weight_files import (
     read_python_constant,

@@ -19,11 +19,10 @@ from typing import Any
 from shared.errors import ModelError
 from shared.models import registry_packages, voice_model
 from shared.models.download_progress import Report
-from shared.models.face_models import DLIB_REVISION
 from shared.models.model_catalogue import CONSE_REVISION
 from shared.models.registry_packages import Package
 from shared.models.specs import ModelSpec
-from shared.models.speech_models import BASE, TINY_EN
+from shared.models.speech_and_faces import BASE, DLIB_REVISION, TINY_EN
 
 
 @dataclass(frozen=True, slots=True)
