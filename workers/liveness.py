@@ -1,7 +1,7 @@
-"""Proofs that a worker lives and advances: the thread that keeps its leases, and stall timers.
+"""Proofs that a worker lives and advances, and its end: leases, stall timers, shutdown.
 
-The thread proves that the process lives, the timers that the work moves. Neither knows what the
-work is.
+A thread that keeps the leases proves that the process lives, stall timers that the work moves.
+Neither knows what the work is. Waiting heeds the shutdown: for a moment, or for Redis.
 """
 
 from __future__ import annotations

@@ -168,7 +168,7 @@ class WorkKind(NamedTuple):
 
     @property
     def name(self) -> str:
-        """TotalName of the kind in Redis."""
+        """Name of the kind in Redis."""
         return " ".join([self.unit, *(f"{part}={key}" for part, key in sorted(self.models))])
 
 
