@@ -13,30 +13,19 @@ from cli.arguments.declared import Fields, with_fields
 from cli.arguments.media_arguments import CacheOption, MediaFiles, cache_dir, listed, media_files
 from cli.arguments.media_arguments import vocabulary as words_of
 from cli.commands.following import end_of
-from cli.options import argument, option
+from cli.options import argument, examples, option
 from cli.remote import Remote, remote
 from shared.errors import BadInput
 from shared.media import MediaType
 
-EPILOG = """Examples:
-
-rushes analyze /footage/day1 --cache /footage/.rushes
-
-rushes analyze A001.mov --faces --collection "Season 1"
-
-find /footage -type f -newer mark -print0 | rushes analyze --from0 -"""
+EPILOG = examples(
+    "rushes analyze /footage/day1 --cache /footage/.rushes",
+    'rushes analyze A001.mov --faces --collection "Season 1"',
+    "find /footage -type f -newer mark -print0 | rushes analyze --from0 -",
+)
 _PROBED_AT_ONCE = 32
 _PROBE_S = 600.0
 
-
-PathsArgument = Annotated[
-    list[str], argument("Media files, and folders of them; `-`: read them from stdin, one a line.")
-]
-VisualOption = Annotated[bool, option("Pictures, for search.", panel=WHAT)]
-SpeechOption = Annotated[bool, option("Transcripts of what has sound.", panel=WHAT)]
-LanguageOption = Annotated[
-    str, option("Of the speech, such as english or en. Default: detected.", panel=WHAT)
-]
 VocabularyOption = Annotated[
     list[str],
     option(
@@ -46,7 +35,6 @@ VocabularyOption = Annotated[
         metavar="WORD",
     ),
 ]
-FacesOption = Annotated[bool, option("Faces, into --collection.", "--faces", panel=WHAT)]
 ExcludeOption = Annotated[
     list[str],
     option(
@@ -54,8 +42,10 @@ ExcludeOption = Annotated[
         panel=WHAT,
     ),
 ]
-From0Option = Annotated[bool, option("Paths on stdin end with NUL.", "--from0", panel=WHAT)]
-DetachOption = Annotated[bool, option("Return as soon as it is accepted.", "--detach", panel=HOW)]
+PathsArgument = Annotated[
+    list[str],
+    argument("Media files, and folders of them; `-`: read them from stdin, one a line."),
+]
 
 
 @remote
@@ -65,14 +55,18 @@ def analyze(
     fields: Fields,
     paths: PathsArgument,
     cache: CacheOption = "",
-    visual: VisualOption = True,
-    speech: SpeechOption = True,
-    language: LanguageOption = "",
+    visual: Annotated[bool, option("Pictures, for search.", panel=WHAT)] = True,
+    speech: Annotated[bool, option("Transcripts of what has sound.", panel=WHAT)] = True,
+    language: Annotated[
+        str, option("Of the speech, such as english or en. Default: detected.", panel=WHAT)
+    ] = "",
     vocabulary: VocabularyOption = [],  # noqa: B006
-    faces: FacesOption = False,
+    faces: Annotated[bool, option("Faces, into --collection.", "--faces", panel=WHAT)] = False,
     exclude: ExcludeOption = [],  # noqa: B006
-    from0: From0Option = False,
-    detach: DetachOption = False,
+    from0: Annotated[bool, option("Paths on stdin end with NUL.", "--from0", panel=WHAT)] = False,
+    detach: Annotated[
+        bool, option("Return as soon as it is accepted.", "--detach", panel=HOW)
+    ] = False,
 ) -> None:
     """Analyze media files, and the media files in folders. What is done already is skipped."""
     if faces and not fields.get("cluster_job_name"):

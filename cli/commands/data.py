@@ -8,7 +8,7 @@ import typer
 
 from cli.arguments import completing
 from cli.arguments.media_arguments import CacheOption, cache_dir, listed, media_files
-from cli.options import argument, option
+from cli.options import argument, examples, option
 from cli.remote import Remote, remote
 from cli.terminal.output import YesOption, confirmed, moment_of, size_of
 from shared.errors import BadInput
@@ -16,12 +16,10 @@ from shared.errors import BadInput
 app = typer.Typer(
     no_args_is_help=True, help="Delete results of files, or leave files out of analysis."
 )
-_DELETE = """Examples:
-
-rushes data delete /footage/day1/A001.mov --cache /footage/.rushes
-
-rushes data delete --model conse-lite0 --yes
-"""
+_DELETE = examples(
+    "rushes data delete /footage/day1/A001.mov --cache /footage/.rushes",
+    "rushes data delete --model conse-lite0 --yes",
+)
 _SHOWN = 20  # files
 _DELETING_S = 3600.0  # a cache folder may hold 100,000 files
 

@@ -101,6 +101,24 @@ def show_result(
     _show_result(server, task_id)
 
 
+PathMapOption = Annotated[
+    list[str] | None,
+    option(
+        "How the editing system calls a folder; may be repeated.",
+        panel=_SEQUENCE,
+        metavar="FROM=TO",
+    ),
+]
+AnalyzedOption = Annotated[
+    str,
+    option(
+        "Folder with the analysis data: files that are away are laid out as known there.",
+        "--cache",
+        envvar="RUSHES_CACHE_DIR",
+    ),
+]
+
+
 @app.command(
     "timeline",
     epilog="Example: rushes export timeline --from found.json --format fcpxml --to found.fcpxml",
@@ -122,22 +140,8 @@ def export_timeline(
         str | None,
         option("In pixels. Default: as the first clip.", panel=_SEQUENCE, metavar="WIDTHxHEIGHT"),
     ] = None,
-    path_map: Annotated[
-        list[str] | None,
-        option(
-            "How the editing system calls a folder; may be repeated.",
-            panel=_SEQUENCE,
-            metavar="FROM=TO",
-        ),
-    ] = None,
-    cache: Annotated[
-        str,
-        option(
-            "Folder with the analysis data: files that are away are laid out as known there.",
-            "--cache",
-            envvar="RUSHES_CACHE_DIR",
-        ),
-    ] = "",
+    path_map: PathMapOption = None,
+    cache: AnalyzedOption = "",
     force: Annotated[bool, option("Overwrite the file.", "--force")] = False,
 ) -> None:
     """Write clips as a timeline that an editing system opens."""

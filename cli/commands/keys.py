@@ -128,10 +128,7 @@ def _keys() -> Keys:
     return Keys(client, settings.instance, settings.state_dir, settings.license_keys)
 
 
-EPILOG = """Example:
-
-rushes console --open
-"""
+EPILOG = "Example: rushes console --open"
 
 
 @remote

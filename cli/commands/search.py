@@ -25,37 +25,26 @@ from cli.arguments.media_arguments import (
     seconds,
     server_path,
 )
-from cli.options import argument, option
+from cli.options import argument, examples, option
 from cli.remote import Remote, remote
 from cli.terminal.output import CommandOutput
 from cli.terminal.pictures import Painter, PictureMode, PicturesOption, painter
 from shared.errors import BadInput, os_errors_as
 from shared.printable import printable
 
-EPILOG = """Examples:
-
-rushes search a red car --cache /footage/.rushes
-
-rushes search --image reference.jpg --in /footage/day1
-
-rushes search --frame A001.mov@1:23 --exclude snow
-
-rushes search --frame A001.mov@1:23 --fast
-
-rushes search --said "rolling thunder" --paths
-
-rushes search --said --by auto she wanted to go home
-
-rushes search a beach --person "Season 1/Anna" --person "Season 1/Ben" --any
-
-rushes search a beach --speaker Anna
-
-rushes search a beach --where codec=prores --where recorded=2026-11-01.. --sort date
-
-rushes search a beach --by-file --max 10
-
-rushes search a beach --min-strength fair --all --paths
-"""
+EPILOG = examples(
+    "rushes search a red car --cache /footage/.rushes",
+    "rushes search --image reference.jpg --in /footage/day1",
+    "rushes search --frame A001.mov@1:23 --exclude snow",
+    "rushes search --frame A001.mov@1:23 --fast",
+    'rushes search --said "rolling thunder" --paths',
+    "rushes search --said --by auto she wanted to go home",
+    'rushes search a beach --person "Season 1/Anna" --person "Season 1/Ben" --any',
+    "rushes search a beach --speaker Anna",
+    "rushes search a beach --where codec=prores --where recorded=2026-11-01.. --sort date",
+    "rushes search a beach --by-file --max 10",
+    "rushes search a beach --min-strength fair --all --paths",
+)
 Answer = dict[str, Any]
 SEARCH_S = 300.0  # the first one in a large cache folder loads it
 _ALL = 500  # matches of a page, where all are asked for

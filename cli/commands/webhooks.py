@@ -15,10 +15,7 @@ from shared.webhooks.events import WebhookEvent
 
 app = typer.Typer(no_args_is_help=True, help="Systems that are told when something has happened.")
 _SECRET_BYTES = 32
-_ADD = """Example:
-
-rushes webhooks add https://mam.example/hooks/rushes --event task.ended
-"""
+_ADD = "Example: rushes webhooks add https://mam.example/hooks/rushes --event task.ended"
 IdArgument = Annotated[str, argument("As `rushes webhooks list` shows.", metavar="ID")]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from cli.api_client import ApiClient
 from cli.commands.following import finish, follow_to_the_end
@@ -83,11 +83,7 @@ def _draw_tile(
     pen.rectangle((left, top, left + TILE[0] - 1, top + TILE[1] - 1), PANEL)
     with Image.open(io.BytesIO(base64.b64decode(match["image"]))) as preview:
         small = preview.convert("RGB")
-    scale = min(TILE[0] / small.width, TILE[1] / small.height)
-    small = small.resize(
-        (max(1, round(small.width * scale)), max(1, round(small.height * scale))),
-        Image.Resampling.LANCZOS,
-    )
+    small = ImageOps.contain(small, TILE, Image.Resampling.LANCZOS)
     sheet.paste(small, (left + (TILE[0] - small.width) // 2, top + (TILE[1] - small.height) // 2))
     font = ImageFont.load_default(15)
     pen.text(
