@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Annotated
 
-from cli.options import option
+from cli.options import argument, option
 from cli.terminal.output import size_of
 from shared.errors import BadInput, ExportError, os_errors_as
 from shared.media import MediaType, media_type_of, unsupported_format
@@ -29,6 +29,21 @@ CacheOption = Annotated[
         envvar="RUSHES_CACHE_DIR",
     ),
 ]
+PathsArgument = Annotated[
+    list[str], argument("Media files, and folders of them; `-`: read them from stdin, one a line.")
+]
+VocabularyOption = Annotated[
+    list[str] | None,
+    option(
+        "A name or rare word that may be said, or @FILE of them, one a line. Repeatable. "
+        '"": none, and no names of people.',
+        panel="What is analyzed",
+        metavar="WORD",
+    ),
+]
+STDIN = "-"
+_UNFIT = re.compile(r"[^\w-]")
+_LONGEST_KIND = 20  # characters
 
 
 def is_foreign(path: str) -> bool:
@@ -76,9 +91,6 @@ def _lines(path: Path) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise BadInput(f"--vocabulary: {path} cannot be read: {reason}.") from error
-
-
-STDIN = "-"
 
 
 @dataclass(slots=True)
@@ -174,10 +186,6 @@ def _add(found: MediaFiles, path: str) -> None:
         with contextlib.suppress(OSError):  # the server says what is wrong with it
             found.total_bytes += Path(path).stat().st_size
     found.paths[path] = kind
-
-
-_UNFIT = re.compile(r"[^\w-]")
-_LONGEST_KIND = 20  # characters
 
 
 class NewFiles:

@@ -25,6 +25,15 @@ EXTRAS = {
 }
 _SMALL = ("worker", "lite")
 _IMPORTS_WITHIN_S = 60
+# What each library sees of GPUs: counts of CUDA devices, and whether there is Metal.
+_DEVICES: dict[str, Callable[[Any], dict[str, int]]] = {
+    "onnxruntime": lambda it: {"cuda": "CUDAExecutionProvider" in it.get_available_providers()},
+    "ctranslate2": lambda it: {"cuda": it.get_cuda_device_count()},
+    "torch": lambda it: {
+        "cuda": it.cuda.device_count(),
+        "mps": int(it.backends.mps.is_available()),
+    },
+}
 
 
 @dataclass(slots=True)
@@ -99,17 +108,6 @@ def _note(found: Libraries, name: str, answer: dict[str, Any]) -> None:
     elif "error" in answer:
         found.broken[name] = answer["error"]
     found.devices[name] = answer.get("devices", {})
-
-
-# What each library sees of GPUs: counts of CUDA devices, and whether there is Metal.
-_DEVICES: dict[str, Callable[[Any], dict[str, int]]] = {
-    "onnxruntime": lambda it: {"cuda": "CUDAExecutionProvider" in it.get_available_providers()},
-    "ctranslate2": lambda it: {"cuda": it.get_cuda_device_count()},
-    "torch": lambda it: {
-        "cuda": it.cuda.device_count(),
-        "mps": int(it.backends.mps.is_available()),
-    },
-}
 
 
 def main(names: list[str]) -> None:

@@ -10,10 +10,18 @@ from rich.progress import track
 from api.tasks.bodies import HOW, WHAT, AnalyzeBody
 from cli.api_client import Refused
 from cli.arguments.declared import Fields, with_fields
-from cli.arguments.media_arguments import CacheOption, MediaFiles, cache_dir, listed, media_files
+from cli.arguments.media_arguments import (
+    CacheOption,
+    MediaFiles,
+    PathsArgument,
+    VocabularyOption,
+    cache_dir,
+    listed,
+    media_files,
+)
 from cli.arguments.media_arguments import vocabulary as words_of
 from cli.commands.following import end_of
-from cli.options import argument, examples, option
+from cli.options import examples, option
 from cli.remote import Remote, remote
 from shared.errors import BadInput
 from shared.media import MediaType
@@ -26,25 +34,12 @@ EPILOG = examples(
 _PROBED_AT_ONCE = 32
 _PROBE_S = 600.0
 
-VocabularyOption = Annotated[
-    list[str],
-    option(
-        "A name or rare word that may be said, or @FILE of them, one a line. Repeatable. "
-        '"": none, and no names of people.',
-        panel=WHAT,
-        metavar="WORD",
-    ),
-]
 ExcludeOption = Annotated[
     list[str],
     option(
         "Leave out what this glob matches: a name, or a path below a folder. Repeatable.",
         panel=WHAT,
     ),
-]
-PathsArgument = Annotated[
-    list[str],
-    argument("Media files, and folders of them; `-`: read them from stdin, one a line."),
 ]
 
 
@@ -60,7 +55,7 @@ def analyze(
     language: Annotated[
         str, option("Of the speech, such as english or en. Default: detected.", panel=WHAT)
     ] = "",
-    vocabulary: VocabularyOption = [],  # noqa: B006
+    vocabulary: VocabularyOption = None,
     faces: Annotated[bool, option("Faces, into --collection.", "--faces", panel=WHAT)] = False,
     exclude: ExcludeOption = [],  # noqa: B006
     from0: Annotated[bool, option("Paths on stdin end with NUL.", "--from0", panel=WHAT)] = False,

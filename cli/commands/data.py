@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.arguments import completing
-from cli.arguments.media_arguments import CacheOption, cache_dir, listed, media_files
+from cli.arguments.media_arguments import CacheOption, PathsArgument, cache_dir, listed, media_files
 from cli.options import argument, examples, option
 from cli.remote import Remote, remote
 from cli.terminal.output import YesOption, confirmed, moment_of, size_of
@@ -90,9 +90,7 @@ def undo_deletion(
 @remote
 def leave_out_files(
     server: Remote,
-    paths: Annotated[
-        list[str], argument("Media files, and folders of them; `-`: read them from stdin.")
-    ],
+    paths: PathsArgument,
     cache: CacheOption = "",
     take_back: Annotated[bool, option("They are taken again.", "--take-back")] = False,
 ) -> None:

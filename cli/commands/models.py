@@ -25,6 +25,8 @@ _ALLOWED = {True: "yes", False: "no", None: "unknown"}
 _POLL_S = 0.5
 _CALIBRATE_S = 600.0  # a search for each query
 _GIVEN_UP_S = 20.0  # workers say every few seconds what they load
+_NEEDED = ("query", "media_path")
+_TIMES = ("start_seconds", "end_seconds")
 
 
 class ModelType(StrEnum):
@@ -179,10 +181,6 @@ def pull_models(
     """Fetch the weights of models into MODELS_DIR of this machine."""
     what = ("pull", *names) if names else ("list",)
     become(Settings.from_env(), "workers.models", *what)
-
-
-_NEEDED = ("query", "media_path")
-_TIMES = ("start_seconds", "end_seconds")
 
 
 def labels_of(path: Path) -> list[dict[str, Any]]:

@@ -105,6 +105,32 @@ PersonOption = Annotated[
         metavar="COLLECTION/NAME",
     ),
 ]
+AnyOption = Annotated[
+    bool, option("One of them is enough, not all in one frame.", "--any", panel=WHERE)
+]
+ByFileOption = Annotated[
+    bool,
+    option("Matches file by file, three of each; --max counts files.", "--by-file", panel=SHOWN),
+]
+AllOption = Annotated[
+    bool, option("All matches, page by page, whatever --max.", "--all", panel=SHOWN)
+]
+_REASONS = 5
+_NAMED = {
+    "waiting": "waiting",
+    "failed": "failed",
+    "left_out": "left out",
+    "other_models": "analyzed with other models only",
+    "unknown": "not analyzed",
+    "offline": "offline",
+}
+_STATES = {
+    "left_out": "left out",
+    "other_model": "analyzed with other models only",
+    "unknown": "not analyzed",
+}
+Match = dict[str, Any]
+_FOLDER = re.compile(r".*[/\\]")
 
 
 class LeastStrength(StrEnum):
@@ -131,18 +157,6 @@ StrengthOption = Annotated[
         "--min-strength",
         panel=SHOWN,
     ),
-]
-AnyOption = Annotated[
-    bool, option("One of them is enough, not all in one frame.", "--any", panel=WHERE)
-]
-
-
-ByFileOption = Annotated[
-    bool,
-    option("Matches file by file, three of each; --max counts files.", "--by-file", panel=SHOWN),
-]
-AllOption = Annotated[
-    bool, option("All matches, page by page, whatever --max.", "--all", panel=SHOWN)
 ]
 
 
@@ -300,22 +314,6 @@ def _picture(server: Remote, image: str) -> dict[str, str]:
         return {"image": base64.b64encode(Path(path).read_bytes()).decode("ascii")}
 
 
-_REASONS = 5
-_NAMED = {
-    "waiting": "waiting",
-    "failed": "failed",
-    "left_out": "left out",
-    "other_models": "analyzed with other models only",
-    "unknown": "not analyzed",
-    "offline": "offline",
-}
-_STATES = {
-    "left_out": "left out",
-    "other_model": "analyzed with other models only",
-    "unknown": "not analyzed",
-}
-
-
 def tell_coverage(
     server: Remote, kind: str, body: dict[str, Any], answer: dict[str, Any], *, is_empty: bool
 ) -> None:
@@ -362,10 +360,6 @@ def _lines(coverage: dict[str, Any]) -> Iterator[str]:
         yield f"  {each['files']:,} {state}: {each['reason']} ({examples}{more})"
     if len(reasons) > _REASONS:
         yield f"  and {len(reasons) - _REASONS} other reasons (--coverage --json has all)"
-
-
-Match = dict[str, Any]
-_FOLDER = re.compile(r".*[/\\]")
 
 
 def print_paths(matches: Sequence[Match]) -> None:

@@ -14,6 +14,7 @@ from cli.arguments.declared import Fields, with_fields
 from cli.arguments.media_arguments import (
     CacheOption,
     NewFiles,
+    PathsArgument,
     cache_dir,
     listed,
     media_files,
@@ -44,9 +45,6 @@ TranscriptFormat = Literal["srt", "vtt", "txt", "csv", "docx", "pdf", "json"]
 Item = dict[str, Any]
 _READ_AT_ONCE = 32
 _MISSING = "It is not transcribed, or it has no audio track."
-PathsArgument = Annotated[
-    list[str], argument("Media files, and folders of them; `-`: read them from stdin.")
-]
 _SHOW = (
     "Example: rushes transcripts show /footage/interview.mov --cache /footage/.rushes --subtitles"
 )
@@ -141,7 +139,11 @@ def export(
     if speakers is None:
         speakers = kind not in ("txt", "srt")
     asked = {**_asked(paths, cache), "speakers": speakers, "captions": subtitles}
-    how = {"format": kind, "timestamps": timestamps, "captions": {} if captions else None}
+    how: dict[str, Any] = {
+        "format": kind,
+        "timestamps": timestamps,
+        "captions": {} if captions else None,
+    }
     exporting = _Exporting(server, how, NewFiles(to, kind, force))
     for item in _with_words(server, asked):
         if subtitles:

@@ -34,6 +34,16 @@ COLUMNS = 5
 LABEL = 220  # column with what was asked
 HEADER = 110
 BACK, PANEL, TEXT, DIM, ACCENT = "#14161a", "#1e2127", "#f2f3f5", "#9aa1ac", "#f5a524"
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+HITS = 5  # of each search
+PRINTED = 3  # of these
+# Things that the lite model knows by name: docs/limits.md says what it does not know.
+TEXTS = (
+    *("a bicycle", "a taxi cab", "a bow tie", "a cup of espresso", "a temple", "a dahlia flower"),
+    *("a rabbit", "a squirrel", "a picket fence"),
+)
+FRAME_FILE, FRAME_SECOND = "bbb.mp4", 191
+out = CommandOutput(as_json=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +107,6 @@ def _draw_tile(
     pen.text((left, top + TILE[1] + 24), detail, DIM, font)
 
 
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
-
-
 def _wrapped(text: str, font: Font, width: int) -> list[str]:
     lines = [""]
     for word in text.split():
@@ -117,17 +124,6 @@ def _shortened(text: str, font: Font, width: int) -> str:
     while text and font.getlength(text + "…") > width:
         text = text[:-1]
     return text + "…"
-
-
-HITS = 5  # of each search
-PRINTED = 3  # of these
-# Things that the lite model knows by name: docs/limits.md says what it does not know.
-TEXTS = (
-    *("a bicycle", "a taxi cab", "a bow tie", "a cup of espresso", "a temple", "a dahlia flower"),
-    *("a rabbit", "a squirrel", "a picket fence"),
-)
-FRAME_FILE, FRAME_SECOND = "bbb.mp4", 191
-out = CommandOutput(as_json=False)
 
 
 class DemoFailed(RushesError):

@@ -42,6 +42,11 @@ LOST = (
     "The append-only file of Redis was damaged, and what came after the damage is lost. What was "
     "finished stays; start the rest again."
 )
+# What redis-server says of a broken one. A wrong length in its middle reads like a cut end.
+IS_BROKEN = re.compile("(Bad file format|Unexpected end of file) reading the append only file")
+# What redis-check-aof says of each file; Redis 7 and newer have several, and name them.
+_ANALYZED = re.compile(r"AOF analyzed: (?:filename=(.+?), )?size=(\d+), ok_up_to=(\d+)")
+_END_OF_A_CHANGE = b"*1\r\n$4\r\nEXEC\r\n"  # scripts and transactions are written so
 
 
 def data_dir(settings: Settings) -> Path:
@@ -250,13 +255,6 @@ def _last_words(data: Path) -> str:
         return _log_file(data).read_text(errors="replace").strip()
     except FileNotFoundError:
         return ""
-
-
-# What redis-server says of a broken one. A wrong length in its middle reads like a cut end.
-IS_BROKEN = re.compile("(Bad file format|Unexpected end of file) reading the append only file")
-# What redis-check-aof says of each file; Redis 7 and newer have several, and name them.
-_ANALYZED = re.compile(r"AOF analyzed: (?:filename=(.+?), )?size=(\d+), ok_up_to=(\d+)")
-_END_OF_A_CHANGE = b"*1\r\n$4\r\nEXEC\r\n"  # scripts and transactions are written so
 
 
 def lost_changes(data: Path) -> Path:
