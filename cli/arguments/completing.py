@@ -8,9 +8,8 @@ from typing import Any
 
 import typer
 
-from cli.api_client import ApiClient
 from cli.arguments.media_arguments import server_path
-from cli.remote import default_server, key_of_this_machine
+from cli.remote import client_of
 from shared.errors import RushesError
 
 _PATIENCE_S = 1.0
@@ -51,11 +50,9 @@ def collections(ctx: typer.Context, incomplete: str) -> list[str]:
 def _answer(ctx: typer.Context, path: str, **query: str) -> dict[str, Any]:
     given = ctx.params
     try:
-        server = (
-            given.get("server") or os.environ.get("RUSHES_SERVER") or default_server(os.environ)
-        )
+        server = given.get("server") or os.environ.get("RUSHES_SERVER", "")
         key = given.get("key") or os.environ.get("RUSHES_KEY")
-        client = ApiClient(server, key or key_of_this_machine(server, os.environ), _PATIENCE_S)
+        client = client_of(server, key, _PATIENCE_S)
         try:
             answer: dict[str, Any] = client.get(path, **query)
         finally:

@@ -18,7 +18,7 @@ from cli.commands.following import end_of, name_of
 from cli.options import argument, option
 from cli.remote import Remote, remote
 from cli.terminal.output import YesOption, confirmed, moment_of
-from cli.terminal.pictures import Box, Painter, PictureMode, PicturesOption, painter
+from cli.terminal.pictures import Box, Painter, PicturesOption, painter
 from shared.clock_times import timestamp
 from shared.errors import BadInput, Missing
 from shared.printable import printable
@@ -117,7 +117,7 @@ def list_people(
     cache: CacheOption = "",
     collection: CollectionOption = "",
     at_most: Annotated[int, option("At most so many of each collection.", "--max", min=1)] = 50,
-    pictures: PicturesOption = PictureMode.AUTO,
+    pictures: PicturesOption = "auto",
 ) -> None:
     """List the people of the cache folder's collections, those seen most first."""
     folder = cache_dir(cache)
@@ -154,7 +154,7 @@ def show_faces(
     collection: CollectionOption = "",
     limit: Annotated[int, option("At most so many.", min=1, max=_MOST_FACES)] = 50,
     offset: Annotated[int, option("Leave out so many first.", min=0)] = 0,
-    pictures: PicturesOption = PictureMode.AUTO,
+    pictures: PicturesOption = "auto",
 ) -> None:
     """Show the faces of a person: where each is seen, and its id for `people move`."""
     body = in_collection(server.api, cache, collection)

@@ -28,7 +28,7 @@ from cli.arguments.media_arguments import (
 from cli.options import argument, examples, option
 from cli.remote import Remote, remote
 from cli.terminal.output import CommandOutput
-from cli.terminal.pictures import Painter, PictureMode, PicturesOption, painter
+from cli.terminal.pictures import Painter, PicturesOption, painter
 from shared.errors import BadInput, os_errors_as
 from shared.printable import printable
 
@@ -180,7 +180,7 @@ def search(
     by_file: ByFileOption = False,
     min_strength: StrengthOption = LeastStrength.WEAK,
     paths: PathsOption = False,
-    pictures: PicturesOption = PictureMode.AUTO,
+    pictures: PicturesOption = "auto",
 ) -> None:
     """Search analyzed footage; best first. The exit status is 1 where nothing is found."""
     text, scope = " ".join(words or ()), scope_of(cache, within) | filters(where, any_person)

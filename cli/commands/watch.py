@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.table import Column, Table
+from rich.table import Table
 
 from api.watch.bodies import WatchFolderBody, WatchFolderChanges
 from cli.api_client import ApiClient, Event
@@ -21,6 +21,7 @@ from cli.arguments.media_arguments import CacheOption, VocabularyOption, cache_d
 from cli.arguments.media_arguments import vocabulary as words_of
 from cli.options import argument, option
 from cli.remote import Remote, remote
+from cli.terminal.output import table_of
 from shared.errors import BadInput, Missing
 from shared.printable import printable
 from shared.watch.choices import FileGroup
@@ -298,19 +299,20 @@ class WatchView:
         return Group(*parts)
 
     def _table(self, folders: dict[str, dict[str, Any]]) -> Table:
-        names = ("pending", "done", "failed", "left out")
-        right = [Column(name, justify="right") for name in names]
-        table = Table(Column("folder", overflow="fold"), "state", *right, "what holds it up")
-        for folder_id, stats in folders.items():
-            left_out = stats["files_skipped"] + stats["files_unsupported"]
-            numbers = (stats[f"files_{name}"] for name in ("pending", "processed", "failed"))
-            table.add_row(
+        rows = (
+            (
                 self._path(folder_id),
                 stats["state"],
-                *(f"{number:,}" for number in (*numbers, left_out)),
+                f"{stats['files_pending']:,}",
+                f"{stats['files_processed']:,}",
+                f"{stats['files_failed']:,}",
+                f"{stats['files_skipped'] + stats['files_unsupported']:,}",
                 stats["reason"] or "",
             )
-        return table
+            for folder_id, stats in folders.items()
+        )
+        numbers = (">pending", ">done", ">failed", ">left out")
+        return table_of(("…folder", "state", *numbers, "what holds it up"), rows)
 
     def _path(self, folder_id: str) -> str:
         if folder_id not in self._paths:

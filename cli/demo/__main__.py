@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import sys
 import time
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from cli.commands.following import finish, follow_to_the_end
 from cli.commands.search import Match, print_frames, scene_of
 from cli.demo.samples import DemoSamples, fetch_samples
 from cli.options import argument, option
-from cli.remote import Remote, default_server
+from cli.remote import Remote, client_of
 from cli.terminal.output import CommandOutput
 from shared.errors import RushesError
 from shared.private_files import replacing
@@ -132,10 +131,6 @@ class DemoFailed(RushesError):
 
 def demo(
     folder: Annotated[Path, argument("Where results go: the cache and the sheet.")],
-    url: Annotated[str, option("The server. Default: RUSHES_PORT on loopback.")] = "",
-    key_file: Annotated[
-        Path | None, option("File with a Pro key. Default: STATE_DIR/first-key.")
-    ] = None,
     samples: Annotated[
         Path | None, option("Where samples are kept. Default: FOLDER/samples.")
     ] = None,
@@ -145,8 +140,7 @@ def demo(
     began = time.monotonic()
     folder = folder.absolute()
     fetched = fetch_samples(samples.absolute() if samples else folder / "samples", _say)
-    key = key_file or Path(os.environ.get("RUSHES_STATE_DIR", folder / "state")) / "first-key"
-    api = ApiClient(url or default_server(os.environ), _read_key(key))
+    api = client_of()
     place = {"cache_dir": str(folder / "cache")}
     try:
         _analyze(api, place, fetched, force)
@@ -168,15 +162,6 @@ def demo(
 
 def _say(text: str) -> None:
     out.line(f"demo: {text}")
-
-
-def _read_key(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise DemoFailed(
-            f"There is no key in {path} ({error.strerror}): name a file with one by --key-file."
-        ) from error
 
 
 def _analyze(api: ApiClient, place: dict[str, str], samples: DemoSamples, force: bool) -> None:
