@@ -6,14 +6,13 @@ import contextlib
 import resource
 import shlex
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 from cli.checks import folders, libraries, models, redis_server, server
-from cli.checks.finding import Finding, fine, problem, warning, within
+from cli.checks.finding import Finding, fine, in_thread, problem, warning, within
 from cli.processes import private_redis, redis_binary
 from shared.cache import transcripts
 from shared.cache.cache_dir import CacheDir
@@ -79,31 +78,25 @@ def look_at_everything(environ: Mapping[str, str]) -> list[Finding]:
 
 def side_by_side(checks: Mapping[str, Check]) -> list[Finding]:
     """Findings in the order of `checks`; a check that fails or hangs is a problem itself."""
-    found: dict[str, list[Finding]] = {}
-
-    def make(name: str, check: Check) -> None:
-        try:
-            found[name] = list(check())
-        except Exception as error:  # noqa: BLE001 (one check that fails must not hide the others)
-            message = f"this could not be looked at ({type(error).__name__}: {error})"
-            found[name] = [problem(name, message, "report this as a fault of `rushes doctor`")]
-
-    threads = [
-        threading.Thread(target=make, args=each, daemon=True, name=each[0])
-        for each in checks.items()
-    ]
-    for thread in threads:
-        thread.start()
     began = time.monotonic()
-    for thread in threads:
-        allowed = _IMPORTS_END_WITHIN_S if thread.name == _EXTRAS else ENDS_WITHIN_S
-        thread.join(max(0.0, began + allowed - time.monotonic()))
-    late = problem("", "this gave no answer in time", "see whether a file server is away")
-    return [
-        finding
-        for name in checks
-        for finding in found.get(name, [Finding(late.level, name, late.message, late.cure)])
-    ]
+    results = {name: in_thread(partial(_make, name, check)) for name, check in checks.items()}
+    found: list[Finding] = []
+    for name, result in results.items():
+        allowed = _IMPORTS_END_WITHIN_S if name == _EXTRAS else ENDS_WITHIN_S
+        try:
+            found += result.result(max(0.0, began + allowed - time.monotonic()))
+        except TimeoutError:
+            cure = "see whether a file server is away"
+            found.append(problem(name, "this gave no answer in time", cure))
+    return found
+
+
+def _make(name: str, check: Check) -> list[Finding]:
+    try:
+        return list(check())
+    except Exception as error:  # noqa: BLE001 (one check that fails must not hide the others)
+        message = f"this could not be looked at ({type(error).__name__}: {error})"
+        return [problem(name, message, "report this as a fault of `rushes doctor`")]
 
 
 def _settings(settings: Settings, wrong: list[str]) -> Iterable[Finding]:

@@ -119,7 +119,6 @@ def _with_sound(server: Remote, found: MediaFiles) -> list[str]:
 
 
 def _probe_media(server: Remote, paths: list[str]) -> Iterator[list[dict[str, Any]]]:
-    """Yield what the server reads of files, some at a time."""
     for at in range(0, len(paths), _PROBED_AT_ONCE):
         body = {"media_paths": paths[at : at + _PROBED_AT_ONCE]}
         yield server.api.post("/media/metadata", body, timeout_s=_PROBE_S)["media"]

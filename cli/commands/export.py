@@ -93,10 +93,7 @@ def export_clips(
 
 @app.command("result", epilog="Example: rushes export result 8f14e45fceea167a5a36dedd4bea2543")
 @remote
-def show_result(
-    server: Remote,
-    task_id: TaskId,
-) -> None:
+def show_result(server: Remote, task_id: TaskId) -> None:
     """Show what became of the clips of an export, so far."""
     _show_result(server, task_id)
 
@@ -240,7 +237,6 @@ def _time(word: str) -> float | str:
 
 
 def _entries(name: str) -> list[Any]:
-    """The list of clips or matches in a JSON document."""
     try:
         with os_errors_as(BadInput, f"--from: {name} cannot be read"):
             text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")

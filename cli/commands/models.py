@@ -105,10 +105,7 @@ def load_model(
         server.out.line(answer.get("message") or f"{model_key} is loaded.")
 
 
-@app.command(
-    "calibrate",
-    epilog="Example: rushes models calibrate --labels labels.csv --cache /footage/.rushes",
-)
+@app.command("calibrate", epilog="Example: rushes models calibrate --labels labels.csv")
 @remote
 def calibrate_model(
     server: Remote,

@@ -349,7 +349,6 @@ def _show_faces(faces: list[dict[str, Any]], server: Remote, brush: Painter | No
 def _paint(
     server: Remote, brush: Painter, body: dict[str, Any], clusters: list[dict[str, Any]]
 ) -> None:
-    """Paint some faces of each cluster beside its name."""
     ids = [cluster["cluster_id"] for cluster in clusters]
     asked = {**body, "cluster_ids": ids, "samples_per_cluster": _SAMPLES}
     samples = server.api.post("/faces/clusters/samples", asked)["samples"]
@@ -372,7 +371,6 @@ def _voices_of(*clusters: dict[str, Any]) -> str:
 
 
 def _words(cluster: dict[str, Any]) -> tuple[str, str, str]:
-    """Id, name and number of faces of a cluster, as words."""
     shown = shown_id(cluster["cluster_id"])
     name = "in no cluster" if shown == NONE else cluster["name"] or ""
     return shown, name, f"{cluster['face_count']:,}"
@@ -388,7 +386,6 @@ def _named(clusters: list[dict[str, Any]], cluster_id: str) -> str:
 
 
 def _counted(faces: int, voices: int) -> str:
-    """Faces, and voices where there are some."""
     kinds = (("face", faces), ("voice", voices))
     told = [
         f"{count:,} {kind}{'' if count == 1 else 's'}"
@@ -399,7 +396,6 @@ def _counted(faces: int, voices: int) -> str:
 
 
 def _what(edit: dict[str, Any]) -> str:
-    """An edit in words."""
     words = [f"{one['cluster_id']} is {one['name'] or 'nameless'}" for one in edit["assignments"]]
     for merge in edit["merges"]:
         words.append(f"{', '.join(merge['cluster_ids'])} into {merge['target_cluster_id']}")

@@ -124,11 +124,7 @@ _NAMED = {
     "unknown": "not analyzed",
     "offline": "offline",
 }
-_STATES = {
-    "left_out": "left out",
-    "other_model": "analyzed with other models only",
-    "unknown": "not analyzed",
-}
+_STATES = {**_NAMED, "other_model": _NAMED["other_models"]}
 Match = dict[str, Any]
 _FOLDER = re.compile(r".*[/\\]")
 
@@ -229,7 +225,6 @@ def how_given(fields: Fields, every: bool, by_file: bool) -> Fields:
 
 
 def _asked(server: Remote, kind: str, body: dict[str, Any]) -> Answer:
-    """The answer, with the matches of all pages where these are asked for."""
     answer: Answer = server.api.post(f"/search/{kind}", body, SEARCH_S)
     more = answer
     while following := more.get("next"):

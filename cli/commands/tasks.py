@@ -102,10 +102,7 @@ def put_task_first(server: Remote, fields: Fields, task_id: TaskId) -> None:
         server.out.line(f"{answer['message']}{place}")
 
 
-@app.command(
-    "retry",
-    epilog="Example: rushes tasks retry 8f14e45fceea167a5a36dedd4bea2543 /footage/day1/A002.mov",
-)
+@app.command("retry", epilog="Example: rushes tasks retry 8f14e45fceea167a5a36dedd4bea2543")
 @remote
 def retry_task(
     server: Remote,

@@ -265,7 +265,6 @@ def _id_of(api: ApiClient, folder: str) -> str:
 
 
 def _analyzed(folder: dict[str, Any]) -> str:
-    """What is analyzed, in words."""
     language = f" ({folder['language']})" if folder["language"] else ""
     speakers = ""
     if "speakers" in folder:

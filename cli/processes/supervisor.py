@@ -26,34 +26,15 @@ SHORT_PAUSES = 3  # so many ends at once, all alike, are followed by the first p
 TERM_TO_KILL_S = 10.0
 
 
-@dataclass(slots=True)
 class LifeLine:
     """The pipe that tells children that this process is gone: none inherits its writing end."""
 
-    reading: int = -1
-    writing: int = -1
-
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
         self.reading, self.writing = os.pipe()
 
     def close(self) -> None:
         os.close(self.reading)
         os.close(self.writing)
-
-
-@dataclass
-class _Pauses:
-    """How long to wait before a child is started again: longer only if it keeps ending at once."""
-
-    _last_end: str = ""
-    _alike: int = 0  # ends at once in a row, all for the same reason
-
-    def after(self, end: str, lived_s: float) -> float:
-        if end != self._last_end or lived_s >= AT_ONCE_S:
-            self._alike = 0
-        self._last_end = end
-        self._alike += 1
-        return min(FIRST_PAUSE_S * 2.0 ** max(0, self._alike - SHORT_PAUSES), LONGEST_PAUSE_S)
 
 
 @dataclass
@@ -70,7 +51,7 @@ class Child:
 
     async def keep(self) -> None:
         """Run the child, and again whenever it ends, until `stop`. Never gives up."""
-        pauses = _Pauses()
+        last_end, alike = "", 0  # so many ends at once in a row, all for the same reason
         while not self.stopping.is_set():
             began = time.monotonic()
             try:
@@ -79,7 +60,9 @@ class Child:
                 end = f"could not be started ({error})"
             if self.stopping.is_set():
                 return
-            pause_s = pauses.after(end, time.monotonic() - began)
+            is_alike = end == last_end and time.monotonic() - began < AT_ONCE_S
+            last_end, alike = end, alike + 1 if is_alike else 1
+            pause_s = min(FIRST_PAUSE_S * 2.0 ** max(0, alike - SHORT_PAUSES), LONGEST_PAUSE_S)
             log.warning("%s %s; starting it again in %g s", self.name, end, pause_s)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), pause_s)
