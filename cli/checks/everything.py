@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import resource
 import shlex
 import sys
@@ -10,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cli.checks import folders, libraries, models, redis_server, server
 from cli.checks.finding import Finding, fine, in_thread, problem, warning, within
@@ -235,19 +235,10 @@ def with_folder_names(
     settings: Settings, redis_url: str | None, limit_s: float = _LOOKS_FOR_S
 ) -> Iterator[Finding]:
     """A warning for each known cache folder and model with such transcripts, with the command."""
-    until = time.monotonic() + limit_s
     unread = 0
-    for folder in _cache_dirs(settings, redis_url):
-        by_model: dict[str, set[str]] = {}
-        find = partial(_collect, by_model, folder, Roots.cache(settings), until)
-        try:
-            is_whole = within(max(0.0, until - time.monotonic()), find)
-        except TimeoutError:  # the folder hangs
-            is_whole = False
-        except RushesError:  # whoever searches there is told
-            continue
+    for folder, by_model, is_whole in _look_into_each(settings, redis_url, limit_s, _collect):
         unread += not is_whole
-        for model, paths in dict(by_model).items():
+        for model, paths in by_model.items():
             count = f"{'' if is_whole else 'at least '}{len(paths):,}"
             yield warning(
                 "transcripts",
@@ -267,13 +258,8 @@ def of_removed_face_models(
     settings: Settings, redis_url: str | None, limit_s: float = _LOOKS_FOR_S
 ) -> Iterator[Finding]:
     """Yield a warning for each collection whose face model this version no longer has."""
-    until = time.monotonic() + limit_s
-    for folder in _cache_dirs(settings, redis_url):
-        models: dict[str, str] = {}
-        find = partial(_collect_models, models, folder, Roots.cache(settings))
-        with contextlib.suppress(TimeoutError, RushesError):  # other checks report the folder
-            within(max(0.0, until - time.monotonic()), find)
-        for name, model in dict(models).items():
+    for folder, collections, _ in _look_into_each(settings, redis_url, limit_s, _collect_models):
+        for name, model in collections.items():
             if model in REMOVED:
                 yield warning(
                     "people",
@@ -282,11 +268,29 @@ def of_removed_face_models(
                 )
 
 
-def _collect_models(models: dict[str, str], folder: str, roots: Roots) -> None:
-    """Add the face model of each collection, by its name."""
+def _look_into_each(
+    settings: Settings, redis_url: str | None, limit_s: float, collect: Callable[..., bool]
+) -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """Yield each cache folder with what was collected of it, and whether that is all."""
+    until = time.monotonic() + limit_s
+    for folder in _cache_dirs(settings, redis_url):
+        found: dict[str, Any] = {}
+        look = partial(collect, found, folder, Roots.cache(settings), until)
+        try:
+            is_whole = within(max(0.0, until - time.monotonic()), look)
+        except TimeoutError:  # the folder hangs
+            is_whole = False
+        except RushesError:  # whoever searches there is told
+            continue
+        yield folder, dict(found), is_whole
+
+
+def _collect_models(models: dict[str, str], folder: str, roots: Roots, _until: float) -> bool:
+    """Add the face model of each collection, by its name. Return True."""
     cache = CacheDir.open(folder, roots, create=False)
     for name in Collection.all_names(cache.root):
         models[name] = Collection.open(cache.root, name, create=False).members().model
+    return True
 
 
 def _cache_dirs(settings: Settings, redis_url: str | None) -> list[str]:

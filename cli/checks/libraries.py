@@ -53,7 +53,11 @@ def look(needed: set[str]) -> Libraries:
     with ThreadPoolExecutor() as threads:
         for answers in threads.map(_import, tried.values()):
             for name, answer in answers.items():
-                _note(found, name, answer)
+                if "missing" in answer:
+                    found.missing.add(name)
+                elif "error" in answer:
+                    found.broken[name] = answer["error"]
+                found.devices[name] = answer.get("devices", {})
     for extra in EXTRAS.keys() - tried.keys():
         found.untried.add(extra)
         found.missing |= {name for name in EXTRAS[extra] if not is_installed(name)}
@@ -100,14 +104,6 @@ def _import(modules: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     for name in modules:
         answers.setdefault(name, {"error": end})
     return answers
-
-
-def _note(found: Libraries, name: str, answer: dict[str, Any]) -> None:
-    if "missing" in answer:
-        found.missing.add(name)
-    elif "error" in answer:
-        found.broken[name] = answer["error"]
-    found.devices[name] = answer.get("devices", {})
 
 
 def main(names: list[str]) -> None:

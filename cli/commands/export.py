@@ -14,7 +14,7 @@ import typer
 from api.exports.clips.bodies import ExportClipsBody
 from api.exports.timelines.bodies import TimelineBody
 from cli.arguments.declared import Fields, with_fields
-from cli.arguments.media_arguments import server_path, write_file
+from cli.arguments.media_arguments import seconds, server_path, write_file
 from cli.commands.following import follow_to_the_end, say_accepted
 from cli.commands.tasks import TaskId
 from cli.options import argument, option
@@ -290,17 +290,12 @@ def _clip(entry: Any, number: int, around_s: float | None) -> Clip:
 def _of_scene(match: Clip, around_s: float | None) -> Clip:
     """The scene of a visual match: to the picture where its cuts are known, else to the second."""
     first, last = (
-        float(match.get(f"cut_{end}_seconds", _seconds(match[f"scene_{end}_timestamp"])))
+        float(match.get(f"cut_{end}_seconds", seconds(match[f"scene_{end}_timestamp"])))
         for end in ("start", "end")
     )
     if first == last:
         first, last = 0.0, STILL_S
     elif around_s is not None:
-        found = _seconds(match["timestamp"])
+        found = seconds(match["timestamp"])
         first, last = max(first, found - around_s), min(last, found + max(around_s, 1.0))
     return {"media_path": match["video_path"], "start_time": first, "end_time": last}
-
-
-def _seconds(timestamp: str) -> float:
-    hours, minutes, seconds = timestamp.split(":")
-    return float(int(hours) * 3600 + int(minutes) * 60 + int(seconds))

@@ -361,7 +361,7 @@ def print_paths(matches: Sequence[Match]) -> None:
     """Print `path<TAB>HH:MM:SS` of matches, a line each; a terminal gets no control characters."""
     shown = printable if sys.stdout.isatty() else str
     for match in matches:
-        sys.stdout.write(f"{shown(path_of(match))}\t{time_of(match)}\n")
+        sys.stdout.write(f"{shown(_path_of(match))}\t{_time_of(match)}\n")
 
 
 def print_frames(out: CommandOutput, matches: Sequence[Match], painter: Painter | None) -> None:
@@ -373,7 +373,7 @@ def print_frames(out: CommandOutput, matches: Sequence[Match], painter: Painter 
         rows = (
             (
                 str(number),
-                path_of(match)[len(folder) :] + offline(match),
+                _path_of(match)[len(folder) :] + _offline(match),
                 match["timestamp"],
                 scene_of(match),
                 strength_of(match),
@@ -396,8 +396,8 @@ def print_speech(out: CommandOutput, matches: Sequence[Match]) -> None:
     rows = (
         (
             str(number),
-            path_of(match)[len(folder) :],
-            time_of(match),
+            _path_of(match)[len(folder) :],
+            _time_of(match),
             match.get("speaker_name") or match.get("speaker") or "",
             match.get("matched_by") or "",
             match.get("kind") or "",
@@ -408,13 +408,11 @@ def print_speech(out: CommandOutput, matches: Sequence[Match]) -> None:
     out.table(("", "…file", "time", "?speaker", "?by", "?in", "said"), rows)
 
 
-def path_of(match: Match) -> str:
-    """Path of the file of a match, of any search."""
+def _path_of(match: Match) -> str:
     return str(match.get("video_path") or match["media_path"])
 
 
-def time_of(match: Match) -> str:
-    """Time of a match in its file, `HH:MM:SS`."""
+def _time_of(match: Match) -> str:
     return str(match.get("timestamp") or match["start_timestamp"])
 
 
@@ -429,8 +427,7 @@ def strength_of(match: Match) -> str:
     return f"{match.get('strength', 'none')} {match['score']:.2f}" if "score" in match else ""
 
 
-def offline(match: Match) -> str:
-    """What is said behind the file of a match that does not open."""
+def _offline(match: Match) -> str:
     return " (offline)" if match.get("online") is False else ""
 
 
@@ -443,19 +440,19 @@ def common_folder(paths: Sequence[str]) -> str:
 
 def _say_folder(out: CommandOutput, matches: Sequence[Match]) -> str:
     """Print the folder that all matches are in, so that the table need not repeat it."""
-    folder = common_folder([path_of(match) for match in matches])
+    folder = common_folder([_path_of(match) for match in matches])
     if folder:
         out.line(f"in {folder}")
     return folder
 
 
 def _beside(number: int, match: Match) -> list[Text]:
-    path = printable(path_of(match))
+    path = printable(_path_of(match))
     folder = common_folder([path])
     scene = scene_of(match)
     return [
-        Text(f"{number}  {path[len(folder) :]}{offline(match)}", style="bold"),
-        Text(f"{time_of(match)}  {strength_of(match)}".rstrip()),
+        Text(f"{number}  {path[len(folder) :]}{_offline(match)}", style="bold"),
+        Text(f"{_time_of(match)}  {strength_of(match)}".rstrip()),
         *([Text(f"scene {scene}")] if scene else []),
         Text(folder, style="dim"),
     ]

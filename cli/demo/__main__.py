@@ -24,7 +24,7 @@ from cli.demo.samples import DemoSamples, fetch_samples
 from cli.options import argument, option
 from cli.remote import Remote, client_of
 from cli.terminal.output import CommandOutput
-from shared.errors import RushesError
+from shared.errors import Missing, RushesError
 from shared.private_files import replacing
 
 TILE = (288, 162)
@@ -125,10 +125,6 @@ def _shortened(text: str, font: Font, width: int) -> str:
     return text + "…"
 
 
-class DemoFailed(RushesError):
-    """The demo did not come to its end."""
-
-
 def demo(
     folder: Annotated[Path, argument("Where results go: the cache and the sheet.")],
     samples: Annotated[
@@ -180,7 +176,7 @@ def _search(api: ApiClient, place: dict[str, str], samples: DemoSamples) -> list
     def search(kind: str, words: str, example: Path | None = None, **body: Any) -> Search:
         answer = api.post(f"/search/{kind}", {**place, **body, "max_results": HITS})
         if not answer["matches"]:
-            raise DemoFailed(f"the {kind} search for {words} found nothing")
+            raise Missing(f"the {kind} search for {words} found nothing")
         return Search(kind, words, answer["matches"], example)
 
     picture = samples.picture
