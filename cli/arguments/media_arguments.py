@@ -17,6 +17,7 @@ from cli.options import argument, option
 from cli.terminal.output import size_of
 from shared.errors import BadInput, ExportError, os_errors_as
 from shared.media import MediaType, media_type_of, unsupported_format
+from shared.private_files import replacing
 
 _FOREIGN = re.compile(r"^(?:[A-Za-z]:[\\/]|\\\\)")
 _TIME = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
@@ -218,19 +219,13 @@ class NewFiles:
 
 def write_file(path: Path, content: bytes, is_overwriting: bool) -> None:
     """Write a file whole. Raises ExportError where it exists unless `is_overwriting`."""
-    place = path.with_name(f".{os.getpid()}.part") if is_overwriting else path
     try:
-        with place.open("xb") as file:
-            try:
-                file.write(content)
-                if is_overwriting:
-                    file.flush()
-                    place.replace(path)
-            except OSError:
-                with contextlib.suppress(OSError):
-                    place.unlink()
-                raise
+        with replacing(path, is_private=False) if is_overwriting else path.open("xb") as file:
+            file.write(content)
     except FileExistsError:
-        raise ExportError(f"{place} exists: --force overwrites it.") from None
+        raise ExportError(f"{path} exists: --force overwrites it.") from None
     except OSError as error:
+        if not is_overwriting:  # half a file stays nowhere
+            with contextlib.suppress(OSError):
+                path.unlink()
         raise ExportError(f"{path} cannot be written: {error.strerror}.") from error

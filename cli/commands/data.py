@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.arguments import completing
+from cli.arguments import declared
 from cli.arguments.media_arguments import CacheOption, PathsArgument, cache_dir, listed, media_files
 from cli.options import argument, examples, option
 from cli.remote import Remote, remote
@@ -37,7 +37,7 @@ def delete_data(
     ] = None,
     cache: CacheOption = "",
     model: Annotated[
-        str, option("Only what this model made.", autocompletion=completing.all_models)
+        str, option("Only what this model made.", autocompletion=declared.complete_models)
     ] = "",
     yes: YesOption = False,
 ) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.api_client import ApiClient
-from cli.arguments import completing
+from cli.arguments import declared
 from cli.arguments.media_arguments import CacheOption, cache_dir, seconds, server_path
 from cli.commands.processes import become
 from cli.options import argument, option
@@ -88,7 +88,7 @@ def _state_of(model: dict[str, Any]) -> str:
 def load_model(
     server: Remote,
     model_key: Annotated[
-        str, argument("As `rushes models list` shows.", autocompletion=completing.all_models)
+        str, argument("As `rushes models list` shows.", autocompletion=declared.complete_models)
     ],
     kind: Annotated[
         ModelType | None, option("What it is for. Default: as listed.", "--type")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from api.people.bodies import ReclusterBody
 from cli.api_client import ApiClient
-from cli.arguments import completing
+from cli.arguments import declared
 from cli.arguments.declared import Fields, with_fields
 from cli.arguments.media_arguments import CacheOption, cache_dir, server_path
 from cli.commands.following import end_of, name_of
@@ -32,7 +32,7 @@ CollectionOption = Annotated[
     option(
         "Default: the only one in the cache folder.",
         "--collection",
-        autocompletion=completing.collections,
+        autocompletion=declared.complete_collections,
     ),
 ]
 WhoArgument = Annotated[

@@ -45,6 +45,13 @@ TranscriptFormat = Literal["srt", "vtt", "txt", "csv", "docx", "pdf", "json"]
 Item = dict[str, Any]
 _READ_AT_ONCE = 32
 _MISSING = "It is not transcribed, or it has no audio track."
+SubtitlesInstead = Annotated[
+    bool,
+    option(
+        "Instead, the subtitles and captions that are in the files: a file for each track.",
+        "--subtitles",
+    ),
+]
 _SHOW = (
     "Example: rushes transcripts show /footage/interview.mov --cache /footage/.rushes --subtitles"
 )
@@ -126,13 +133,7 @@ def export(
             "--speakers/--no-speakers",
         ),
     ] = None,
-    subtitles: Annotated[
-        bool,
-        option(
-            "Instead, the subtitles and captions that are in the files: a file for each track.",
-            "--subtitles",
-        ),
-    ] = False,
+    subtitles: SubtitlesInstead = False,
     force: Annotated[bool, option("Overwrite files that exist.", "--force")] = False,
 ) -> None:
     """Write the transcripts of files, one file each, into a folder."""

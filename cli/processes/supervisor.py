@@ -38,6 +38,21 @@ class LifeLine:
 
 
 @dataclass
+class _Pauses:
+    """How long to wait before a child is started again: longer only if it keeps ending at once."""
+
+    _last_end: str = ""
+    _alike: int = 0  # ends at once in a row, all for the same reason
+
+    def after(self, end: str, lived_s: float) -> float:
+        if end != self._last_end or lived_s >= AT_ONCE_S:
+            self._alike = 0
+        self._last_end = end
+        self._alike += 1
+        return min(FIRST_PAUSE_S * 2.0 ** max(0, self._alike - SHORT_PAUSES), LONGEST_PAUSE_S)
+
+
+@dataclass
 class Child:
     """One process that must always run; `keep` until `stop`."""
 
@@ -51,7 +66,7 @@ class Child:
 
     async def keep(self) -> None:
         """Run the child, and again whenever it ends, until `stop`. Never gives up."""
-        last_end, alike = "", 0  # so many ends at once in a row, all for the same reason
+        pauses = _Pauses()
         while not self.stopping.is_set():
             began = time.monotonic()
             try:
@@ -60,9 +75,7 @@ class Child:
                 end = f"could not be started ({error})"
             if self.stopping.is_set():
                 return
-            is_alike = end == last_end and time.monotonic() - began < AT_ONCE_S
-            last_end, alike = end, alike + 1 if is_alike else 1
-            pause_s = min(FIRST_PAUSE_S * 2.0 ** max(0, alike - SHORT_PAUSES), LONGEST_PAUSE_S)
+            pause_s = pauses.after(end, time.monotonic() - began)
             log.warning("%s %s; starting it again in %g s", self.name, end, pause_s)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), pause_s)
