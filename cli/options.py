@@ -15,3 +15,8 @@ def option(help: str, *flags: str, panel: str = "", **how: Any) -> Any:
 def argument(help: str, **how: Any) -> Any:
     """Return an argument for Annotated; `how` is what else typer.Argument takes."""
     return typer.Argument(help=help, **how)
+
+
+def examples(*commands: str) -> str:
+    """Return the end of a command's help: examples, each a paragraph."""
+    return "\n\n".join(("Examples:", *commands))

@@ -46,8 +46,7 @@ def remote(function: Callable[..., None]) -> Callable[..., None]:
     def command(
         *, server: ServerOption = "", key: KeyOption = "", as_json: JsonOption = False, **own: Any
     ) -> None:
-        address = server or default_server(os.environ)
-        client = ApiClient(address, key or key_of_this_machine(address, os.environ))
+        client = client_of(server, key)
         out = CommandOutput(as_json)
         client.tell = out.hint
         try:
@@ -61,6 +60,12 @@ def remote(function: Callable[..., None]) -> Callable[..., None]:
     # Typer takes the options from here, in this order.
     command.__signature__ = inspect.Signature([*asked, *added])  # type: ignore[attr-defined]
     return command
+
+
+def client_of(server: str = "", key: str | None = None, patience_s: float = 0) -> ApiClient:
+    """A client of a server, of this machine's where none is named, with its first key there."""
+    address = server or default_server(os.environ)
+    return ApiClient(address, key or key_of_this_machine(address, os.environ), patience_s or None)
 
 
 def default_server(environ: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Options of commands that are fields of a request, made from the declarations of its body.
+"""Options that are fields of a request, made from the declarations of its body; completions.
 
 A field is marked by shared.command_line. Its type, bounds, choices and words are those of the API,
 and what was not typed is not sent, so that defaults are the server's.
@@ -7,6 +7,7 @@ and what was not typed is not sent, so that defaults are the server's.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Collection
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -16,19 +17,69 @@ import typer
 from msgspec import Meta, UnsetType
 from msgspec.structs import FieldInfo
 
-from cli.arguments import completing
 from cli.arguments.media_arguments import server_path
+from cli.remote import client_of
 from shared.command_line import MARK, CommandLineOption
+from shared.errors import RushesError
 from shared.field_words import words_of
+
+_PATIENCE_S = 1.0
+
+
+def complete_task_ids(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Ids of the newest tasks, each with its kind and state."""
+    tasks = _answer(ctx, "/tasks").get("tasks", ())
+    described = ((task["task_id"], f"{task['kind']}, {task['status']}") for task in tasks)
+    return [pair for pair in described if pair[0].startswith(incomplete)]
+
+
+def _models(*kinds: str) -> Callable[[typer.Context, str], list[str]]:
+    """Complete keys of the models of these kinds that the server knows."""
+
+    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
+        answer = _answer(ctx, "/models/available")
+        keys = (model["model_key"] for kind in kinds for model in answer.get(kind, ()))
+        return [key for key in keys if key.startswith(incomplete)]
+
+    return complete
+
+
+complete_models = _models("visual", "speech", "faces")
+
+
+def complete_collections(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of the collections of faces in the cache folder that is named so far."""
+    cache = ctx.params.get("cache") or os.environ.get("RUSHES_CACHE_DIR")
+    if not cache:
+        return []
+    jobs = _answer(ctx, "/faces/clusters", cache_dir=server_path(cache)).get("cluster_jobs", ())
+    names = (job["cluster_job_name"] for job in jobs)
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _answer(ctx: typer.Context, path: str, **query: str) -> dict[str, Any]:
+    given = ctx.params
+    try:
+        server = given.get("server") or os.environ.get("RUSHES_SERVER", "")
+        key = given.get("key") or os.environ.get("RUSHES_KEY")
+        client = client_of(server, key, _PATIENCE_S)
+        try:
+            answer: dict[str, Any] = client.get(path, **query)
+        finally:
+            client.close()
+    except RushesError:
+        return {}
+    return answer
+
 
 Fields = dict[str, Any]
 Command = Callable[..., None]
 _COMPLETED = {
-    "cluster_job_name": completing.collections,
-    "visual_model_key": completing.visual_models,
-    "speech_model_key": completing.speech_models,
-    "face_model_key": completing.face_models,
-    "model_key": completing.all_models,
+    "cluster_job_name": complete_collections,
+    "visual_model_key": _models("visual"),
+    "speech_model_key": _models("speech"),
+    "face_model_key": _models("faces"),
+    "model_key": complete_models,
 }
 
 

@@ -13,10 +13,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Annotated
 
-from cli.options import option
+from cli.options import argument, option
 from cli.terminal.output import size_of
 from shared.errors import BadInput, ExportError, os_errors_as
 from shared.media import MediaType, media_type_of, unsupported_format
+from shared.private_files import replacing
 
 _FOREIGN = re.compile(r"^(?:[A-Za-z]:[\\/]|\\\\)")
 _TIME = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
@@ -29,6 +30,21 @@ CacheOption = Annotated[
         envvar="RUSHES_CACHE_DIR",
     ),
 ]
+PathsArgument = Annotated[
+    list[str], argument("Media files, and folders of them; `-`: read them from stdin, one a line.")
+]
+VocabularyOption = Annotated[
+    list[str] | None,
+    option(
+        "A name or rare word that may be said, or @FILE of them, one a line. Repeatable. "
+        '"": none, and no names of people.',
+        panel="What is analyzed",
+        metavar="WORD",
+    ),
+]
+STDIN = "-"
+_UNFIT = re.compile(r"[^\w-]")
+_LONGEST_KIND = 20  # characters
 
 
 def is_foreign(path: str) -> bool:
@@ -76,9 +92,6 @@ def _lines(path: Path) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise BadInput(f"--vocabulary: {path} cannot be read: {reason}.") from error
-
-
-STDIN = "-"
 
 
 @dataclass(slots=True)
@@ -176,10 +189,6 @@ def _add(found: MediaFiles, path: str) -> None:
     found.paths[path] = kind
 
 
-_UNFIT = re.compile(r"[^\w-]")
-_LONGEST_KIND = 20  # characters
-
-
 class NewFiles:
     """New files of one extension in one folder, named after media files."""
 
@@ -210,19 +219,13 @@ class NewFiles:
 
 def write_file(path: Path, content: bytes, is_overwriting: bool) -> None:
     """Write a file whole. Raises ExportError where it exists unless `is_overwriting`."""
-    place = path.with_name(f".{os.getpid()}.part") if is_overwriting else path
     try:
-        with place.open("xb") as file:
-            try:
-                file.write(content)
-                if is_overwriting:
-                    file.flush()
-                    place.replace(path)
-            except OSError:
-                with contextlib.suppress(OSError):
-                    place.unlink()
-                raise
+        with replacing(path, is_private=False) if is_overwriting else path.open("xb") as file:
+            file.write(content)
     except FileExistsError:
-        raise ExportError(f"{place} exists: --force overwrites it.") from None
+        raise ExportError(f"{path} exists: --force overwrites it.") from None
     except OSError as error:
+        if not is_overwriting:  # half a file stays nowhere
+            with contextlib.suppress(OSError):
+                path.unlink()
         raise ExportError(f"{path} cannot be written: {error.strerror}.") from error

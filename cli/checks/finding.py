@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -53,20 +54,18 @@ def refuse_problems(findings: Iterable[Finding]) -> list[Finding]:
 
 def within(seconds: float, call: Callable[[], T]) -> T:
     """The result of `call`; TimeoutError when it hangs, as shares do that are away."""
-    result: list[T] = []
-    raised: list[BaseException] = []
+    return in_thread(call).result(seconds)
+
+
+def in_thread(call: Callable[[], T]) -> Future[T]:
+    """The result to be of a call that may hang for ever: no end of this process waits for it."""
+    future: Future[T] = Future()
 
     def run() -> None:
         try:
-            result.append(call())
-        except BaseException as error:  # noqa: BLE001 (raised again below)
-            raised.append(error)
+            future.set_result(call())
+        except BaseException as error:  # noqa: BLE001 (raised again by `result`)
+            future.set_exception(error)
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if raised:
-        raise raised[0]
-    if not result:
-        raise TimeoutError(f"no answer within {seconds:g} s")
-    return result[0]
+    threading.Thread(target=run, daemon=True).start()
+    return future

@@ -114,9 +114,16 @@ def disk_space(settings: Settings) -> Iterator[Finding]:
     for folder in (settings.state_dir, settings.weights_dir, *(settings.cache_roots or ())):
         with contextlib.suppress(OSError):
             device, free = within(ANSWERS_WITHIN_S, functools.partial(_room, folder))
-            if free is not None and device not in seen:
-                seen.add(device)
-                yield _space(folder, free)
+            if free is None or device in seen:
+                continue
+            seen.add(device)
+            message = f"the disk of {folder} has {free / 2**30:.1f} GiB free"
+            if free < _TOO_FEW_BYTES:
+                yield problem("disk space", message, "make room there")
+            elif free < _SCARCE_BYTES:
+                yield warning("disk space", message, "make room there before it is full")
+            else:
+                yield fine("disk space", message)
 
 
 def _foreign(folder: Path) -> Finding | None:
@@ -230,12 +237,3 @@ def _room(folder: Path) -> tuple[int, int | None]:
     is_out_of_files = disk.f_files > 0 and disk.f_favail == 0
     free = 0 if is_out_of_files else disk.f_bavail * disk.f_frsize
     return folder.stat().st_dev, free if disk.f_blocks else None
-
-
-def _space(folder: Path, free: int) -> Finding:
-    message = f"the disk of {folder} has {free / 2**30:.1f} GiB free"
-    if free < _TOO_FEW_BYTES:
-        return problem("disk space", message, "make room there")
-    if free < _SCARCE_BYTES:
-        return warning("disk space", message, "make room there before it is full")
-    return fine("disk space", message)

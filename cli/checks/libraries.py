@@ -25,6 +25,15 @@ EXTRAS = {
 }
 _SMALL = ("worker", "lite")
 _IMPORTS_WITHIN_S = 60
+# What each library sees of GPUs: counts of CUDA devices, and whether there is Metal.
+_DEVICES: dict[str, Callable[[Any], dict[str, int]]] = {
+    "onnxruntime": lambda it: {"cuda": "CUDAExecutionProvider" in it.get_available_providers()},
+    "ctranslate2": lambda it: {"cuda": it.get_cuda_device_count()},
+    "torch": lambda it: {
+        "cuda": it.cuda.device_count(),
+        "mps": int(it.backends.mps.is_available()),
+    },
+}
 
 
 @dataclass(slots=True)
@@ -44,7 +53,11 @@ def look(needed: set[str]) -> Libraries:
     with ThreadPoolExecutor() as threads:
         for answers in threads.map(_import, tried.values()):
             for name, answer in answers.items():
-                _note(found, name, answer)
+                if "missing" in answer:
+                    found.missing.add(name)
+                elif "error" in answer:
+                    found.broken[name] = answer["error"]
+                found.devices[name] = answer.get("devices", {})
     for extra in EXTRAS.keys() - tried.keys():
         found.untried.add(extra)
         found.missing |= {name for name in EXTRAS[extra] if not is_installed(name)}
@@ -91,25 +104,6 @@ def _import(modules: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     for name in modules:
         answers.setdefault(name, {"error": end})
     return answers
-
-
-def _note(found: Libraries, name: str, answer: dict[str, Any]) -> None:
-    if "missing" in answer:
-        found.missing.add(name)
-    elif "error" in answer:
-        found.broken[name] = answer["error"]
-    found.devices[name] = answer.get("devices", {})
-
-
-# What each library sees of GPUs: counts of CUDA devices, and whether there is Metal.
-_DEVICES: dict[str, Callable[[Any], dict[str, int]]] = {
-    "onnxruntime": lambda it: {"cuda": "CUDAExecutionProvider" in it.get_available_providers()},
-    "ctranslate2": lambda it: {"cuda": it.get_cuda_device_count()},
-    "torch": lambda it: {
-        "cuda": it.cuda.device_count(),
-        "mps": int(it.backends.mps.is_available()),
-    },
-}
 
 
 def main(names: list[str]) -> None:

@@ -10,43 +10,30 @@ from rich.progress import track
 from api.tasks.bodies import HOW, WHAT, AnalyzeBody
 from cli.api_client import Refused
 from cli.arguments.declared import Fields, with_fields
-from cli.arguments.media_arguments import CacheOption, MediaFiles, cache_dir, listed, media_files
+from cli.arguments.media_arguments import (
+    CacheOption,
+    MediaFiles,
+    PathsArgument,
+    VocabularyOption,
+    cache_dir,
+    listed,
+    media_files,
+)
 from cli.arguments.media_arguments import vocabulary as words_of
 from cli.commands.following import end_of
-from cli.options import argument, option
+from cli.options import examples, option
 from cli.remote import Remote, remote
 from shared.errors import BadInput
 from shared.media import MediaType
 
-EPILOG = """Examples:
-
-rushes analyze /footage/day1 --cache /footage/.rushes
-
-rushes analyze A001.mov --faces --collection "Season 1"
-
-find /footage -type f -newer mark -print0 | rushes analyze --from0 -"""
+EPILOG = examples(
+    "rushes analyze /footage/day1 --cache /footage/.rushes",
+    'rushes analyze A001.mov --faces --collection "Season 1"',
+    "find /footage -type f -newer mark -print0 | rushes analyze --from0 -",
+)
 _PROBED_AT_ONCE = 32
 _PROBE_S = 600.0
 
-
-PathsArgument = Annotated[
-    list[str], argument("Media files, and folders of them; `-`: read them from stdin, one a line.")
-]
-VisualOption = Annotated[bool, option("Pictures, for search.", panel=WHAT)]
-SpeechOption = Annotated[bool, option("Transcripts of what has sound.", panel=WHAT)]
-LanguageOption = Annotated[
-    str, option("Of the speech, such as english or en. Default: detected.", panel=WHAT)
-]
-VocabularyOption = Annotated[
-    list[str],
-    option(
-        "A name or rare word that may be said, or @FILE of them, one a line. Repeatable. "
-        '"": none, and no names of people.',
-        panel=WHAT,
-        metavar="WORD",
-    ),
-]
-FacesOption = Annotated[bool, option("Faces, into --collection.", "--faces", panel=WHAT)]
 ExcludeOption = Annotated[
     list[str],
     option(
@@ -54,8 +41,6 @@ ExcludeOption = Annotated[
         panel=WHAT,
     ),
 ]
-From0Option = Annotated[bool, option("Paths on stdin end with NUL.", "--from0", panel=WHAT)]
-DetachOption = Annotated[bool, option("Return as soon as it is accepted.", "--detach", panel=HOW)]
 
 
 @remote
@@ -65,14 +50,18 @@ def analyze(
     fields: Fields,
     paths: PathsArgument,
     cache: CacheOption = "",
-    visual: VisualOption = True,
-    speech: SpeechOption = True,
-    language: LanguageOption = "",
-    vocabulary: VocabularyOption = [],  # noqa: B006
-    faces: FacesOption = False,
+    visual: Annotated[bool, option("Pictures, for search.", panel=WHAT)] = True,
+    speech: Annotated[bool, option("Transcripts of what has sound.", panel=WHAT)] = True,
+    language: Annotated[
+        str, option("Of the speech, such as english or en. Default: detected.", panel=WHAT)
+    ] = "",
+    vocabulary: VocabularyOption = None,
+    faces: Annotated[bool, option("Faces, into --collection.", "--faces", panel=WHAT)] = False,
     exclude: ExcludeOption = [],  # noqa: B006
-    from0: From0Option = False,
-    detach: DetachOption = False,
+    from0: Annotated[bool, option("Paths on stdin end with NUL.", "--from0", panel=WHAT)] = False,
+    detach: Annotated[
+        bool, option("Return as soon as it is accepted.", "--detach", panel=HOW)
+    ] = False,
 ) -> None:
     """Analyze media files, and the media files in folders. What is done already is skipped."""
     if faces and not fields.get("cluster_job_name"):
@@ -130,7 +119,6 @@ def _with_sound(server: Remote, found: MediaFiles) -> list[str]:
 
 
 def _probe_media(server: Remote, paths: list[str]) -> Iterator[list[dict[str, Any]]]:
-    """Yield what the server reads of files, some at a time."""
     for at in range(0, len(paths), _PROBED_AT_ONCE):
         body = {"media_paths": paths[at : at + _PROBED_AT_ONCE]}
         yield server.api.post("/media/metadata", body, timeout_s=_PROBE_S)["media"]

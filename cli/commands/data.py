@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.arguments import completing
-from cli.arguments.media_arguments import CacheOption, cache_dir, listed, media_files
-from cli.options import argument, option
+from cli.arguments import declared
+from cli.arguments.media_arguments import CacheOption, PathsArgument, cache_dir, listed, media_files
+from cli.options import argument, examples, option
 from cli.remote import Remote, remote
 from cli.terminal.output import YesOption, confirmed, moment_of, size_of
 from shared.errors import BadInput
@@ -16,12 +16,10 @@ from shared.errors import BadInput
 app = typer.Typer(
     no_args_is_help=True, help="Delete results of files, or leave files out of analysis."
 )
-_DELETE = """Examples:
-
-rushes data delete /footage/day1/A001.mov --cache /footage/.rushes
-
-rushes data delete --model conse-lite0 --yes
-"""
+_DELETE = examples(
+    "rushes data delete /footage/day1/A001.mov --cache /footage/.rushes",
+    "rushes data delete --model conse-lite0 --yes",
+)
 _SHOWN = 20  # files
 _DELETING_S = 3600.0  # a cache folder may hold 100,000 files
 
@@ -39,7 +37,7 @@ def delete_data(
     ] = None,
     cache: CacheOption = "",
     model: Annotated[
-        str, option("Only what this model made.", autocompletion=completing.all_models)
+        str, option("Only what this model made.", autocompletion=declared.complete_models)
     ] = "",
     yes: YesOption = False,
 ) -> None:
@@ -92,9 +90,7 @@ def undo_deletion(
 @remote
 def leave_out_files(
     server: Remote,
-    paths: Annotated[
-        list[str], argument("Media files, and folders of them; `-`: read them from stdin.")
-    ],
+    paths: PathsArgument,
     cache: CacheOption = "",
     take_back: Annotated[bool, option("They are taken again.", "--take-back")] = False,
 ) -> None:

@@ -41,7 +41,8 @@ def doctor(
     if not out.document(_document(shown)):
         if shown:
             out.show(_table(shown))
-        out.line(_summary(findings, problems))
+        warnings = sum(finding.level == "warning" for finding in findings)
+        out.line(f"{_count(problems, 'problem')}, {_count(warnings, 'warning')}")
     raise typer.Exit(1 if problems else 0)
 
 
@@ -59,11 +60,6 @@ def _table(findings: Iterable[Finding]) -> Table:
             text.append(f"\n→ {printable(finding.cure)}", style="bold")
         table.add_row(Text(symbol, style=style), Text(finding.subject), text)
     return table
-
-
-def _summary(findings: list[Finding], problems: int) -> str:
-    warnings = sum(finding.level == "warning" for finding in findings)
-    return f"{_count(problems, 'problem')}, {_count(warnings, 'warning')}"
 
 
 def _count(number: int, what: str) -> str:

@@ -14,7 +14,7 @@ import typer
 from api.exports.clips.bodies import ExportClipsBody
 from api.exports.timelines.bodies import TimelineBody
 from cli.arguments.declared import Fields, with_fields
-from cli.arguments.media_arguments import server_path, write_file
+from cli.arguments.media_arguments import seconds, server_path, write_file
 from cli.commands.following import follow_to_the_end, say_accepted
 from cli.commands.tasks import TaskId
 from cli.options import argument, option
@@ -93,12 +93,27 @@ def export_clips(
 
 @app.command("result", epilog="Example: rushes export result 8f14e45fceea167a5a36dedd4bea2543")
 @remote
-def show_result(
-    server: Remote,
-    task_id: TaskId,
-) -> None:
+def show_result(server: Remote, task_id: TaskId) -> None:
     """Show what became of the clips of an export, so far."""
     _show_result(server, task_id)
+
+
+PathMapOption = Annotated[
+    list[str] | None,
+    option(
+        "How the editing system calls a folder; may be repeated.",
+        panel=_SEQUENCE,
+        metavar="FROM=TO",
+    ),
+]
+AnalyzedOption = Annotated[
+    str,
+    option(
+        "Folder with the analysis data: files that are away are laid out as known there.",
+        "--cache",
+        envvar="RUSHES_CACHE_DIR",
+    ),
+]
 
 
 @app.command(
@@ -122,22 +137,8 @@ def export_timeline(
         str | None,
         option("In pixels. Default: as the first clip.", panel=_SEQUENCE, metavar="WIDTHxHEIGHT"),
     ] = None,
-    path_map: Annotated[
-        list[str] | None,
-        option(
-            "How the editing system calls a folder; may be repeated.",
-            panel=_SEQUENCE,
-            metavar="FROM=TO",
-        ),
-    ] = None,
-    cache: Annotated[
-        str,
-        option(
-            "Folder with the analysis data: files that are away are laid out as known there.",
-            "--cache",
-            envvar="RUSHES_CACHE_DIR",
-        ),
-    ] = "",
+    path_map: PathMapOption = None,
+    cache: AnalyzedOption = "",
     force: Annotated[bool, option("Overwrite the file.", "--force")] = False,
 ) -> None:
     """Write clips as a timeline that an editing system opens."""
@@ -236,7 +237,6 @@ def _time(word: str) -> float | str:
 
 
 def _entries(name: str) -> list[Any]:
-    """The list of clips or matches in a JSON document."""
     try:
         with os_errors_as(BadInput, f"--from: {name} cannot be read"):
             text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
@@ -290,17 +290,12 @@ def _clip(entry: Any, number: int, around_s: float | None) -> Clip:
 def _of_scene(match: Clip, around_s: float | None) -> Clip:
     """The scene of a visual match: to the picture where its cuts are known, else to the second."""
     first, last = (
-        float(match.get(f"cut_{end}_seconds", _seconds(match[f"scene_{end}_timestamp"])))
+        float(match.get(f"cut_{end}_seconds", seconds(match[f"scene_{end}_timestamp"])))
         for end in ("start", "end")
     )
     if first == last:
         first, last = 0.0, STILL_S
     elif around_s is not None:
-        found = _seconds(match["timestamp"])
+        found = seconds(match["timestamp"])
         first, last = max(first, found - around_s), min(last, found + max(around_s, 1.0))
     return {"media_path": match["video_path"], "start_time": first, "end_time": last}
-
-
-def _seconds(timestamp: str) -> float:
-    hours, minutes, seconds = timestamp.split(":")
-    return float(int(hours) * 3600 + int(minutes) * 60 + int(seconds))

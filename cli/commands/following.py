@@ -94,7 +94,6 @@ def name_of(path: str | None) -> str:
 
 
 def _left(seconds: float | None) -> str:
-    """Time that a Task will still take, in words, as the server estimates it."""
     if seconds is None:
         return ""
     minutes, rest = divmod(round(seconds), 60)

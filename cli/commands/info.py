@@ -16,10 +16,6 @@ from cli.terminal.output import moment_of, size_of
 from shared.clock_times import timestamp
 from shared.printable import printable
 
-EPILOG = """Example:
-
-rushes info /footage/day1/A001.mov --cache /footage/.rushes
-"""
 Line = tuple[str, str]
 _ASKED_S = 60.0
 _PEOPLE, _SCENES = 8, 12  # that fit on a screen

@@ -128,12 +128,6 @@ def _keys() -> Keys:
     return Keys(client, settings.instance, settings.state_dir, settings.license_keys)
 
 
-EPILOG = """Example:
-
-rushes console --open
-"""
-
-
 @remote
 def console(
     remote: Remote,

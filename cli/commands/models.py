@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.api_client import ApiClient
-from cli.arguments import completing
+from cli.arguments import declared
 from cli.arguments.media_arguments import CacheOption, cache_dir, seconds, server_path
 from cli.commands.processes import become
 from cli.options import argument, option
@@ -25,6 +25,8 @@ _ALLOWED = {True: "yes", False: "no", None: "unknown"}
 _POLL_S = 0.5
 _CALIBRATE_S = 600.0  # a search for each query
 _GIVEN_UP_S = 20.0  # workers say every few seconds what they load
+_NEEDED = ("query", "media_path")
+_TIMES = ("start_seconds", "end_seconds")
 
 
 class ModelType(StrEnum):
@@ -86,7 +88,7 @@ def _state_of(model: dict[str, Any]) -> str:
 def load_model(
     server: Remote,
     model_key: Annotated[
-        str, argument("As `rushes models list` shows.", autocompletion=completing.all_models)
+        str, argument("As `rushes models list` shows.", autocompletion=declared.complete_models)
     ],
     kind: Annotated[
         ModelType | None, option("What it is for. Default: as listed.", "--type")
@@ -103,10 +105,7 @@ def load_model(
         server.out.line(answer.get("message") or f"{model_key} is loaded.")
 
 
-@app.command(
-    "calibrate",
-    epilog="Example: rushes models calibrate --labels labels.csv --cache /footage/.rushes",
-)
+@app.command("calibrate", epilog="Example: rushes models calibrate --labels labels.csv")
 @remote
 def calibrate_model(
     server: Remote,
@@ -179,10 +178,6 @@ def pull_models(
     """Fetch the weights of models into MODELS_DIR of this machine."""
     what = ("pull", *names) if names else ("list",)
     become(Settings.from_env(), "workers.models", *what)
-
-
-_NEEDED = ("query", "media_path")
-_TIMES = ("start_seconds", "end_seconds")
 
 
 def labels_of(path: Path) -> list[dict[str, Any]]:

@@ -3,32 +3,102 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
 from api.people.bodies import ReclusterBody
-from cli.arguments.clusters import (
-    NONE,
-    CollectionOption,
-    WhoArgument,
-    ids_of,
-    in_collection,
-    is_id,
-    one_id_of,
-    shown_id,
-)
+from cli.api_client import ApiClient
+from cli.arguments import declared
 from cli.arguments.declared import Fields, with_fields
 from cli.arguments.media_arguments import CacheOption, cache_dir, server_path
 from cli.commands.following import end_of, name_of
 from cli.options import argument, option
 from cli.remote import Remote, remote
 from cli.terminal.output import YesOption, confirmed, moment_of
-from cli.terminal.pictures import Box, Painter, PictureMode, PicturesOption, painter
+from cli.terminal.pictures import Box, Painter, PicturesOption, painter
 from shared.clock_times import timestamp
-from shared.errors import BadInput
+from shared.errors import BadInput, Missing
 from shared.printable import printable
+
+Place = dict[str, Any]  # a collection, as requests name it
+NOBODY = "-1"  # the API's word for faces in no cluster
+NONE = "none"  # ours: -1 would be taken for an option
+
+CollectionOption = Annotated[
+    str,
+    option(
+        "Default: the only one in the cache folder.",
+        "--collection",
+        autocompletion=declared.complete_collections,
+    ),
+]
+WhoArgument = Annotated[
+    str, argument("A cluster's id, a name, or `none`: faces in no cluster.", metavar="WHO")
+]
+
+
+def in_collection(api: ApiClient, cache: str, collection: str) -> Place:
+    """The collection that is named, else the only one of the cache folder. Raises BadInput."""
+    folder = cache_dir(cache)
+    if not collection:
+        answer = api.get("/faces/clusters", cache_dir=folder)
+        names = [job["cluster_job_name"] for job in answer["cluster_jobs"]]
+        if not names:
+            raise BadInput(
+                f"No collection of faces is in {folder}. Make one with `rushes analyze --faces "
+                "--collection NAME`."
+            )
+        if len(names) > 1:
+            raise BadInput(
+                f"{folder} has several collections; choose one with --collection: "
+                f"{', '.join(names)}."
+            )
+        collection = names[0]
+    return {"cache_dir": folder, "cluster_job_name": collection}
+
+
+def is_id(who: str) -> bool:
+    """Whether `who` is the id of a cluster: digits are always one."""
+    return who.isascii() and who.removeprefix("-").isdigit()
+
+
+def ids_of(api: ApiClient, place: Place, who: str) -> list[str]:
+    """Ids of the clusters that `who` means: several may share a name. Raises Missing."""
+    if who == NONE:
+        return [NOBODY]
+    if is_id(who):
+        return [who]
+    (job,) = api.get("/faces/clusters", **place, voices="true")["cluster_jobs"]
+    found = [str(c["cluster_id"]) for c in job["clusters"] if folded(c["name"]) == folded(who)]
+    if not found:
+        names = sorted({c["name"] for c in job["clusters"] if c["name"]})
+        known = f"; names given so far: {', '.join(names)}" if names else ""
+        raise Missing(f"Nobody in {place['cluster_job_name']} is called {who}{known}.")
+    return found
+
+
+def one_id_of(api: ApiClient, place: Place, who: str) -> str:
+    """The one cluster that `who` means. Raises Missing, and BadInput where several are meant."""
+    found = ids_of(api, place, who)
+    if len(found) > 1:
+        raise BadInput(
+            f"{who} is the name of several clusters; name one by its id: {', '.join(found)}."
+        )
+    return found[0]
+
+
+def shown_id(cluster_id: str) -> str:
+    """A cluster's id as it can be typed."""
+    return NONE if cluster_id == NOBODY else cluster_id
+
+
+def folded(name: str | None) -> str:
+    """A name for comparing, as searches compare names."""
+    return unicodedata.normalize("NFC", name or "").casefold()
+
 
 app = typer.Typer(no_args_is_help=True, help="Who is seen: names, corrections, taking them back.")
 NEW = "new"
@@ -47,7 +117,7 @@ def list_people(
     cache: CacheOption = "",
     collection: CollectionOption = "",
     at_most: Annotated[int, option("At most so many of each collection.", "--max", min=1)] = 50,
-    pictures: PicturesOption = PictureMode.AUTO,
+    pictures: PicturesOption = "auto",
 ) -> None:
     """List the people of the cache folder's collections, those seen most first."""
     folder = cache_dir(cache)
@@ -84,7 +154,7 @@ def show_faces(
     collection: CollectionOption = "",
     limit: Annotated[int, option("At most so many.", min=1, max=_MOST_FACES)] = 50,
     offset: Annotated[int, option("Leave out so many first.", min=0)] = 0,
-    pictures: PicturesOption = PictureMode.AUTO,
+    pictures: PicturesOption = "auto",
 ) -> None:
     """Show the faces of a person: where each is seen, and its id for `people move`."""
     body = in_collection(server.api, cache, collection)
@@ -279,7 +349,6 @@ def _show_faces(faces: list[dict[str, Any]], server: Remote, brush: Painter | No
 def _paint(
     server: Remote, brush: Painter, body: dict[str, Any], clusters: list[dict[str, Any]]
 ) -> None:
-    """Paint some faces of each cluster beside its name."""
     ids = [cluster["cluster_id"] for cluster in clusters]
     asked = {**body, "cluster_ids": ids, "samples_per_cluster": _SAMPLES}
     samples = server.api.post("/faces/clusters/samples", asked)["samples"]
@@ -302,7 +371,6 @@ def _voices_of(*clusters: dict[str, Any]) -> str:
 
 
 def _words(cluster: dict[str, Any]) -> tuple[str, str, str]:
-    """Id, name and number of faces of a cluster, as words."""
     shown = shown_id(cluster["cluster_id"])
     name = "in no cluster" if shown == NONE else cluster["name"] or ""
     return shown, name, f"{cluster['face_count']:,}"

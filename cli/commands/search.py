@@ -25,37 +25,26 @@ from cli.arguments.media_arguments import (
     seconds,
     server_path,
 )
-from cli.options import argument, option
+from cli.options import argument, examples, option
 from cli.remote import Remote, remote
 from cli.terminal.output import CommandOutput
-from cli.terminal.pictures import Painter, PictureMode, PicturesOption, painter
+from cli.terminal.pictures import Painter, PicturesOption, painter
 from shared.errors import BadInput, os_errors_as
 from shared.printable import printable
 
-EPILOG = """Examples:
-
-rushes search a red car --cache /footage/.rushes
-
-rushes search --image reference.jpg --in /footage/day1
-
-rushes search --frame A001.mov@1:23 --exclude snow
-
-rushes search --frame A001.mov@1:23 --fast
-
-rushes search --said "rolling thunder" --paths
-
-rushes search --said --by auto she wanted to go home
-
-rushes search a beach --person "Season 1/Anna" --person "Season 1/Ben" --any
-
-rushes search a beach --speaker Anna
-
-rushes search a beach --where codec=prores --where recorded=2026-11-01.. --sort date
-
-rushes search a beach --by-file --max 10
-
-rushes search a beach --min-strength fair --all --paths
-"""
+EPILOG = examples(
+    "rushes search a red car --cache /footage/.rushes",
+    "rushes search --image reference.jpg --in /footage/day1",
+    "rushes search --frame A001.mov@1:23 --exclude snow",
+    "rushes search --frame A001.mov@1:23 --fast",
+    'rushes search --said "rolling thunder" --paths',
+    "rushes search --said --by auto she wanted to go home",
+    'rushes search a beach --person "Season 1/Anna" --person "Season 1/Ben" --any',
+    "rushes search a beach --speaker Anna",
+    "rushes search a beach --where codec=prores --where recorded=2026-11-01.. --sort date",
+    "rushes search a beach --by-file --max 10",
+    "rushes search a beach --min-strength fair --all --paths",
+)
 Answer = dict[str, Any]
 SEARCH_S = 300.0  # the first one in a large cache folder loads it
 _ALL = 500  # matches of a page, where all are asked for
@@ -116,6 +105,28 @@ PersonOption = Annotated[
         metavar="COLLECTION/NAME",
     ),
 ]
+AnyOption = Annotated[
+    bool, option("One of them is enough, not all in one frame.", "--any", panel=WHERE)
+]
+ByFileOption = Annotated[
+    bool,
+    option("Matches file by file, three of each; --max counts files.", "--by-file", panel=SHOWN),
+]
+AllOption = Annotated[
+    bool, option("All matches, page by page, whatever --max.", "--all", panel=SHOWN)
+]
+_REASONS = 5
+_NAMED = {
+    "waiting": "waiting",
+    "failed": "failed",
+    "left_out": "left out",
+    "other_models": "analyzed with other models only",
+    "unknown": "not analyzed",
+    "offline": "offline",
+}
+_STATES = {**_NAMED, "other_model": _NAMED["other_models"]}
+Match = dict[str, Any]
+_FOLDER = re.compile(r".*[/\\]")
 
 
 class LeastStrength(StrEnum):
@@ -143,18 +154,6 @@ StrengthOption = Annotated[
         panel=SHOWN,
     ),
 ]
-AnyOption = Annotated[
-    bool, option("One of them is enough, not all in one frame.", "--any", panel=WHERE)
-]
-
-
-ByFileOption = Annotated[
-    bool,
-    option("Matches file by file, three of each; --max counts files.", "--by-file", panel=SHOWN),
-]
-AllOption = Annotated[
-    bool, option("All matches, page by page, whatever --max.", "--all", panel=SHOWN)
-]
 
 
 @remote
@@ -177,7 +176,7 @@ def search(
     by_file: ByFileOption = False,
     min_strength: StrengthOption = LeastStrength.WEAK,
     paths: PathsOption = False,
-    pictures: PicturesOption = PictureMode.AUTO,
+    pictures: PicturesOption = "auto",
 ) -> None:
     """Search analyzed footage; best first. The exit status is 1 where nothing is found."""
     text, scope = " ".join(words or ()), scope_of(cache, within) | filters(where, any_person)
@@ -226,7 +225,6 @@ def how_given(fields: Fields, every: bool, by_file: bool) -> Fields:
 
 
 def _asked(server: Remote, kind: str, body: dict[str, Any]) -> Answer:
-    """The answer, with the matches of all pages where these are asked for."""
     answer: Answer = server.api.post(f"/search/{kind}", body, SEARCH_S)
     more = answer
     while following := more.get("next"):
@@ -311,22 +309,6 @@ def _picture(server: Remote, image: str) -> dict[str, str]:
         return {"image": base64.b64encode(Path(path).read_bytes()).decode("ascii")}
 
 
-_REASONS = 5
-_NAMED = {
-    "waiting": "waiting",
-    "failed": "failed",
-    "left_out": "left out",
-    "other_models": "analyzed with other models only",
-    "unknown": "not analyzed",
-    "offline": "offline",
-}
-_STATES = {
-    "left_out": "left out",
-    "other_model": "analyzed with other models only",
-    "unknown": "not analyzed",
-}
-
-
 def tell_coverage(
     server: Remote, kind: str, body: dict[str, Any], answer: dict[str, Any], *, is_empty: bool
 ) -> None:
@@ -375,15 +357,11 @@ def _lines(coverage: dict[str, Any]) -> Iterator[str]:
         yield f"  and {len(reasons) - _REASONS} other reasons (--coverage --json has all)"
 
 
-Match = dict[str, Any]
-_FOLDER = re.compile(r".*[/\\]")
-
-
 def print_paths(matches: Sequence[Match]) -> None:
     """Print `path<TAB>HH:MM:SS` of matches, a line each; a terminal gets no control characters."""
     shown = printable if sys.stdout.isatty() else str
     for match in matches:
-        sys.stdout.write(f"{shown(path_of(match))}\t{time_of(match)}\n")
+        sys.stdout.write(f"{shown(_path_of(match))}\t{_time_of(match)}\n")
 
 
 def print_frames(out: CommandOutput, matches: Sequence[Match], painter: Painter | None) -> None:
@@ -395,7 +373,7 @@ def print_frames(out: CommandOutput, matches: Sequence[Match], painter: Painter 
         rows = (
             (
                 str(number),
-                path_of(match)[len(folder) :] + offline(match),
+                _path_of(match)[len(folder) :] + _offline(match),
                 match["timestamp"],
                 scene_of(match),
                 strength_of(match),
@@ -418,8 +396,8 @@ def print_speech(out: CommandOutput, matches: Sequence[Match]) -> None:
     rows = (
         (
             str(number),
-            path_of(match)[len(folder) :],
-            time_of(match),
+            _path_of(match)[len(folder) :],
+            _time_of(match),
             match.get("speaker_name") or match.get("speaker") or "",
             match.get("matched_by") or "",
             match.get("kind") or "",
@@ -430,13 +408,11 @@ def print_speech(out: CommandOutput, matches: Sequence[Match]) -> None:
     out.table(("", "…file", "time", "?speaker", "?by", "?in", "said"), rows)
 
 
-def path_of(match: Match) -> str:
-    """Path of the file of a match, of any search."""
+def _path_of(match: Match) -> str:
     return str(match.get("video_path") or match["media_path"])
 
 
-def time_of(match: Match) -> str:
-    """Time of a match in its file, `HH:MM:SS`."""
+def _time_of(match: Match) -> str:
     return str(match.get("timestamp") or match["start_timestamp"])
 
 
@@ -451,8 +427,7 @@ def strength_of(match: Match) -> str:
     return f"{match.get('strength', 'none')} {match['score']:.2f}" if "score" in match else ""
 
 
-def offline(match: Match) -> str:
-    """What is said behind the file of a match that does not open."""
+def _offline(match: Match) -> str:
     return " (offline)" if match.get("online") is False else ""
 
 
@@ -465,19 +440,19 @@ def common_folder(paths: Sequence[str]) -> str:
 
 def _say_folder(out: CommandOutput, matches: Sequence[Match]) -> str:
     """Print the folder that all matches are in, so that the table need not repeat it."""
-    folder = common_folder([path_of(match) for match in matches])
+    folder = common_folder([_path_of(match) for match in matches])
     if folder:
         out.line(f"in {folder}")
     return folder
 
 
 def _beside(number: int, match: Match) -> list[Text]:
-    path = printable(path_of(match))
+    path = printable(_path_of(match))
     folder = common_folder([path])
     scene = scene_of(match)
     return [
-        Text(f"{number}  {path[len(folder) :]}{offline(match)}", style="bold"),
-        Text(f"{time_of(match)}  {strength_of(match)}".rstrip()),
+        Text(f"{number}  {path[len(folder) :]}{_offline(match)}", style="bold"),
+        Text(f"{_time_of(match)}  {strength_of(match)}".rstrip()),
         *([Text(f"scene {scene}")] if scene else []),
         Text(folder, style="dim"),
     ]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from api.tasks.bodies import PutFirstBody
-from cli.arguments import completing
+from cli.arguments import declared
 from cli.arguments.declared import Fields, with_fields
 from cli.arguments.media_arguments import server_path
 from cli.commands.following import finish, follow_to_the_end, reason_to_wait
@@ -21,7 +21,7 @@ from shared.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="What the server works on, and has worked on.")
 TaskId = Annotated[
-    str, argument("As `rushes tasks list` shows.", autocompletion=completing.task_ids)
+    str, argument("As `rushes tasks list` shows.", autocompletion=declared.complete_task_ids)
 ]
 
 
@@ -82,7 +82,8 @@ def cancel_task(
     task_id: Annotated[
         str,
         argument(
-            "Default: the analysis that the same key has begun.", autocompletion=completing.task_ids
+            "Default: the analysis that the same key has begun.",
+            autocompletion=declared.complete_task_ids,
         ),
     ] = "",
 ) -> None:
@@ -102,10 +103,7 @@ def put_task_first(server: Remote, fields: Fields, task_id: TaskId) -> None:
         server.out.line(f"{answer['message']}{place}")
 
 
-@app.command(
-    "retry",
-    epilog="Example: rushes tasks retry 8f14e45fceea167a5a36dedd4bea2543 /footage/day1/A002.mov",
-)
+@app.command("retry", epilog="Example: rushes tasks retry 8f14e45fceea167a5a36dedd4bea2543")
 @remote
 def retry_task(
     server: Remote,

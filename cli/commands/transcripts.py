@@ -14,6 +14,7 @@ from cli.arguments.declared import Fields, with_fields
 from cli.arguments.media_arguments import (
     CacheOption,
     NewFiles,
+    PathsArgument,
     cache_dir,
     listed,
     media_files,
@@ -33,7 +34,7 @@ from cli.commands.search import (
     how_said,
     scope_of,
 )
-from cli.options import argument, option
+from cli.options import argument, examples, option
 from cli.remote import Remote, remote
 from shared.clock_times import timestamp
 from shared.errors import BadInput, ExportError
@@ -44,30 +45,6 @@ TranscriptFormat = Literal["srt", "vtt", "txt", "csv", "docx", "pdf", "json"]
 Item = dict[str, Any]
 _READ_AT_ONCE = 32
 _MISSING = "It is not transcribed, or it has no audio track."
-PathsArgument = Annotated[
-    list[str], argument("Media files, and folders of them; `-`: read them from stdin.")
-]
-ToOption = Annotated[Path, option("Folder of this machine; made where there is none.", "--to")]
-CaptionsOption = Annotated[
-    bool, option("Cut srt and vtt into captions that can be read.", "--captions")
-]
-SpeakersInFilesOption = Annotated[
-    bool | None,
-    option(
-        "Say who speaks, where that was told apart. Default: not in txt and srt.",
-        "--speakers/--no-speakers",
-    ),
-]
-SpeakersOption = Annotated[
-    bool,
-    option(
-        "Say who speaks, where that was told apart; Ada?: it may be somebody else.",
-        "--speakers/--no-speakers",
-    ),
-]
-SubtitlesToo = Annotated[
-    bool, option("Also subtitles and captions that are in the files.", "--subtitles")
-]
 SubtitlesInstead = Annotated[
     bool,
     option(
@@ -75,22 +52,15 @@ SubtitlesInstead = Annotated[
         "--subtitles",
     ),
 ]
-_SHOW = """Example:
-
-rushes transcripts show /footage/interview.mov --cache /footage/.rushes --subtitles
-"""
-_EXPORT = """Examples:
-
-rushes transcripts export /footage/day1 --format srt --captions --to subtitles
-
-rushes transcripts export interview.mov --format docx --to . --force
-
-rushes transcripts export film.mkv --format srt --subtitles --to subtitles
-"""
-_SEARCH = """Example:
-
-rushes transcripts search "rolling thunder" --in /footage/day1
-"""
+_SHOW = (
+    "Example: rushes transcripts show /footage/interview.mov --cache /footage/.rushes --subtitles"
+)
+_EXPORT = examples(
+    "rushes transcripts export /footage/day1 --format srt --captions --to subtitles",
+    "rushes transcripts export interview.mov --format docx --to . --force",
+    "rushes transcripts export film.mkv --format srt --subtitles --to subtitles",
+)
+_SEARCH = 'Example: rushes transcripts search "rolling thunder" --in /footage/day1'
 
 
 @app.command("show", epilog=_SHOW)
@@ -99,8 +69,16 @@ def show(
     server: Remote,
     paths: PathsArgument,
     cache: CacheOption = "",
-    speakers: SpeakersOption = True,
-    subtitles: SubtitlesToo = False,
+    speakers: Annotated[
+        bool,
+        option(
+            "Say who speaks, where that was told apart; Ada?: it may be somebody else.",
+            "--speakers/--no-speakers",
+        ),
+    ] = True,
+    subtitles: Annotated[
+        bool, option("Also subtitles and captions that are in the files.", "--subtitles")
+    ] = False,
 ) -> None:
     """Print the transcripts of files."""
     asked = {**_asked(paths, cache), "speakers": speakers, "captions": subtitles}
@@ -141,12 +119,20 @@ def search(
 def export(
     server: Remote,
     paths: PathsArgument,
-    to: ToOption,
+    to: Annotated[Path, option("Folder of this machine; made where there is none.", "--to")],
     kind: Annotated[TranscriptFormat, option("Of the files.", "--format")],
     cache: CacheOption = "",
-    captions: CaptionsOption = False,
+    captions: Annotated[
+        bool, option("Cut srt and vtt into captions that can be read.", "--captions")
+    ] = False,
     timestamps: Annotated[bool, option("Times in txt, docx and pdf.")] = True,
-    speakers: SpeakersInFilesOption = None,
+    speakers: Annotated[
+        bool | None,
+        option(
+            "Say who speaks, where that was told apart. Default: not in txt and srt.",
+            "--speakers/--no-speakers",
+        ),
+    ] = None,
     subtitles: SubtitlesInstead = False,
     force: Annotated[bool, option("Overwrite files that exist.", "--force")] = False,
 ) -> None:

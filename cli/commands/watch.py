@@ -12,28 +12,20 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.table import Column, Table
+from rich.table import Table
 
 from api.watch.bodies import WatchFolderBody, WatchFolderChanges
 from cli.api_client import ApiClient, Event
 from cli.arguments.declared import Fields, with_fields
-from cli.arguments.media_arguments import CacheOption, cache_dir, server_path
+from cli.arguments.media_arguments import CacheOption, VocabularyOption, cache_dir, server_path
 from cli.arguments.media_arguments import vocabulary as words_of
 from cli.options import argument, option
 from cli.remote import Remote, remote
+from cli.terminal.output import table_of
 from shared.errors import BadInput, Missing
 from shared.printable import printable
 from shared.watch.choices import FileGroup
 
-Vocabulary = Annotated[
-    list[str] | None,
-    option(
-        'A name or rare word that may be said, or @FILE of them; may be repeated; "": none, '
-        "and no names of people.",
-        panel="What is analyzed",
-        metavar="WORD",
-    ),
-]
 Schedule = Annotated[
     str | None,
     option(
@@ -42,6 +34,11 @@ Schedule = Annotated[
         metavar="HH:MM-HH:MM",
     ),
 ]
+app = typer.Typer(no_args_is_help=True, help="Folders whose new files are analyzed by themselves.")
+FolderArgument = Annotated[
+    str, argument("Its id, as `rushes watch list` shows, or path.", metavar="FOLDER")
+]
+_MOST_FAILURES = 10
 
 
 def folder_fields(
@@ -64,14 +61,6 @@ def folder_fields(
         hours = {"start": start.strip(), "stop": stop.strip()}
         fields["schedule"] = hours if schedule else None
     return fields
-
-
-app = typer.Typer(no_args_is_help=True, help="Folders whose new files are analyzed by themselves.")
-
-
-FolderArgument = Annotated[
-    str, argument("Its id, as `rushes watch list` shows, or path.", metavar="FOLDER")
-]
 
 
 @app.command("list")
@@ -101,7 +90,7 @@ def add_folder(
     fields: Fields,
     folder: Annotated[str, argument("Folder to watch.")],
     cache: CacheOption = "",
-    vocabulary: Vocabulary = None,
+    vocabulary: VocabularyOption = None,
     schedule: Schedule = None,
     start: Annotated[bool, option("Start watching, too.", "--start")] = False,
 ) -> None:
@@ -126,7 +115,7 @@ def change_folder(
     folder: FolderArgument,
     path: Annotated[str | None, option("Where it is now.")] = None,
     new_cache: Annotated[str | None, option("Another cache folder.")] = None,
-    vocabulary: Vocabulary = None,
+    vocabulary: VocabularyOption = None,
     schedule: Schedule = None,
 ) -> None:
     """Change a watched folder: only what is named changes."""
@@ -276,7 +265,6 @@ def _id_of(api: ApiClient, folder: str) -> str:
 
 
 def _analyzed(folder: dict[str, Any]) -> str:
-    """What is analyzed, in words."""
     language = f" ({folder['language']})" if folder["language"] else ""
     speakers = ""
     if "speakers" in folder:
@@ -290,9 +278,6 @@ def _analyzed(folder: dict[str, Any]) -> str:
     if folder["schedule"]:
         words += f", {folder['schedule']['start']} to {folder['schedule']['stop']}"
     return words if folder["enabled"] else f"{words}; disabled"
-
-
-_MOST_FAILURES = 10
 
 
 class WatchView:
@@ -313,19 +298,20 @@ class WatchView:
         return Group(*parts)
 
     def _table(self, folders: dict[str, dict[str, Any]]) -> Table:
-        names = ("pending", "done", "failed", "left out")
-        right = [Column(name, justify="right") for name in names]
-        table = Table(Column("folder", overflow="fold"), "state", *right, "what holds it up")
-        for folder_id, stats in folders.items():
-            left_out = stats["files_skipped"] + stats["files_unsupported"]
-            numbers = (stats[f"files_{name}"] for name in ("pending", "processed", "failed"))
-            table.add_row(
+        rows = (
+            (
                 self._path(folder_id),
                 stats["state"],
-                *(f"{number:,}" for number in (*numbers, left_out)),
+                f"{stats['files_pending']:,}",
+                f"{stats['files_processed']:,}",
+                f"{stats['files_failed']:,}",
+                f"{stats['files_skipped'] + stats['files_unsupported']:,}",
                 stats["reason"] or "",
             )
-        return table
+            for folder_id, stats in folders.items()
+        )
+        numbers = (">pending", ">done", ">failed", ">left out")
+        return table_of(("…folder", "state", *numbers, "what holds it up"), rows)
 
     def _path(self, folder_id: str) -> str:
         if folder_id not in self._paths:

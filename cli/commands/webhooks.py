@@ -15,14 +15,10 @@ from shared.webhooks.events import WebhookEvent
 
 app = typer.Typer(no_args_is_help=True, help="Systems that are told when something has happened.")
 _SECRET_BYTES = 32
-_ADD = """Example:
-
-rushes webhooks add https://mam.example/hooks/rushes --event task.ended
-"""
 IdArgument = Annotated[str, argument("As `rushes webhooks list` shows.", metavar="ID")]
 
 
-@app.command("add", epilog=_ADD)
+@app.command("add", epilog="Example: rushes webhooks add https://mam.example/hooks/rushes")
 @remote
 def add_webhook(
     server: Remote,

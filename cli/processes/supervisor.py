@@ -26,14 +26,10 @@ SHORT_PAUSES = 3  # so many ends at once, all alike, are followed by the first p
 TERM_TO_KILL_S = 10.0
 
 
-@dataclass(slots=True)
 class LifeLine:
     """The pipe that tells children that this process is gone: none inherits its writing end."""
 
-    reading: int = -1
-    writing: int = -1
-
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
         self.reading, self.writing = os.pipe()
 
     def close(self) -> None:

@@ -55,22 +55,8 @@ class CommandOutput:
             self.line(answer["message"])
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Print rows as a table; see _COLUMNS for what stands before the names of columns.
-
-        A column with `?` is left out where all its cells are empty.
-        """
-        given = list(rows)
-        shown = [
-            number
-            for number, name in enumerate(columns)
-            if "?" not in name or any(row[number] for row in given)
-        ]
-        table = Table()
-        for name in (columns[number] for number in shown):
-            table.add_column(name.lstrip(">…!?"), **_COLUMNS.get(name[:1], {}))
-        for row in given:
-            table.add_row(*(row[number] for number in shown))
-        self.show(table)
+        """Print rows as a table; see table_of."""
+        self.show(table_of(columns, rows))
 
     def listing(
         self,
@@ -101,6 +87,21 @@ class CommandOutput:
         """Print something beside the result; left out with --json."""
         if not self.as_json:
             self.aside.print(text, soft_wrap=True)
+
+
+def table_of(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table of rows; see _COLUMNS for what stands before the names of columns.
+
+    A column with `?` is left out where all its cells are empty.
+    """
+    given = list(rows)
+    shown = [n for n, name in enumerate(columns) if "?" not in name or any(row[n] for row in given)]
+    table = Table()
+    for name in (columns[n] for n in shown):
+        table.add_column(name.lstrip(">…!?"), **_COLUMNS.get(name[:1], {}))
+    for row in given:
+        table.add_row(*(row[n] for n in shown))
+    return table
 
 
 class PlainConsole(Console):

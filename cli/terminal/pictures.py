@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from rich.color import Color
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -30,18 +30,11 @@ from cli.terminal.output import CommandOutput, PlainConsole
 if TYPE_CHECKING:
     from PIL import Image
 
+PictureMode = Literal["auto", "on", "off"]
 _GAP = 2  # columns between pictures
 _KITTY_CHUNK = 4096
 _COLUMN_PX, _ROW_PX = 10, 20  # sharp enough for a character cell of usual size
 _SAVE, _RESTORE = "\x1b7", "\x1b8"
-
-
-class PictureMode(StrEnum):
-    """Values of `--pictures`."""
-
-    AUTO = "auto"
-    ON = "on"
-    OFF = "off"
 
 
 class Protocol(StrEnum):
@@ -70,9 +63,9 @@ class Box:
 
 def painter(mode: PictureMode, out: CommandOutput) -> Painter | None:
     """Shows pictures on stdout; None where there are to be none."""
-    if mode is PictureMode.OFF or out.as_json:
+    if mode == "off" or out.as_json:
         return None
-    if mode is PictureMode.ON:
+    if mode == "on":
         console = PlainConsole(sys.stdout, force_terminal=True, color_system="truecolor")
         return Painter(console, protocol_of(os.environ))
     can = out.console.is_terminal and out.console.color_system in ("truecolor", "256")

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cli.checks import transcripts
+from cli.checks import everything
 from shared.cache.cache_dir import CacheDir
 from shared.settings import Settings
 from tests.support.cli.remote_command import RUSHES, Command
@@ -211,10 +211,10 @@ def test_the_doctor_names_the_command_that_makes_a_transcript_again(
     assert fields.pop("vocabulary") == []
     place.write_text(json.dumps(fields))
     assert "vocabulary_used" not in command.json("info", path)["details"][0]["transcript"]
-    [found] = transcripts.with_folder_names(settings, stack.redis_url)
+    [found] = everything.with_folder_names(settings, stack.redis_url)
     _, words, _ = found.cure.split("`")
     command.run(*shlex.split(words)[1:])
-    assert list(transcripts.with_folder_names(settings, stack.redis_url)) == []
+    assert list(everything.with_folder_names(settings, stack.redis_url)) == []
     assert command.json("info", path)["details"][0]["transcript"]["vocabulary_used"] == []
 
 

@@ -17,9 +17,9 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.checks import everything, folders, libraries, models, server
+from cli.checks.everything import analysis_workers
 from cli.checks.finding import Finding, fine, within
 from cli.checks.libraries import EXTRAS, Libraries
-from cli.checks.machine import analysis_workers
 from cli.main import app
 from shared.domain import ModelKind
 from shared.process import machine

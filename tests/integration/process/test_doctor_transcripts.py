@@ -8,7 +8,7 @@ import pytest
 import redis
 from msgspec import UNSET, UnsetType
 
-from cli.checks import transcripts
+from cli.checks import everything
 from shared.cache.cache_dir import CacheDir
 from shared.people.collection import Collection
 from shared.redis.known_folders import KnownFolders
@@ -38,7 +38,7 @@ def hear(cache: CacheDir, name: str, vocabulary: Words, *, is_silent: bool = Fal
 
 def warnings(redis_url: str, tmp_path: Path) -> list[str]:
     settings = Settings(state_dir=tmp_path / "state")
-    return [found.sentence for found in transcripts.with_folder_names(settings, redis_url)]
+    return [found.sentence for found in everything.with_folder_names(settings, redis_url)]
 
 
 def test_files_are_named_in_the_command_that_makes_their_transcripts_again(
@@ -73,7 +73,7 @@ def test_what_cannot_be_read_is_left_to_other_checks(
     cache: CacheDir, tmp_path: Path, redis_url: str
 ) -> None:
     hear(cache, "a.wav", UNSET)
-    assert list(transcripts.with_folder_names(Settings(state_dir=tmp_path / "state"), None)) == []
+    assert list(everything.with_folder_names(Settings(state_dir=tmp_path / "state"), None)) == []
     (cache.root.path / "rushes.json").write_text("{")
     assert warnings(redis_url, tmp_path) == []
 
@@ -83,7 +83,7 @@ def test_folders_that_were_not_examined_in_time_are_counted(
 ) -> None:
     hear(cache, "a.wav", UNSET)
     settings = Settings(state_dir=tmp_path / "state")
-    [late] = transcripts.with_folder_names(settings, redis_url, limit_s=0)
+    [late] = everything.with_folder_names(settings, redis_url, limit_s=0)
     assert "1 cache folders were not all examined in 0 s" in late.sentence
 
 
@@ -93,8 +93,8 @@ def test_a_collection_of_a_removed_face_model_is_named_with_the_command_that_rep
     settings = Settings(state_dir=tmp_path / "state")
     for name, model in (("Season 1", "faceplugin-fr"), ("Season 2", "dlib-resnet")):
         Collection.open(cache.root, name, create=True).add(model, [f"{1:016x}"], "task")
-    [found] = transcripts.of_removed_face_models(settings, redis_url)
+    [found] = everything.of_removed_face_models(settings, redis_url)
     assert found.message == f"the collection 'Season 1' in {cache.root} was made with faceplugin-fr"
     assert "`rushes analyze PATH --collection 'Season 1' --no-visual --no-speech" in found.cure
     Collection.open(cache.root, "Season 1", create=True).add("dlib-resnet", [f"{1:016x}"], "task")
-    assert list(transcripts.of_removed_face_models(settings, redis_url)) == []
+    assert list(everything.of_removed_face_models(settings, redis_url)) == []
