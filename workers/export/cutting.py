@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from fractions import Fraction
 from typing import NamedTuple, Protocol
 
 from shared.exports.clips import ClipCode, ClipSpec
@@ -17,16 +16,21 @@ from shared.media import MediaType, media_type_of
 from shared.opening import OpenedFile
 from shared.process import traces
 from workers.export.copying import copy
-from workers.export.merging import ClipProgress, Timed, WrittenClip, told, with_ending, write_merged
+from workers.export.merging import (
+    ClipProgress,
+    Timed,
+    WrittenClip,
+    container_tags,
+    told,
+    with_ending,
+    write_merged,
+)
 from workers.export.output import ClipFailed, ClipFile
-from workers.export.pictures.decoding import Shot, decoded
-from workers.export.pictures.encoding import PictureTrack
-from workers.export.pictures.stills import RATE, still_frame
+from workers.export.pictures.encoding import PictureTrack, decoded, held_still
 from workers.export.planning import ClipPlan, Method, plan
 from workers.export.reading import Damage
 from workers.export.sound.encoding import SoundTracks
 from workers.export.source import open_source
-from workers.export.tags import container_tags
 
 
 class PartTarget(Protocol):
@@ -130,12 +134,6 @@ def _encode_still(
     planned: ClipPlan, file: OpenedFile, path: str, progress: ClipProgress
 ) -> WrittenClip:
     with ClipFile(path, planned.form, {}, 1000) as out:
-        track = PictureTrack(out, planned, _held(file, planned), None)
+        track = PictureTrack(out, planned, held_still(file, planned), None)
         write_merged(out, [track.packets()], planned.end - planned.start, progress)
     return WrittenClip(planned.start, planned.end, track.frames, ())
-
-
-def _held(file: OpenedFile, planned: ClipPlan) -> Iterator[Shot]:
-    frame = still_frame(file)
-    for number in range(planned.range.past):
-        yield Fraction(number) / RATE, frame

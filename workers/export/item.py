@@ -25,9 +25,8 @@ from shared.errors import (
     NotAllowed,
     RushesError,
 )
-from shared.exports.clip_names import clip_name, in_a_name
 from shared.exports.clips import ClipCode, ClipResult, ClipSpec
-from shared.exports.names import file_name
+from shared.exports.names import clip_name, file_name, in_a_name
 from shared.exports.writing import (
     NameTaken,
     NameUnusable,

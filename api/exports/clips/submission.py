@@ -7,17 +7,31 @@ import posixpath
 import msgspec
 
 from api.exports.clips.bodies import ClipBody, ExportClipsBody
-from api.exports.clips.times import clip_time
 from api.http.client_paths import in_clients_words
 from api.http.services import CoreServices
+from api.http.times import clock_seconds, seconds_of
 from api.tasks.progress import enqueue, note_accepted
 from shared.domain import ProgressType, TaskKind
 from shared.errors import BadInput, NotAllowed, NoWorker
-from shared.exports.clip_names import check_naming
 from shared.exports.clips import ClipSpec
+from shared.exports.names import check_naming
 from shared.exports.writing import output_folder
 from shared.ledger.records import ItemFile, NewItem, NewTask, Sender
 from shared.redis import heartbeats
+from shared.timecode import label_parts
+
+
+def clip_time(value: float | str, field: str) -> float | str:
+    """Seconds, or the timecode as it was written. Raises BadInput naming the field."""
+    if not isinstance(value, str) or clock_seconds(value) is not None:
+        return seconds_of(value, field)
+    hours, minutes, seconds, _ = label_parts(value) or (24, 0, 0, 0)
+    if hours > 23 or minutes > 59 or seconds > 59:
+        raise BadInput(
+            f"{field} must be a number of seconds, HH:MM:SS[.mmm], or a timecode of the source, "
+            f"HH:MM:SS:FF or HH:MM:SS;FF, not {value!r}."
+        )
+    return value
 
 
 def submit_clips(services: CoreServices, body: ExportClipsBody, sender: Sender) -> NewTask:

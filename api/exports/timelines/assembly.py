@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from api.exports.cleaning import title
-from api.exports.frame_rates import nearest_rate
+from api.exports.output_path import resolved_output_path
 from api.exports.timelines.answers import ExportedTimeline, SequenceFacts, TimelineWarning
-from api.exports.timelines.bodies import TimelineBody
-from api.exports.timelines.conform import AskedClip, commonest_rate, conform
-from api.exports.timelines.formats import write_timeline
+from api.exports.timelines.bodies import TimelineBody, TimelineClipBody
+from api.exports.timelines.conform import (
+    AskedClip,
+    AskedMarker,
+    commonest_rate,
+    conform,
+    exact_seconds,
+    source_time,
+)
+from api.exports.timelines.formats import EXTENSIONS, write_timeline
 from api.exports.timelines.model import Code, PictureFormat, Remark, Timeline
-from api.exports.timelines.pathurl import editors_path
-from api.exports.timelines.request import TimelineRequest
-from api.exports.timelines.sources import TimelineSource, source_of
+from api.exports.timelines.sources import TimelineSource, editors_path, path_map, source_of
 from api.http.client_paths import ClientPaths
 from shared.domain import Probe
 from shared.errors import (
@@ -26,7 +32,70 @@ from shared.errors import (
     RushesError,
 )
 from shared.exports.writing import write_output
-from shared.timecode import Timecode, rate_words
+from shared.paths import PathMap
+from shared.timecode import Timecode, frame_rate, nearest_rate, rate_words
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineRequest:
+    """A request whose shape is right."""
+
+    body: TimelineBody
+    clips: tuple[AskedClip, ...]
+    rate: Fraction | None
+    path_map: PathMap
+    target: str | None
+
+
+def checked_request(paths: ClientPaths, body: TimelineBody) -> TimelineRequest:
+    """All that can be refused before a file is looked at."""
+    rate = None
+    if body.fps is not None:
+        rate = frame_rate(body.fps)
+        Timecode.starting_at(nearest_rate(rate), body.start_timecode)
+    if body.layout != "sequence" and body.format != "xmeml":
+        raise BadInput(f'layout "{body.layout}" exists for the format xmeml only.')
+    clips = tuple(_asked_clip(index, clip) for index, clip in enumerate(body.clips))
+    return TimelineRequest(
+        body=body,
+        clips=clips,
+        rate=rate,
+        path_map=path_map([(pair.from_, pair.to) for pair in body.path_map]),
+        target=_target(paths, body),
+    )
+
+
+def _asked_clip(index: int, clip: TimelineClipBody) -> AskedClip:
+    field = f"clips[{index}]"
+    markers = tuple(
+        AskedMarker(
+            time=source_time(marker.time, f"{field}.markers[{number}].time"),
+            name=marker.name,
+            comment=marker.comment,
+            length=None
+            if marker.duration is None
+            else exact_seconds(marker.duration, f"{field}.markers[{number}].duration"),
+        )
+        for number, marker in enumerate(clip.markers)
+    )
+    return AskedClip(
+        index=index,
+        start=source_time(clip.start_time, f"{field}.start_time"),
+        end=source_time(clip.end_time, f"{field}.end_time"),
+        name=clip.name,
+        handle=exact_seconds(clip.handle_seconds, f"{field}.handle_seconds"),
+        markers=markers,
+    )
+
+
+def _target(paths: ClientPaths, body: TimelineBody) -> str | None:
+    if body.output_path is None:
+        return None
+    extension = EXTENSIONS[body.format]
+    return resolved_output_path(
+        paths, body.output_path, body.sequence_name, extension, EXTENSIONS.values()
+    )
+
 
 _NAME = "Rushes Export"
 _EXCLUDED = (Code.MISSING_MEDIA, Code.UNREADABLE_MEDIA, Code.NOT_ALLOWED, Code.BAD_RANGE)

@@ -8,13 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from api.exports.frame_rates import nearest_rate
 from api.exports.timelines.model import Clip, Code, Marker, Media, Remark, rounded
 from api.exports.timelines.sources import TimelineSource, clean_name
 from api.http.times import clock_seconds
 from shared.errors import BadInput
 from shared.exports.clips import STILL_S
-from shared.timecode import FASTEST, Timecode, label_parts, rate_words
+from shared.timecode import FASTEST, Timecode, label_parts, nearest_rate, rate_words
 
 _LATEST = 999 * 3600 + 3600
 DEFAULT_RATE = Fraction(25)  # of sound and stills alone

@@ -15,8 +15,8 @@ from lxml import etree
 
 from api.exports.timelines.bodies import UrlStyle
 from api.exports.timelines.model import Clip, Marker, PictureFormat, Timeline, rounded
-from api.exports.timelines.pathurl import pathurl
-from api.exports.timelines.xml_text import xml_text
+from api.exports.timelines.sources import pathurl
+from api.exports.timelines.xmeml import xml_text
 
 _CONFORMED = {  # rates that Final Cut has a word for
     Fraction(24000, 1001): "23.98",

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from api.cache.view import CacheView
 from api.exports.exact_bounds import ExportServices, place_at_cuts
 from api.exports.timelines.answers import ExportedTimeline
-from api.exports.timelines.assembly import TimelineFiles, exported_timeline
+from api.exports.timelines.assembly import TimelineFiles, checked_request, exported_timeline
 from api.exports.timelines.bodies import TimelineBody
-from api.exports.timelines.offline import OutOfReach, last_known
-from api.exports.timelines.request import checked_request
 from api.http.concurrency import OUTAGES, map_concurrently, own_slot
 from api.http.endpoint import Call, Endpoint
+from api.http.services import CoreServices
 from shared.domain import Probe
 from shared.errors import (
     BadInput,
     MediaError,
     MediaMissing,
+    MediaUnreadable,
     NotAllowed,
     NothingUsable,
     NoWorker,
@@ -25,6 +26,28 @@ from shared.errors import (
 )
 from shared.query.messages import Lane, ProbeFile
 from shared.rights import KeyScope
+
+
+class OutOfReach(MediaUnreadable):
+    """A file whose place does not answer."""
+
+
+def last_known(services: CoreServices, cache_dir: str, paths: Sequence[str]) -> dict[str, Probe]:
+    """What the files at these paths were when they were analyzed, as far as the folder knows.
+
+    Blocks. Raises as `Caches.open`.
+    """
+    view = services.caches.open(cache_dir)
+    hashes = services.caches.hashes_for(view, paths)
+    known = {h: probe for h in set(hashes) if h and (probe := _probe(view, h))}
+    return {path: known[h] for path, h in zip(paths, hashes, strict=True) if h in known}
+
+
+def _probe(view: CacheView, hash_str: str) -> Probe | None:
+    """The newest that a stage has noted."""
+    noted = sorted(view.cache.manifests(hash_str), key=lambda manifest: -manifest.made_at)
+    return next((manifest.probe for manifest in noted if manifest.probe), None)
+
 
 _MOST_REASONS = 10
 

@@ -24,10 +24,63 @@ from api.exports.timelines.model import (
     Timeline,
     rounded,
 )
-from api.exports.timelines.pathurl import pathurl
-from api.exports.timelines.tracks import PlacedChannel, SoundTrack, placed, sound_tracks
-from api.exports.timelines.xml_text import xml_text
+from api.exports.timelines.sources import pathurl
 from shared.timecode import Timecode, is_ntsc, nominal_rate
+
+STEREO = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SoundTrack:
+    """One channel of the timeline. `side` is 0 or 1 in a stereo pair, 0 on a mono track."""
+
+    is_stereo: bool
+    side: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedChannel:
+    """A channel of a source (from 1, counted across its streams) on a track (from 0)."""
+
+    source_channel: int
+    track: int
+
+
+def sound_tracks(clips: Sequence[Clip]) -> tuple[SoundTrack, ...]:
+    """Tracks for the clip with the most channels of each kind; pairs come first."""
+    pairs = max((_pairs(clip.media) for clip in clips), default=0)
+    singles = max((_singles(clip.media) for clip in clips), default=0)
+    return (
+        *(SoundTrack(True, side) for _ in range(pairs) for side in (0, 1)),
+        *(SoundTrack(False, 0) for _ in range(singles)),
+    )
+
+
+def placed(media: Media, tracks: Sequence[SoundTrack]) -> list[PlacedChannel]:
+    """Where each channel of a source goes."""
+    found = []
+    next_pair = 0
+    next_single = sum(track.is_stereo for track in tracks)
+    channel = 1
+    for sound in media.sounds:
+        for _ in range(sound.channels):
+            if sound.channels == STEREO:
+                found.append(PlacedChannel(channel, next_pair))
+                next_pair += 1
+            else:
+                found.append(PlacedChannel(channel, next_single))
+                next_single += 1
+            channel += 1
+    return found
+
+
+def _pairs(media: Media) -> int:
+    return sum(sound.channels == STEREO for sound in media.sounds)
+
+
+def _singles(media: Media) -> int:
+    return sum(sound.channels for sound in media.sounds if sound.channels != STEREO)
+
 
 TICKS = 254_016_000_000  # a second of Premiere's clock
 _NAMESPACE = uuid.UUID("6f2f3f43-6d55-5f0e-9a5a-2a8e2f9c8d11")  # of our sequences
@@ -353,3 +406,11 @@ def _marker(parent: Any, marker: Marker, clip: Clip, rate: Fraction) -> None:
         _add(element, "out", -1)
     else:
         _add(element, "out", max(begin + 1, rounded((marker.seconds + marker.length) * rate)))
+
+
+def xml_text(root: Any) -> str:
+    """Indented, with its declaration and a DOCTYPE that names the root only."""
+    inner = etree.tostring(
+        root, pretty_print=True, encoding="unicode", doctype=f"<!DOCTYPE {root.tag}>"
+    )
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{inner}'

@@ -9,7 +9,6 @@ from anyio import CapacityLimiter
 from msgspec import Raw
 
 from api.exports.cleaning import title
-from api.exports.frame_rates import frame_rate
 from api.exports.output_path import resolved_output_path
 from api.exports.transcripts.answers import ExportedTranscript, TranscriptFile
 from api.exports.transcripts.bodies import ExportTranscriptBody
@@ -25,7 +24,7 @@ from shared.exports.names import file_name
 from shared.exports.writing import write_output
 from shared.models.languages import language_code
 from shared.rights import KeyScope
-from shared.timecode import Timecode
+from shared.timecode import Timecode, frame_rate
 
 _UNTITLED = "Transcript"
 _DOCUMENT_TURNS = CapacityLimiter(2)  # each takes up to 100 MB and a core

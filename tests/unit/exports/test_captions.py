@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.exports.frame_rates import frame_rate
 from api.exports.transcripts.captions import reflowed
 from api.exports.transcripts.document import (
     CaptionRules,
@@ -18,7 +17,7 @@ from api.exports.transcripts.document import (
     ExportWord,
     TranscriptDocument,
 )
-from shared.timecode import Timecode
+from shared.timecode import Timecode, frame_rate
 
 USUAL = CaptionRules()
 GAP = 2 / 24

@@ -15,13 +15,12 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from shared.exports.clips import ClipCode
-from workers.export.merging import Timed
+from workers.export.merging import Timed, tag_stream
 from workers.export.output import ClipFailed, ClipFile
 from workers.export.planning import ClipPlan
 from workers.export.reading import Damage, sound_from
 from workers.export.sound.codecs import SoundCodec, layout_of, sound_codec
 from workers.export.source import ClipSource
-from workers.export.tags import tag_stream
 from workers.media.budget import ENCODED_SILENCE_BASE_S, check_silence
 
 Samples = NDArray[Any]

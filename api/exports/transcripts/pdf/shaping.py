@@ -13,8 +13,7 @@ from typing import Any
 
 import uharfbuzz
 
-from api.exports.transcripts.pdf.embedding import EmbeddedFont
-from api.exports.transcripts.pdf.fonts import FontFace
+from api.exports.transcripts.pdf.fonts import EmbeddedFont, FontFace
 
 # Ligatures of Latin only look nicer, and some readers of PDFs do not take them apart.
 _PLAIN = {"liga": False, "clig": False}
