@@ -26,7 +26,7 @@ from workers.export.merging import (
     write_merged,
 )
 from workers.export.output import ClipFailed, ClipFile
-from workers.export.pictures.encoding import PictureTrack, decoded, held_still
+from workers.export.picture_track import PictureTrack, decoded, held_still
 from workers.export.planning import ClipPlan, Method, plan
 from workers.export.reading import Damage
 from workers.export.sound.encoding import SoundTracks

@@ -24,7 +24,7 @@ from workers.export.formats import (
     picture_codec,
 )
 from workers.export.output import ClipFailed, takes
-from workers.export.pictures.keyframes import is_intra, surroundings
+from workers.export.reading import is_intra, surroundings
 from workers.export.sound.codecs import pcm_name, sound_form
 from workers.export.source import ClipSource, open_source
 from workers.media.containers import shown_video_streams

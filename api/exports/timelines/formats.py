@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from api.exports.timelines.bodies import Layout, TimelineFormat, UrlStyle
 from api.exports.timelines.model import Remark, Timeline
-from shared.errors import BadInput
 
 EXTENSIONS: dict[TimelineFormat, str] = {
     "xmeml": "xml",
@@ -16,33 +13,25 @@ EXTENSIONS: dict[TimelineFormat, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenTimeline:
-    """The file's text, and what is to be said about it."""
-
-    text: str
-    remarks: tuple[Remark, ...] = ()
-
-
 def write_timeline(
     timeline: Timeline, kind: TimelineFormat, layout: Layout, style: UrlStyle | None
-) -> WrittenTimeline:
-    """Raises BadInput for what the format cannot hold. Libraries are loaded when they are used."""
-    if layout != "sequence" and kind != "xmeml":
-        raise BadInput(f'layout "{layout}" exists for the format xmeml only, not for {kind}.')
+) -> tuple[str, list[Remark]]:
+    """The file's text, and what is to be said about it. Libraries are loaded when they are used.
+
+    Raises BadInput for what the format cannot hold.
+    """
     if kind == "xmeml":
         from api.exports.timelines.xmeml import xmeml
 
-        return WrittenTimeline(xmeml(timeline, layout, style or "localhost"))
+        return xmeml(timeline, layout, style or "localhost"), []
     if kind == "fcpxml":
         from api.exports.timelines.fcpxml import fcpxml
 
-        return WrittenTimeline(fcpxml(timeline, style or "empty_host"))
+        return fcpxml(timeline, style or "empty_host"), []
     if kind == "otio":
         from api.exports.timelines.otio import otio_json
 
-        return WrittenTimeline(otio_json(timeline, style or "empty_host"))
+        return otio_json(timeline, style or "empty_host"), []
     from api.exports.timelines.edl import edl
 
-    text, remarks = edl(timeline)
-    return WrittenTimeline(text, tuple(remarks))
+    return edl(timeline)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from api.exports.transcripts.document import (
-    CaptionRules,
+    CaptionsBody,
     ExportSegment,
     ExportWord,
     TranscriptDocument,
@@ -240,7 +240,7 @@ _LOPSIDED = 12.0  # cost of a cut at the very end of a text, against the same
 
 
 def reflowed(
-    document: TranscriptDocument, rules: CaptionRules, *, name_speakers: bool
+    document: TranscriptDocument, rules: CaptionsBody, *, name_speakers: bool
 ) -> list[ExportSegment]:
     """Segments by start, each one a cue; lines of a cue are parted by `\n`.
 
@@ -260,7 +260,7 @@ def reflowed(
 
 
 def _end(
-    cue: ExportSegment, reading: float, next_start: float | None, rules: CaptionRules, gap: float
+    cue: ExportSegment, reading: float, next_start: float | None, rules: CaptionsBody, gap: float
 ) -> float:
     """Long enough to read, with a gap before the next cue; people who talk at once overlap."""
     wanted = max(cue.end, cue.start + rules.min_duration, cue.start + reading / rules.max_cps)
@@ -272,7 +272,7 @@ def _end(
 
 
 def _cues(
-    segment: ExportSegment, language: str | None, rules: CaptionRules, name_speakers: bool
+    segment: ExportSegment, language: str | None, rules: CaptionsBody, name_speakers: bool
 ) -> list[tuple[ExportSegment, float]]:
     """Cues, each with its characters to read; the segment's time is shared out among them."""
     measure = Measure(language, segment.text)
@@ -304,7 +304,7 @@ def _cue(
     segment: ExportSegment,
     part: Sequence[CaptionPiece],
     breaks: Sequence[float],
-    rules: CaptionRules,
+    rules: CaptionsBody,
     is_named: bool,
 ) -> tuple[ExportSegment, float]:
     text = "\n".join(_joined(part[a:b]) for a, b in _lines(part, breaks, rules))
@@ -314,7 +314,7 @@ def _cue(
 
 
 def _cuts(
-    found: Sequence[CaptionPiece], breaks: Sequence[float], rules: CaptionRules
+    found: Sequence[CaptionPiece], breaks: Sequence[float], rules: CaptionsBody
 ) -> list[tuple[int, int]]:
     """Ranges of pieces that fit a cue: cut where it reads best until all of them do."""
     done: list[tuple[int, int]] = []
@@ -329,7 +329,7 @@ def _cuts(
     return done
 
 
-def _fits(part: Sequence[CaptionPiece], breaks: Sequence[float], rules: CaptionRules) -> bool:
+def _fits(part: Sequence[CaptionPiece], breaks: Sequence[float], rules: CaptionsBody) -> bool:
     columns = _columns(part)
     if columns > (rules.max_chars + 1) * rules.max_lines:  # a space goes where a line ends
         return False
@@ -352,7 +352,7 @@ def _best_cut(found: Sequence[CaptionPiece], breaks: Sequence[float], first: int
 
 
 def _lines(
-    part: Sequence[CaptionPiece], breaks: Sequence[float], rules: CaptionRules
+    part: Sequence[CaptionPiece], breaks: Sequence[float], rules: CaptionsBody
 ) -> list[tuple[int, int]]:
     """The fewest lines that hold the pieces, broken where it costs least; [] if too many.
 

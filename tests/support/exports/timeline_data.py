@@ -96,9 +96,9 @@ def timeline(
 
 def xmeml_of(made: Timeline, layout: Any = "sequence", style: Any = None) -> Any:
     """The root of the document, which follows all rules."""
-    return check_xmeml(write_timeline(made, "xmeml", layout, style).text)
+    return check_xmeml(write_timeline(made, "xmeml", layout, style)[0])
 
 
 def fcpxml_of(made: Timeline) -> Any:
     """The root of the document, which follows all rules."""
-    return check_fcpxml(write_timeline(made, "fcpxml", "sequence", None).text)
+    return check_fcpxml(write_timeline(made, "fcpxml", "sequence", None)[0])
