@@ -21,6 +21,7 @@ from av.video.stream import VideoStream
 
 from shared.exports.clips import ClipCode
 from shared.opening import OpenedFile
+from workers.export.formats import pcm_name
 from workers.export.merging import (
     ClipProgress,
     Timed,
@@ -34,8 +35,7 @@ from workers.export.merging import (
 )
 from workers.export.output import ClipFailed, ClipFile, writing_failed
 from workers.export.planning import ClipPlan
-from workers.export.reading import Damage, VideoPacket, note_hole, sound_from, video_from
-from workers.export.sound.codecs import pcm_name
+from workers.export.reading import LATE_S, Damage, VideoPacket, note_hole, sound_from, video_from
 from workers.export.source import ClipSource, open_source
 
 _REORDERED_WITHIN = 40  # packets
@@ -348,7 +348,6 @@ class _Movie:
 
 
 _RUN_UP = 2  # packets that decoders need to be right; hidden by the edit list
-_LATE_S = Fraction(3)  # streams lie beside each other in a file, at most so far apart
 
 
 def copied_sound(
@@ -362,7 +361,7 @@ def copied_sound(
         if packet.pts is None:
             continue
         seconds = packet.pts * packet.time_base
-        if all(t.is_done for t in tracks.values()) or seconds > ends + _LATE_S:
+        if all(t.is_done for t in tracks.values()) or seconds > ends + LATE_S:
             return
         track = tracks.get(packet.stream_index)
         for taken in track.taken(packet) if track is not None else ():

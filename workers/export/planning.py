@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -21,11 +21,12 @@ from workers.export.formats import (
     depth_of,
     encoded_form,
     own_form,
+    pcm_name,
     picture_codec,
+    sound_form,
 )
 from workers.export.output import ClipFailed, takes
 from workers.export.reading import is_intra, surroundings
-from workers.export.sound.codecs import pcm_name, sound_form
 from workers.export.source import ClipSource, open_source
 from workers.media.containers import shown_video_streams
 from workers.media.media_reader import grab_frame
@@ -390,18 +391,12 @@ def _within_holds(
 def _finished(planned: ClipPlan, source: ClipSource, warnings: tuple[str, ...]) -> ClipPlan:
     start_label, end_label = _labels(planned, source)
     warnings += _left_out(source) + _other_form(planned.spec, planned.form)
-    return ClipPlan(
-        planned.spec,
-        planned.method,
-        planned.form,
-        planned.start,
-        planned.end,
-        _estimate(planned, source),
-        planned.range,
-        start_label,
-        end_label,
-        planned.picture,
-        warnings,
+    return replace(
+        planned,
+        estimated_bytes=_estimate(planned, source),
+        start_timecode=start_label,
+        end_timecode=end_label,
+        warnings=warnings,
     )
 
 

@@ -24,6 +24,8 @@ AnyPacket: TypeAlias = "Packet[Any]"
 _STEPS_BACK_S = (0, 1, 2, 5, 10, 30)
 _HOLE_S = Fraction(1, 2)
 _EVEN = Fraction(1, 50)  # average rates differ from the usual one by less
+LATE_S = Fraction(3)  # streams lie beside each other in a file, at most so far apart
+JUMP_S = Fraction(1, 20)  # time stamps of sound that differ by less are rounded ones
 _LANDING = 200  # packets looked at for the first of the stream that was asked for
 # Containers that interleave finely: all of it is read in any case, and a seek needs the video.
 _READ_WHOLE = frozenset(("matroska,webm", "mpegts"))

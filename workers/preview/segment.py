@@ -29,7 +29,7 @@ from shared.opening import OpenedFile
 from shared.paths import Roots
 from shared.query.messages import MakePreview
 from workers.export.output import ClipFailed
-from workers.export.reading import Damage, sound_from
+from workers.export.reading import JUMP_S, LATE_S, Damage, sound_from
 from workers.export.source import ClipSource, open_source
 from workers.media.containers import (
     first_picture,
@@ -51,8 +51,6 @@ _AAC_FRAME = 1024  # samples of an AAC packet
 _RUN_UP = 10  # packets that are encoded and left out: by then the encoder knows the sound
 _AFTER = 2  # packets that the last one overlaps with
 _BIT_RATE = 160_000
-_JUMP_S = Fraction(1, 20)  # time stamps that differ by less are rounded ones
-_LATE_S = Fraction(3)
 _MANY = 8  # channels whose frames PyAV cannot take apart by their layout
 _NAMED = {1: "mono", 2: "stereo"}
 
@@ -131,7 +129,7 @@ def _packets(source: ClipSource, span: range) -> Iterator[Packet[AudioStream]]:
         at = (packet.pts or 0) * packet.time_base
         if packet.stream_index in indices:
             indices[packet.stream_index] = at
-        if at > ends + _LATE_S or min(indices.values()) > ends:
+        if at > ends + LATE_S or min(indices.values()) > ends:
             return
         yield packet
 
@@ -173,7 +171,7 @@ class _Track:
         position = self._position(frame, frame.time_base)
         shape = rate, frame.format.name, frame.layout.name
         starts = Fraction(position, rate)
-        if self._resampler is None or shape != self._shape or abs(starts - self._due) > _JUMP_S:
+        if self._resampler is None or shape != self._shape or abs(starts - self._due) > JUMP_S:
             self._flush()
             # A sample of it is one of ours, too: else segments differed by a part of a sample.
             skipped = -position % (rate // math.gcd(rate, _SOUND_RATE))

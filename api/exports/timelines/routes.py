@@ -11,7 +11,13 @@ from api.exports.cleaning import title
 from api.exports.exact_bounds import ExportServices, place_at_cuts
 from api.exports.output_path import resolved_output_path
 from api.exports.timelines.answers import ExportedTimeline, SequenceFacts, TimelineWarning
-from api.exports.timelines.bodies import TimelineBody, TimelineClipBody
+from api.exports.timelines.bodies import (
+    Layout,
+    TimelineBody,
+    TimelineClipBody,
+    TimelineFormat,
+    UrlStyle,
+)
 from api.exports.timelines.conform import (
     AskedClip,
     AskedMarker,
@@ -20,7 +26,6 @@ from api.exports.timelines.conform import (
     exact_seconds,
     source_time,
 )
-from api.exports.timelines.formats import EXTENSIONS, write_timeline
 from api.exports.timelines.model import Code, PictureFormat, Remark, Timeline
 from api.exports.timelines.sources import TimelineSource, editors_path, path_map, source_of
 from api.http.client_paths import ClientPaths
@@ -44,6 +49,37 @@ from shared.paths import PathMap
 from shared.query.messages import Lane, ProbeFile
 from shared.rights import KeyScope
 from shared.timecode import Timecode, frame_rate, nearest_rate, rate_words
+
+EXTENSIONS: dict[TimelineFormat, str] = {
+    "xmeml": "xml",
+    "fcpxml": "fcpxml",
+    "otio": "otio",
+    "edl": "edl",
+}
+
+
+def write_timeline(
+    timeline: Timeline, kind: TimelineFormat, layout: Layout, style: UrlStyle | None
+) -> tuple[str, list[Remark]]:
+    """The file's text, and what is to be said about it. Libraries are loaded when they are used.
+
+    Raises BadInput for what the format cannot hold.
+    """
+    if kind == "xmeml":
+        from api.exports.timelines.xmeml import xmeml
+
+        return xmeml(timeline, layout, style or "localhost"), []
+    if kind == "fcpxml":
+        from api.exports.timelines.fcpxml import fcpxml
+
+        return fcpxml(timeline, style or "empty_host"), []
+    if kind == "otio":
+        from api.exports.timelines.otio import otio_json
+
+        return otio_json(timeline, style or "empty_host"), []
+    from api.exports.timelines.edl import edl
+
+    return edl(timeline)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,59 +27,42 @@ from api.exports.timelines.model import (
 from api.exports.timelines.sources import pathurl
 from shared.timecode import Timecode, is_ntsc, nominal_rate
 
-STEREO = 2
+_STEREO = 2
 
 
 @dataclass(frozen=True, slots=True)
-class SoundTrack:
+class _SoundTrack:
     """One channel of the timeline. `side` is 0 or 1 in a stereo pair, 0 on a mono track."""
 
     is_stereo: bool
     side: int
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedChannel:
-    """A channel of a source (from 1, counted across its streams) on a track (from 0)."""
-
-    source_channel: int
-    track: int
-
-
-def sound_tracks(clips: Sequence[Clip]) -> tuple[SoundTrack, ...]:
+def _sound_tracks(clips: Sequence[Clip]) -> tuple[_SoundTrack, ...]:
     """Tracks for the clip with the most channels of each kind; pairs come first."""
-    pairs = max((_pairs(clip.media) for clip in clips), default=0)
-    singles = max((_singles(clip.media) for clip in clips), default=0)
+    pairs, singles = 0, 0
+    for clip in clips:
+        channels = [sound.channels for sound in clip.media.sounds]
+        in_pairs = channels.count(_STEREO)
+        pairs, singles = max(pairs, in_pairs), max(singles, sum(channels) - _STEREO * in_pairs)
     return (
-        *(SoundTrack(True, side) for _ in range(pairs) for side in (0, 1)),
-        *(SoundTrack(False, 0) for _ in range(singles)),
+        *(_SoundTrack(True, side) for _ in range(pairs) for side in (0, 1)),
+        *(_SoundTrack(False, 0) for _ in range(singles)),
     )
 
 
-def placed(media: Media, tracks: Sequence[SoundTrack]) -> list[PlacedChannel]:
-    """Where each channel of a source goes."""
-    found = []
-    next_pair = 0
-    next_single = sum(track.is_stereo for track in tracks)
-    channel = 1
+def _placed(media: Media, tracks: Sequence[_SoundTrack]) -> list[tuple[int, int]]:
+    """Channels of a source (from 1, counted across its streams) and their tracks (from 0)."""
+    found: list[int] = []
+    next_pair, next_single = 0, sum(track.is_stereo for track in tracks)
     for sound in media.sounds:
-        for _ in range(sound.channels):
-            if sound.channels == STEREO:
-                found.append(PlacedChannel(channel, next_pair))
-                next_pair += 1
-            else:
-                found.append(PlacedChannel(channel, next_single))
-                next_single += 1
-            channel += 1
-    return found
-
-
-def _pairs(media: Media) -> int:
-    return sum(sound.channels == STEREO for sound in media.sounds)
-
-
-def _singles(media: Media) -> int:
-    return sum(sound.channels for sound in media.sounds if sound.channels != STEREO)
+        if sound.channels == _STEREO:
+            found += (next_pair, next_pair + 1)
+            next_pair += 2
+        else:
+            found += range(next_single, next_single + sound.channels)
+            next_single += sound.channels
+    return list(enumerate(found, 1))
 
 
 TICKS = 254_016_000_000  # a second of Premiere's clock
@@ -164,8 +147,8 @@ class _XmemlWriter:
         _add(element, "in", clip.first)
         _add(element, "out", clip.first + clip.length)
         _add(element, "name", clip.name)
-        alone = (_at_zero(clip),)
-        element.append(self._media(alone, master=f"subclip-{number}"))
+        alone = replace(clip, start=0)  # the only one on its timeline
+        element.append(self._media((alone,), master=f"subclip-{number}"))
         self._markers(element, clip)
         return element
 
@@ -175,7 +158,7 @@ class _XmemlWriter:
         video: list[_Item | None] = [None] * len(clips)
         if any(clip.media.picture for clip in clips):
             video = self._video(media, clips, master)
-        tracks = sound_tracks(clips)
+        tracks = _sound_tracks(clips)
         audio: list[list[_Item]] = [[] for _ in clips]
         if tracks:
             audio = self._audio(media, clips, tracks, master)
@@ -210,7 +193,7 @@ class _XmemlWriter:
         self,
         media: Any,
         clips: Sequence[Clip],
-        tracks: Sequence[SoundTrack],
+        tracks: Sequence[_SoundTrack],
         master: str | None,
     ) -> list[list[_Item]]:
         audio = etree.SubElement(media, "audio")
@@ -225,10 +208,10 @@ class _XmemlWriter:
         found: list[list[_Item]] = []
         for clip in clips:
             mine = []
-            for place in placed(clip.media, tracks):
-                counts[place.track] += 1
-                element = self._sound_item(elements[place.track], clip, place, tracks, master)
-                mine.append(_Item(element, "audio", place.track + 1, counts[place.track]))
+            for channel, at in _placed(clip.media, tracks):
+                counts[at] += 1
+                element = self._sound_item(elements[at], clip, channel, tracks[at], master)
+                mine.append(_Item(element, "audio", at + 1, counts[at]))
             found.append(mine)
         for element, track in zip(elements, tracks, strict=True):
             _end_track(element)
@@ -236,19 +219,13 @@ class _XmemlWriter:
         return found
 
     def _sound_item(
-        self,
-        track: Any,
-        clip: Clip,
-        place: PlacedChannel,
-        tracks: Sequence[SoundTrack],
-        master: str | None,
+        self, track: Any, clip: Clip, channel: int, kind: _SoundTrack, master: str | None
     ) -> Any:
         element = self._item(track, clip, master)
-        is_stereo = tracks[place.track].is_stereo
-        element.set("premiereChannelType", "stereo" if is_stereo else "mono")
+        element.set("premiereChannelType", "stereo" if kind.is_stereo else "mono")
         source = etree.SubElement(element, "sourcetrack")
         _add(source, "mediatype", "audio")
-        _add(source, "trackindex", place.source_channel)
+        _add(source, "trackindex", channel)
         return element
 
     def _item(self, track: Any, clip: Clip, master: str | None) -> Any:
@@ -298,11 +275,6 @@ class _XmemlWriter:
     def _markers(self, element: Any, clip: Clip) -> None:
         for marker in clip.markers:
             _marker(element, marker, clip, self.timeline.rate)
-
-
-def _at_zero(clip: Clip) -> Clip:
-    """The clip as the only one on its timeline."""
-    return replace(clip, start=0)
 
 
 def _file_media(element: Any, media: Media, rate: Fraction) -> None:
@@ -368,7 +340,7 @@ def _timecode(parent: Any, timecode: Timecode, reel: str | None = None) -> None:
         _add(etree.SubElement(element, "reel"), "name", reel)
 
 
-def _sound_track(audio: Any, track: SoundTrack) -> Any:
+def _sound_track(audio: Any, track: _SoundTrack) -> Any:
     return etree.SubElement(
         audio,
         "track",

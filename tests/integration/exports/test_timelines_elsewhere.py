@@ -19,8 +19,8 @@ import opentimelineio as otio
 import pycmx
 import pytest
 
-from api.exports.timelines.formats import TimelineFormat, write_timeline
 from api.exports.timelines.model import Timeline
+from api.exports.timelines.routes import TimelineFormat, write_timeline
 from api.exports.timelines.sources import TimelineSource, source_of
 from shared.media import MediaType
 from tests.support.exports.other_programs import melted, program

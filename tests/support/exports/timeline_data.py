@@ -7,8 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 from api.exports.timelines.conform import AskedClip, AskedMarker, commonest_rate, conform
-from api.exports.timelines.formats import write_timeline
 from api.exports.timelines.model import PictureFormat, Remark, Timeline
+from api.exports.timelines.routes import write_timeline
 from api.exports.timelines.sources import TimelineSource, source_of
 from shared.domain import Probe
 from shared.media import MediaType

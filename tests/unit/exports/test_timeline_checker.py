@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from api.exports.timelines.conform import AskedMarker
-from api.exports.timelines.formats import write_timeline
+from api.exports.timelines.routes import write_timeline
 from tests.support.exports.timeline_checker import check_fcpxml, check_xmeml
 from tests.support.exports.timeline_data import NTSC_30, asked, film, timeline
 

@@ -12,8 +12,8 @@ import pycmx
 import pytest
 
 from api.exports.timelines.conform import AskedMarker
-from api.exports.timelines.formats import write_timeline
 from api.exports.timelines.model import Code, Timeline
+from api.exports.timelines.routes import write_timeline
 from api.exports.timelines.sources import source_of
 from shared.domain import Probe
 from shared.errors import BadInput

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.exports.timelines.conform import AskedMarker
-from api.exports.timelines.formats import write_timeline
 from api.exports.timelines.model import Timeline
+from api.exports.timelines.routes import write_timeline
 from shared.timecode import Timecode
 from tests.support.exports.timeline_checker import check_fcpxml
 from tests.support.exports.timeline_data import (

@@ -9,8 +9,8 @@ from urllib.parse import unquote
 import pytest
 
 from api.exports.timelines.conform import AskedMarker
-from api.exports.timelines.formats import write_timeline
 from api.exports.timelines.model import Code
+from api.exports.timelines.routes import write_timeline
 from api.exports.timelines.sources import source_of
 from shared.domain import Probe
 from shared.media import MediaType

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import uharfbuzz
 from bidi import algorithm
+from bidi.mirror import MIRRORED
 from icu4py.breakers import CharacterBreaker, LineBreaker
-from mirror import MIRRORED
 
 from api.exports.transcripts.pdf.fonts import EmbeddedFont, FontChoice, FontFace
 
@@ -328,7 +328,7 @@ class _ShapingKind(NamedTuple):
     """Neighbouring characters of one kind are shaped and drawn at once."""
 
     face: FontFace
-    level: int  # see bidi
+    level: int  # see levels
     lone: int  # where a sign is that runs right to left, else -1; see _kinds
 
 
