@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -245,7 +245,11 @@ def _analysed(item: MediaItem, path: str, found: os.stat_result, cache: CacheDir
     """What the cache folder says. Raises CacheError."""
     assert item.hash_str
     manifests = cache.manifests(item.hash_str)
-    item.analysis = _analysis(manifests)
+    item.analysis = AnalysisState(
+        visual=sorted(m.model for m in manifests if m.stage is Stage.VISUAL),
+        transcribed=any(m.stage is Stage.TRANSCRIPT for m in manifests),
+        face_jobs=[],  # filled in for all files together
+    )
     item.possibly_modified = (
         any(manifest.stage is not Stage.FRAMES for manifest in manifests)
         and not is_hashed_whole(found.st_size)
@@ -253,15 +257,6 @@ def _analysed(item: MediaItem, path: str, found: os.stat_result, cache: CacheDir
             seen.path == path and seen.mtime_ns != found.st_mtime_ns
             for seen in catalogue.read_paths(cache.media_dir(item.hash_str))
         )
-    )
-
-
-def _analysis(manifests: Sequence[Manifest]) -> AnalysisState:
-    """`face_jobs` is filled in for all files together."""
-    return AnalysisState(
-        visual=sorted(m.model for m in manifests if m.stage is Stage.VISUAL),
-        transcribed=any(m.stage is Stage.TRANSCRIPT for m in manifests),
-        face_jobs=[],
     )
 
 

@@ -220,13 +220,8 @@ def _timeline(
     wanted = asked.rate or commonest_rate(source.media for _, source in used)
     rate = nearest_rate(wanted)
     if rate != wanted:
-        remarks.append(
-            Remark(
-                None,
-                Code.ODD_RATE,
-                f"No timeline runs at {rate_words(wanted)} frames a second: this one has {rate}.",
-            )
-        )
+        message = f"No timeline runs at {rate_words(wanted)} frames a second: this one has {rate}."
+        remarks.append(Remark(None, Code.ODD_RATE, message))
     clips, said = conform(used, rate)
     name = title(body.sequence_name, _NAME)
     if name != body.sequence_name:

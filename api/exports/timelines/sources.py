@@ -40,16 +40,11 @@ def source_of(path: str, probe: Probe) -> TimelineSource:
     exact = _exact_rate(probe)
     rate = nearest_rate(exact) if exact else None
     if exact and rate != exact:
-        remarks.append(
-            (Code.ODD_RATE, f"Runs at {float(exact):.6g} frames a second; written as {rate}.")
-        )
+        message = f"Runs at {float(exact):.6g} frames a second; written as {rate}."
+        remarks.append((Code.ODD_RATE, message))
     if probe.is_vfr:
-        remarks.append(
-            (
-                Code.VFR_SOURCE,
-                "Its frame rate varies: cuts may be a few frames off in the editing system.",
-            )
-        )
+        message = "Its frame rate varies: cuts may be a few frames off in the editing system."
+        remarks.append((Code.VFR_SOURCE, message))
     timecode, is_bad = _timecode(probe, rate)
     if is_bad:
         remarks.append((Code.BAD_TIMECODE, f"Its timecode {_text(probe)!r} counts no such frame."))

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from html import escape
 from typing import Any
 
 import msgspec
@@ -102,8 +103,8 @@ def vtt(document: TranscriptDocument) -> bytes:
     """WebVTT: text escaped, so that no `-->` or tag of its own is in it; speakers as voices."""
     cues = ["WEBVTT\n\n"]
     for start, end, text, speaker in _cues(document, name_speakers=False):
-        voice = f"<v {_escaped(speaker)}>" if speaker else ""
-        cues.append(f"{clock(start)} --> {clock(end)}\n{voice}{_escaped(text)}\n\n")
+        voice = f"<v {escape(speaker, quote=False)}>" if speaker else ""
+        cues.append(f"{clock(start)} --> {clock(end)}\n{voice}{escape(text, quote=False)}\n\n")
     return "".join(cues).encode()
 
 
@@ -122,7 +123,3 @@ def _cues(
             text = without_blank_lines(spoken(segment) if name_speakers else segment.text)
             start = milliseconds(segment.start)
             yield start, max(milliseconds(segment.end), start + 1), text, segment.speaker
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
