@@ -50,6 +50,11 @@ from shared.rights import KeyScope
 _LONGEST_BEGIN = 200  # characters
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+_OF_CONTAINER = frozenset(Probe.__struct_fields__) & frozenset(MediaItem.__struct_fields__)
+
+
 def details_of(
     services: PeopleServices, view: CacheView, hash_str: str, shown: Callable[[str], str]
 ) -> MediaDetails:
@@ -112,12 +117,6 @@ def _spoken(services: PeopleServices, view: CacheView, hash_str: str) -> SpokenS
         doubts=len(found.warnings),
         vocabulary_used=words if words is UNSET else list(words),
     )
-
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-_OF_CONTAINER = frozenset(Probe.__struct_fields__) & frozenset(MediaItem.__struct_fields__)
 
 
 async def get_media_metadata(call: Call[MetadataBody], services: PeopleServices) -> Metadata:

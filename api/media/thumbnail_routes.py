@@ -42,6 +42,13 @@ _LATE = f"reading took {LONGEST_S:g} s. Ask for less, or analyze the file."
 Pair = tuple[int, str]  # second, picture
 
 
+_WITHIN_S = 1.0  # a stored frame stands for times that are nearer than this
+T = TypeVar("T")
+MOST_PAIRS = 3600  # of one scene request
+MOST_GRABBED = 300  # of one whose file is not analyzed
+_BESIDE_CUTS_S = 10.0  # for all frames beside cuts that one request asks for
+
+
 def text(jpeg: bytes) -> str:
     """A picture as answers have it."""
     return base64.b64encode(jpeg).decode("ascii")
@@ -146,11 +153,6 @@ def _within_s(until: float) -> float:
     return min(TIMEOUT_S, max(_LEAST_TURN_S, until - time.monotonic()))
 
 
-_WITHIN_S = 1.0  # a stored frame stands for times that are nearer than this
-
-T = TypeVar("T")
-
-
 @dataclass(frozen=True, slots=True)
 class StoredPicture:
     """A frame of the grid that may stand for a time."""
@@ -227,11 +229,6 @@ def in_stored_grid(
                 known = partial(exact_cuts.read, view.cache, found, manifest.file)
                 return look(StoredGrid(pack, manifest.scenes, known))
     return None
-
-
-MOST_PAIRS = 3600  # of one scene request
-MOST_GRABBED = 300  # of one whose file is not analyzed
-_BESIDE_CUTS_S = 10.0  # for all frames beside cuts that one request asks for
 
 
 async def get_thumbnails(call: Call[ThumbnailsBody], services: CoreServices) -> Thumbnails:

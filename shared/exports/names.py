@@ -20,6 +20,11 @@ _DEVICES = re.compile(
 )
 
 
+USUAL_NAMING = "{stem}_{in_tc}_{out_tc}"
+NAMING_FIELDS = ("stem", "in_tc", "out_tc", "index")
+_FIELD = re.compile(r"\{([^{}]*)\}")
+
+
 def file_name(text: str, extension: str) -> str:
     """One safe path component that ends in `.extension`, whatever the text holds.
 
@@ -58,11 +63,6 @@ def shortened(text: str, limit: int) -> str:
 def _continues(character: str) -> bool:
     """Whether a character belongs to the character before it."""
     return character in "\u200d\ufe0f" or unicodedata.combining(character) != 0
-
-
-USUAL_NAMING = "{stem}_{in_tc}_{out_tc}"
-NAMING_FIELDS = ("stem", "in_tc", "out_tc", "index")
-_FIELD = re.compile(r"\{([^{}]*)\}")
 
 
 def check_naming(template: str) -> None:

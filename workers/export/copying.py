@@ -41,6 +41,11 @@ from workers.export.source import ClipSource, open_source
 _REORDERED_WITHIN = 40  # packets
 
 
+_PARENTS = (b"trak", b"edts", b"mdia", b"minf", b"stbl")
+_MOST_BYTES = 256 * 1024 * 1024  # of an index; clips of days would not reach it
+_RUN_UP = 2  # packets that decoders need to be right; hidden by the edit list
+
+
 def copy(planned: ClipPlan, file: OpenedFile, path: str, progress: ClipProgress) -> WrittenClip:
     """Write the clip to `path`. Raises ClipFailed."""
     audio = planned.spec.audio
@@ -230,10 +235,6 @@ def _counted_back(held: list[VideoPacket]) -> list[VideoPacket]:
     return held
 
 
-_PARENTS = (b"trak", b"edts", b"mdia", b"minf", b"stbl")
-_MOST_BYTES = 256 * 1024 * 1024  # of an index; clips of days would not reach it
-
-
 def end_at(path: str, length: Fraction) -> bool:
     """Let every track of an MP4 or MOV end after so many seconds; whether the pictures now do.
 
@@ -345,9 +346,6 @@ class _Movie:
                 return
             yield kind, at + 8, size - 8
             at += size
-
-
-_RUN_UP = 2  # packets that decoders need to be right; hidden by the edit list
 
 
 def copied_sound(

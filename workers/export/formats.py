@@ -29,6 +29,14 @@ _FAMILIES: dict[str, Family] = {
 }
 
 
+_RANK = {"420": 0, "422": 1, "444": 2}
+_AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+_AAC_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
+_LAYOUTS = {1: "mono", 2: "stereo", 4: "quad", 6: "5.1", 8: "7.1"}
+_AAC_BITS_A_CHANNEL = 128_000
+_STUDIO_RATE = 48_000
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """A kind of file that a clip can be written to."""
@@ -170,7 +178,6 @@ _MAKERS: dict[str, Callable[[int | None, Depth], PictureCodec]] = {
     "prores": _prores,
     "dnxhr": _dnxhr,
 }
-_RANK = {"420": 0, "422": 1, "444": 2}
 
 
 def _losses(depth: Depth, bits: int, chroma: str, what: str) -> tuple[str, ...]:
@@ -196,13 +203,6 @@ def encoded_form(own: Form | None, wanted: str | None, codec: PictureCodec) -> F
     if asked.extension in ("webm", "mka"):
         return FORMS["mkv"]
     return asked
-
-
-_AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
-_AAC_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
-_LAYOUTS = {1: "mono", 2: "stereo", 4: "quad", 6: "5.1", 8: "7.1"}
-_AAC_BITS_A_CHANNEL = 128_000
-_STUDIO_RATE = 48_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,18 @@ Timed: TypeAlias = "tuple[Fraction, Packet[Any]]"  # seconds of decoding since t
 _SILENCE_S = Fraction(1, 10)
 
 
+_OF_STREAMS = ("language", "handler_name", "title", "reel_name", "vendor_id")
+_CONTAINERS_OWN = frozenset(
+    (
+        "major_brand", "minor_version", "compatible_brands", "encoder", "timecode", "duration",
+        "operational_pattern_ul", "uid", "generation_uid", "company_name", "product_name",
+        "product_version_num", "product_version", "application_platform", "product_uid",
+        "toolkit_version_num", "toolkit_version", "material_package_umid", "file_package_umid",
+        "modification_date",
+    )
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class WrittenClip:
     """What a clip holds, in seconds of presented time of the source."""
@@ -97,18 +109,6 @@ def told(damage: Damage) -> tuple[str, ...]:
     elif damage.corrupt:
         warnings.append(f"The source is damaged: {damage.corrupt} packets are incomplete.")
     return tuple(warnings)
-
-
-_OF_STREAMS = ("language", "handler_name", "title", "reel_name", "vendor_id")
-_CONTAINERS_OWN = frozenset(
-    (
-        "major_brand", "minor_version", "compatible_brands", "encoder", "timecode", "duration",
-        "operational_pattern_ul", "uid", "generation_uid", "company_name", "product_name",
-        "product_version_num", "product_version", "application_platform", "product_uid",
-        "toolkit_version_num", "toolkit_version", "material_package_umid", "file_package_umid",
-        "modification_date",
-    )
-)  # fmt: skip
 
 
 def container_tags(source: ClipSource) -> dict[str, str]:

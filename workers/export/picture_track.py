@@ -28,6 +28,20 @@ from workers.media.turning import Turner
 Shot = tuple[Fraction, VideoFrame]
 
 
+_FINEST = 100_000_000  # parts of a second that containers can count
+_PQ = 16  # transfer of HDR10
+_BT709, _LIMITED, _FULL = 1, 1, 2
+_TOP, _BOTTOM = 2, 3  # field orders
+_REPEATED = "MXF cannot hold pictures of uneven length: some were repeated."
+_NTSC_HEIGHTS = (480, 486)
+_LONGEST_SIDE = 3840  # of a still: what decoders of video take everywhere
+_LARGE = 4096 * 2304  # pixels: of larger pictures an encoder keeps no more than it must
+_FEW_KEPT = {
+    "libx264": {"rc-lookahead": "0", "bf": "0", "mbtree": "0", "refs": "1"},
+    "libx265": {"x265-params": "rc-lookahead=0:bframes=0:no-cutree=1:scenecut=0:ref=1"},
+}
+
+
 def decoded(
     source: ClipSource, planned: ClipPlan, damage: Damage, checkpoint: Callable[[], None]
 ) -> Iterator[Shot]:
@@ -96,20 +110,6 @@ def _frames(
         damage.refused += 1
         return
     yield from frames
-
-
-_FINEST = 100_000_000  # parts of a second that containers can count
-_PQ = 16  # transfer of HDR10
-_BT709, _LIMITED, _FULL = 1, 1, 2
-_TOP, _BOTTOM = 2, 3  # field orders
-_REPEATED = "MXF cannot hold pictures of uneven length: some were repeated."
-_NTSC_HEIGHTS = (480, 486)
-_LONGEST_SIDE = 3840  # of a still: what decoders of video take everywhere
-_LARGE = 4096 * 2304  # pixels: of larger pictures an encoder keeps no more than it must
-_FEW_KEPT = {
-    "libx264": {"rc-lookahead": "0", "bf": "0", "mbtree": "0", "refs": "1"},
-    "libx265": {"x265-params": "rc-lookahead=0:bframes=0:no-cutree=1:scenecut=0:ref=1"},
-}
 
 
 def held_still(file: OpenedFile, planned: ClipPlan) -> Iterator[Shot]:

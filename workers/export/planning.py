@@ -39,6 +39,18 @@ _LATEST = 1e9  # seconds; clocks of containers overflow beyond
 _MIDNIGHT = "00:00:00:00"
 
 
+Method = Literal["copy", "encode"]
+_HEADROOM = 1.1
+_LEAST_BYTES = 256 * 1024
+STILL_RATE = Fraction(25)
+_LONGEST_STILL_S = 86_400
+_STILL_BYTES_A_PIXEL = 0.5
+_SOUND_BYTES_A_S = 48_000 * 4  # of one channel
+_CODEC_NAMES = {"h264": "h264", "hevc": "hevc", "prores": "prores", "dnxhr": "dnxhd"}
+# What an encoded picture may be held for before its clip begins in the middle of it.
+_LONGEST_HOLD = Fraction(3, 2)  # usual frames
+
+
 @dataclass(frozen=True, slots=True)
 class _AskedRange:
     """A range in seconds of presented time, as asked for, with handles."""
@@ -201,18 +213,6 @@ def _past_the_end(length: Fraction) -> ClipFailed:
     return ClipFailed(
         ClipCode.BAD_RANGE, f"start_time lies past the end of the file ({float(length):.3f} s)."
     )
-
-
-Method = Literal["copy", "encode"]
-_HEADROOM = 1.1
-_LEAST_BYTES = 256 * 1024
-STILL_RATE = Fraction(25)
-_LONGEST_STILL_S = 86_400
-_STILL_BYTES_A_PIXEL = 0.5
-_SOUND_BYTES_A_S = 48_000 * 4  # of one channel
-_CODEC_NAMES = {"h264": "h264", "hevc": "hevc", "prores": "prores", "dnxhr": "dnxhd"}
-# What an encoded picture may be held for before its clip begins in the middle of it.
-_LONGEST_HOLD = Fraction(3, 2)  # usual frames
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,11 @@ _LANDING = 200  # packets looked at for the first of the stream that was asked f
 _READ_WHOLE = frozenset(("matroska,webm", "mpegts"))
 
 
+_REORDERED_WITHIN = 40  # packets; decoders reorder at most 16 pictures
+_IDR = {"h264": (5,), "hevc": (19, 20)}  # NAL unit types; other key frames may look back past them
+_SLICES = {"h264": range(1, 6), "hevc": range(32)}
+
+
 class Damage:
     """Damage that was met while a source was read."""
 
@@ -164,11 +169,6 @@ def every_packet(source: ClipSource, damage: Damage) -> Iterator[VideoPacket]:
     source.only([source.video])
     wanted = source.video.index
     return (packet for packet in _demuxed(source, damage) if packet.stream_index == wanted)
-
-
-_REORDERED_WITHIN = 40  # packets; decoders reorder at most 16 pictures
-_IDR = {"h264": (5,), "hevc": (19, 20)}  # NAL unit types; other key frames may look back past them
-_SLICES = {"h264": range(1, 6), "hevc": range(32)}
 
 
 @dataclass(frozen=True, slots=True)

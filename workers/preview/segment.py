@@ -57,6 +57,26 @@ _NAMED = {1: "mono", 2: "stereo"}
 Stereo = NDArray[np.float32]  # [2, samples]
 
 
+Shot = tuple[Fraction, VideoFrame]  # seconds since the segment began, picture
+Way = Callable[[VideoSource, Fraction], Iterator[Shot]]
+_THREADS = min(4, os.cpu_count() or 1)  # somebody waits
+_HEIGHT, _WIDTH = 540, 1920  # at most
+_FINEST = 100_000_000  # parts of a second that MP4 can count
+_USUAL_RATE = Fraction(25)
+# B pictures would be decoded before their time, so that segments could not be put in a row.
+_X264_OPTIONS = {
+    "preset": "veryfast", "crf": "26", "maxrate": "4M", "bufsize": "8M", "bf": "0",
+    "profile": "high", "level": "4.0",
+}  # fmt: skip
+_BT709 = 1
+# One fragment, written at the end; its times are those of its packets, without an edit list.
+_MP4_OPTIONS = {
+    "movflags": "empty_moov+default_base_moof+frag_custom+frag_discont+skip_trailer",
+    "use_editlist": "0",
+    "avoid_negative_ts": "disabled",
+}
+
+
 class PreviewSound:
     """The audio stream of a segment, of the sound from `begins` to `ends`, in seconds.
 
@@ -237,21 +257,6 @@ def _plain(frame: AudioFrame, skipped: int) -> AudioFrame:
     return plain
 
 
-Shot = tuple[Fraction, VideoFrame]  # seconds since the segment began, picture
-Way = Callable[[VideoSource, Fraction], Iterator[Shot]]
-
-_THREADS = min(4, os.cpu_count() or 1)  # somebody waits
-_HEIGHT, _WIDTH = 540, 1920  # at most
-_FINEST = 100_000_000  # parts of a second that MP4 can count
-_USUAL_RATE = Fraction(25)
-# B pictures would be decoded before their time, so that segments could not be put in a row.
-_X264_OPTIONS = {
-    "preset": "veryfast", "crf": "26", "maxrate": "4M", "bufsize": "8M", "bf": "0",
-    "profile": "high", "level": "4.0",
-}  # fmt: skip
-_BT709 = 1
-
-
 @contextmanager
 def open_pictures(file: OpenedFile) -> Iterator[VideoSource]:
     """The video stream of a file at its beginning. Raises MediaUnreadable where there is none."""
@@ -420,14 +425,6 @@ def _from_start(source: VideoSource, begins: Fraction) -> Iterator[Shot]:
 def _by_counting(source: VideoSource, begins: Fraction) -> Iterator[Shot]:
     for at, frame in counted_pictures(source):
         yield at - begins, frame
-
-
-# One fragment, written at the end; its times are those of its packets, without an edit list.
-_MP4_OPTIONS = {
-    "movflags": "empty_moov+default_base_moof+frag_custom+frag_discont+skip_trailer",
-    "use_editlist": "0",
-    "avoid_negative_ts": "disabled",
-}
 
 
 def make_segment(roots: Roots, asked: MakePreview) -> bytes:

@@ -42,6 +42,15 @@ from shared.redis import heartbeats
 from shared.rights import KeyScope
 from shared.timecode import label_parts
 
+log = logging.getLogger(__name__)
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.25
+# Options of a request that are those of each of its clips.
+_SAME = {*ClipSpec.__struct_fields__} & {*ExportClipsBody.__struct_fields__} - {"output_dir"}
+_OUTAGE_S = 60.0  # of Redis that a waiting answer sits out
+_DOWNLOAD_URLS = flag(
+    "download_urls", "`true` gives each exported clip a `download_url`, signed for an hour."
+)
+
 
 def clip_time(value: float | str, field: str) -> float | str:
     """Seconds, or the timecode as it was written. Raises BadInput naming the field."""
@@ -83,33 +92,19 @@ def _specs(services: CoreServices, body: ExportClipsBody) -> list[ClipSpec]:
         raise BadInput("clips must hold at least one clip.")
     check_naming(body.naming)
     folder = _output_dir(services, body)
-    common = ClipSpec(
-        index=0,
-        media_path="",
-        client_path="",
-        start=0.0,
-        end=0.0,
-        output_dir=folder,
-        roots=services.paths.key_roots,
+    common = {name: getattr(body, name) for name in _SAME} | {
+        "output_dir": folder,
+        "roots": services.paths.key_roots,
         # As it was written, so that answers never lead through another pair of the path map.
-        client_output_dir=folder if _is_ours(body.output_dir, folder) else body.output_dir,
-        naming=body.naming,
-        mode=body.mode,
-        codec=body.codec,
-        quality=body.quality,
-        container=body.container,
-        audio=body.audio,
-        handle_seconds=body.handle_seconds,
-        on_exists=body.on_exists,
-        dry_run=body.dry_run,
-    )
+        "client_output_dir": folder if _is_ours(body.output_dir, folder) else body.output_dir,
+    }
     return [_spec(services, clip, n, common) for n, clip in enumerate(body.clips)]
 
 
-def _spec(services: CoreServices, clip: ClipBody, n: int, common: ClipSpec) -> ClipSpec:
+def _spec(services: CoreServices, clip: ClipBody, n: int, common: dict[str, Any]) -> ClipSpec:
     path, refused = services.paths.listed(clip.media_path, f"clips[{n}].media_path")
-    return msgspec.structs.replace(
-        common,
+    return ClipSpec(
+        **common,
         index=n,
         media_path=path,
         client_path=clip.media_path,
@@ -180,15 +175,6 @@ def _clip(n: int, result: ClipResult | None, file: FileRecord) -> ExportedClip |
         error=error or "Unknown.",
         code=code or ClipCode.INTERNAL,
     )
-
-
-log = logging.getLogger(__name__)
-
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.25
-_OUTAGE_S = 60.0  # of Redis that a waiting answer sits out
-_DOWNLOAD_URLS = flag(
-    "download_urls", "`true` gives each exported clip a `download_url`, signed for an hour."
-)
 
 
 async def export_clips(

@@ -58,6 +58,12 @@ EXTENSIONS: dict[TimelineFormat, str] = {
 }
 
 
+_NAME = "Rushes Export"
+_EXCLUDED = (Code.MISSING_MEDIA, Code.UNREADABLE_MEDIA, Code.NOT_ALLOWED, Code.BAD_RANGE)
+_MOST_REASONS = 10
+_USUAL = PictureFormat(1920, 1080)
+
+
 def write_timeline(
     timeline: Timeline, kind: TimelineFormat, layout: Layout, style: UrlStyle | None
 ) -> tuple[str, list[Remark]]:
@@ -138,13 +144,6 @@ def _asked_clip(index: int, clip: TimelineClipBody) -> AskedClip:
         handle=exact_seconds(clip.handle_seconds, f"{field}.handle_seconds"),
         markers=markers,
     )
-
-
-_NAME = "Rushes Export"
-_EXCLUDED = (Code.MISSING_MEDIA, Code.UNREADABLE_MEDIA, Code.NOT_ALLOWED, Code.BAD_RANGE)
-_MOST_REASONS = 10
-
-_USUAL = PictureFormat(1920, 1080)
 
 
 @dataclass(frozen=True, slots=True)

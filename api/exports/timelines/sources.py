@@ -26,6 +26,14 @@ _UNKNOWN_SOUND = 2  # channels
 _DAY = 24 * 3600
 
 
+_PREFIX: dict[UrlStyle, str] = {
+    "localhost": "file://localhost/",
+    "empty_host": "file:///",
+    "double_slash": "file://localhost//",
+}
+_DRIVE = re.compile(r"([A-Za-z]):[\\/]")
+
+
 @dataclass(frozen=True, slots=True)
 class TimelineSource:
     """A media file and what is to be said wherever it is used."""
@@ -176,14 +184,6 @@ def _counted_rates(probe: Probe, rate: Fraction | None) -> list[Fraction]:
             if rate is None or nominal_rate(own) != nominal_rate(rate):
                 found.insert(0, own)
     return found
-
-
-_PREFIX: dict[UrlStyle, str] = {
-    "localhost": "file://localhost/",
-    "empty_host": "file:///",
-    "double_slash": "file://localhost//",
-}
-_DRIVE = re.compile(r"([A-Za-z]):[\\/]")
 
 
 def path_map(pairs: Sequence[tuple[str, str]]) -> PathMap:

@@ -30,6 +30,22 @@ from shared.timecode import Timecode, is_ntsc, nominal_rate
 _STEREO = 2
 
 
+TICKS = 254_016_000_000  # a second of Premiere's clock
+_NAMESPACE = uuid.UUID("6f2f3f43-6d55-5f0e-9a5a-2a8e2f9c8d11")  # of our sequences
+_ANAMORPHIC: dict[
+    int, tuple[str, tuple[Fraction, ...]]
+] = {  # height -> the word for tape, and pixel aspects of wide pictures
+    576: ("PAL-601", (Fraction(64, 45), Fraction(118, 81), Fraction(16, 11))),
+    480: ("NTSC-601", (Fraction(32, 27), Fraction(40, 33))),
+    486: ("NTSC-601", (Fraction(32, 27), Fraction(40, 33))),
+}
+_SQUEEZED_HD = {
+    (1440, 1080): "HD-(1440x1080)",
+    (1280, 1080): "HD-(1280x1080)",
+    (960, 720): "HD-(960x720)",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class _SoundTrack:
     """One channel of the timeline. `side` is 0 or 1 in a stereo pair, 0 on a mono track."""
@@ -63,22 +79,6 @@ def _placed(media: Media, tracks: Sequence[_SoundTrack]) -> list[tuple[int, int]
             found += range(next_single, next_single + sound.channels)
             next_single += sound.channels
     return list(enumerate(found, 1))
-
-
-TICKS = 254_016_000_000  # a second of Premiere's clock
-_NAMESPACE = uuid.UUID("6f2f3f43-6d55-5f0e-9a5a-2a8e2f9c8d11")  # of our sequences
-_ANAMORPHIC: dict[
-    int, tuple[str, tuple[Fraction, ...]]
-] = {  # height -> the word for tape, and pixel aspects of wide pictures
-    576: ("PAL-601", (Fraction(64, 45), Fraction(118, 81), Fraction(16, 11))),
-    480: ("NTSC-601", (Fraction(32, 27), Fraction(40, 33))),
-    486: ("NTSC-601", (Fraction(32, 27), Fraction(40, 33))),
-}
-_SQUEEZED_HD = {
-    (1440, 1080): "HD-(1440x1080)",
-    (1280, 1080): "HD-(1280x1080)",
-    (960, 720): "HD-(960x720)",
-}
 
 
 def xmeml(timeline: Timeline, layout: str, style: UrlStyle) -> str:

@@ -85,6 +85,11 @@ _NOT_FIRST = frozenset(
 _NOT_LAST = frozenset("（［｛「『【《〈")
 
 
+_USUAL_RATE = 24  # frames a second for gap_frames where the request names none, as Netflix does
+_RAGGED = 6.0  # cost of a wholly empty line, against the penalties of breaks
+_LOPSIDED = 12.0  # cost of a cut at the very end of a text, against the same
+
+
 @dataclass(slots=True)
 class CaptionPiece:
     """Text that is not broken. `columns` and `reading`: its size in Latin characters."""
@@ -232,11 +237,6 @@ def _script_language(text: str) -> str:
     if any("\u3040" <= character <= "\u30ff" for character in text):
         return "ja"
     return "ko" if any("\uac00" <= character <= "\ud7a3" for character in text) else "zh"
-
-
-_USUAL_RATE = 24  # frames a second for gap_frames where the request names none, as Netflix does
-_RAGGED = 6.0  # cost of a wholly empty line, against the penalties of breaks
-_LOPSIDED = 12.0  # cost of a cut at the very end of a text, against the same
 
 
 def reflowed(

@@ -20,6 +20,11 @@ from shared.models.languages import language_name
 _BOM = "\ufeff"  # without it Excel takes UTF-8 for the machine's old code page
 
 
+# A line of text that reads like the timing of a cue; readers that tolerate missing blank lines
+# (FFmpeg's among them) would begin a cue there. SubRip has no escape.
+_LOOKS_LIKE_TIMING = re.compile(r"^(\s*\d+:\d+:\d+[,.]\d+\s*)-->", re.MULTILINE)
+
+
 def txt(document: TranscriptDocument) -> bytes:
     """UTF-8 without BOM, `\\n`: `[start - end] Speaker: text`, one segment after the other."""
     lines = []
@@ -82,11 +87,6 @@ def _segment(document: TranscriptDocument, segment: ExportSegment) -> dict[str, 
 def _seconds(value: float) -> str:
     ms = milliseconds(value)
     return f"{ms // 1000}.{ms % 1000:03d}"
-
-
-# A line of text that reads like the timing of a cue; readers that tolerate missing blank lines
-# (FFmpeg's among them) would begin a cue there. SubRip has no escape.
-_LOOKS_LIKE_TIMING = re.compile(r"^(\s*\d+:\d+:\d+[,.]\d+\s*)-->", re.MULTILINE)
 
 
 def srt(document: TranscriptDocument) -> bytes:

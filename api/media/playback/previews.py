@@ -23,6 +23,14 @@ from shared import private_files
 from shared.errors import MediaUnreadable, Missing
 from shared.query.messages import SEGMENT_S, Lane, MakePreview
 
+log = logging.getLogger(__name__)
+_SUFFIX = ".mp4"
+_KEPT_SHARE = 0.9  # of the limit: what is left after a cleaning, so that not each one cleans
+_LEFT_OVER_S = 3600.0  # a temporary file that is older belongs to nobody
+_WITHIN_S = 30.0  # for one: its turn comes after those that were asked for before, two at a time
+_AT_ONCE = 4  # of one file, so that who plays it leaves the others a turn
+_ASK_S = 0.25  # how often it is asked whether a client has left
+
 
 class SignedFile(Signed, frozen=True):
     """A media file in one state, and the licence key that may read it, which says where.
@@ -54,13 +62,6 @@ class SignedPreview(SignedFile, frozen=True):
     seconds: float
     has_picture: bool
     has_sound: bool
-
-
-log = logging.getLogger(__name__)
-
-_SUFFIX = ".mp4"
-_KEPT_SHARE = 0.9  # of the limit: what is left after a cleaning, so that not each one cleans
-_LEFT_OVER_S = 3600.0  # a temporary file that is older belongs to nobody
 
 
 class KeptSegments:
@@ -150,11 +151,6 @@ class KeptSegments:
                 os.unlink(path)
             held -= size
         return held
-
-
-_WITHIN_S = 30.0  # for one: its turn comes after those that were asked for before, two at a time
-_AT_ONCE = 4  # of one file, so that who plays it leaves the others a turn
-_ASK_S = 0.25  # how often it is asked whether a client has left
 
 
 @dataclass(slots=True)

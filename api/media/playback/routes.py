@@ -68,6 +68,9 @@ _CODECS = {
 }  # fmt: skip
 
 
+_PICTURES, _SOUND = "avc1.640028", "mp4a.40.2"  # what workers.preview encodes
+
+
 def browser_type(probe: Probe) -> str:
     """The MIME type of a file for `canPlayType`, with the codecs of what is shown and heard first.
 
@@ -118,9 +121,6 @@ def _audio_codec(name: str, container: str) -> str:
     if name.startswith("pcm_"):
         return "1" if container == "wav" else "lpcm"
     return _CODECS.get(name, name)
-
-
-_PICTURES, _SOUND = "avc1.640028", "mp4a.40.2"  # what workers.preview encodes
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,26 @@ _SHARED = re.compile(
 )
 
 
+_FLAGS_SYMBOLIC = 4
+_LARGEST_CODE = 0xFFFF
+_FLAGS = uharfbuzz.SubsetFlags
+_CMAP = """/CIDInit /ProcSet findresource begin
+12 dict begin
+begincmap
+/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def
+/CMapName /Adobe-Identity-UCS def
+/CMapType 2 def
+1 begincodespacerange
+<0000> <FFFF>
+endcodespacerange
+{}
+endcmap
+CMapName currentdict /CMap defineresource pop
+end
+end
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class FontFace:
     """One font. `characters` are the code points that it shows; `font` shapes in its units.
@@ -137,26 +157,6 @@ class FontChoice:
             code = ord(character)
             self._known[key] = next((face for face in faces if code in face.characters), None)
         return self._known[key]
-
-
-_FLAGS_SYMBOLIC = 4
-_LARGEST_CODE = 0xFFFF
-_FLAGS = uharfbuzz.SubsetFlags
-_CMAP = """/CIDInit /ProcSet findresource begin
-12 dict begin
-begincmap
-/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def
-/CMapName /Adobe-Identity-UCS def
-/CMapType 2 def
-1 begincodespacerange
-<0000> <FFFF>
-endcodespacerange
-{}
-endcmap
-CMapName currentdict /CMap defineresource pop
-end
-end
-"""
 
 
 class EmbeddedFont:

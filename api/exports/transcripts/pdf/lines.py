@@ -21,6 +21,17 @@ _PLAIN = {"liga": False, "clig": False}
 _LONGEST = 64  # characters that one code may read as; readers of PDFs have limits
 
 
+_RTL = re.compile(
+    "[\u0590-\u08ff\u200f\u202a-\u202e\ufb1d-\ufdff\ufe70-\ufefc"
+    "\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
+_WITHOUT_ISOLATES = dict.fromkeys(range(0x2066, 0x206A), "\u200b")  # which the rules skip
+_STACK = 63  # open brackets at most (BD16)
+_SAME = {"\u2329": "\u3008", "\u232a": "\u3009"}  # canonical equivalents count as one
+_TAB = " " * 4
+_LOCALE = "en"  # ICU picks its dictionaries by script
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """A glyph drawn as a shape, at `x` and `y` in thousandths of the font size from the run."""
@@ -178,15 +189,6 @@ def _draw(pen: _Pen, cluster: list[Any], text: str, rtl: bool) -> None:
         pen.unseen(each)
 
 
-_RTL = re.compile(
-    "[\u0590-\u08ff\u200f\u202a-\u202e\ufb1d-\ufdff\ufe70-\ufefc"
-    "\U00010800-\U00010fff\U0001e800-\U0001efff]"
-)
-_WITHOUT_ISOLATES = dict.fromkeys(range(0x2066, 0x206A), "\u200b")  # which the rules skip
-_STACK = 63  # open brackets at most (BD16)
-_SAME = {"\u2329": "\u3008", "\u232a": "\u3009"}  # canonical equivalents count as one
-
-
 def levels(text: str, *, rtl: bool) -> list[int]:
     """The embedding level of each character of one paragraph: odd ones run right to left.
 
@@ -299,10 +301,6 @@ def _bracket_pairs(chars: list[dict[str, Any]]) -> list[tuple[int, int]]:
                     del stack[depth:]
                     break
     return sorted(pairs)
-
-
-_TAB = " " * 4
-_LOCALE = "en"  # ICU picks its dictionaries by script
 
 
 @dataclass(frozen=True, slots=True)
