@@ -156,14 +156,14 @@ class Timecode:
 _RATE = re.compile(r"([0-9]{1,9})(?:/([0-9]{1,9})|(\.[0-9]{1,9}))?")
 
 
-def frame_rate(value: float | str, field: str = "fps") -> Fraction:
+def frame_rate(value: float | str) -> Fraction:
     """The exact rate of a number or of text such as "24000/1001" or "29.97".
 
     A number within 0.04 % of n * 1000/1001 (n a whole number) is that rate: 23.976 and 24 differ
-    by 0.1 %. Raises BadInput, naming the field.
+    by 0.1 %. Raises BadInput, naming the field `fps`.
     """
     refusal = BadInput(
-        f'{field} must be a frame rate such as 25, 29.97 or "24000/1001", not {value!r}.'
+        f'fps must be a frame rate such as 25, 29.97 or "24000/1001", not {value!r}.'
     )
     if isinstance(value, str):
         parts = _RATE.fullmatch(value.strip())

@@ -158,7 +158,7 @@ class PersonInFile(Struct, kw_only=True):
 class SpokenSummary(Struct, kw_only=True):
     """What is said in a file, in short; /transcriptions has all of it."""
 
-    model_key: ModelKey
+    model_key: Annotated[ModelKey, Meta(examples=["whisper-base"])]
     language: Annotated[str | None, Meta(examples=["english"])]
     """Lower-case English name."""
     segments: Annotated[int, Meta(ge=0, examples=[120])]
@@ -179,61 +179,15 @@ class SpokenSummary(Struct, kw_only=True):
 class MediaDetails(Struct, kw_only=True):
     """All that a cache folder knows of a file."""
 
-    places: Annotated[
-        list[MatchPlace], Meta(examples=[[{"path": "/footage/day1/A001.mov", "online": True}]])
-    ]
+    places: list[MatchPlace]
     """Where its content was seen: those that open first."""
-    results: Annotated[
-        list[MadeResult],
-        Meta(
-            examples=[
-                [
-                    {
-                        "kind": "frames",
-                        "model_key": None,
-                        "count": 600,
-                        "made_at": 1764150000,
-                        "warnings": [],
-                    }
-                ]
-            ]
-        ),
-    ]
+    results: list[MadeResult]
     """What was made of it, by kind and model."""
-    scenes: Annotated[list[SceneSpan], Meta(examples=[[{"start_seconds": 0, "end_seconds": 9}]])]
+    scenes: list[SceneSpan]
     """In order."""
-    people: Annotated[
-        list[PersonInFile],
-        Meta(
-            examples=[
-                [
-                    {
-                        "cluster_job_name": "Season 1",
-                        "cluster_id": "2123020638",
-                        "name": "Ada",
-                        "seconds": 42,
-                        "first_timestamp": "00:00:07",
-                    }
-                ]
-            ]
-        ),
-    ]
+    people: list[PersonInFile]
     """Of all collections; who is seen longest first."""
-    transcript: Annotated[
-        SpokenSummary | None,
-        Meta(
-            examples=[
-                {
-                    "model_key": "whisper-base",
-                    "language": "english",
-                    "segments": 120,
-                    "speech_seconds": 340.5,
-                    "begin": "And Mr. John Dashwood had then …",
-                    "doubts": 0,
-                }
-            ]
-        ),
-    ] = None
+    transcript: SpokenSummary | None = None
     """The active speech model's, else the newest; null: none."""
 
 

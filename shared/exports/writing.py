@@ -223,7 +223,6 @@ def write_output(
     path: str,
     content: bytes,
     roots: Roots,
-    field: str = "output_path",
     *,
     on_exists: OutputOnExists = "number",
     create_dir: bool = False,
@@ -234,8 +233,8 @@ def write_output(
     """
     given, name = os.path.split(path)
     with (
-        output_folder(given, roots, field, create=create_dir) as folder,
-        part_file(folder, name, field) as part,
+        output_folder(given, roots, "output_path", create=create_dir) as folder,
+        part_file(folder, name) as part,
     ):
         part.file.write(content)
         try:
@@ -244,7 +243,8 @@ def write_output(
             )
         except NameTaken:
             raise NameTaken(
-                f'{field}: {path} is there already; on_exists "number" or "replace" would write.'
+                f'output_path: {path} is there already; on_exists "number" or "replace" would '
+                "write."
             ) from None
         return os.path.join(given, placed)
 

@@ -50,6 +50,12 @@ _SEGMENT = {
 }
 
 
+_Speakers = Annotated[
+    list[Annotated[Raw, Meta(extra_json_schema=_SPEAKER)]],
+    Meta(max_length=_MOST_SEGMENTS, examples=[["Ada"]]),
+]
+
+
 class ExportTranscriptBody(Keyed, kw_only=True):
     """A transcript and the file to make of it."""
 
@@ -89,21 +95,9 @@ class ExportTranscriptBody(Keyed, kw_only=True):
         | None
     ) = None
     """The words of each segment, as /transcriptions gives them."""
-    speakers: (
-        Annotated[
-            list[Annotated[Raw, Meta(extra_json_schema=_SPEAKER)]],
-            Meta(max_length=_MOST_SEGMENTS, examples=[["Ada"]]),
-        ]
-        | None
-    ) = None
+    speakers: _Speakers | None = None
     """The speaker of each segment, or null."""
-    speaker_names: (
-        Annotated[
-            list[Annotated[Raw, Meta(extra_json_schema=_SPEAKER)]],
-            Meta(max_length=_MOST_SEGMENTS, examples=[["Ada"]]),
-        ]
-        | None
-    ) = None
+    speaker_names: _Speakers | None = None
     """What the speaker of each segment is called, which is shown in place of `speakers`; null: that
     has no name."""
     with_speakers: bool = True
