@@ -14,16 +14,18 @@ from shared.paths import Roots
 
 def resolved_output_path(
     paths: ClientPaths,
-    output_path: str,
+    output_path: str | None,
     display_name: str,
     extension: str,
     extensions: Collection[str],
-) -> str:
+) -> str | None:
     """Our form of the path to write to; in a folder the file is called after `display_name`.
 
-    `extensions` are those of all formats: a name that ends in another one is refused. Raises
-    BadInput and NotAllowed.
+    None where no path is given. `extensions` are those of all formats: a name that ends in
+    another one is refused. Raises BadInput and NotAllowed.
     """
+    if output_path is None:
+        return None
     found = paths.export(output_path)
     if output_path.endswith(("/", "\\")) or _is_folder(found, paths.export_roots):
         return os.path.join(found, file_name(display_name, extension))

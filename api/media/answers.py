@@ -158,7 +158,7 @@ class PersonInFile(Struct, kw_only=True):
 class SpokenSummary(Struct, kw_only=True):
     """What is said in a file, in short; /transcriptions has all of it."""
 
-    model_key: ModelKey
+    model_key: Annotated[ModelKey, Meta(examples=["whisper-base"])]
     language: Annotated[str | None, Meta(examples=["english"])]
     """Lower-case English name."""
     segments: Annotated[int, Meta(ge=0, examples=[120])]
@@ -179,61 +179,15 @@ class SpokenSummary(Struct, kw_only=True):
 class MediaDetails(Struct, kw_only=True):
     """All that a cache folder knows of a file."""
 
-    places: Annotated[
-        list[MatchPlace], Meta(examples=[[{"path": "/footage/day1/A001.mov", "online": True}]])
-    ]
+    places: list[MatchPlace]
     """Where its content was seen: those that open first."""
-    results: Annotated[
-        list[MadeResult],
-        Meta(
-            examples=[
-                [
-                    {
-                        "kind": "frames",
-                        "model_key": None,
-                        "count": 600,
-                        "made_at": 1764150000,
-                        "warnings": [],
-                    }
-                ]
-            ]
-        ),
-    ]
+    results: list[MadeResult]
     """What was made of it, by kind and model."""
-    scenes: Annotated[list[SceneSpan], Meta(examples=[[{"start_seconds": 0, "end_seconds": 9}]])]
+    scenes: list[SceneSpan]
     """In order."""
-    people: Annotated[
-        list[PersonInFile],
-        Meta(
-            examples=[
-                [
-                    {
-                        "cluster_job_name": "Season 1",
-                        "cluster_id": "2123020638",
-                        "name": "Ada",
-                        "seconds": 42,
-                        "first_timestamp": "00:00:07",
-                    }
-                ]
-            ]
-        ),
-    ]
+    people: list[PersonInFile]
     """Of all collections; who is seen longest first."""
-    transcript: Annotated[
-        SpokenSummary | None,
-        Meta(
-            examples=[
-                {
-                    "model_key": "whisper-base",
-                    "language": "english",
-                    "segments": 120,
-                    "speech_seconds": 340.5,
-                    "begin": "And Mr. John Dashwood had then …",
-                    "doubts": 0,
-                }
-            ]
-        ),
-    ] = None
+    transcript: SpokenSummary | None = None
     """The active speech model's, else the newest; null: none."""
 
 
@@ -317,3 +271,76 @@ class Rate(Struct, frozen=True, kw_only=True):
     """Numerator."""
     den: Annotated[int, Meta(examples=[1001])]
     """Denominator."""
+
+
+_HOUR = "Path on this server, signed: it holds for an hour, without a licence key."
+
+
+class OriginalStream(Struct, frozen=True, kw_only=True):
+    """The file itself."""
+
+    url: Annotated[
+        str,
+        Meta(
+            description=f"{_HOUR} Answers ranges.",
+            examples=["/api/v1/media/original/WzE3NjQzNDk2MDAs…"],
+        ),
+    ]
+    type: Annotated[str, Meta(examples=['video/mp4; codecs="avc1.64002A, mp4a.40.2"'])]
+    """MIME type with codecs, for `canPlayType`; application/octet-stream where no browser plays
+    it."""
+
+
+class PreviewStream(Struct, frozen=True, kw_only=True):
+    """The file in pieces that any browser plays, made when they are asked for."""
+
+    url: Annotated[
+        str,
+        Meta(
+            description=f"{_HOUR} `/N` behind it is piece N, from 0 on: a whole fragmented MP4, "
+            "whose times begin at 0. For MediaSource with `timestampOffset = N * segment_seconds`.",
+            examples=["/api/v1/media/preview/WzE3NjQzNDk2MDAs…"],
+        ),
+    ]
+    type: Annotated[str, Meta(examples=['video/mp4; codecs="avc1.640028, mp4a.40.2"'])]
+    """MIME type with codecs, for `addSourceBuffer`."""
+    segment_seconds: Annotated[int, Meta(examples=[4])]
+    """Length of a piece."""
+    segments: Annotated[int, Meta(examples=[4])]
+    """How many there are."""
+
+
+class Playback(Struct, kw_only=True):
+    """How a file is played. Times count from its first picture, or its first sound."""
+
+    media_path: ClientPath
+    online: Annotated[bool, Meta(examples=[True])]
+    """The file is there. If not, only stored pictures can be shown."""
+    kind: Annotated[
+        Literal["video", "audio", "still"], Meta(title="PlaybackKind", examples=["video"])
+    ]
+    """What there is to see or hear."""
+    duration_seconds: Annotated[float, Meta(examples=[12.5])] | None = None
+    """Length."""
+    rate: Rate | None = None
+    """Frames a second."""
+    width: Annotated[int, Meta(examples=[1920])] | None = None
+    """Upright, with square pixels."""
+    height: Annotated[int, Meta(examples=[1080])] | None = None
+    """Upright, with square pixels."""
+    original: OriginalStream | None = None
+    """Null: the file is not there."""
+    preview: PreviewStream | None = None
+    """Null: the file is a still, is not there, or does not tell its length."""
+    frames_url: (
+        Annotated[
+            str,
+            Meta(
+                description=f"{_HOUR} `?second=N` is the stored picture of second N. Null: none "
+                "are stored, or no cache_dir was named.",
+                examples=["/api/v1/frames/WzE3NjQzNDk2MDAs…"],
+            ),
+        ]
+        | None
+    ) = None
+    hash_str: HashStr | None = None

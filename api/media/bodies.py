@@ -75,3 +75,11 @@ class CachePathsBody(Keyed, kw_only=True):
     """Left out: the active visual model."""
     speech_model_key: Annotated[Word, Meta(examples=["whisper-base"])] | None = None
     """Left out: the active speech model."""
+
+
+class PlaybackBody(Keyed, kw_only=True):
+    """A file to play."""
+
+    media_path: MediaPath
+    cache_dir: Annotated[AbsolutePath, Meta(examples=["/footage/.rushes"])] | None = None
+    """With it, stored pictures are found, also of a file that is away."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import dataclass
+from typing import Any
 
 from api.http.concurrency import own_slot
 from api.http.endpoint import Call, Endpoint
@@ -78,20 +79,16 @@ def _item(place: _RequestedCache, client_path: str, field: str) -> CachePathsIte
 
 
 def _fill(item: CachePathsItem, place: _RequestedCache, hash_str: str) -> None:
-    def where(stage: Stage, model: str = "") -> tuple[str, bool]:
+    def where(stage: Stage, model: str = "") -> dict[str, Any]:
         found, exists = artefact_path(place.cache, hash_str, stage, model)
-        return place.scope.shown(str(found)), exists
+        return {"path": place.scope.shown(str(found)), "exists": exists}
 
     visual, speech = place.models[ModelKind.VISUAL], place.models[ModelKind.SPEECH]
-    visual_path, has_visual = where(Stage.VISUAL, visual)
-    speech_path, has_speech = where(Stage.TRANSCRIPT, speech)
-    frames_path, has_frames = where(Stage.FRAMES)
-    faces_path, has_faces = where(Stage.FACES, place.models[ModelKind.FACES])
     item.hash_str = hash_str
-    item.visual = ModelCachePlace(path=visual_path, exists=has_visual, model_key=visual)
-    item.transcription = ModelCachePlace(path=speech_path, exists=has_speech, model_key=speech)
-    item.frames = CachePlace(path=frames_path, exists=has_frames)
-    item.faces = CachePlace(path=faces_path, exists=has_faces)
+    item.visual = ModelCachePlace(**where(Stage.VISUAL, visual), model_key=visual)
+    item.transcription = ModelCachePlace(**where(Stage.TRANSCRIPT, speech), model_key=speech)
+    item.frames = CachePlace(**where(Stage.FRAMES))
+    item.faces = CachePlace(**where(Stage.FACES, place.models[ModelKind.FACES]))
 
 
 def artefact_path(

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from msgspec import UNSET
+
+from api.cache.view import CacheView
+from api.http.answers import MatchPlace
 from api.http.concurrency import map_concurrently, own_slot
 from api.http.endpoint import Call, Endpoint
-from api.media.answers import AnalysisState, MediaDetails, MediaItem, Metadata, Rate
+from api.media.answers import (
+    AnalysisState,
+    MadeResult,
+    MediaDetails,
+    MediaItem,
+    Metadata,
+    PersonInFile,
+    Rate,
+    SceneSpan,
+    SpokenSummary,
+)
 from api.media.bodies import MetadataBody
-from api.media.details import details_of
+from api.models.model_keys import active_key
 from api.people.people import PeopleServices
-from shared.cache import catalogue
+from shared.cache import catalogue, transcripts
 from shared.cache.cache_dir import CacheDir
-from shared.domain import Manifest, Probe, Stage
+from shared.clock_times import timestamp
+from shared.domain import Manifest, ModelKind, Probe, Stage
 from shared.errors import (
     CacheError,
     FolderHangs,
@@ -28,13 +43,80 @@ from shared.errors import (
     UnusablePath,
 )
 from shared.media import is_hashed_whole, media_type_of
+from shared.models.languages import language_name
 from shared.query.messages import Lane, ProbeFile
 from shared.rights import KeyScope
 
+_LONGEST_BEGIN = 200  # characters
+
+
 P = ParamSpec("P")
 R = TypeVar("R")
-
 _OF_CONTAINER = frozenset(Probe.__struct_fields__) & frozenset(MediaItem.__struct_fields__)
+
+
+def details_of(
+    services: PeopleServices, view: CacheView, hash_str: str, shown: Callable[[str], str]
+) -> MediaDetails:
+    """What manifests, its transcript and collections say of a file. Blocks.
+
+    `shown`: a path of ours in the client's form.
+    """
+    manifests = sorted(view.cache.manifests(hash_str), key=lambda m: list(Stage).index(m.stage))
+    frames = next((m for m in manifests if m.stage is Stage.FRAMES), None)
+    return MediaDetails(
+        places=[
+            MatchPlace(path=shown(place.path), online=place.opens)
+            for place in services.caches.places(view, [hash_str])[hash_str]
+        ],
+        results=[_result(manifest) for manifest in manifests],
+        scenes=[
+            SceneSpan(start_seconds=scene.start, end_seconds=scene.end)
+            for scene in (frames.scenes if frames else ())
+        ],
+        people=[
+            PersonInFile(
+                cluster_job_name=one.collection,
+                cluster_id=str(one.cluster_id),
+                name=one.name,
+                seconds=one.seconds,
+                first_timestamp=timestamp(one.first),
+            )
+            for one in services.people.in_file(view.cache, hash_str)
+        ],
+        transcript=_spoken(services, view, hash_str),
+    )
+
+
+def _result(manifest: Manifest) -> MadeResult:
+    return MadeResult(
+        kind=manifest.stage.value,
+        model_key=manifest.model or None,
+        count=manifest.rows,
+        made_at=manifest.made_at,
+        warnings=manifest.warnings,
+    )
+
+
+def _spoken(services: PeopleServices, view: CacheView, hash_str: str) -> SpokenSummary | None:
+    manifest = transcripts.find(view.cache, hash_str, active_key(services, ModelKind.SPEECH))
+    if manifest is None:
+        return None
+    try:
+        found = transcripts.read(view.cache, hash_str, manifest)
+    except CacheError:  # /transcriptions says what is wrong with it
+        return None
+    begin = " ".join(segment.text.strip() for segment in found.segments[:20])
+    words = transcripts.vocabulary_of(manifest)
+    return SpokenSummary(
+        model_key=manifest.model,
+        language=language_name(found.language) if found.language else None,
+        segments=len(found.segments),
+        speech_seconds=round(found.speech_seconds, 3),
+        begin=begin if len(begin) <= _LONGEST_BEGIN else f"{begin[:_LONGEST_BEGIN]}…",
+        doubts=len(found.warnings),
+        vocabulary_used=words if words is UNSET else list(words),
+    )
 
 
 async def get_media_metadata(call: Call[MetadataBody], services: PeopleServices) -> Metadata:
@@ -162,7 +244,11 @@ def _analysed(item: MediaItem, path: str, found: os.stat_result, cache: CacheDir
     """What the cache folder says. Raises CacheError."""
     assert item.hash_str
     manifests = cache.manifests(item.hash_str)
-    item.analysis = _analysis(manifests)
+    item.analysis = AnalysisState(
+        visual=sorted(m.model for m in manifests if m.stage is Stage.VISUAL),
+        transcribed=any(m.stage is Stage.TRANSCRIPT for m in manifests),
+        face_jobs=[],  # filled in for all files together
+    )
     item.possibly_modified = (
         any(manifest.stage is not Stage.FRAMES for manifest in manifests)
         and not is_hashed_whole(found.st_size)
@@ -170,15 +256,6 @@ def _analysed(item: MediaItem, path: str, found: os.stat_result, cache: CacheDir
             seen.path == path and seen.mtime_ns != found.st_mtime_ns
             for seen in catalogue.read_paths(cache.media_dir(item.hash_str))
         )
-    )
-
-
-def _analysis(manifests: Sequence[Manifest]) -> AnalysisState:
-    """`face_jobs` is filled in for all files together."""
-    return AnalysisState(
-        visual=sorted(m.model for m in manifests if m.stage is Stage.VISUAL),
-        transcribed=any(m.stage is Stage.TRANSCRIPT for m in manifests),
-        face_jobs=[],
     )
 
 

@@ -31,7 +31,7 @@ class ClipSpec(msgspec.Struct, frozen=True, kw_only=True):
     start: float | str
     end: float | str
     name: str = ""  # without extension; "": made by `naming`
-    naming: str = ""  # template of shared.exports.clip_names; "": the usual one
+    naming: str = ""  # template of shared.exports.names; "": the usual one
     output_dir: str
     roots: tuple[str, ...] | None = None  # in which its paths must lie, of the licence key
     client_output_dir: str

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
+
+from shared.errors import BadInput
 
 LONGEST = 200  # UTF-8 bytes; file systems allow 255, and numbers and temporary names need some
 _FALLBACK = "export"
@@ -15,6 +18,11 @@ _FORBIDDEN = re.compile(
 _DEVICES = re.compile(
     r"\A(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9¹²³]|LPT[0-9¹²³])(?= *(?:\.|$))", re.IGNORECASE
 )
+
+
+USUAL_NAMING = "{stem}_{in_tc}_{out_tc}"
+NAMING_FIELDS = ("stem", "in_tc", "out_tc", "index")
+_FIELD = re.compile(r"\{([^{}]*)\}")
 
 
 def file_name(text: str, extension: str) -> str:
@@ -55,3 +63,23 @@ def shortened(text: str, limit: int) -> str:
 def _continues(character: str) -> bool:
     """Whether a character belongs to the character before it."""
     return character in "\u200d\ufe0f" or unicodedata.combining(character) != 0
+
+
+def check_naming(template: str) -> None:
+    """Raise BadInput for a template with fields that do not exist or with single braces."""
+    known = ", ".join(f"{{{name}}}" for name in NAMING_FIELDS)
+    for name in _FIELD.findall(template):
+        if name not in NAMING_FIELDS:
+            raise BadInput(f"naming: there is no {{{name}}}; use {known}.")
+    if re.search(r"[{}]", _FIELD.sub("", template)):
+        raise BadInput(f"naming holds a single brace; fields are {known}.")
+
+
+def clip_name(template: str, values: Mapping[str, str]) -> str:
+    """A clip's name by the template, still to be made safe (shared.exports.names.file_name)."""
+    return _FIELD.sub(lambda found: values[found[1]], template or USUAL_NAMING)
+
+
+def in_a_name(timecode: str) -> str:
+    """A timecode as HH-MM-SS-FF: no file system forbids it, and no shell minds it."""
+    return re.sub("[:;.]", "-", timecode)

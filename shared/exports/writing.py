@@ -28,7 +28,7 @@ from shared.paths import Roots, location_of, place_of
 
 _MOST_NUMBERS = 10_000
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)  # FAT, some shares and FUSE systems
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _PART = re.compile(
     r"\..+?(?:\.(?P<writer>[0-9a-f]{12}-[0-9]+-[0-9]+))?\.[0-9a-f]{8}\.part", re.DOTALL
@@ -223,7 +223,6 @@ def write_output(
     path: str,
     content: bytes,
     roots: Roots,
-    field: str = "output_path",
     *,
     on_exists: OutputOnExists = "number",
     create_dir: bool = False,
@@ -234,8 +233,8 @@ def write_output(
     """
     given, name = os.path.split(path)
     with (
-        output_folder(given, roots, field, create=create_dir) as folder,
-        part_file(folder, name, field) as part,
+        output_folder(given, roots, "output_path", create=create_dir) as folder,
+        part_file(folder, name) as part,
     ):
         part.file.write(content)
         try:
@@ -244,7 +243,8 @@ def write_output(
             )
         except NameTaken:
             raise NameTaken(
-                f'{field}: {path} is there already; on_exists "number" or "replace" would write.'
+                f'output_path: {path} is there already; on_exists "number" or "replace" would '
+                "write."
             ) from None
         return os.path.join(given, placed)
 
@@ -264,7 +264,7 @@ def is_taken(folder: OpenedFolder, name: str) -> bool:
 
 def _clear(error: OSError, field: str, folder: str) -> BadInput | ExportError:
     """An OSError as an error whose sentence says the cure."""
-    if error.errno in _FULL:
+    if error.errno in FULL:
         return ExportError(
             f"The disk that holds {folder} is full. Free some space and try again; nothing was "
             "left behind."

@@ -6,26 +6,44 @@ they are decoded and not shown. They stay in the file and can be found there.
 
 from __future__ import annotations
 
+import math
+import os
+import re
+import struct
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, BinaryIO
 
 import av.error
+from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.video.stream import VideoStream
 
 from shared.exports.clips import ClipCode
 from shared.opening import OpenedFile
-from workers.export.edit_list import end_at
-from workers.export.merging import ClipProgress, Timed, WrittenClip, told, with_ending, write_merged
+from workers.export.formats import pcm_name
+from workers.export.merging import (
+    ClipProgress,
+    Timed,
+    WrittenClip,
+    container_tags,
+    tag_start,
+    tag_stream,
+    told,
+    with_ending,
+    write_merged,
+)
 from workers.export.output import ClipFailed, ClipFile, writing_failed
 from workers.export.planning import ClipPlan
-from workers.export.reading import Damage, VideoPacket, note_hole, video_from
-from workers.export.sound.copying import copied_sound
+from workers.export.reading import LATE_S, Damage, VideoPacket, note_hole, sound_from, video_from
 from workers.export.source import ClipSource, open_source
-from workers.export.tags import container_tags, tag_start, tag_stream
 
 _REORDERED_WITHIN = 40  # packets
+
+
+_PARENTS = (b"trak", b"edts", b"mdia", b"minf", b"stbl")
+_MOST_BYTES = 256 * 1024 * 1024  # of an index; clips of days would not reach it
+_RUN_UP = 2  # packets that decoders need to be right; hidden by the edit list
 
 
 def copy(planned: ClipPlan, file: OpenedFile, path: str, progress: ClipProgress) -> WrittenClip:
@@ -215,3 +233,204 @@ def _counted_back(held: list[VideoPacket]) -> list[VideoPacket]:
         dts -= max(1, packet.duration or 1)
         packet.dts = dts
     return held
+
+
+def end_at(path: str, length: Fraction) -> bool:
+    """Let every track of an MP4 or MOV end after so many seconds; whether the pictures now do.
+
+    The muxer writes edit lists for what is hidden before the in-point, but none for what follows
+    the out-point: pictures that others refer to, the rest of a packet of sound, and a timecode
+    track as long as all that is in the file. Raises OSError.
+    """
+    with open(path, "r+b") as file:
+        place = _index(file)
+        if place is None:
+            return False
+        start, size = place
+        file.seek(start)
+        moov = bytearray(file.read(size))
+        done = _Movie(moov).limit(length)
+        file.seek(start)
+        file.write(moov)
+    return done
+
+
+def _index(file: BinaryIO) -> tuple[int, int] | None:
+    """Place and size of the moov box's content in a file; None where there is no such box."""
+    end = file.seek(0, os.SEEK_END)
+    at = 0
+    while at + 8 <= end:
+        file.seek(at)
+        head = file.read(16)
+        size, kind = struct.unpack(">I4s", head[:8])
+        skip = 8
+        if size == 1:
+            size, skip = struct.unpack(">Q", head[8:])[0], 16
+        if size < skip:
+            return None
+        if kind == b"moov":
+            return (at + skip, size - skip) if size <= _MOST_BYTES else None
+        at += size
+    return None
+
+
+class _Movie:
+    """The moov box of a file, changed in place: no box in it grows or shrinks."""
+
+    def __init__(self, moov: bytearray) -> None:
+        self._moov = moov
+
+    def limit(self, length: Fraction) -> bool:
+        boxes = list(self._boxes(0, len(self._moov)))
+        header = next(at for kind, at, _ in boxes if kind == b"mvhd")
+        scale = self._limit_times(header, length, 12, 20)
+        done = False
+        for kind, at, size in boxes:
+            if kind == b"trak":
+                # MOV has a second "hdlr", of the data: the first one counts.
+                named = dict(reversed(list(self._named(at, size))))
+                limited = self._limit_track(named, length, scale)
+                done = done or limited
+        return done
+
+    def _limit_track(self, boxes: dict[bytes, int], length: Fraction, scale: int) -> bool:
+        """Limit one track; whether it is that of the pictures, and ends as it should."""
+        handler = self._moov[boxes[b"hdlr"] + 8 : boxes[b"hdlr"] + 12]
+        self._limit_number(boxes[b"tkhd"], int(length * scale), 20, 28)
+        if handler == b"tmcd":
+            own = self._limit_times(boxes[b"mdhd"], length, 12, 20)
+            self._limit_long(boxes[b"stts"] + 12, int(length * own), False)  # its only sample
+        limited = b"elst" in boxes and self._limit_edits(boxes[b"elst"], int(length * scale))
+        return limited and handler == b"vide"
+
+    def _limit_edits(self, at: int, left: int) -> bool:
+        is_long = self._moov[at] == 1
+        count = struct.unpack_from(">I", self._moov, at + 4)[0]
+        form, size = (">Qq", 20) if is_long else (">Ii", 12)
+        for number in range(count):
+            entry = at + 8 + number * size
+            duration, _ = struct.unpack_from(form, self._moov, entry)
+            self._limit_long(entry, max(0, left), is_long)
+            left -= duration
+        return bool(count)
+
+    def _limit_times(self, at: int, length: Fraction, short: int, long: int) -> int:
+        """Limit the duration in a header (it follows the time scale); the time scale."""
+        is_long = self._moov[at] == 1
+        place = at + (long if is_long else short)
+        scale: int = struct.unpack_from(">I", self._moov, place)[0]
+        self._limit_long(place + 4, int(length * scale), is_long)
+        return scale
+
+    def _limit_number(self, at: int, most: int, short: int, long: int) -> None:
+        is_long = self._moov[at] == 1
+        self._limit_long(at + (long if is_long else short), most, is_long)
+
+    def _limit_long(self, at: int, most: int, is_long: bool) -> None:
+        form = ">Q" if is_long else ">I"
+        value = struct.unpack_from(form, self._moov, at)[0]
+        struct.pack_into(form, self._moov, at, min(value, most))
+
+    def _named(self, at: int, size: int) -> Iterator[tuple[bytes, int]]:
+        for kind, place, length in self._boxes(at, at + size):
+            if kind in _PARENTS:
+                yield from self._named(place, length)
+            else:
+                yield kind, place
+
+    def _boxes(self, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+        """Kind of each box in a range, start of its content, size of its content."""
+        while at + 8 <= end:
+            size, kind = struct.unpack_from(">I4s", self._moov, at)
+            if size < 8:
+                return
+            yield kind, at + 8, size - 8
+            at += size
+
+
+def copied_sound(
+    source: ClipSource, targets: dict[int, Any], planned: ClipPlan, damage: Damage
+) -> Iterator[Timed]:
+    """Packets of all chosen sound with times counted from the in-point."""
+    begins = source.origin + planned.start
+    ends = source.origin + planned.end
+    tracks = {s.index: _CopiedTrack(s, begins, ends, planned) for s in source.sounds}
+    for packet in sound_from(source, begins, damage):
+        if packet.pts is None:
+            continue
+        seconds = packet.pts * packet.time_base
+        if all(t.is_done for t in tracks.values()) or seconds > ends + LATE_S:
+            return
+        track = tracks.get(packet.stream_index)
+        for taken in track.taken(packet) if track is not None else ():
+            taken.stream = targets[packet.stream_index]
+            assert taken.dts is not None
+            yield taken.dts * taken.time_base, taken
+
+
+class _CopiedTrack:
+    """One stream of sound in the range."""
+
+    def __init__(
+        self, stream: AudioStream, begins: Fraction, ends: Fraction, planned: ClipPlan
+    ) -> None:
+        self.is_done = False
+        self._begins, self._ends = begins, ends
+        self._rate = stream.sample_rate
+        self._block = _block(stream)
+        base = stream.time_base or Fraction(1, self._rate)
+        self._shift = round(begins / base)
+        hides = planned.form.has_edit_list
+        self._run_up = _RUN_UP if hides else 0
+        self._whole_only = not hides
+        self._last = 0  # decode time of the last one
+
+    def taken(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
+        assert packet.pts is not None
+        start = packet.pts * packet.time_base
+        length = self._length(packet)
+        if start >= self._ends:
+            self.is_done = True
+            return
+        if self._block:
+            packet = self._sliced(packet, start, length)
+        elif (self._whole_only and start < self._begins - packet.time_base) or start + length * (
+            1 + self._run_up
+        ) <= self._begins:
+            return
+        if packet.size:
+            assert packet.pts is not None
+            packet.pts -= self._shift
+            packet.dts = packet.pts if packet.dts is None else packet.dts - self._shift
+            yield packet
+
+    def _length(self, packet: Packet[Any]) -> Fraction:
+        if self._block:
+            return Fraction(packet.size // self._block, self._rate)
+        return (packet.duration or 0) * packet.time_base
+
+    def _sliced(self, packet: Packet[Any], start: Fraction, length: Fraction) -> Packet[Any]:
+        """The part of a packet whose samples are in the range."""
+        rate = self._rate
+        skipped = max(0, math.ceil((self._begins - start) * rate - Fraction(1, 2)))
+        kept = math.ceil((min(self._ends, start + length) - start) * rate - Fraction(1, 2))
+        samples = packet.size // self._block
+        if skipped <= 0 and kept >= samples:
+            return packet
+        data = bytes(packet)[skipped * self._block : max(skipped, kept) * self._block]
+        part: Packet[Any] = Packet(data)
+        assert packet.pts is not None
+        part.time_base = packet.time_base
+        part.pts = part.dts = packet.pts + round(Fraction(skipped, rate) / packet.time_base)
+        part.duration = round(Fraction(max(0, kept - skipped), rate) / packet.time_base)
+        part.is_keyframe = True
+        return part
+
+
+def _block(stream: AudioStream) -> int:
+    """Bytes of one sample of all channels; 0: the packets of the stream cannot be cut."""
+    name = pcm_name(stream)
+    if not name:
+        return 0
+    bits = re.search(r"\d+", name)
+    return stream.channels * (int(bits[0]) // 8 if bits else 1)

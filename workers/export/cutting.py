@@ -9,74 +9,47 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from fractions import Fraction
-from typing import NamedTuple, Protocol
+from dataclasses import replace
 
-from shared.exports.clips import ClipCode, ClipSpec
+from shared.exports.clips import ClipCode
 from shared.media import MediaType, media_type_of
 from shared.opening import OpenedFile
 from shared.process import traces
 from workers.export.copying import copy
-from workers.export.merging import ClipProgress, Timed, WrittenClip, told, with_ending, write_merged
+from workers.export.merging import (
+    ClipProgress,
+    Timed,
+    WrittenClip,
+    container_tags,
+    told,
+    with_ending,
+    write_merged,
+)
 from workers.export.output import ClipFailed, ClipFile
-from workers.export.pictures.decoding import Shot, decoded
-from workers.export.pictures.encoding import PictureTrack
-from workers.export.pictures.stills import RATE, still_frame
-from workers.export.planning import ClipPlan, Method, plan
+from workers.export.picture_track import PictureTrack, decoded, held_still
+from workers.export.planning import ClipPlan
 from workers.export.reading import Damage
-from workers.export.sound.encoding import SoundTracks
+from workers.export.sound_track import SoundTracks
 from workers.export.source import open_source
-from workers.export.tags import container_tags
-
-
-class PartTarget(Protocol):
-    """Target of a clip: an open file that `path` reaches (shared.exports.writing.PartFile)."""
-
-    @property
-    def path(self) -> str: ...
-
-
-class Cut(NamedTuple):
-    """A clip that was written. Seconds are presented time of the source, as exported."""
-
-    start_seconds: float
-    end_seconds: float
-    frames: int | None  # None: sound alone
-    method: Method
-    start_timecode: str | None
-    warnings: tuple[str, ...]
-    extension: str
 
 
 @traces.stage("cut")
 def cut(
-    spec: ClipSpec,
+    planned: ClipPlan,
     file: OpenedFile,
-    part: PartTarget,
+    path: str,
     checkpoint: Callable[[], None],
     report: Callable[[float], None],
-    planned: ClipPlan | None = None,
-) -> Cut:
-    """Write a clip to `part.path`. Raises ClipFailed; what `checkpoint` raises goes through.
+) -> WrittenClip:
+    """Write a clip to `path`. Raises ClipFailed; what `checkpoint` raises goes through.
 
-    `report` is given the share that is done, 0 to 1. `planned`: what `plan` said of the same spec
-    a moment ago, to spare the work.
+    `report` is given the share that is done, 0 to 1.
     """
-    _refuse_source(file, part.path)
-    planned = planned or plan(spec, file)
-    progress = ClipProgress(checkpoint, report)
+    _refuse_source(file, path)
     write = copy if planned.method == "copy" else encode
-    outcome = write(planned, file, part.path, progress)
+    written = write(planned, file, path, ClipProgress(checkpoint, report))
     report(1.0)
-    return Cut(
-        float(outcome.start),
-        float(outcome.end),
-        outcome.frames,
-        planned.method,
-        planned.start_timecode,
-        planned.warnings + outcome.warnings,
-        planned.extension,
-    )
+    return replace(written, warnings=planned.warnings + written.warnings)
 
 
 def _refuse_source(source: OpenedFile, target: str) -> None:
@@ -130,12 +103,6 @@ def _encode_still(
     planned: ClipPlan, file: OpenedFile, path: str, progress: ClipProgress
 ) -> WrittenClip:
     with ClipFile(path, planned.form, {}, 1000) as out:
-        track = PictureTrack(out, planned, _held(file, planned), None)
+        track = PictureTrack(out, planned, held_still(file, planned), None)
         write_merged(out, [track.packets()], planned.end - planned.start, progress)
     return WrittenClip(planned.start, planned.end, track.frames, ())
-
-
-def _held(file: OpenedFile, planned: ClipPlan) -> Iterator[Shot]:
-    frame = still_frame(file)
-    for number in range(planned.range.past):
-        yield Fraction(number) / RATE, frame

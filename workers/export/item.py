@@ -6,7 +6,6 @@ result says why, and nobody tries it again. Any other error is left to the worke
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,10 +24,10 @@ from shared.errors import (
     NotAllowed,
     RushesError,
 )
-from shared.exports.clip_names import clip_name, in_a_name
 from shared.exports.clips import ClipCode, ClipResult, ClipSpec
-from shared.exports.names import file_name
+from shared.exports.names import clip_name, file_name, in_a_name
 from shared.exports.writing import (
+    FULL,
     NameTaken,
     NameUnusable,
     PartFile,
@@ -49,7 +48,6 @@ from workers.export.planning import ClipPlan
 from workers.media.budget import ALWAYS_SEEN_S, overrun, work_limit_s
 from workers.presence.left_items import NotHere, may_be_elsewhere, unseen_root
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FIELD = "output_dir"
 _ALMOST = 0.99  # a clip counts as done when it has its name
 
@@ -160,25 +158,21 @@ class _Export:
     def _written(
         self, folder: OpenedFolder, wanted: str, plan: ClipPlan, source: OpenedFile
     ) -> ClipResult:
-        context, spec = self._context, self._spec
+        context = self._context
         try:
             with part_file(folder, wanted, _FIELD, context.lease.writer) as part:
                 if context.lease.item_id == 0 or context.lease.token > 1:
                     remove_left_behind(part, context.bench.ledger.is_over)
-                cut = cutting.cut(spec, source, part, context.checkpoint, self._report, plan)
+                clip = cutting.cut(plan, source, part.path, context.checkpoint, self._report)
                 name = self._place(part)
         except NameTaken:
             return self._taken(wanted, plan)
-        return ClipResult(
-            index=spec.index,
-            media_path=spec.client_path,
-            output_path=_client_path(spec, name),
-            start_seconds=cut.start_seconds,
-            end_seconds=cut.end_seconds,
-            frames=cut.frames,
-            method=cut.method,
-            start_timecode=cut.start_timecode,
-            warnings=(*self._renamed(name), *cut.warnings),
+        return msgspec.structs.replace(
+            self._planned(name, plan),
+            start_seconds=float(clip.start),
+            end_seconds=float(clip.end),
+            frames=clip.frames,
+            warnings=(*self._renamed(name), *clip.warnings),
         )
 
     @traces.stage("publish")
@@ -251,7 +245,7 @@ def _errors_of_the_folder() -> Iterator[None]:
         raise ClipFailed(ClipCode.NOT_WRITABLE, error.message) from error
     except ExportError as error:
         cause = error.__cause__
-        is_full = isinstance(cause, OSError) and cause.errno in _FULL
+        is_full = isinstance(cause, OSError) and cause.errno in FULL
         code = ClipCode.DISK_FULL if is_full else ClipCode.NOT_WRITABLE
         raise ClipFailed(code, error.message) from error
 

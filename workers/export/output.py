@@ -17,9 +17,9 @@ from av.stream import Stream
 
 from shared.errors import RushesError
 from shared.exports.clips import ClipCode
+from shared.exports.writing import FULL
 from workers.export.formats import Form
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 _OF_THE_MUXER = (errno.EINVAL, errno.ENOSYS, errno.ERANGE)
@@ -106,7 +106,7 @@ class ClipFailed(RushesError):
 
 def writing_failed(error: OSError) -> ClipFailed:
     """A ClipFailed for an OSError while a clip was written, as a sentence with the cure."""
-    if error.errno in _FULL:
+    if error.errno in FULL:
         return ClipFailed(
             ClipCode.DISK_FULL,
             "The disk is full. Free some space and try again; nothing was left behind.",

@@ -2,38 +2,217 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
+from shared.errors import MediaError
 from shared.exports.clips import ClipCode, ClipSpec
 from shared.media import MediaType, media_type_of
 from shared.opening import OpenedFile
 from shared.process import traces
+from shared.timecode import Timecode, label_parts
 from workers.export.formats import (
     FORMS,
+    Depth,
     Form,
     PictureCodec,
     depth_of,
     encoded_form,
     own_form,
+    pcm_name,
     picture_codec,
+    sound_form,
 )
 from workers.export.output import ClipFailed, takes
-from workers.export.pictures.keyframes import is_intra
-from workers.export.pictures.stills import plan_still
-from workers.export.range import Range, length_of, range_of, wanted_of
-from workers.export.sound.codecs import pcm_name, sound_form
+from workers.export.reading import is_intra, surroundings
 from workers.export.source import ClipSource, open_source
 from workers.media.containers import shown_video_streams
+from workers.media.media_reader import grab_frame
+from workers.media.pictures import Picture
+
+# Clients round to milliseconds and Matroska does: a picture that begins so soon after the start
+# is the one that was meant.
+_ROUNDING = Fraction(1_001, 1_000_000)
+_LATEST = 1e9  # seconds; clocks of containers overflow beyond
+_MIDNIGHT = "00:00:00:00"
+
 
 Method = Literal["copy", "encode"]
 _HEADROOM = 1.1
 _LEAST_BYTES = 256 * 1024
+STILL_RATE = Fraction(25)
+_LONGEST_STILL_S = 86_400
+_STILL_BYTES_A_PIXEL = 0.5
 _SOUND_BYTES_A_S = 48_000 * 4  # of one channel
 _CODEC_NAMES = {"h264": "h264", "hevc": "hevc", "prores": "prores", "dnxhr": "dnxhd"}
 # What an encoded picture may be held for before its clip begins in the middle of it.
 _LONGEST_HOLD = Fraction(3, 2)  # usual frames
+
+
+@dataclass(frozen=True, slots=True)
+class _AskedRange:
+    """A range in seconds of presented time, as asked for, with handles."""
+
+    start: Fraction
+    end: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A half-open range, snapped to pictures. Time stamps in units of the video stream."""
+
+    start: Fraction  # presented seconds
+    end: Fraction
+    first: int  # time stamp of the in-frame; the number of a picture where times are guessed
+    past: int  # time stamp of the first picture that is not in it
+    key: int | None = None  # time stamp of the key frame that `first` is decoded from
+    starts_clean: bool = False
+    ends_clean: bool = False
+    is_clamped: bool = False
+
+
+def _wanted(spec: ClipSpec, source: ClipSource) -> _AskedRange:
+    """The range that a clip's spec asks for. Raises ClipFailed (BAD_RANGE)."""
+    start = _seconds(spec.start, source, "start_time")
+    end = _seconds(spec.end, source, "end_time")
+    if end <= start:
+        raise ClipFailed(ClipCode.BAD_RANGE, "end_time must be after start_time.")
+    handle = _plain_seconds(spec.handle_seconds, "handle_seconds")
+    return _AskedRange(max(Fraction(0), start - handle), end + handle)
+
+
+def _seconds(given: float | str, source: ClipSource, field: str) -> Fraction:
+    if isinstance(given, str):
+        return _labelled_seconds(given.strip(), source, field)
+    return _plain_seconds(given, field)
+
+
+def _plain_seconds(given: float | str, field: str) -> Fraction:
+    """A time given in seconds. Raises ClipFailed (BAD_RANGE), for any text (a timecode), too."""
+    if not isinstance(given, str):
+        seconds = _finite(given, field)
+        if seconds >= 0:
+            return seconds
+    raise ClipFailed(ClipCode.BAD_RANGE, f'{field} is no time of this file: "{given}".')
+
+
+def _finite(seconds: float, field: str) -> Fraction:
+    if not math.isfinite(seconds) or abs(seconds) > _LATEST:
+        raise ClipFailed(ClipCode.BAD_RANGE, f"{field} is no time: {seconds:g}.")
+    return Fraction(seconds)
+
+
+def _labelled_seconds(label: str, source: ClipSource, field: str) -> Fraction:
+    timecode = source.timecode
+    if not label_parts(label) or timecode is None:
+        raise ClipFailed(ClipCode.BAD_RANGE, f'{field} is no time of this file: "{label}".')
+    number = timecode.number(label)
+    if number is None:
+        raise ClipFailed(
+            ClipCode.BAD_RANGE,
+            f'{field}: "{label}" has more frames than the {timecode.nominal} of a second here.',
+        )
+    frames = _offset(number - timecode.first_frame, timecode, source, f'{field}: "{label}"')
+    return frames / timecode.rate
+
+
+def _offset(frames: int, timecode: Timecode, source: ClipSource, what: str) -> int:
+    """Labels after the first one; they start again at midnight."""
+    if frames >= 0:
+        return frames
+    length = length_of(source)
+    if length is not None and frames + timecode.day <= length * timecode.rate + 1:
+        return frames + timecode.day
+    raise ClipFailed(
+        ClipCode.BAD_RANGE,
+        f"{what} lies before the beginning of the file at {source.start_label or _MIDNIGHT}.",
+    )
+
+
+def length_of(source: ClipSource) -> Fraction | None:
+    """Seconds, by what the container says."""
+    stream = source.video or source.sounds[0]
+    if stream.duration and stream.time_base:
+        return stream.duration * stream.time_base
+    if source.container.duration:
+        seconds = Fraction(source.container.duration, 1_000_000)
+        if "matroska" in source.container.format.name:
+            seconds -= source.origin
+        return seconds
+    return None
+
+
+def _rounding(source: ClipSource) -> Fraction:
+    return min(_ROUNDING, 1 / source.rate / 4)
+
+
+def _range(wanted: _AskedRange, source: ClipSource) -> Range:
+    """The pictures of a range; raises ClipFailed (BAD_RANGE) where it is past the end."""
+    if source.video is None:
+        return _sound_range(wanted, source)
+    if not source.is_timed:
+        return _counted_range(wanted, source)
+    base = source.video.time_base or Fraction(1, 1000)
+    origin = source.video.start_time or 0
+    slack = _rounding(source)
+    about_start = surroundings(source, origin + math.floor((wanted.start + slack) / base))
+    first = about_start.before or about_start.after
+    if first is None:
+        raise ClipFailed(ClipCode.UNREADABLE, "No picture is found at the start of the clip.")
+    if about_start.after is None and about_start.end <= about_start.at:
+        raise _past_the_end(Fraction(about_start.end - origin) * base)
+    about_end = surroundings(
+        source, max(first.pts + 1, origin + math.ceil((wanted.end - slack) / base))
+    )
+    after = about_end.after
+    past = after.pts if after is not None else max(about_end.end, first.pts + 1)
+    key = about_start.key_for(first.pts)
+    end = (past - origin) * base
+    return Range(
+        (first.pts - origin) * base,
+        end,
+        first.pts,
+        past,
+        key.pts if key is not None else None,
+        about_start.is_clean(first),
+        after is None or about_end.is_clean(after),
+        is_clamped=after is None and wanted.end > end + max(1 / source.rate, slack),
+    )
+
+
+def _counted_range(wanted: _AskedRange, source: ClipSource) -> Range:
+    """Where times are guesses: picture n is shown at n over the frame rate."""
+    rate, slack = source.rate, _rounding(source)
+    assert source.video is not None
+    length = length_of(source)
+    frames = source.video.frames or (round(length * rate) if length else None)
+    first = math.floor((wanted.start + slack) * rate)
+    past = max(first + 1, math.ceil((wanted.end - slack) * rate))
+    if frames is not None:
+        if first >= frames:
+            raise _past_the_end(frames / rate)
+        clamped = past > frames + 1
+        past = min(past, frames)
+        return Range(first / rate, past / rate, first, past, is_clamped=clamped)
+    return Range(first / rate, past / rate, first, past)
+
+
+def _sound_range(wanted: _AskedRange, source: ClipSource) -> Range:
+    length = length_of(source)
+    if length is None:
+        return Range(wanted.start, wanted.end, 0, 0)
+    if wanted.start >= length:
+        raise _past_the_end(length)
+    end = min(wanted.end, length)
+    return Range(wanted.start, end, 0, 0, is_clamped=wanted.end > length + _ROUNDING)
+
+
+def _past_the_end(length: Fraction) -> ClipFailed:
+    return ClipFailed(
+        ClipCode.BAD_RANGE, f"start_time lies past the end of the file ({float(length):.3f} s)."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +240,46 @@ class ClipPlan:
 def plan(spec: ClipSpec, file: OpenedFile) -> ClipPlan:
     """Reads about both ends of the source. Raises ClipFailed."""
     if media_type_of(spec.media_path) is MediaType.IMAGE:
-        planned = ClipPlan(spec, "encode", *plan_still(spec, file))
-        return replace(planned, warnings=planned.warnings + _other_form(spec, planned.form))
+        return _plan_still(spec, file)
     with open_source(file, spec.audio) as source:
         return _plan(spec, source)
 
 
+def _plan_still(spec: ClipSpec, file: OpenedFile) -> ClipPlan:
+    """One picture that is held for the time that was asked for."""
+    if spec.mode == "copy":
+        raise ClipFailed(
+            ClipCode.NOT_COPYABLE, 'A still cannot be copied as a clip. Use mode "auto".'
+        )
+    start, end = _plain_seconds(spec.start, "start_time"), _plain_seconds(spec.end, "end_time")
+    if end <= start:
+        raise ClipFailed(
+            ClipCode.BAD_RANGE,
+            "A still has no length of its own: give an end_time that is after start_time.",
+        )
+    if end - start > _LONGEST_STILL_S:
+        raise ClipFailed(ClipCode.BAD_RANGE, "A still is held for a day at the most.")
+    frames = max(1, round((end - start) * STILL_RATE))
+    codec = picture_codec(spec.codec, spec.quality, Depth())
+    form = encoded_form(None, spec.container, codec)
+    still = still_of(file)
+    room = int(still.width * still.height * _STILL_BYTES_A_PIXEL * (1 + frames / 25)) + _LEAST_BYTES
+    end = start + frames / STILL_RATE
+    found, warnings = Range(start, end, 0, frames), _other_form(spec, form)
+    return ClipPlan(spec, "encode", form, start, end, room, found, picture=codec, warnings=warnings)
+
+
+def still_of(file: OpenedFile) -> Picture:
+    """The picture of a still, good while the file is open. Raises ClipFailed."""
+    try:
+        return grab_frame(file, MediaType.IMAGE, 0)
+    except MediaError as error:
+        raise ClipFailed(ClipCode.UNREADABLE, error.message) from error
+
+
 def _plan(spec: ClipSpec, source: ClipSource) -> ClipPlan:
-    wanted = wanted_of(spec, source)
-    found = range_of(wanted, source)
+    wanted = _wanted(spec, source)
+    found = _range(wanted, source)
     own = own_form(source.container, spec.media_path, source.video is not None)
     warnings = _clamped(found)
     method, form = _method(spec, source, found, own)
@@ -181,18 +391,12 @@ def _within_holds(
 def _finished(planned: ClipPlan, source: ClipSource, warnings: tuple[str, ...]) -> ClipPlan:
     start_label, end_label = _labels(planned, source)
     warnings += _left_out(source) + _other_form(planned.spec, planned.form)
-    return ClipPlan(
-        planned.spec,
-        planned.method,
-        planned.form,
-        planned.start,
-        planned.end,
-        _estimate(planned, source),
-        planned.range,
-        start_label,
-        end_label,
-        planned.picture,
-        warnings,
+    return replace(
+        planned,
+        estimated_bytes=_estimate(planned, source),
+        start_timecode=start_label,
+        end_timecode=end_label,
+        warnings=warnings,
     )
 
 

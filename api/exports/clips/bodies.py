@@ -18,8 +18,8 @@ from api.http.bodies import (
 )
 from api.http.times import TIME_PATTERN
 from shared.command_line import option
-from shared.exports import clip_names
 from shared.exports.clips import ClipAudio, ClipCodec, ClipMode, OnExists
+from shared.exports.names import NAMING_FIELDS, USUAL_NAMING
 
 MOST_CLIPS = 10_000
 _ENCODING = option(panel="How clips are written")
@@ -112,16 +112,16 @@ class ExportClipsBody(Keyed, kw_only=True):
         Text,
         Meta(
             description="Names of clips that have none, without extension. Fields: "
-            + ", ".join(f"{{{name}}}" for name in clip_names.FIELDS)
+            + ", ".join(f"{{{name}}}" for name in NAMING_FIELDS)
             + " (stem: the source's name; in_tc, out_tc: its timecode, or the time where it has "
             "none; index: place in the request, from 1).",
-            examples=[clip_names.USUAL],
+            examples=[USUAL_NAMING],
         ),
         option(
             panel="How clips are written",
             help="Names of the files, of {stem}, {in_tc}, {out_tc} and {index}.",
         ),
-    ] = clip_names.USUAL
+    ] = USUAL_NAMING
     on_exists: Annotated[OnExists, Meta(title="ClipOnExists"), _ENCODING] = "number"
     """Where a file of that name is there: "number" the new one, "skip" the clip (answered with
     `skipped` and the path of the file that is there), or "error": the clip fails."""

@@ -4,35 +4,177 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import posixpath
 import time
 from typing import Any
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 
-from api.exports.clips.answers import ClipsOfTask, ExportedClips
-from api.exports.clips.bodies import ExportClipsBody
+from api.exports.clips.answers import ClipsOfTask, ExportedClip, ExportedClips, FailedClip
+from api.exports.clips.bodies import ClipBody, ExportClipsBody
 from api.exports.clips.downloads import add_addresses
-from api.exports.clips.results import clips_of
-from api.exports.clips.submission import submit_clips
 from api.exports.exact_bounds import ExportServices, place_at_cuts
+from api.http.client_paths import in_clients_words
 from api.http.endpoint import Call, Endpoint, Reply
 from api.http.parameters import flag
+from api.http.services import CoreServices
+from api.http.times import clock_seconds, seconds_of
 from api.tasks.answers import Accepted
 from api.tasks.callers import OUTSIDE, check_in_roots
-from api.tasks.progress import waiting_hint
-from shared.domain import TaskKind
+from api.tasks.progress import enqueue, note_accepted, waiting_hint
+from shared.domain import ProgressType, TaskKind
 from shared.errors import BadInput, Missing, NotAllowed, NoWorker, RedisAway, Unavailable
-from shared.ledger.records import TaskRecord
+from shared.exports.clips import ClipCode, ClipResult, ClipSpec
+from shared.exports.names import check_naming
+from shared.exports.writing import output_folder
+from shared.ledger.records import (
+    FileRecord,
+    FileState,
+    ItemFile,
+    NewItem,
+    NewTask,
+    Sender,
+    TaskRecord,
+)
 from shared.process import logs
+from shared.redis import heartbeats
 from shared.rights import KeyScope
+from shared.timecode import label_parts
 
 log = logging.getLogger(__name__)
-
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.25
+# Options of a request that are those of each of its clips.
+_SAME = {*ClipSpec.__struct_fields__} & {*ExportClipsBody.__struct_fields__} - {"output_dir"}
 _OUTAGE_S = 60.0  # of Redis that a waiting answer sits out
 _DOWNLOAD_URLS = flag(
     "download_urls", "`true` gives each exported clip a `download_url`, signed for an hour."
 )
+
+
+def clip_time(value: float | str, field: str) -> float | str:
+    """Seconds, or the timecode as it was written. Raises BadInput naming the field."""
+    if not isinstance(value, str) or clock_seconds(value) is not None:
+        return seconds_of(value, field)
+    hours, minutes, seconds, _ = label_parts(value) or (24, 0, 0, 0)
+    if hours > 23 or minutes > 59 or seconds > 59:
+        raise BadInput(
+            f"{field} must be a number of seconds, HH:MM:SS[.mmm], or a timecode of the source, "
+            f"HH:MM:SS:FF or HH:MM:SS;FF, not {value!r}."
+        )
+    return value
+
+
+def submit_clips(services: CoreServices, body: ExportClipsBody, sender: Sender) -> NewTask:
+    """Nothing is accepted unless all of it can be understood and somebody is there to do it."""
+    specs = _specs(services, body)
+    if not heartbeats.live(services.redis, services.settings.instance, "export"):
+        raise NoWorker(
+            "No export worker is running, so nothing was accepted. Start one with `rushes worker "
+            "export`."
+        )
+    if body.create_dir and not body.dry_run:
+        _output_dir(services, body, make=True)
+    items = [
+        NewItem(msgspec.json.encode(spec), (ItemFile(spec.client_path, (ProgressType.EXPORT,)),))
+        for spec in specs
+    ]
+    task = NewTask(kind=TaskKind.EXPORT, queue="export", items=items, sender=sender)
+    services.ledger.submit(task)
+    note_accepted(task)
+    enqueue(services, task, front=not body.background)  # somebody waits for it
+    return task
+
+
+def _specs(services: CoreServices, body: ExportClipsBody) -> list[ClipSpec]:
+    """Everything about the request that can be wrong, without touching the media."""
+    if not body.clips:
+        raise BadInput("clips must hold at least one clip.")
+    check_naming(body.naming)
+    folder = _output_dir(services, body)
+    common = {name: getattr(body, name) for name in _SAME} | {
+        "output_dir": folder,
+        "roots": services.paths.key_roots,
+        # As it was written, so that answers never lead through another pair of the path map.
+        "client_output_dir": folder if _is_ours(body.output_dir, folder) else body.output_dir,
+    }
+    return [_spec(services, clip, n, common) for n, clip in enumerate(body.clips)]
+
+
+def _spec(services: CoreServices, clip: ClipBody, n: int, common: dict[str, Any]) -> ClipSpec:
+    path, refused = services.paths.listed(clip.media_path, f"clips[{n}].media_path")
+    return ClipSpec(
+        **common,
+        index=n,
+        media_path=path,
+        client_path=clip.media_path,
+        refused=refused,
+        start=clip_time(clip.start_time, f"clips[{n}].start_time"),
+        end=clip_time(clip.end_time, f"clips[{n}].end_time"),
+        name=clip.name,
+    )
+
+
+def _is_ours(given: str, folder: str) -> bool:
+    """Whether a client calls the folder as we do."""
+    return "/" + posixpath.normpath(given).lstrip("/") == folder
+
+
+def _output_dir(services: CoreServices, body: ExportClipsBody, *, make: bool = False) -> str:
+    """Our form of a folder that is there, in the roots also where links lead. Touches the disk.
+
+    One that is to be made is made at last, with `make`, when all else is understood.
+    """
+    given = body.output_dir
+    folder = services.paths.export(given, "output_dir")
+    if body.create_dir and not body.dry_run and not make:
+        return folder
+    try:
+        with output_folder(folder, services.paths.export_roots, "output_dir", create=make):
+            pass
+    except (BadInput, NotAllowed) as error:
+        said = error.message
+        if body.create_dir:
+            said = said.replace("make it, or send create_dir: true", "a dry run makes none")
+        raise type(error)(in_clients_words(said, {folder: given})) from None
+    return folder
+
+
+def clips_of(services: CoreServices, task_id: str) -> ClipsOfTask:
+    """The clips that have ended, in request order. Raises Missing for what is no export task."""
+    record = services.ledger.record(task_id)
+    if record is None or record.kind is not TaskKind.EXPORT:
+        raise Missing(f"There is no export task {task_id}.")
+    found = ClipsOfTask(exported=[], failed=[], task_id=task_id, status=record.status)
+    results = services.ledger.results(task_id)
+    files = services.ledger.files(task_id)
+    for n, (raw, file) in enumerate(zip(results, files, strict=True)):
+        clip = _clip(n, None if raw is None else msgspec.convert(raw, ClipResult), file)
+        if isinstance(clip, ExportedClip):
+            found.exported.append(clip)
+        elif clip:
+            found.failed.append(clip)
+    return found
+
+
+def _clip(n: int, result: ClipResult | None, file: FileRecord) -> ExportedClip | FailedClip | None:
+    """The answer about one clip; None while it has not ended."""
+    if result is not None and result.error is None:
+        return msgspec.convert(result, ExportedClip, from_attributes=True)
+    if result is not None:
+        error, code = result.error, result.code
+    elif file.state is FileState.CANCELLED:
+        error, code = "Stopped before it was exported.", ClipCode.CANCELLED
+    elif file.state is FileState.FAILED:
+        error, code = file.error, ClipCode.INTERNAL
+    else:
+        return None
+    return FailedClip(
+        index=n,
+        media_path=file.media_path,
+        error=error or "Unknown.",
+        code=code or ClipCode.INTERNAL,
+    )
 
 
 async def export_clips(

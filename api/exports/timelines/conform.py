@@ -8,13 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from api.exports.frame_rates import nearest_rate
 from api.exports.timelines.model import Clip, Code, Marker, Media, Remark, rounded
 from api.exports.timelines.sources import TimelineSource, clean_name
 from api.http.times import clock_seconds
 from shared.errors import BadInput
 from shared.exports.clips import STILL_S
-from shared.timecode import FASTEST, Timecode, label_parts, rate_words
+from shared.timecode import FASTEST, Timecode, label_parts, nearest_rate, rate_words
 
 _LATEST = 999 * 3600 + 3600
 DEFAULT_RATE = Fraction(25)  # of sound and stills alone
@@ -108,25 +107,15 @@ def _conformed(
     begin, end, said = _range(asked, media, rate)
     remarks += said
     if media.rate is not None and media.rate != rate:
-        remarks.append(
-            Remark(
-                asked.index,
-                Code.RATE_CONFORMED,
-                f"{media.name} runs at {rate_words(media.rate)} frames a second, the timeline at "
-                f"{rate_words(rate)}: its cuts are rounded to the timeline's frames.",
-            )
+        message = (
+            f"{media.name} runs at {rate_words(media.rate)} frames a second, the timeline at "
+            f"{rate_words(rate)}: its cuts are rounded to the timeline's frames."
         )
+        remarks.append(Remark(asked.index, Code.RATE_CONFORMED, message))
     first, out, media_frames = _frames(media, begin, end, rate)
     name = clean_name(asked.name) if asked.name is not None else media.name
     if asked.name is not None and name != asked.name:
-        remarks.append(
-            Remark(
-                asked.index,
-                Code.NAME_CLEANED,
-                f"clips[{asked.index}].name holds characters that no timeline can hold; they were "
-                "left out.",
-            )
-        )
+        remarks.append(_cleaned(asked, "name"))
     markers, outside = _markers(asked, media, begin, end)
     clip = Clip(
         index=asked.index,
@@ -158,27 +147,21 @@ def _range(
     remarks = []
     if whole is not None and end > whole:
         if rounded(end * rate) > rounded(whole * rate):
-            remarks.append(
-                Remark(
-                    asked.index,
-                    Code.CLAMPED_OUT,
-                    f"{field}.end_time is {_clock(end)}, but {media.name} ends at "
-                    f"{_clock(whole)}: the clip ends there.",
-                )
+            message = (
+                f"{field}.end_time is {_clock(end)}, but {media.name} ends at "
+                f"{_clock(whole)}: the clip ends there."
             )
+            remarks.append(Remark(asked.index, Code.CLAMPED_OUT, message))
         end = whole
     wide_begin, wide_end = begin - asked.handle, end + asked.handle
     begin = max(Fraction(0), wide_begin)
     end = wide_end if whole is None else min(whole, wide_end)
     if (begin, end) != (wide_begin, wide_end):
-        remarks.append(
-            Remark(
-                asked.index,
-                Code.CLAMPED_HANDLE,
-                f"{field}: {media.name} has no {float(asked.handle):.5g} s beyond the range on "
-                "both sides; the handle is shorter.",
-            )
+        message = (
+            f"{field}: {media.name} has no {float(asked.handle):.5g} s beyond the range on "
+            "both sides; the handle is shorter."
         )
+        remarks.append(Remark(asked.index, Code.CLAMPED_HANDLE, message))
     return begin, end, remarks
 
 
@@ -222,22 +205,19 @@ def _markers(
             length = None if marker.length is None else min(marker.length, end - seconds)
             found.append(Marker(seconds, name, comment, length or None))
             if name != marker.name or comment != marker.comment:
-                remarks.append(
-                    Remark(
-                        asked.index,
-                        Code.NAME_CLEANED,
-                        f"{field} holds characters that no timeline can hold; they were left out.",
-                    )
-                )
+                remarks.append(_cleaned(asked, f"markers[{number}]"))
         else:
-            remarks.append(
-                Remark(
-                    asked.index,
-                    Code.MARKER_OUTSIDE,
-                    f"{field}.time lies outside the clip; the marker was left out.",
-                )
-            )
+            message = f"{field}.time lies outside the clip; the marker was left out."
+            remarks.append(Remark(asked.index, Code.MARKER_OUTSIDE, message))
     return tuple(found), remarks
+
+
+def _cleaned(asked: AskedClip, field: str) -> Remark:
+    message = (
+        f"clips[{asked.index}].{field} holds characters that no timeline can hold; they were left "
+        "out."
+    )
+    return Remark(asked.index, Code.NAME_CLEANED, message)
 
 
 def _not_before(time: SourceTime, media: Media, field: str) -> Fraction:

@@ -15,29 +15,14 @@ from lxml import etree
 
 from api.exports.timelines.bodies import UrlStyle
 from api.exports.timelines.model import Clip, Marker, PictureFormat, Timeline, rounded
-from api.exports.timelines.pathurl import pathurl
-from api.exports.timelines.xml_text import xml_text
+from api.exports.timelines.sources import pathurl
+from api.exports.timelines.xmeml import xml_text
 
-_CONFORMED = {  # rates that Final Cut has a word for
-    Fraction(24000, 1001): "23.98",
-    Fraction(24): "24",
-    Fraction(25): "25",
-    Fraction(30000, 1001): "29.97",
-    Fraction(30): "30",
-    Fraction(48000, 1001): "47.95",
-    Fraction(48): "48",
-    Fraction(50): "50",
-    Fraction(60000, 1001): "59.94",
-    Fraction(60): "60",
-}
+_NTSC = [Fraction(nominal * 1000, 1001) for nominal in (24, 30, 48, 60)]
+_WHOLE = [Fraction(rate) for rate in (24, 25, 30, 48, 50, 60)]
+_CONFORMED = {rate: f"{float(rate):.4g}" for rate in (*_NTSC, *_WHOLE)}  # that Final Cut names
 _SAMPLE_RATES = {
-    32000: "32k",
-    44100: "44.1k",
-    48000: "48k",
-    88200: "88.2k",
-    96000: "96k",
-    176400: "176.4k",
-    192000: "192k",
+    rate: f"{rate / 1000:g}k" for rate in (32000, 44100, 48000, 88200, 96000, 176400, 192000)
 }
 _FIELDS = {"none": "progressive", "upper": "upper first", "lower": "lower first"}
 

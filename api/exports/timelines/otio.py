@@ -9,7 +9,7 @@ import opentimelineio as otio
 
 from api.exports.timelines.bodies import UrlStyle
 from api.exports.timelines.model import Clip, Marker, Media, Timeline, rounded
-from api.exports.timelines.pathurl import pathurl
+from api.exports.timelines.sources import pathurl
 
 
 def otio_json(timeline: Timeline, style: UrlStyle) -> str:

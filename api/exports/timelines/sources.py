@@ -6,21 +6,32 @@ import contextlib
 import ntpath
 import posixpath
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from urllib.parse import quote
 
 from api.exports.cleaning import clean
-from api.exports.frame_rates import frame_rate, nearest_rate
+from api.exports.timelines.bodies import UrlStyle
 from api.exports.timelines.model import Code, Media, PictureFormat, Sound, rounded
 from shared.domain import Probe
 from shared.errors import BadInput
 from shared.media import MediaType
-from shared.timecode import Timecode, nominal_rate
+from shared.paths import PathMap
+from shared.timecode import Timecode, frame_rate, nearest_rate, nominal_rate
 
 _FIELDS = {"top_first": "upper", "bottom_first": "lower", "interlaced": "upper"}
 _WINDOWS = re.compile(r"[A-Za-z]:|\\\\|//")
 _UNKNOWN_SOUND = 2  # channels
 _DAY = 24 * 3600
+
+
+_PREFIX: dict[UrlStyle, str] = {
+    "localhost": "file://localhost/",
+    "empty_host": "file:///",
+    "double_slash": "file://localhost//",
+}
+_DRIVE = re.compile(r"([A-Za-z]):[\\/]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +48,11 @@ def source_of(path: str, probe: Probe) -> TimelineSource:
     exact = _exact_rate(probe)
     rate = nearest_rate(exact) if exact else None
     if exact and rate != exact:
-        remarks.append(
-            (Code.ODD_RATE, f"Runs at {float(exact):.6g} frames a second; written as {rate}.")
-        )
+        message = f"Runs at {float(exact):.6g} frames a second; written as {rate}."
+        remarks.append((Code.ODD_RATE, message))
     if probe.is_vfr:
-        remarks.append(
-            (
-                Code.VFR_SOURCE,
-                "Its frame rate varies: cuts may be a few frames off in the editing system.",
-            )
-        )
+        message = "Its frame rate varies: cuts may be a few frames off in the editing system."
+        remarks.append((Code.VFR_SOURCE, message))
     timecode, is_bad = _timecode(probe, rate)
     if is_bad:
         remarks.append((Code.BAD_TIMECODE, f"Its timecode {_text(probe)!r} counts no such frame."))
@@ -178,3 +184,45 @@ def _counted_rates(probe: Probe, rate: Fraction | None) -> list[Fraction]:
             if rate is None or nominal_rate(own) != nominal_rate(rate):
                 found.insert(0, own)
     return found
+
+
+def path_map(pairs: Sequence[tuple[str, str]]) -> PathMap:
+    """The map of a request's (from, to). Raises BadInput, naming the field."""
+    for number, (source, target) in enumerate(pairs):
+        for field, path in (("from", source), ("to", target)):
+            if "\x00" in path:
+                raise BadInput(f"path_map[{number}].{field} holds a NUL byte: {path!r}.")
+            if not re.match(r"[A-Za-z]:|\\\\|/", path):
+                raise BadInput(
+                    f"path_map[{number}].{field} must be an absolute folder such as /Volumes/nas, "
+                    f"Z:/ or \\\\nas\\share, not {path!r}."
+                )
+    return PathMap(tuple((target, source) for source, target in pairs))
+
+
+def editors_path(path: str, ours: str, paths: PathMap) -> str:
+    """A client's path in the form of the editing system; the longest prefix wins.
+
+    `ours` is the server's form of it.
+    """
+    return paths.to_client(normalised(path, ours))
+
+
+def pathurl(path: str, style: UrlStyle = "localhost") -> str:
+    """The URL of a path of any system; every byte that is not plain is percent-encoded."""
+    if path.startswith(("\\\\", "//")):
+        host, _, rest = path[2:].replace("\\", "/").partition("/")
+        if style == "double_slash":
+            return f"{_PREFIX['localhost']}/{quote(host)}/{_encoded(rest)}"
+        return f"file://{quote(host)}/{_encoded(rest)}"
+    drive = _DRIVE.match(path)
+    if drive is None:
+        return _PREFIX[style] + _encoded(path.lstrip("/"))
+    rest = _encoded(path[drive.end() :].replace("\\", "/"))
+    # Premiere writes the colon so; elsewhere a URL of a drive has it plain.
+    colon = ":" if style == "empty_host" else "%3a"
+    return f"{_PREFIX[style]}{drive[1]}{colon}/{rest}"
+
+
+def _encoded(path: str) -> str:
+    return quote(path, safe="/")

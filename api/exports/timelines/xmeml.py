@@ -24,10 +24,11 @@ from api.exports.timelines.model import (
     Timeline,
     rounded,
 )
-from api.exports.timelines.pathurl import pathurl
-from api.exports.timelines.tracks import PlacedChannel, SoundTrack, placed, sound_tracks
-from api.exports.timelines.xml_text import xml_text
+from api.exports.timelines.sources import pathurl
 from shared.timecode import Timecode, is_ntsc, nominal_rate
+
+_STEREO = 2
+
 
 TICKS = 254_016_000_000  # a second of Premiere's clock
 _NAMESPACE = uuid.UUID("6f2f3f43-6d55-5f0e-9a5a-2a8e2f9c8d11")  # of our sequences
@@ -43,6 +44,41 @@ _SQUEEZED_HD = {
     (1280, 1080): "HD-(1280x1080)",
     (960, 720): "HD-(960x720)",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _SoundTrack:
+    """One channel of the timeline. `side` is 0 or 1 in a stereo pair, 0 on a mono track."""
+
+    is_stereo: bool
+    side: int
+
+
+def _sound_tracks(clips: Sequence[Clip]) -> tuple[_SoundTrack, ...]:
+    """Tracks for the clip with the most channels of each kind; pairs come first."""
+    pairs, singles = 0, 0
+    for clip in clips:
+        channels = [sound.channels for sound in clip.media.sounds]
+        in_pairs = channels.count(_STEREO)
+        pairs, singles = max(pairs, in_pairs), max(singles, sum(channels) - _STEREO * in_pairs)
+    return (
+        *(_SoundTrack(True, side) for _ in range(pairs) for side in (0, 1)),
+        *(_SoundTrack(False, 0) for _ in range(singles)),
+    )
+
+
+def _placed(media: Media, tracks: Sequence[_SoundTrack]) -> list[tuple[int, int]]:
+    """Channels of a source (from 1, counted across its streams) and their tracks (from 0)."""
+    found: list[int] = []
+    next_pair, next_single = 0, sum(track.is_stereo for track in tracks)
+    for sound in media.sounds:
+        if sound.channels == _STEREO:
+            found += (next_pair, next_pair + 1)
+            next_pair += 2
+        else:
+            found += range(next_single, next_single + sound.channels)
+            next_single += sound.channels
+    return list(enumerate(found, 1))
 
 
 def xmeml(timeline: Timeline, layout: str, style: UrlStyle) -> str:
@@ -111,8 +147,8 @@ class _XmemlWriter:
         _add(element, "in", clip.first)
         _add(element, "out", clip.first + clip.length)
         _add(element, "name", clip.name)
-        alone = (_at_zero(clip),)
-        element.append(self._media(alone, master=f"subclip-{number}"))
+        alone = replace(clip, start=0)  # the only one on its timeline
+        element.append(self._media((alone,), master=f"subclip-{number}"))
         self._markers(element, clip)
         return element
 
@@ -122,7 +158,7 @@ class _XmemlWriter:
         video: list[_Item | None] = [None] * len(clips)
         if any(clip.media.picture for clip in clips):
             video = self._video(media, clips, master)
-        tracks = sound_tracks(clips)
+        tracks = _sound_tracks(clips)
         audio: list[list[_Item]] = [[] for _ in clips]
         if tracks:
             audio = self._audio(media, clips, tracks, master)
@@ -157,7 +193,7 @@ class _XmemlWriter:
         self,
         media: Any,
         clips: Sequence[Clip],
-        tracks: Sequence[SoundTrack],
+        tracks: Sequence[_SoundTrack],
         master: str | None,
     ) -> list[list[_Item]]:
         audio = etree.SubElement(media, "audio")
@@ -172,10 +208,10 @@ class _XmemlWriter:
         found: list[list[_Item]] = []
         for clip in clips:
             mine = []
-            for place in placed(clip.media, tracks):
-                counts[place.track] += 1
-                element = self._sound_item(elements[place.track], clip, place, tracks, master)
-                mine.append(_Item(element, "audio", place.track + 1, counts[place.track]))
+            for channel, at in _placed(clip.media, tracks):
+                counts[at] += 1
+                element = self._sound_item(elements[at], clip, channel, tracks[at], master)
+                mine.append(_Item(element, "audio", at + 1, counts[at]))
             found.append(mine)
         for element, track in zip(elements, tracks, strict=True):
             _end_track(element)
@@ -183,19 +219,13 @@ class _XmemlWriter:
         return found
 
     def _sound_item(
-        self,
-        track: Any,
-        clip: Clip,
-        place: PlacedChannel,
-        tracks: Sequence[SoundTrack],
-        master: str | None,
+        self, track: Any, clip: Clip, channel: int, kind: _SoundTrack, master: str | None
     ) -> Any:
         element = self._item(track, clip, master)
-        is_stereo = tracks[place.track].is_stereo
-        element.set("premiereChannelType", "stereo" if is_stereo else "mono")
+        element.set("premiereChannelType", "stereo" if kind.is_stereo else "mono")
         source = etree.SubElement(element, "sourcetrack")
         _add(source, "mediatype", "audio")
-        _add(source, "trackindex", place.source_channel)
+        _add(source, "trackindex", channel)
         return element
 
     def _item(self, track: Any, clip: Clip, master: str | None) -> Any:
@@ -245,11 +275,6 @@ class _XmemlWriter:
     def _markers(self, element: Any, clip: Clip) -> None:
         for marker in clip.markers:
             _marker(element, marker, clip, self.timeline.rate)
-
-
-def _at_zero(clip: Clip) -> Clip:
-    """The clip as the only one on its timeline."""
-    return replace(clip, start=0)
 
 
 def _file_media(element: Any, media: Media, rate: Fraction) -> None:
@@ -315,7 +340,7 @@ def _timecode(parent: Any, timecode: Timecode, reel: str | None = None) -> None:
         _add(etree.SubElement(element, "reel"), "name", reel)
 
 
-def _sound_track(audio: Any, track: SoundTrack) -> Any:
+def _sound_track(audio: Any, track: _SoundTrack) -> Any:
     return etree.SubElement(
         audio,
         "track",
@@ -353,3 +378,11 @@ def _marker(parent: Any, marker: Marker, clip: Clip, rate: Fraction) -> None:
         _add(element, "out", -1)
     else:
         _add(element, "out", max(begin + 1, rounded((marker.seconds + marker.length) * rate)))
+
+
+def xml_text(root: Any) -> str:
+    """Indented, with its declaration and a DOCTYPE that names the root only."""
+    inner = etree.tostring(
+        root, pretty_print=True, encoding="unicode", doctype=f"<!DOCTYPE {root.tag}>"
+    )
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{inner}'

@@ -47,13 +47,7 @@ class TranscriptFileSegment(Struct, kw_only=True, omit_defaults=True):
     """With fps: timecode."""
     speaker: Annotated[str, Meta(examples=["Ada"])] | UnsetType = UNSET
     """Who says it."""
-    words: (
-        Annotated[
-            list[TranscriptFileWord],
-            Meta(examples=[[{"start": 0.42, "end": 1.9, "text": "rolling"}]]),
-        ]
-        | UnsetType
-    ) = UNSET
+    words: list[TranscriptFileWord] | UnsetType = UNSET
     """Its words."""
 
 
@@ -64,8 +58,5 @@ class TranscriptFile(Struct, kw_only=True):
     """Its title."""
     language: Annotated[str, Meta(examples=["english"])] | None
     """Lower-case English name; null: unknown."""
-    segments: Annotated[
-        list[TranscriptFileSegment],
-        Meta(examples=[[{"start": 0.42, "end": 1.9, "text": "We are rolling."}]]),
-    ]
+    segments: list[TranscriptFileSegment]
     """In the order of the request."""

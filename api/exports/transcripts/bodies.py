@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Raw
 
 from api.exports.bodies import CreateDir
-from api.exports.transcripts.document import CaptionRules
+from api.exports.transcripts.document import CaptionsBody
 from api.exports.transcripts.formats import FORMATS
 from api.exports.transcripts.segments import LONGEST_SPOKEN, MOST_WORDS
 from api.http.bodies import LONGEST_TEXT, LONGEST_WORD, AbsolutePath, Keyed, Word
 from shared.cache.transcripts import LONGEST_S
 from shared.exports.clips import OutputOnExists
 
-_USUAL = CaptionRules()
 _MOST_SEGMENTS = 200_000
 _SECONDS = {"type": "number", "minimum": 0, "maximum": LONGEST_S}
 _TEXT = {"type": "string", "maxLength": LONGEST_SPOKEN}
@@ -51,21 +50,10 @@ _SEGMENT = {
 }
 
 
-class CaptionsBody(Struct, kw_only=True):
-    """How subtitles are cut anew; the defaults are those of Netflix's guide."""
-
-    max_chars: Annotated[int, Meta(ge=4, le=200, examples=[42])] = _USUAL.max_chars
-    """Longest line; a Chinese or Korean character counts as 2.6, a Japanese one as 3.2."""
-    max_lines: Annotated[int, Meta(ge=1, le=10, examples=[2])] = _USUAL.max_lines
-    """Lines of a cue."""
-    min_duration: Annotated[float, Meta(ge=0, le=60)] = _USUAL.min_duration
-    """Seconds that a cue stays, if the next one lets it."""
-    max_duration: Annotated[float, Meta(gt=0, le=600)] = _USUAL.max_duration
-    """Seconds after which a cue goes."""
-    max_cps: Annotated[float, Meta(gt=0, le=1000)] = _USUAL.max_cps
-    """Characters a second: a cue stays longer, if there is room."""
-    gap_frames: Annotated[int, Meta(ge=0, le=240)] = _USUAL.gap_frames
-    """Frames between cues, at fps (24 where that is left out)."""
+_Speakers = Annotated[
+    list[Annotated[Raw, Meta(extra_json_schema=_SPEAKER)]],
+    Meta(max_length=_MOST_SEGMENTS, examples=[["Ada"]]),
+]
 
 
 class ExportTranscriptBody(Keyed, kw_only=True):
@@ -107,21 +95,9 @@ class ExportTranscriptBody(Keyed, kw_only=True):
         | None
     ) = None
     """The words of each segment, as /transcriptions gives them."""
-    speakers: (
-        Annotated[
-            list[Annotated[Raw, Meta(extra_json_schema=_SPEAKER)]],
-            Meta(max_length=_MOST_SEGMENTS, examples=[["Ada"]]),
-        ]
-        | None
-    ) = None
+    speakers: _Speakers | None = None
     """The speaker of each segment, or null."""
-    speaker_names: (
-        Annotated[
-            list[Annotated[Raw, Meta(extra_json_schema=_SPEAKER)]],
-            Meta(max_length=_MOST_SEGMENTS, examples=[["Ada"]]),
-        ]
-        | None
-    ) = None
+    speaker_names: _Speakers | None = None
     """What the speaker of each segment is called, which is shown in place of `speakers`; null: that
     has no name."""
     with_speakers: bool = True

@@ -7,6 +7,9 @@ that something could not be shown. Its module knows nothing of HTTP, paths or ot
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from shared.clock_times import clock, milliseconds
 from shared.timecode import Timecode
@@ -37,19 +40,21 @@ class ExportSegment:
     words: tuple[ExportWord, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CaptionRules:
-    """How long lines and how quick captions may be, by Netflix's Timed Text Style Guide.
+class CaptionsBody(Struct, frozen=True, kw_only=True):
+    """How subtitles are cut anew; the defaults are those of Netflix's guide."""
 
-    Sizes in characters (a full-width one counts for more, see captions), times in seconds.
-    """
-
-    max_chars: int = 42
-    max_lines: int = 2
-    min_duration: float = 0.833
-    max_duration: float = 7.0
-    max_cps: float = 17.0
-    gap_frames: int = 2
+    max_chars: Annotated[int, Meta(ge=4, le=200, examples=[42])] = 42
+    """Longest line; a Chinese or Korean character counts as 2.6, a Japanese one as 3.2."""
+    max_lines: Annotated[int, Meta(ge=1, le=10, examples=[2])] = 2
+    """Lines of a cue."""
+    min_duration: Annotated[float, Meta(ge=0, le=60)] = 0.833
+    """Seconds that a cue stays, if the next one lets it."""
+    max_duration: Annotated[float, Meta(gt=0, le=600)] = 7.0
+    """Seconds after which a cue goes."""
+    max_cps: Annotated[float, Meta(gt=0, le=1000)] = 17.0
+    """Characters a second: a cue stays longer, if there is room."""
+    gap_frames: Annotated[int, Meta(ge=0, le=240)] = 2
+    """Frames between cues, at fps (24 where that is left out)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ class TranscriptDocument:
     timestamps: bool = True
     name_speakers: bool = True
     formula_guard: bool = True
-    captions: CaptionRules | None = None
+    captions: CaptionsBody | None = None
 
     def stamp(self, segment: ExportSegment) -> str:
         """`[HH:MM:SS.mmm - HH:MM:SS.mmm]`, or with timecode where a frame rate is given."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from api.exports.transcripts import subtitles, text_formats, word_document
+from api.exports.transcripts import text_formats, word_document
 from api.exports.transcripts.document import Rendered, TranscriptDocument
 from shared.errors import BadInput
 
@@ -56,8 +56,8 @@ FORMATS = {
             is_document=True,
         ),
         Format("pdf", "application/pdf", _pdf, is_document=True),
-        Format("srt", "application/x-subrip", _whole(subtitles.srt)),
-        Format("vtt", "text/vtt", _whole(subtitles.vtt)),
+        Format("srt", "application/x-subrip", _whole(text_formats.srt)),
+        Format("vtt", "text/vtt", _whole(text_formats.vtt)),
         Format("json", "application/json", _whole(text_formats.json_file)),
     )
 }

@@ -9,11 +9,10 @@ from anyio import CapacityLimiter
 from msgspec import Raw
 
 from api.exports.cleaning import title
-from api.exports.frame_rates import frame_rate
 from api.exports.output_path import resolved_output_path
 from api.exports.transcripts.answers import ExportedTranscript, TranscriptFile
 from api.exports.transcripts.bodies import ExportTranscriptBody
-from api.exports.transcripts.document import CaptionRules, TranscriptDocument
+from api.exports.transcripts.document import TranscriptDocument
 from api.exports.transcripts.formats import FORMATS, Format, format_named
 from api.exports.transcripts.segments import segments_of
 from api.http.body_reading import decoded_parts
@@ -25,7 +24,7 @@ from shared.exports.names import file_name
 from shared.exports.writing import write_output
 from shared.models.languages import language_code
 from shared.rights import KeyScope
-from shared.timecode import Timecode
+from shared.timecode import Timecode, frame_rate
 
 _UNTITLED = "Transcript"
 _DOCUMENT_TURNS = CapacityLimiter(2)  # each takes up to 100 MB and a core
@@ -53,7 +52,9 @@ async def export_transcript(
 def _exported(
     paths: ClientPaths, body: ExportTranscriptBody, wanted: Format
 ) -> FileReply | ExportedTranscript:
-    target = _target(paths, body, wanted)
+    target = resolved_output_path(
+        paths, body.output_path, body.display_name, wanted.extension, FORMATS
+    )
     rendered = wanted.render(_document(body))
     if target is None:
         name = file_name(body.display_name, wanted.extension)
@@ -70,16 +71,11 @@ def _exported(
     )
 
 
-def _target(paths: ClientPaths, body: ExportTranscriptBody, wanted: Format) -> str | None:
-    if body.output_path is None:
-        return None
-    return resolved_output_path(
-        paths, body.output_path, body.display_name, wanted.extension, FORMATS
-    )
-
-
 def _document(body: ExportTranscriptBody) -> TranscriptDocument:
     """What is to be written. Raises BadInput, naming the field."""
+    captions = body.captions
+    if captions and captions.max_duration < captions.min_duration:
+        raise BadInput("captions.max_duration must not be shorter than captions.min_duration.")
     return TranscriptDocument(
         title=title(body.display_name, _UNTITLED),
         segments=segments_of(
@@ -93,7 +89,7 @@ def _document(body: ExportTranscriptBody) -> TranscriptDocument:
         timestamps=body.timestamps,
         name_speakers=body.with_speakers,
         formula_guard=body.formula_guard,
-        captions=_rules(body),
+        captions=captions,
     )
 
 
@@ -107,22 +103,6 @@ def _timecode(body: ExportTranscriptBody) -> Timecode | None:
             raise BadInput("start_timecode needs fps: the frames of which rate it counts.")
         return None
     return Timecode.starting_at(frame_rate(body.fps), body.start_timecode)
-
-
-def _rules(body: ExportTranscriptBody) -> CaptionRules | None:
-    asked = body.captions
-    if asked is None:
-        return None
-    if asked.max_duration < asked.min_duration:
-        raise BadInput("captions.max_duration must not be shorter than captions.min_duration.")
-    return CaptionRules(
-        max_chars=asked.max_chars,
-        max_lines=asked.max_lines,
-        min_duration=asked.min_duration,
-        max_duration=asked.max_duration,
-        max_cps=asked.max_cps,
-        gap_frames=asked.gap_frames,
-    )
 
 
 ENDPOINTS = (

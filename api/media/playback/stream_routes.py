@@ -16,8 +16,7 @@ from starlette.routing import Route
 from api.http.auth import Access
 from api.http.endpoint import PREFIX
 from api.http.services import CoreServices
-from api.media.playback.previews import Previews
-from api.media.playback.signed_files import SignedFile, SignedOriginal, SignedPreview
+from api.media.playback.previews import Previews, SignedFile, SignedOriginal, SignedPreview
 from api.opened_file_response import OpenedFileResponse, opened_in
 from shared.errors import Missing, RushesError
 from shared.opening import OpenedFile

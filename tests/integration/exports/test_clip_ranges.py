@@ -21,7 +21,7 @@ from tests.support.media.media import (
     write_sound,
 )
 from tests.support.media.media_kinds import with_timecode_rate
-from workers.export.edit_list import end_at
+from workers.export.copying import end_at
 from workers.export.output import ClipFailed
 
 MODES = ("copy", "encode")

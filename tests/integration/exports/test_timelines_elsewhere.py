@@ -19,8 +19,8 @@ import opentimelineio as otio
 import pycmx
 import pytest
 
-from api.exports.timelines.formats import TimelineFormat, write_timeline
 from api.exports.timelines.model import Timeline
+from api.exports.timelines.routes import TimelineFormat, write_timeline
 from api.exports.timelines.sources import TimelineSource, source_of
 from shared.media import MediaType
 from tests.support.exports.other_programs import melted, program
@@ -89,7 +89,7 @@ def test_melt_plays_what_another_reader_finds_in_the_timeline(
         *[asked(s, *r) for s, r in zip(sources.values(), ranges, strict=True)],
         rate=rate,
     )
-    text = write_timeline(made, kind, "sequence", None).text
+    text = write_timeline(made, kind, "sequence", None)[0]
     _check_played(made, _cuts_of_otio(text, kind), tmp_path)
 
 
@@ -98,7 +98,7 @@ def test_melt_plays_what_pycmx_finds_in_the_edit_list(
 ) -> None:
     one = sources["c.mov"]
     made, _ = timeline(asked(one, "01:00:00;00", "01:00:01;15"), asked(one, 0, 1), asked(one, 5, 6))
-    text = write_timeline(made, "edl", "sequence", None).text
+    text = write_timeline(made, "edl", "sequence", None)[0]
     folder = Path(one.media.path).parent
     events = pycmx.parse_cmx3600(io.StringIO(text)).events
     edits = [edit for event in events for edit in event.edits]

@@ -17,9 +17,8 @@ import av
 import numpy as np
 
 from shared.exports.clips import ClipSpec
-from tests.support.media.by_path import cut, plan
+from tests.support.media.by_path import Cut, cut, plan
 from tests.support.media.media import TIME_BASE, Encoding, make_clip, number_of
-from workers.export.cutting import Cut
 
 SECONDS = 6
 SMALL = (160, 96)

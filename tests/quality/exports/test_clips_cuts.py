@@ -18,8 +18,8 @@ from tests.quality.exports.clip_oracle import (
     random_ranges,
     source,
 )
+from tests.support.media.by_path import Cut
 from tests.support.running.long_form import by_form
-from workers.export.cutting import Cut
 
 CONTAINERS = ("mp4", "mov", "mkv", "ts", "mxf")
 CASES = [(c, r) for c in CONTAINERS for r in RATES if (c, r) != ("mxf", "vfr")]  # MXF has no VFR

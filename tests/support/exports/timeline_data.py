@@ -7,8 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 from api.exports.timelines.conform import AskedClip, AskedMarker, commonest_rate, conform
-from api.exports.timelines.formats import write_timeline
 from api.exports.timelines.model import PictureFormat, Remark, Timeline
+from api.exports.timelines.routes import write_timeline
 from api.exports.timelines.sources import TimelineSource, source_of
 from shared.domain import Probe
 from shared.media import MediaType
@@ -96,9 +96,9 @@ def timeline(
 
 def xmeml_of(made: Timeline, layout: Any = "sequence", style: Any = None) -> Any:
     """The root of the document, which follows all rules."""
-    return check_xmeml(write_timeline(made, "xmeml", layout, style).text)
+    return check_xmeml(write_timeline(made, "xmeml", layout, style)[0])
 
 
 def fcpxml_of(made: Timeline) -> Any:
     """The root of the document, which follows all rules."""
-    return check_fcpxml(write_timeline(made, "fcpxml", "sequence", None).text)
+    return check_fcpxml(write_timeline(made, "fcpxml", "sequence", None)[0])

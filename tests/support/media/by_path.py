@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from shared.domain import Probe
 from shared.exports.clips import ClipSpec
@@ -18,7 +18,6 @@ from shared.media import hash_media as hash_of_opened
 from shared.opening import OpenedFile
 from shared.paths import Roots
 from workers.export import cutting, planning
-from workers.export.cutting import Cut, PartTarget
 from workers.export.planning import ClipPlan
 from workers.media import media_reader, stills
 from workers.media.media_reader import MediaReader
@@ -75,6 +74,25 @@ def open_still(path: str | Path) -> StillPicture:
     return _kept(path, stills.open_still)
 
 
+class PartTarget(Protocol):
+    """Target of a clip: an open file that `path` reaches."""
+
+    @property
+    def path(self) -> str: ...
+
+
+class Cut(NamedTuple):
+    """A clip that was written, as its result says it."""
+
+    start_seconds: float
+    end_seconds: float
+    frames: int | None
+    method: str
+    start_timecode: str | None
+    warnings: tuple[str, ...]
+    extension: str
+
+
 def plan(spec: ClipSpec) -> ClipPlan:
     with opened(spec.media_path) as file:
         return planning.plan(spec, file)
@@ -88,7 +106,17 @@ def cut(
     planned: ClipPlan | None = None,
 ) -> Cut:
     with opened(spec.media_path) as file:
-        return cutting.cut(spec, file, part, checkpoint, report, planned)
+        planned = planned or planning.plan(spec, file)
+        clip = cutting.cut(planned, file, part.path, checkpoint, report)
+    return Cut(
+        float(clip.start),
+        float(clip.end),
+        clip.frames,
+        planned.method,
+        planned.start_timecode,
+        clip.warnings,
+        planned.extension,
+    )
 
 
 def _kept(path: str | Path, take: Callable[[OpenedFile], PictureT]) -> PictureT:

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
 import random
 import time
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.exports.frame_rates import frame_rate
 from api.exports.transcripts.captions import reflowed
 from api.exports.transcripts.document import (
-    CaptionRules,
+    CaptionsBody,
     ExportSegment,
     ExportWord,
     TranscriptDocument,
 )
-from shared.timecode import Timecode
+from shared.timecode import Timecode, frame_rate
 
-USUAL = CaptionRules()
+USUAL = CaptionsBody()
 GAP = 2 / 24
 
 
 def captions(
-    *segments: ExportSegment, rules: CaptionRules = USUAL, language: str | None = None
+    *segments: ExportSegment, rules: CaptionsBody = USUAL, language: str | None = None
 ) -> list[ExportSegment]:
     made = TranscriptDocument("T", segments, language)
     return reflowed(made, rules, name_speakers=False)
@@ -34,7 +33,7 @@ def captions(
 def texts(
     text: str, *, language: str | None = None, seconds: float = 5, **rules: float
 ) -> list[str]:
-    made = dataclasses.replace(USUAL, **rules)
+    made = msgspec.structs.replace(USUAL, **rules)
     cues = captions(ExportSegment(0, seconds, text), rules=made, language=language)
     return [cue.text for cue in cues]
 
@@ -165,7 +164,7 @@ _ANY = st.text("ab. ,-\n漢、「」あ가é\u0301\u200d\xa0😀", max_size=120)
 def test_whatever_is_said_no_text_is_lost_and_no_line_is_too_long(
     spans: list[tuple[float, float, str]], max_chars: int
 ) -> None:
-    rules = dataclasses.replace(USUAL, max_chars=max_chars)
+    rules = msgspec.structs.replace(USUAL, max_chars=max_chars)
     segments = sorted(
         (ExportSegment(s, s + long, text) for s, long, text in spans), key=lambda s: s.start
     )

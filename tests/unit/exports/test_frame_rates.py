@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from api.exports.frame_rates import frame_rate, nearest_rate
 from shared.errors import BadInput
+from shared.timecode import frame_rate, nearest_rate
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from bidi import get_display  # the Rust crate unicode-bidi, which shares nothin
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.exports.transcripts.pdf.bidi import levels, visual_order
+from api.exports.transcripts.pdf.lines import levels, visual_order
 
 CHARACTERS = "אב גabc 123٤٥ مرح ()[]{}«».,:-+%$!?/ש\u05b8\u064e\u0301日"
 

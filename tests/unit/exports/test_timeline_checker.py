@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from api.exports.timelines.conform import AskedMarker
-from api.exports.timelines.formats import write_timeline
+from api.exports.timelines.routes import write_timeline
 from tests.support.exports.timeline_checker import check_fcpxml, check_xmeml
 from tests.support.exports.timeline_data import NTSC_30, asked, film, timeline
 
@@ -46,7 +46,7 @@ def good() -> str:
     source = film(rate=NTSC_30, start_timecode="00:59:58;00")
     marks = [AskedMarker(Fraction(5, 2), "m")]
     made, _ = timeline(asked(source, markers=marks), asked(source))
-    return write_timeline(made, "xmeml", "sequence", None).text
+    return write_timeline(made, "xmeml", "sequence", None)[0]
 
 
 def test_what_we_write_has_none_of_these_faults() -> None:
@@ -82,7 +82,7 @@ def test_a_fault_of_fcpxml_is_noticed(pattern: str, wrong: str) -> None:
     source = film(rate=NTSC_30, start_timecode="00:59:58;00")
     marks = [AskedMarker(Fraction(5, 2), "m")]
     made, _ = timeline(asked(source), asked(other, markers=marks), asked(source))
-    text = write_timeline(made, "fcpxml", "sequence", None).text
+    text = write_timeline(made, "fcpxml", "sequence", None)[0]
     check_fcpxml(text)
     broken, count = re.subn(pattern, wrong, text, count=1)
     assert count == 1

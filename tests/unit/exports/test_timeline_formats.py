@@ -12,8 +12,8 @@ import pycmx
 import pytest
 
 from api.exports.timelines.conform import AskedMarker
-from api.exports.timelines.formats import write_timeline
 from api.exports.timelines.model import Code, Timeline
+from api.exports.timelines.routes import write_timeline
 from api.exports.timelines.sources import source_of
 from shared.domain import Probe
 from shared.errors import BadInput
@@ -37,11 +37,11 @@ from tests.support.exports.timeline_data import (
 
 
 def otio_of(made: Timeline) -> Any:
-    return otio.adapters.read_from_string(write_timeline(made, "otio", "sequence", None).text)
+    return otio.adapters.read_from_string(write_timeline(made, "otio", "sequence", None)[0])
 
 
 def edl_of(made: Timeline) -> list[Any]:
-    text = write_timeline(made, "edl", "sequence", None).text
+    text = write_timeline(made, "edl", "sequence", None)[0]
     parsed = pycmx.parse_cmx3600(io.StringIO(text))
     return [edit for event in parsed.events for edit in event.edits]
 
@@ -126,7 +126,7 @@ def test_otio_has_ranges_by_timecode_and_gaps_where_there_is_no_sound() -> None:
 
 
 def test_otio_uses_stock_schemas_only() -> None:
-    text = write_timeline(mixed(), "otio", "sequence", None).text
+    text = write_timeline(mixed(), "otio", "sequence", None)[0]
     schemas: set[str] = set()
 
     def collect(value: Any) -> None:
@@ -178,7 +178,7 @@ def test_broadcast_wave_without_a_timecode_begins_at_its_time_since_midnight() -
     assert seconds(root.find(".//asset").get("start")) == Fraction("3600.5")
     assert seconds(root.find(".//asset-clip").get("start")) == Fraction("3602.5")
     assert otio_of(made).tracks[0][0].source_range.start_time.value == 90_063
-    assert " 01:00:02:13 01:00:04:13 " in write_timeline(made, "edl", "sequence", None).text
+    assert " 01:00:02:13 01:00:04:13 " in write_timeline(made, "edl", "sequence", None)[0]
     for odd in (0, 2**63):  # a day later it is the same time again
         more = Probe(
             media_type=MediaType.AUDIO, duration_seconds=1, audio_streams=sound, time_reference=odd
@@ -211,10 +211,10 @@ def test_an_edl_names_source_and_record_timecode_reels_and_channels() -> None:
 
 def test_an_edl_of_more_than_two_channels_names_them_and_says_what_it_lacks() -> None:
     made, _ = timeline(asked(film(channels=(2, 2, 2))))
-    written = write_timeline(made, "edl", "sequence", None)
-    assert "\nAUD   3   4\n" in written.text
+    text, remarks = write_timeline(made, "edl", "sequence", None)
+    assert "\nAUD   3   4\n" in text
     assert sorted(edl_of(made)[0].channels.channels) == [1, 2, 3, 4]
-    assert [r.code for r in written.remarks] == [Code.CHANNELS_LEFT_OUT]
+    assert [r.code for r in remarks] == [Code.CHANNELS_LEFT_OUT]
 
 
 def test_an_edl_of_two_rates_is_refused() -> None:
@@ -232,14 +232,12 @@ def test_an_edl_counts_a_timecode_track_of_half_the_rate_in_its_own() -> None:
 def test_an_edl_marks_the_record_side() -> None:
     mark = AskedMarker(Fraction(3), "here", "why")
     made, _ = timeline(asked(film()), asked(film(), markers=[mark]))
-    text = write_timeline(made, "edl", "sequence", None).text
+    text = write_timeline(made, "edl", "sequence", None)[0]
     assert "* LOC: 00:00:03:00 RED     here why" in text
 
 
 @pytest.mark.parametrize("kind", ["fcpxml", "otio", "edl"])
-def test_only_xmeml_has_bins_and_every_format_repeats_itself(kind: Any) -> None:
+def test_every_format_repeats_itself(kind: Any) -> None:
     made, _ = timeline(asked(film()))
-    with pytest.raises(BadInput, match="xmeml only"):
-        write_timeline(made, kind, "both", None)
-    texts = {write_timeline(made, kind, "sequence", None).text for _ in range(2)}
+    texts = {write_timeline(made, kind, "sequence", None)[0] for _ in range(2)}
     assert len(texts) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.exports.timelines.pathurl import editors_path, path_map, pathurl
+from api.exports.timelines.sources import editors_path, path_map, pathurl
 from shared.errors import BadInput
 from tests.support.exports.timeline_data import asked, film, timeline, xmeml_of
 

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.exports.timelines.conform import AskedMarker
-from api.exports.timelines.formats import write_timeline
 from api.exports.timelines.model import Timeline
+from api.exports.timelines.routes import write_timeline
 from shared.timecode import Timecode
 from tests.support.exports.timeline_checker import check_fcpxml
 from tests.support.exports.timeline_data import (
@@ -80,7 +80,7 @@ def test_every_rule_of_both_xml_formats_holds(
 ) -> None:
     made, _ = timeline(*found, rate=rate)
     xmeml_of(made, layout)
-    check_fcpxml(write_timeline(made, "fcpxml", "sequence", None).text)
+    check_fcpxml(write_timeline(made, "fcpxml", "sequence", None)[0])
 
 
 def _spans(made: Timeline) -> list[tuple[str, Fraction, int]]:
@@ -102,7 +102,7 @@ def test_the_fcp_adapter_reads_the_same_ranges_out_of_the_xmeml(
     found: Any, rate: Fraction | None
 ) -> None:
     made, _ = timeline(*found, rate=rate)
-    text = write_timeline(made, "xmeml", "sequence", None).text
+    text = write_timeline(made, "xmeml", "sequence", None)[0]
     read = otio.adapters.read_from_string(text, "fcp_xml")
     videos = [track for track in read.tracks if track.kind == "Video"]
     seen = [
@@ -127,7 +127,7 @@ def test_the_fcp_adapter_reads_the_same_ranges_out_of_the_xmeml(
 @given(any_clips, rate_of_timeline)
 def test_otio_itself_lays_the_clips_where_they_were_put(found: Any, rate: Fraction | None) -> None:
     made, _ = timeline(*found, rate=rate)
-    read = otio.adapters.read_from_string(write_timeline(made, "otio", "sequence", None).text)
+    read = otio.adapters.read_from_string(write_timeline(made, "otio", "sequence", None)[0])
     for track in read.tracks:
         places = [
             (child.range_in_parent().start_time.value, child.range_in_parent().duration.value)
@@ -140,7 +140,7 @@ def test_otio_itself_lays_the_clips_where_they_were_put(found: Any, rate: Fracti
 @given(st.sampled_from(RATES).flatmap(lambda r: st.lists(clips(st.just(r)), min_size=1)))
 def test_pycmx_reads_the_edl_back(found: Any) -> None:
     made, _ = timeline(*found)
-    text = write_timeline(made, "edl", "sequence", None).text
+    text = write_timeline(made, "edl", "sequence", None)[0]
     edits = [
         edit for event in pycmx.parse_cmx3600(io.StringIO(text)).events for edit in event.edits
     ]

@@ -9,8 +9,8 @@ from urllib.parse import unquote
 import pytest
 
 from api.exports.timelines.conform import AskedMarker
-from api.exports.timelines.formats import write_timeline
 from api.exports.timelines.model import Code
+from api.exports.timelines.routes import write_timeline
 from api.exports.timelines.sources import source_of
 from shared.domain import Probe
 from shared.media import MediaType
@@ -239,7 +239,7 @@ def test_checklist_10_five_hundred_clips_describe_each_file_once() -> None:
 def test_the_same_timeline_gives_the_same_bytes_and_another_one_another_uuid() -> None:
     def text(end: float) -> str:
         made, _ = timeline(asked(film(), 2, end), asked(still(), 0, 1))
-        return write_timeline(made, "xmeml", "both", None).text
+        return write_timeline(made, "xmeml", "both", None)[0]
 
     assert text(4) == text(4)
     first, second = (t.split("<uuid>")[1][:36] for t in (text(4), text(5)))

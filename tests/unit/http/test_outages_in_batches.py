@@ -17,10 +17,9 @@ from api.exports.timelines.routes import export_timeline
 from api.http.client_paths import ClientPaths
 from api.http.concurrency import AT_ONCE
 from api.http.endpoint import Call
-from api.media import grabbed_pictures, thumbnail_routes
+from api.media import thumbnail_routes
 from api.media.bodies import SceneThumbnailsBody, ThumbnailsBody
-from api.media.stored_pictures import StoredPicture
-from api.media.thumbnail_routes import get_scene_thumbnails, get_thumbnails
+from api.media.thumbnail_routes import StoredPicture, get_scene_thumbnails, get_thumbnails
 from shared.clock_times import timestamp
 from shared.errors import (
     FolderHangs,
@@ -156,7 +155,7 @@ def test_a_file_that_fails_is_not_tried_again_where_stored_pictures_may_stand_fo
 
     monkeypatch.setattr(services.folders, "run", beside_cuts)
     slots = asyncio.run(get_thumbnails(call, services)).thumbnails
-    assert {slot.thumbnail for slot in slots} == {grabbed_pictures.text(b"stored")}
+    assert {slot.thumbnail for slot in slots} == {thumbnail_routes.text(b"stored")}
     assert queries.asked <= AT_ONCE
     assert max(queries.limits) <= 10
 

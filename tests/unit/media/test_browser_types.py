@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.media.playback.browser_types import browser_type
+from api.media.playback.routes import browser_type
 from shared.domain import Probe
 from shared.media import MediaType
 from shared.media_facts import VideoStream

@@ -6,8 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from api.media.playback.previews import Previews
-from api.media.playback.signed_files import SignedPreview
+from api.media.playback.previews import Previews, SignedPreview
 from shared.query.messages import PreviewSegment
 
 

@@ -34,7 +34,7 @@ _ALLOWED = {
     "api/browsing/looking.py": _OPENED,
     "api/console/": "files of this package",
     "api/docs/": "files of this package",
-    "api/media/playback/kept_segments.py": _OWN,
+    "api/media/playback/previews.py": _OWN,
     "api/search/calibration/store.py": _OWN,
     "api/search/codes/store.py": _OWN,
     "api/search/frames/log.py": _OWN,

@@ -16,8 +16,7 @@ from reportlab.pdfgen.canvas import Canvas
 from api.exports.cleaning import is_rtl
 from api.exports.transcripts.document import ExportSegment, Rendered, TranscriptDocument
 from api.exports.transcripts.pdf.fonts import FontChoice
-from api.exports.transcripts.pdf.lines import Breaker, PdfLine
-from api.exports.transcripts.pdf.shaping import Shaper
+from api.exports.transcripts.pdf.lines import Breaker, PdfLine, Shaper
 from api.exports.transcripts.text_formats import spoken
 
 # Points. A4 is 595.276 by 841.89.

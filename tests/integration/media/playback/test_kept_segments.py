@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from api.media.playback.kept_segments import KeptSegments
+from api.media.playback.previews import KeptSegments
 from shared import private_files
 
 PIECE = bytes(300_000)  # three are less than a MiB, four are more

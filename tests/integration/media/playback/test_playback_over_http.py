@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from api import signed_addresses
-from api.media.playback.signed_files import SignedOriginal, SignedPreview
+from api.media.playback.previews import SignedOriginal, SignedPreview
 from api.query_client import QueryClient
 from api.signed_addresses import Signed, SignedAddresses, token_of
 from shared.cache.cache_dir import CacheDir

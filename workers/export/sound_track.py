@@ -15,20 +15,16 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from shared.exports.clips import ClipCode
-from workers.export.merging import Timed
+from workers.export.formats import SoundCodec, layout_of, sound_codec
+from workers.export.merging import Timed, tag_stream
 from workers.export.output import ClipFailed, ClipFile
 from workers.export.planning import ClipPlan
-from workers.export.reading import Damage, sound_from
-from workers.export.sound.codecs import SoundCodec, layout_of, sound_codec
+from workers.export.reading import JUMP_S, LATE_S, Damage, sound_from
 from workers.export.source import ClipSource
-from workers.export.tags import tag_stream
 from workers.media.budget import ENCODED_SILENCE_BASE_S, check_silence
 
 Samples = NDArray[Any]
 Span = tuple[Fraction, Fraction]  # seconds of the container's clock
-
-_JUMP_S = Fraction(1, 20)  # time stamps that differ by less are rounded ones
-_LATE_S = Fraction(3)
 
 
 class SoundTracks:
@@ -62,7 +58,7 @@ class SoundTracks:
             self._source, self._source.origin + self._planned.start, self._damage
         ):
             seconds = (packet.pts or 0) * packet.time_base
-            if all(t.is_full for t in tracks.values()) or seconds > ends + _LATE_S:
+            if all(t.is_full for t in tracks.values()) or seconds > ends + LATE_S:
                 break
             if packet.stream_index in tracks:
                 yield from tracks[packet.stream_index].fed(packet)
@@ -128,7 +124,7 @@ class _EncodedTrack:
         if frame.pts is None or frame.time_base is None or self.is_full:
             return
         position = round((frame.pts * frame.time_base - self._begins) * self._codec.rate)
-        if self._due is None or abs(position - self._due) > _JUMP_S * self._codec.rate:
+        if self._due is None or abs(position - self._due) > JUMP_S * self._codec.rate:
             self._due = position
             self._resampler = None
         if frame.layout.name != self._layout:

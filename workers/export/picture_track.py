@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import chain
 
@@ -12,17 +12,21 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from shared.errors import MediaError
 from shared.exports.clips import ClipCode
-from workers.export.merging import Timed
+from shared.opening import OpenedFile
+from workers.export.merging import Timed, tag_start, tag_stream
 from workers.export.output import ClipFailed, ClipFile
-from workers.export.pictures.decoding import Shot
-from workers.export.pictures.stills import RATE
-from workers.export.planning import ClipPlan
+from workers.export.planning import STILL_RATE, ClipPlan, still_of
+from workers.export.reading import Damage, VideoPacket, every_packet, note_hole, video_from
 from workers.export.source import ClipSource
-from workers.export.tags import tag_start, tag_stream
 from workers.media.frames import upright_rotation
+from workers.media.pictures import fit
 from workers.media.probing.stream_facts import stated_scan
 from workers.media.turning import Turner
+
+Shot = tuple[Fraction, VideoFrame]
+
 
 _FINEST = 100_000_000  # parts of a second that containers can count
 _PQ = 16  # transfer of HDR10
@@ -30,11 +34,97 @@ _BT709, _LIMITED, _FULL = 1, 1, 2
 _TOP, _BOTTOM = 2, 3  # field orders
 _REPEATED = "MXF cannot hold pictures of uneven length: some were repeated."
 _NTSC_HEIGHTS = (480, 486)
+_LONGEST_SIDE = 3840  # of a still: what decoders of video take everywhere
 _LARGE = 4096 * 2304  # pixels: of larger pictures an encoder keeps no more than it must
 _FEW_KEPT = {
     "libx264": {"rc-lookahead": "0", "bf": "0", "mbtree": "0", "refs": "1"},
     "libx265": {"x265-params": "rc-lookahead=0:bframes=0:no-cutree=1:scenecut=0:ref=1"},
 }
+
+
+def decoded(
+    source: ClipSource, planned: ClipPlan, damage: Damage, checkpoint: Callable[[], None]
+) -> Iterator[Shot]:
+    """Decoded pictures in order; times near the frame rate's grid on it, others as they are."""
+    found = planned.range
+    if not source.is_timed:
+        yield from _counted(source, planned, damage, checkpoint)
+        return
+    assert source.video is not None
+    base = source.video.time_base or Fraction(1, 1000)
+    origin = source.video.start_time or 0
+    latest = None
+    for frame in _frames(source, video_from(source, found.first, damage), damage, checkpoint):
+        if frame.pts is None or frame.pts < found.first:
+            continue
+        if frame.pts >= found.past:
+            return
+        if latest is not None and frame.pts <= latest:
+            continue
+        note_hole(source, damage, frame.pts - (latest if latest is not None else found.first))
+        latest = frame.pts
+        damage.patched += frame.is_corrupt
+        seconds = max(Fraction(0), (frame.pts - origin) * base - planned.start)
+        yield on_grid(seconds, source.rate, base), frame
+
+
+def on_grid(seconds: Fraction, rate: Fraction, base: Fraction) -> Fraction:
+    """Seconds put back on the grid of the frame rate, off which the time base has rounded them."""
+    number = round(seconds * rate)
+    return number / rate if abs(seconds - number / rate) <= base else seconds
+
+
+def _counted(
+    source: ClipSource, planned: ClipPlan, damage: Damage, checkpoint: Callable[[], None]
+) -> Iterator[Shot]:
+    """Decoded pictures where times are guesses: counted from the beginning of the source on."""
+    found = planned.range
+    packets = every_packet(source, damage)
+    for number, frame in enumerate(_frames(source, packets, damage, checkpoint)):
+        if number >= found.past:
+            return
+        if number >= found.first:
+            yield (number - found.first) / source.rate, frame
+
+
+def _frames(
+    source: ClipSource,
+    packets: Iterator[VideoPacket],
+    damage: Damage,
+    checkpoint: Callable[[], None],
+) -> Iterator[VideoFrame]:
+    """Frames that the decoder makes of the packets; packets that it refuses are counted."""
+    assert source.video is not None
+    codec = source.video.codec_context
+    for packet in packets:
+        checkpoint()
+        try:
+            frames = codec.decode(packet)
+        except av.error.FFmpegError:
+            damage.refused += 1
+            continue
+        yield from frames
+    try:
+        frames = codec.decode(None)
+    except av.error.FFmpegError:
+        damage.refused += 1
+        return
+    yield from frames
+
+
+def held_still(file: OpenedFile, planned: ClipPlan) -> Iterator[Shot]:
+    """A still as often as its clip has pictures: upright, with square pixels and even sides."""
+    picture = still_of(file)
+    width, height = picture.width, picture.height
+    if max(width, height) > _LONGEST_SIDE:
+        width, height = fit(width, height, _LONGEST_SIDE)
+    try:
+        rgb = picture.rgb(max(2, width // 2 * 2), max(2, height // 2 * 2))
+    except MediaError as error:
+        raise ClipFailed(ClipCode.UNREADABLE, error.message) from error
+    frame = VideoFrame.from_ndarray(rgb, format="rgb24")
+    for number in range(planned.range.past):
+        yield Fraction(number) / STILL_RATE, frame
 
 
 class PictureTrack:
@@ -48,7 +138,7 @@ class PictureTrack:
             raise ClipFailed(ClipCode.UNREADABLE, "No picture of this range could be decoded.")
         self._shots = chain([first], shots)
         self._planned = planned
-        self.rate = source.rate if source is not None else RATE
+        self.rate = source.rate if source is not None else STILL_RATE
         self.frames = 0
         self.end = Fraction(0)  # presented seconds of the source
         self.warnings: tuple[str, ...] = ()

@@ -1,1 +1,0 @@
-"""The sound of a clip: copied or encoded."""
