@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+from dataclasses import replace
+from functools import partial
 
-from api.deleting import deletions, file_voices
+import numpy as np
+from numpy.typing import NDArray
+
+from api.deleting import deletions
 from api.deleting.answers import (
     DataDeleted,
     DataKind,
@@ -24,7 +30,9 @@ from api.http.parameters import IN_CACHE_DIR
 from api.http.services import CoreServices, Scope
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
-from shared.errors import BadInput, Missing
+from shared.errors import BadInput, CacheError, Missing
+from shared.people.clustering import VoiceGrouping
+from shared.people.collection import Collection
 from shared.rights import KeyScope
 
 _KINDS: dict[Stage, DataKind] = {
@@ -90,7 +98,7 @@ def _forget_voices(
     deleted = {a.hash_str for a in artefacts if a.stage is Stage.SPEAKERS}
     named = hashes if call.body.media_paths is not None else ()
     if asked := deleted.union(named):
-        call.warnings.extend(file_voices.forget_voices(cache, asked, deleted))
+        call.warnings.extend(forget_voices(cache, asked, deleted))
 
 
 def _hashes(scope: Scope[CoreServices]) -> tuple[list[str], list[UndeletableMedia]]:
@@ -170,14 +178,14 @@ def _list(services: CoreServices, cache_dir: str) -> Deletions:
     return Deletions(
         [
             DeletionItem(
-                deletion_id=deletion.id,
-                at=deletion.at,
-                by=deletion.by,
-                kept_until=deletion.kept_until,
-                files=deletion.files,
-                bytes=deletion.bytes,
+                deletion_id=d.id,
+                at=d.at,
+                by=d.by,
+                kept_until=d.kept_until,
+                files=d.files,
+                bytes=d.bytes,
             )
-            for deletion in deletions.all_deletions(cache)
+            for d in deletions.all_deletions(cache)
         ]
     )
 
@@ -199,9 +207,7 @@ def _undo(services: CoreServices, body: UndoDeletionBody) -> DeletionUndone:
         message += f" Made anew meanwhile, and kept so: {undone.replaced:,}."
     if undone.lost:
         message += f" Collected, and gone: {undone.lost:,}; analyze these files again."
-    return DeletionUndone(
-        message=message, restored=undone.restored, replaced=undone.replaced, lost=undone.lost
-    )
+    return DeletionUndone(message=message, **undone._asdict())
 
 
 ENDPOINTS = (
@@ -241,3 +247,51 @@ ENDPOINTS = (
         answer_example={"message": "Back: 12 results."},
     ),
 )
+
+
+_log = logging.getLogger(__name__)
+
+
+def forget_voices(cache: CacheDir, hashes: Set[str], deleted: Set[str]) -> list[str]:
+    """Take the rows of voices out of all collections, also out of their former groupings.
+
+    Of these files: where nothing tells who speaks, and, where speakers were `deleted`, those that
+    a collection has of what is not published now. Their ids and clusters are remembered, so that
+    they come back. Returns a sentence for each collection that could not be changed.
+    """
+    failed = []
+    for name in Collection.all_names(cache.root):
+        collection = Collection(cache.root, name)
+        try:
+            if not hashes.isdisjoint(collection.voices().media):
+                collection.voice_files.rewrite(partial(_forgotten, cache, hashes, deleted))
+        except CacheError as error:
+            _log.warning("%s keeps voices of deleted speakers: %s", name, error.message)
+            failed.append(
+                f"The collection {name!r} keeps their voices until it is grouped anew: "
+                f"{error.message}"
+            )
+    return failed
+
+
+def _forgotten(
+    cache: CacheDir, hashes: Set[str], deleted: Set[str], grouping: VoiceGrouping
+) -> VoiceGrouping:
+    is_gone = np.zeros(len(grouping.media), np.bool_)
+    for number, hash_str in enumerate(grouping.media):
+        if hash_str in hashes and (file := grouping.media_files[number]):
+            manifests = cache.manifests(hash_str)
+            told = {found.file for found in manifests if found.stage is Stage.SPEAKERS}
+            is_gone[number] = not told or (hash_str in deleted and file not in told)
+    return _without(grouping, is_gone) if is_gone.any() else grouping
+
+
+def _without(grouping: VoiceGrouping, is_gone: NDArray[np.bool_]) -> VoiceGrouping:
+    """The grouping with the voices of these MediaFiles as of such that have no speakers."""
+    files = zip(grouping.media_files, is_gone.tolist(), strict=True)
+    columns = {}
+    for name in ("numbers", "rows", "seconds", "excerpts", "is_there"):
+        columns[name] = getattr(grouping, name).copy()
+        columns[name][is_gone[grouping.media_of]] = 0
+    media_files = tuple("" if gone else file for file, gone in files)
+    return replace(grouping, media_files=media_files, **columns)

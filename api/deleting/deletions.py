@@ -20,9 +20,9 @@ import msgspec
 from shared.cache import cache_files, limits
 from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import ArtefactFiles
-from shared.cache.catalogue import Artefact, Entry
+from shared.cache.catalogue import Artefact
 from shared.cache.publishing import DELETIONS, KEPT_S, is_deletion
-from shared.domain import Manifest, Stage
+from shared.domain import Stage
 from shared.errors import CacheError, Missing
 from shared.msgspec_decoding import UNDECODABLE
 from shared.opening import OpenedFolder
@@ -138,7 +138,8 @@ def undo(cache: CacheDir, deletion_id: str) -> Undone:
             with _media_folder(cache, hash_str) as folder:
                 here = _shown(folder, names, deletion.id) if folder else Undone(0, 0, len(names))
             outcome = Undone(*map(sum, zip(outcome, here, strict=True)))
-            cache.catalogue.append(_entries(cache, hash_str))
+            found = cache.manifests(hash_str)
+            cache.catalogue.append([Artefact.of(hash_str, each) for each in found])
         if not outcome.lost:
             with (
                 cache_files.folder(cache.root / DELETIONS) as records,
@@ -181,15 +182,6 @@ def _shown(folder: OpenedFolder, names: Iterable[str], deletion_id: str) -> Undo
             restored += 1
     folder.sync()
     return Undone(restored, replaced, lost)
-
-
-def _entries(cache: CacheDir, hash_str: str) -> list[Entry]:
-    """What the catalogue is told of a MediaFile whose manifests are back."""
-
-    def entry(found: Manifest) -> Entry:
-        return Artefact.of(hash_str, found)
-
-    return list(map(entry, cache.manifests(hash_str)))
 
 
 def _record(cache: CacheDir, deletion_id: str, kind: type[DeletionT]) -> DeletionT | None:

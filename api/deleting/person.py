@@ -15,10 +15,20 @@ import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from api.deleting.person_faces import Keys, PersonFaces, delete_faces
-from api.deleting.person_groups import faces_of_person, without_mention, without_person
-from api.deleting.person_speakers import with_ids_elsewhere
-from api.deleting.person_voices import PersonVoices, delete_voices, voices_of_people
+from api.deleting.person_faces import (
+    Keys,
+    PersonFaces,
+    delete_faces,
+    faces_of_person,
+    without_mention,
+    without_person,
+)
+from api.deleting.person_voices import (
+    PersonVoices,
+    delete_voices,
+    voices_of_people,
+    with_ids_elsewhere,
+)
 from api.people.snapshot import CollectionSnapshot
 from shared.cache import cache_files, limits
 from shared.cache.cache_dir import CacheDir
@@ -27,12 +37,12 @@ from shared.domain import Manifest, Stage
 from shared.errors import Busy, CacheError, Missing
 from shared.msgspec_decoding import UNDECODABLE
 from shared.people.clustering import NO_CLUSTER
+from shared.people.collection import CollectionVocabulary
 from shared.people.edits import Modify, Names
 from shared.people.enrolment import References
 from shared.people.face_index import GONE, FaceIndex
 from shared.people.names import folder_name, spoken
 from shared.people.state import PeopleState, all_names
-from shared.people.vocabulary import CollectionVocabulary
 from shared.unusable_files import UnusableFile
 
 _TRIES = 3

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from shared.models.specs import DEFAULT_EPS, FaceScale
 from shared.process import traces
 from workers.recluster.tracks import find_tracks
-from workers.recluster.types import FaceSet, Rows, Step
-from workers.recluster.vectors import blocks, sound, unit
+from workers.recluster.types import FaceSet, Rows, Step, blocks, sound, unit
 
 _LEAST_TRACKS = 200  # of 120 real ones the eps was off by 0.3 at times, of 300 by less than 0.1
 _MOST_FACES = 30_000

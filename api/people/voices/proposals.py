@@ -2,19 +2,120 @@
 
 from __future__ import annotations
 
+import logging
+import math
+import threading
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from api.cache.caches import LruCache
+from api.folders import quick_map
 from api.people.snapshot import CollectionSnapshot
-from api.people.voices.heard import VoiceTurns
 from api.people.voices.together import FILE_BITS, Fit, Presence, fits
+from shared.cache import cache_files, speakers
+from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import seconds_of
+from shared.domain import Manifest
+from shared.errors import CacheError, NotAllowed
+from shared.opening import RootedPath
 from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.names import spoken
 from shared.people.state import PeopleState
+
+_log = logging.getLogger(__name__)
+_KEPT_BYTES = 64 << 20  # an hour of talk takes some 10 kB
+_AT_ONCE = 64  # between two looks at the clock
+
+
+class VoiceTurns(NamedTuple):
+    """The turns of a file of which nobody doubts who speaks, those that hold frames of the grid."""
+
+    ids: NDArray[np.uint32]  # [n] of the speakers
+    firsts: NDArray[np.int32]  # [n] the first frame of the grid in each
+    ends: NDArray[np.int32]  # [n] the one behind its last
+
+    @property
+    def frames(self) -> int:
+        return int((self.ends - self.firsts).sum(dtype=np.int64))
+
+
+def _bytes(turns: VoiceTurns) -> int:
+    return sum(column.nbytes for column in turns)
+
+
+class HeardTurns:
+    """The turns of many files, for one process; safe for threads."""
+
+    def __init__(self) -> None:
+        self._kept: LruCache[tuple[str, str, str], VoiceTurns] = LruCache(_KEPT_BYTES, _bytes)
+
+    def of(
+        self,
+        cache: CacheDir,
+        files: Sequence[tuple[str, str]],
+        pool: Executor,
+        within_s: float,
+    ) -> dict[str, VoiceTurns | None]:
+        """Turns by hash_str of (hash_str, name of its speakers artefact), in order.
+
+        None: they cannot be read. Files that were not come to in time are left out.
+        """
+        until = time.monotonic() + within_s
+        found: dict[str, VoiceTurns | None] = {}
+        for at in range(0, len(files), _AT_ONCE):
+            some = files[at : at + _AT_ONCE]
+            turns = quick_map(pool, lambda file: self._turns(cache, *file), some)
+            found.update(zip((hash_str for hash_str, _ in some), turns, strict=True))
+            if time.monotonic() > until:
+                break
+        return found
+
+    def _turns(self, cache: CacheDir, hash_str: str, file: str) -> VoiceTurns | None:
+        """Turns of the speakers artefact of this name, else of the one that counts.
+
+        Ids are handed on from one artefact of a file to the next.
+        """
+        found = self._kept.peek((str(cache.root), hash_str, file))
+        if found is None:
+            try:
+                with cache_files.clear_errors(cache.root):
+                    manifest = speakers.newest(cache, hash_str)
+                if manifest is None:
+                    return None
+                file = manifest.file
+                found = self._kept.peek((str(cache.root), hash_str, file))
+                found = _read(cache, hash_str, manifest) if found is None else found
+            except CacheError as error:
+                _log.warning("%s: %s", hash_str, error)
+                return None
+        kept = found
+        return self._kept.get((str(cache.root), hash_str, file), lambda: kept)
+
+
+def _read(cache: CacheDir, hash_str: str, manifest: Manifest) -> VoiceTurns:
+    """Raises CacheError."""
+    try:
+        found = speakers.read(cache, hash_str, manifest)
+    except NotAllowed as error:  # a link in it leads elsewhere
+        raise CacheError(error.message) from error
+    turns = {  # once each: very many may hold the same frames
+        (found.speakers[turn.speaker].id, math.ceil(turn.start), math.ceil(turn.end))
+        for turn in found.turns
+        if not turn.doubtful
+    }
+    told = sorted((first, end, id_) for id_, first, end in turns if end > first)
+    return VoiceTurns(
+        np.array([id_ for *_, id_ in told], np.uint32),
+        np.array([first for first, *_ in told], np.int32),
+        np.array([end for _, end, _ in told], np.int32),
+    )
+
 
 MOST_PROPOSALS = 100
 MOST_FILES = 2_000  # that are looked at: those in which is spoken longest
@@ -150,3 +251,54 @@ def _may_be_one(state: PeopleState, face: int, voice: int) -> bool:
 def _files(fit: Fit, media: Sequence[str]) -> tuple[str, ...]:
     counts = Counter((fit.moments >> FILE_BITS).tolist())
     return tuple(media[n] for n, _ in counts.most_common(_SHOWN_FILES))
+
+
+_CAPACITY = 8  # Collections
+_WITHIN_S = 5.0  # for reading what was not read before
+
+
+class Proposed(NamedTuple):
+    """What is proposed, and of how many files it is told."""
+
+    found: list[Proposal]
+    files: int  # that have faces and voices
+    asked: int  # of these, that are looked at at most
+    reached: int  # of these, that were come to in time
+    unread: int  # of these, whose speakers cannot be read
+    beyond: int  # likewise, that have more voices and faces than is looked at in all
+
+
+class Proposing:
+    """Finds proposals, for one process; safe for threads."""
+
+    def __init__(self) -> None:
+        self._turns = HeardTurns()
+        self._kept: LruCache[RootedPath, _KeptProposals] = LruCache(_CAPACITY)
+
+    def of(self, snapshot: CollectionSnapshot, pool: Executor) -> Proposed:
+        """As of a snapshot. `pool`: threads for small reads in its folder."""
+        kept = self._kept.get(snapshot.collection.folder, lambda: _KeptProposals(self._turns))
+        return kept.of(snapshot, pool)
+
+
+class _KeptProposals:
+    """Proposals of one Collection. While one request finds them, others wait."""
+
+    def __init__(self, turns: HeardTurns) -> None:
+        self._turns = turns
+        self._lock = threading.Lock()
+        self._found: tuple[PeopleState, Proposed] | None = None
+
+    def of(self, snapshot: CollectionSnapshot, pool: Executor) -> Proposed:
+        with self._lock:
+            if self._found is not None and self._found[0] is snapshot.state:
+                return self._found[1]
+            files = files_to_hear(snapshot)
+            asked = files[:MOST_FILES]
+            turns = self._turns.of(snapshot.cache, asked, pool, _WITHIN_S)
+            unread = sum(of_file is None for of_file in turns.values())
+            found, beyond = proposals(snapshot, turns)
+            told = Proposed(found, len(files), len(asked), len(turns), unread, beyond)
+            # The next look goes on from there. A file that is made readable is another one.
+            self._found = (snapshot.state, told) if len(turns) == len(asked) else None
+            return told

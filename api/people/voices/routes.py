@@ -2,25 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import UNSET
 
 from api.folders import quick_map
+from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint
+from api.http.parameters import IN_CACHE_DIR, OF_COLLECTION
 from api.http.services import Scope
 from api.models.model_keys import active_key
+from api.people.answers import (
+    Excerpt,
+    FileSpeaker,
+    FileSpeakers,
+    ProposalItem,
+    Proposals,
+    VoiceItem,
+    VoicePage,
+)
+from api.people.bodies import FileVoicesBody, VoicesBody
 from api.people.people import PeopleServices
-from api.people.snapshot import CollectionSnapshot
-from api.people.voices.answers import Excerpt, FileSpeaker, FileSpeakers, VoiceItem, VoicePage
-from api.people.voices.bodies import FileVoicesBody, VoicesBody
-from api.people.voices.telling import ToldSpeakers
-from api.people.voices.whose import voices_in_order
-from shared.cache.speakers import voice_id
-from shared.cache.spoken_by import speaker_label
-from shared.domain import ModelKind
+from api.people.snapshot import CollectionSnapshot, voices_in_order
+from api.people.voices.proposals import MOST_FILES, MOST_PROPOSALS, Proposal, Proposed
+from api.people.voices.together import MIN_SECONDS, MIN_TIMES
+from shared.cache import cache_files, speakers, transcripts
+from shared.cache.cache_dir import CacheDir
+from shared.cache.speakers import SpeakerTurns, voice_id
+from shared.cache.spoken_by import by_speaker, speaker_label
+from shared.cache.transcripts import Segment
+from shared.domain import Manifest, ModelKind
 from shared.errors import BadInput, CacheError, Missing
 from shared.rights import KeyScope
+
+_MOST_LETTERS = 120
+
+
+class ToldSpeakers:
+    """The speakers of the transcript that answers for a file, by their ids."""
+
+    def __init__(self, cache: CacheDir, hash_str: str, source: Manifest, told: SpeakerTurns):
+        self._cache, self._hash_str, self._source, self._told = cache, hash_str, source, told
+        self._parts: list[Segment] | None = None
+
+    @classmethod
+    def of(cls, cache: CacheDir, hash_str: str, preferred_model: str) -> ToldSpeakers | None:
+        """None where speakers were not told apart. Raises CacheError."""
+        with cache_files.clear_errors(cache.root):
+            source = transcripts.find(cache, hash_str, preferred_model)
+            found = source and speakers.find(cache, hash_str, source)
+            if source is None or found is None:
+                return None
+            return cls(cache, hash_str, source, speakers.read(cache, hash_str, found))
+
+    def __iter__(self) -> Iterator[tuple[str, int, float]]:
+        """Label, id and seconds of each, by first appearance."""
+        for number, speaker in enumerate(self._told.speakers):
+            yield speaker_label(number), speaker.id, speaker.seconds
+
+    def label(self, id_: int) -> str | None:
+        return next((label for label, known, _ in self if known == id_), None)
+
+    def words(self, label: str, start: float, end: float) -> str:
+        """What a speaker says in a stretch, from its first words on. Raises CacheError."""
+        if self._parts is None:
+            spoken = transcripts.read(self._cache, self._hash_str, self._source)
+            self._parts = [part.segment for part in by_speaker(spoken.segments, self._told.turns)]
+        said = (
+            part.text
+            for part in self._parts
+            if part.speaker == label and part.start < end and part.end > start
+        )
+        return _shortened(" ".join(said))
+
+
+def _shortened(text: str) -> str:
+    """At most so many letters, in whole words."""
+    if len(text) <= _MOST_LETTERS:
+        return text
+    return text[: _MOST_LETTERS - 1].rsplit(" ", 1)[0] + "…"
 
 
 async def list_voices(call: Call[VoicesBody], services: PeopleServices) -> VoicePage:
@@ -153,6 +213,60 @@ def _speaker(
     )
 
 
+async def list_proposals(call: Call[None], services: PeopleServices) -> Proposals:
+    """Faces and voices that may be one person."""
+    cache_dir, name = IN_CACHE_DIR.read(call.query), OF_COLLECTION.read(call.query)
+    found, proposed = await services.in_cache_dir(cache_dir, _proposals, services, cache_dir, name)
+    call.warnings.extend(_left_out(proposed))
+    return found
+
+
+def _proposals(services: PeopleServices, cache_dir: str, name: str) -> tuple[Proposals, Proposed]:
+    scope = Scope.of(services, cache_dir, None)
+    snapshot = services.people.open(scope.cache(), name)
+    proposed = services.people.proposing.of(snapshot, services.caches.reader(scope.cache()))
+    places = scope.best_places({hash_str for one in proposed.found for hash_str in one.files})
+    return Proposals(
+        proposals=[_proposal_item(snapshot, one, places) for one in proposed.found]
+    ), proposed
+
+
+def _left_out(proposed: Proposed) -> Iterator[str]:
+    """Why files with faces and voices were not looked at."""
+    if later := proposed.asked - proposed.reached:
+        yield (
+            f"{counted(later, 'file')} of {proposed.files:,} with faces and voices could not be "
+            "looked at in time. Ask again shortly for more of them."
+        )
+    if proposed.unread:
+        yield (
+            f"{counted(proposed.unread, 'file')} of {proposed.files:,} with faces and voices could "
+            "not be looked at: who speaks in them cannot be read. Transcribe them again with force."
+        )
+    if beyond := proposed.beyond + proposed.files - proposed.asked:
+        yield (
+            f"{counted(beyond, 'file')} of {proposed.files:,} with faces and voices were left out: "
+            f"at most {MOST_FILES:,} are looked at, those in which is spoken longest, and of very "
+            "many faces and turns fewer."
+        )
+
+
+def _proposal_item(
+    snapshot: CollectionSnapshot, proposal: Proposal, places: dict[str, str | None]
+) -> ProposalItem:
+    fit, state = proposal.fit, snapshot.state
+    return ProposalItem(
+        face_cluster_id=str(fit.face),
+        face_name=state.names.get(fit.face),
+        voice_cluster_id=str(fit.voice),
+        voice_name=state.voice_names.get(fit.voice),
+        seconds_together=fit.seconds,
+        seconds_spoken=fit.spoken,
+        share=round(fit.seconds / fit.spoken, 3),
+        media_paths=[path for hash_str in proposal.files if (path := places[hash_str])],
+    )
+
+
 ENDPOINTS = (
     Endpoint(
         "POST /faces/clusters/voices",
@@ -167,5 +281,21 @@ ENDPOINTS = (
         "Faces",
         KeyScope.SEARCH,
         errors={BadInput: "media_path must be an absolute path, not 'A001.mov'."},
+    ),
+    Endpoint(
+        "GET /faces/proposals",
+        list_proposals,
+        "Faces",
+        KeyScope.SEARCH,
+        description="Nothing is joined by itself: merge the two clusters by /faces/clusters/modify "
+        "to accept a proposal, or say there that they are `apart`. A face is proposed for a voice "
+        f"where it is seen while the voice speaks, for {MIN_SECONDS} seconds and at {MIN_TIMES} "
+        "different times at least, and clearly less while others do, and where no other face and "
+        "no other voice fits nearly as well. So nobody is proposed for a narrator who is not "
+        "seen, and a face that is always in the picture for nobody. Turns of which it is doubtful "
+        f"whose they are do not count. At most {MOST_PROPOSALS}, over the {MOST_FILES:,} files in "
+        "which is spoken longest; X-Rushes-Warnings says when some were not looked at.",
+        query=(IN_CACHE_DIR, OF_COLLECTION),
+        answer_example={"proposals": [{"voice_cluster_id": "1590043", "voice_name": None}]},
     ),
 )

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from api.deleting.person import FoundPerson, PersonDeletion, delete_person
-from api.deleting.person_faces import PersonFaces, delete_faces
-from api.deleting.person_groups import without_mention
+from api.deleting.person_faces import PersonFaces, delete_faces, without_mention
 from api.people.people import People
 from shared.cache import faces
 from shared.domain import Stage

@@ -10,9 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from api.http.bodies import LONGEST_PATH
 from api.http.endpoint import Call, Endpoint, RootsRule
 from api.http.parameters import text_parameter
-from api.people.people import PeopleServices, left_out
-from api.people.roster.answers import NamedIn, NamedPeople, NamedPerson
-from api.people.roster.names import FolderRoster, RosterEntry, everybody
+from api.people.answers import NamedIn, NamedPeople, NamedPerson
+from api.people.people import FolderRoster, PeopleServices, RosterEntry, everybody, left_out
 from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, CacheError, NoCacheFolder, NotAllowed, Unavailable
 from shared.rights import KeyScope
