@@ -45,7 +45,7 @@ from api.monitoring import routes as health
 from api.monitoring.doctor import Doctor
 from api.monitoring.request_log import ProcessMetrics, RequestLog, RequestSpan
 from api.own_pages import OwnPages
-from api.people import collection_routes, edit_routes, enrol_routes, roster_routes
+from api.people import collection_routes, edit_routes, enrol_routes
 from api.people import routes as people
 from api.people.people import People
 from api.people.voices import routes as voices
@@ -115,7 +115,6 @@ ENDPOINTS = (
     *people.ENDPOINTS,
     *edit_routes.ENDPOINTS,
     *voices.ENDPOINTS,
-    *roster_routes.ENDPOINTS,
     *enrol_routes.ENDPOINTS,
     *collection_routes.ENDPOINTS,
     *person_routes.ENDPOINTS,

@@ -21,9 +21,7 @@ from shared.process import logs
 from shared.rights import KeyScope
 
 
-async def collection_vocabulary(
-    call: Call[VocabularyBody], services: CoreServices
-) -> VocabularyAnswer:
+def collection_vocabulary(call: Call[VocabularyBody], services: CoreServices) -> VocabularyAnswer:
     """The words of a collection.
 
     Names and rare words that are said in the footage of a collection. The speech model is told
@@ -31,10 +29,7 @@ async def collection_vocabulary(
     replaces the list, and makes the collection where it is new; without it the list is told.
     Whoever is deleted goes from it, too.
     """
-    return await services.in_cache_dir(call.body.cache_dir, _answer, services, call.body)
-
-
-def _answer(services: CoreServices, body: VocabularyBody) -> VocabularyAnswer:
+    body = call.body
     given = body.vocabulary
     words = None if given is None else checked_vocabulary(given)
     folder = services.paths.cache(body.cache_dir)

@@ -32,17 +32,14 @@ from shared.people.state import report
 from shared.rights import KeyScope
 
 
-async def name_face_clusters(call: Call[NamesBody], services: PeopleServices) -> NamesAnswer:
+def name_face_clusters(call: Call[NamesBody], services: PeopleServices) -> NamesAnswer:
     """Name people.
 
     Names are kept when the faces are grouped anew. Several clusters may share one; a search for
     that name then covers all of them. 409 where somebody edited one of them after
     `known_edit_id`.
     """
-    return await services.in_cache_dir(call.body.cache_dir, _names, services, call.body)
-
-
-def _names(services: PeopleServices, body: NamesBody) -> NamesAnswer:
+    body = call.body
     names = [
         _name(given.name, f"assignments[{n}].name") for n, given in enumerate(body.assignments)
     ]
@@ -90,7 +87,7 @@ def _name(name: str, field: str) -> str:
         raise BadInput(f"{field}: {error.message}") from error
 
 
-async def modify_face_clusters(call: Call[ModifyBody], services: PeopleServices) -> ModifyAnswer:
+def modify_face_clusters(call: Call[ModifyBody], services: PeopleServices) -> ModifyAnswer:
     """Merge people, move faces and voices.
 
     Merges come before moves, and either all is done or nothing. It holds when the faces are
@@ -100,10 +97,7 @@ async def modify_face_clusters(call: Call[ModifyBody], services: PeopleServices)
     voices, 409 where somebody edited the same after `known_edit_id`, or a cluster to move has
     not `face_count` faces or `voice_count` voices any more.
     """
-    return await services.in_cache_dir(call.body.cache_dir, _modify, services, call.body)
-
-
-def _modify(services: PeopleServices, body: ModifyBody) -> ModifyAnswer:
+    body = call.body
     _check_moves(body)
     before: list[CollectionSnapshot] = []
 
@@ -205,25 +199,16 @@ _BRIEF = flag(
 )
 
 
-async def list_face_edits(call: Call[None], services: PeopleServices) -> Edits:
+def list_face_edits(call: Call[None], services: PeopleServices) -> Edits:
     """What was changed by hand.
 
     The log of names, merges, moves and undos of faces and voices, which is never shortened. An
     edit that is about clusters or faces that are gone stays in it, with a reason, and is in
     force again when they come back.
     """
-    cache_dir, name = IN_CACHE_DIR.read(call.query), OF_COLLECTION.read(call.query)
     limit, is_brief = _LIMIT.read(call.query), _BRIEF.read(call.query)
-    return await services.in_cache_dir(
-        cache_dir, _edits, services, cache_dir, name, limit, is_brief
-    )
-
-
-def _edits(
-    services: PeopleServices, cache_dir: str, name: str, limit: int, is_brief: bool
-) -> Edits:
-    cache = services.caches.cache(services.paths.cache(cache_dir))
-    found = report(services.people.open(cache, name).state)
+    cache = services.caches.cache(services.paths.cache(IN_CACHE_DIR.read(call.query)))
+    found = report(services.people.open(cache, OF_COLLECTION.read(call.query)).state)
     shown = found[-limit:]  # 0: all
     return Edits(edits=[_edit_item(*entry, is_brief) for entry in shown])
 
@@ -269,7 +254,7 @@ def _done_move(move: kinds.FaceMove, is_brief: bool) -> answers.DoneMove:
     )
 
 
-async def undo_face_edits(call: Call[UndoBody], services: PeopleServices) -> UndoAnswer:
+def undo_face_edits(call: Call[UndoBody], services: PeopleServices) -> UndoAnswer:
     """Take back what was changed by hand.
 
     Without `edit_id` the last edit in force is undone; with it, everything goes back to how it
@@ -277,10 +262,8 @@ async def undo_face_edits(call: Call[UndoBody], services: PeopleServices) -> Und
     unknown edit, 400 when there is nothing to undo, 409 where somebody edited the collection
     after `known_edit_id`.
     """
-    return await services.in_cache_dir(call.body.cache_dir, _undo, services, call.body)
+    body = call.body
 
-
-def _undo(services: PeopleServices, body: UndoBody) -> UndoAnswer:
     def make(snapshot: CollectionSnapshot) -> kinds.Undo:
         log = snapshot.state.edits
         return undo_edit(log, before_the_last(log) if body.edit_id is None else body.edit_id)

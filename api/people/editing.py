@@ -312,7 +312,6 @@ def hindrance(state: PeopleState, new: NewEdit, others: Sequence[Edit]) -> str:
 
 
 def _made(make: Callable[[PeopleState], NewEdit], state: PeopleState) -> NewEdit | None:
-    """The edit that could be made of a state, if any."""
     try:
         return make(state)
     except (BadInput, EditedMeanwhile, Missing):
@@ -373,7 +372,7 @@ def _touched(state: PeopleState, what: NewEdit) -> _Touched:
         case Modify():
             ids = {id_ for one in what.merges for id_ in (*one.cluster_ids, one.target)}
             for move in what.moves:
-                ids |= _clusters_of(move)
+                ids |= {move.target, *move.sources, *move.voice_sources} - {NO_CLUSTER}
             faces = frozenset().union(
                 *(some for move in what.moves for some in (move.face_ids, move.voice_ids))
             )
@@ -383,10 +382,6 @@ def _touched(state: PeopleState, what: NewEdit) -> _Touched:
             return _Touched(_with_roots(state, ids), faces, pairs=pairs)
         case ClearNames() | Undo():
             return _ANYBODY
-
-
-def _clusters_of(move: FaceMove) -> set[int]:
-    return {move.target, *move.sources, *move.voice_sources} - {NO_CLUSTER}
 
 
 def _with_roots(state: PeopleState, ids: Set[int]) -> frozenset[int]:
@@ -421,7 +416,7 @@ class _Teller:
                     yield f"{self.who} was merged with another one"
                 for move in edit.what.moves:
                     yield from self._said_of_move(move)
-                if any(map(self._is_about_both, edit.what.apart)):
+                if any(all(self._is_about({id_}) for id_ in two) for two in edit.what.apart):
                     yield f"{self.who} was told apart from another one"
             case ClearNames():
                 yield "all names were taken away"
@@ -448,9 +443,6 @@ class _Teller:
             yield "the same faces were moved"
         elif not self.about.faces.isdisjoint(move.voice_ids):
             yield "the same voices were moved"
-
-    def _is_about_both(self, pair: tuple[int, int]) -> bool:
-        return all(self._is_about({id_}) for id_ in pair)
 
     def _is_about(self, ids: Set[int]) -> bool:
         about = self.about

@@ -155,7 +155,7 @@ _VOICES = flag(
 )
 
 
-async def list_face_clusters(call: Call[None], services: PeopleServices) -> ClusterJobs:
+def list_face_clusters(call: Call[None], services: PeopleServices) -> ClusterJobs:
     """People of a collection.
 
     A cluster is one person; the faces that are in none are counted under cluster_id "-1", which
@@ -168,16 +168,6 @@ async def list_face_clusters(call: Call[None], services: PeopleServices) -> Clus
     """
     cache_dir, name = IN_CACHE_DIR.read(call.query), _COLLECTION_NAME.read(call.query)
     has_details, has_voices = _DETAILS.read(call.query), _VOICES.read(call.query)
-    jobs, unread = await services.in_cache_dir(
-        cache_dir, _clusters, services, cache_dir, name, has_details, has_voices
-    )
-    call.warnings.extend(map(left_out, unread))
-    return jobs
-
-
-def _clusters(
-    services: PeopleServices, cache_dir: str, name: str, has_details: bool, has_voices: bool
-) -> tuple[ClusterJobs, list[str]]:
     scope = Scope.of(services, cache_dir, None)
     cache = scope.cache()
     people = services.people
@@ -186,7 +176,8 @@ def _clusters(
     if has_details:
         for job, snapshot in zip(jobs, found, strict=True):
             _add_details(job, snapshot, scope.view())
-    return ClusterJobs(cluster_jobs=jobs), unread
+    call.warnings.extend(map(left_out, unread))
+    return ClusterJobs(cluster_jobs=jobs)
 
 
 def _job(snapshot: CollectionSnapshot, has_voices: bool) -> ClusterJob:
@@ -229,12 +220,9 @@ def cluster_items(snapshot: CollectionSnapshot, has_voices: bool = False) -> lis
     return items
 
 
-async def sample_faces(call: Call[SamplesBody], services: PeopleServices) -> Samples:
+def sample_faces(call: Call[SamplesBody], services: PeopleServices) -> Samples:
     """A few faces of each person."""
-    return await services.in_cache_dir(call.body.cache_dir, _samples, services, call.body)
-
-
-def _samples(services: PeopleServices, body: SamplesBody) -> Samples:
+    body = call.body
     scope = Scope.of(services, body.cache_dir, None)
     snapshot = services.people.open(scope.cache(), body.cluster_job_name)
     asked: Sequence[ClusterId] = (
@@ -261,16 +249,13 @@ def _samples(services: PeopleServices, body: SamplesBody) -> Samples:
     )
 
 
-async def list_faces(call: Call[FacesBody], services: PeopleServices) -> FacePage:
+def list_faces(call: Call[FacesBody], services: PeopleServices) -> FacePage:
     """Faces of a person.
 
     By path of the file, then by time. A face whose file was deleted from the cache folder is
     listed without a picture. 400 for an offset past the end.
     """
-    return await services.in_cache_dir(call.body.cache_dir, _faces, services, call.body)
-
-
-def _faces(services: PeopleServices, body: FacesBody) -> FacePage:
+    body = call.body
     scope = Scope.of(services, body.cache_dir, None)
     snapshot = services.people.open(scope.cache(), body.cluster_job_name)
     roots = None

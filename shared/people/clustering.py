@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -21,7 +20,6 @@ T = TypeVar("T", "Clustering", "Memory", "VoiceGrouping")
 FIXED_LENGTHS = {"s": SAMPLES, "t": 2}
 
 
-@functools.cache
 def shapes_of(kind: type) -> dict[str, tuple[str, Any]]:
     """The arrays of a kind of grouping: their axes and their types, as the fields declare them."""
     shapes = {}

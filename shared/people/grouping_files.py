@@ -74,7 +74,11 @@ def read_clustering(path: RootedPath) -> Clustering:
 
 def read_voices(path: RootedPath) -> VoiceGrouping:
     names = (*shapes_of(VoiceGrouping), *_OF_VOICES, *_TEXTS, "model")
-    return read_whole(path, "grouping of voices", limits.VOICES, names, _voices, check_voices)
+
+    def decoded(arrays: Arrays) -> VoiceGrouping:
+        return VoiceGrouping(**_fields(arrays, shapes_of(VoiceGrouping), _OF_VOICES))
+
+    return read_whole(path, "grouping of voices", limits.VOICES, names, decoded, check_voices)
 
 
 def check_clustering(clustering: Clustering) -> None:
@@ -137,10 +141,6 @@ def _clustering(arrays: Arrays) -> Clustering:
     own = {name: arrays[f"memory_{name}"] for name in shapes_of(Memory)}
     memory = Memory(_texts(arrays["memory_media"]), **own)
     return Clustering(memory=memory, **_fields(arrays, shapes_of(Clustering), _OF_FACES))
-
-
-def _voices(arrays: Arrays) -> VoiceGrouping:
-    return VoiceGrouping(**_fields(arrays, shapes_of(VoiceGrouping), _OF_VOICES))
 
 
 def _fields(arrays: Arrays, plain: Iterable[str], numbers: Mapping[str, type]) -> dict[str, Any]:

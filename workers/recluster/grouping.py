@@ -21,14 +21,14 @@ from shared.errors import CacheError, ModelError
 from shared.models.model_catalogue import resolve
 from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES, FaceScale
 from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering, Memory
-from shared.people.collection import Collection, Members
+from shared.people.collection import Collection
 from shared.people.enrolment import References
+from shared.people.face_index import GONE
 from shared.people.state import PeopleState, taken_out
 from shared.process import traces
 from shared.settings import Settings
 from workers.context import Context
 from workers.recluster.homes import (
-    GONE,
     MergedTables,
     Table,
     at_new_places,
@@ -421,7 +421,7 @@ def _grouped(
 
     scale = scale_of(context.bench.settings, members.model)
     grouping = Grouping(cache, collection, members.model, scale, step)
-    if old is None or not _is_grouped_so(old, members, wanted):
+    if old is None or old.model != members.model or wanted.over(old) != (old.eps, old.min_samples):
         return grouping.everything(lambda _: wanted.over(old))
     news = news_of(cache, old, {*hashes, *set(members.hashes).difference(old.media)})
     if not news:
@@ -430,7 +430,3 @@ def _grouped(
     if len(old) + count <= _CHEAP or count > (_GROWTH - 1) * old.grouped_faces:
         return grouping.everything(lambda _: wanted.over(old))
     return grouping.newcomers(news)
-
-
-def _is_grouped_so(old: Clustering, members: Members, wanted: WantedParams) -> bool:
-    return old.model == members.model and wanted.over(old) == (old.eps, old.min_samples)

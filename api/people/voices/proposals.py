@@ -24,7 +24,7 @@ from shared.cache.faces import seconds_of
 from shared.domain import Manifest
 from shared.errors import CacheError, NotAllowed
 from shared.opening import RootedPath
-from shared.people.clustering import NO_CLUSTER, Clustering
+from shared.people.clustering import NO_CLUSTER
 from shared.people.names import spoken
 from shared.people.state import PeopleState
 
@@ -45,15 +45,13 @@ class VoiceTurns(NamedTuple):
         return int((self.ends - self.firsts).sum(dtype=np.int64))
 
 
-def _bytes(turns: VoiceTurns) -> int:
-    return sum(column.nbytes for column in turns)
-
-
 class HeardTurns:
     """The turns of many files, for one process; safe for threads."""
 
     def __init__(self) -> None:
-        self._kept: LruCache[tuple[str, str, str], VoiceTurns] = LruCache(_KEPT_BYTES, _bytes)
+        self._kept: LruCache[tuple[str, str, str], VoiceTurns] = LruCache(
+            _KEPT_BYTES, lambda turns: sum(column.nbytes for column in turns)
+        )
 
     def of(
         self,
@@ -163,14 +161,16 @@ def proposals(
     found = fits(faces, voices, lambda face, voice: _may_be_one(state, face, voice))
     undecided = [one for one in found if one.face != one.voice]
     beyond = sum(of_file is not None for of_file in turns.values()) - len(media)
-    return [Proposal(one, _files(one, media)) for one in undecided[:MOST_PROPOSALS]], beyond
+    return [_proposal(one, media) for one in undecided[:MOST_PROPOSALS]], beyond
 
 
 def _together(
     snapshot: CollectionSnapshot, turns: Mapping[str, VoiceTurns | None]
 ) -> tuple[list[str], Presence, Presence]:
     """Files that are looked at, and where clusters of faces and of voices are in them."""
-    ids, of_faces = _clusters_by_id(snapshot.state), _faces_by_file(snapshot.clustering)
+    ids, clustering = _clusters_by_id(snapshot.state), snapshot.clustering
+    ends = np.cumsum(np.bincount(clustering.media_of, minlength=len(clustering.media))).tolist()
+    of_faces = dict(zip(clustering.media, map(slice, [0, *ends], ends), strict=True))
     media: list[str] = []
     seen, heard = [_NOWHERE], [_NOWHERE]
     left = np.array([_MOST_FRAMES, _MOST_FACES, _MOST_MEETINGS, _MOST_PAIRS])
@@ -179,12 +179,16 @@ def _together(
             continue
         faces = _seen(snapshot, of_faces.get(hash_str, slice(0)))
         voices = _heard(of_file, ids.get(hash_str, {}))
-        meetings, pairs = _meetings(faces, voices), _count(faces) * _count(voices)
+        meetings, pairs = (
+            _meetings(faces, voices),
+            len(np.unique(faces.clusters)) * len(np.unique(voices.clusters)),
+        )
         cost = of_file.frames, len(faces.moments), meetings, pairs
         if (left >= cost).all():
             left -= cost
-            seen.append(_in_file(faces, len(media)))
-            heard.append(_in_file(voices, len(media)))
+            for all_files, here in ((seen, faces), (heard, voices)):
+                moments = len(media) << FILE_BITS | here.moments
+                all_files.append(Presence(here.clusters, moments))
             media.append(hash_str)
     return media, _all(seen), _all(heard)
 
@@ -195,11 +199,6 @@ def _seen(snapshot: CollectionSnapshot, here: slice) -> Presence:
     is_somebody = faces != NO_CLUSTER
     seconds = seconds_of(snapshot.clustering.keys[here][is_somebody]).astype(np.int64)
     return Presence(faces[is_somebody], seconds)
-
-
-def _faces_by_file(clustering: Clustering) -> dict[str, slice]:
-    ends = np.cumsum(np.bincount(clustering.media_of, minlength=len(clustering.media))).tolist()
-    return dict(zip(clustering.media, map(slice, [0, *ends], ends), strict=True))
 
 
 def _heard(turns: VoiceTurns, ids: Mapping[int, int]) -> Presence:
@@ -215,14 +214,6 @@ def _meetings(faces: Presence, voices: Presence) -> int:
     """How often a voice and a face are in one second of a file."""
     ends = np.searchsorted(faces.moments, voices.moments, side="right")
     return int((ends - np.searchsorted(faces.moments, voices.moments)).sum())
-
-
-def _count(found: Presence) -> int:
-    return len(np.unique(found.clusters))
-
-
-def _in_file(found: Presence, number: int) -> Presence:
-    return Presence(found.clusters, number << FILE_BITS | found.moments)
 
 
 def _all(found: Sequence[Presence]) -> Presence:
@@ -248,9 +239,9 @@ def _may_be_one(state: PeopleState, face: int, voice: int) -> bool:
     return None in names or spoken(names[0] or "") == spoken(names[1] or "")
 
 
-def _files(fit: Fit, media: Sequence[str]) -> tuple[str, ...]:
+def _proposal(fit: Fit, media: Sequence[str]) -> Proposal:
     counts = Counter((fit.moments >> FILE_BITS).tolist())
-    return tuple(media[n] for n, _ in counts.most_common(_SHOWN_FILES))
+    return Proposal(fit, tuple(media[n] for n, _ in counts.most_common(_SHOWN_FILES)))
 
 
 _CAPACITY = 8  # Collections

@@ -83,7 +83,7 @@ def _shortened(text: str) -> str:
     return text[: _MOST_LETTERS - 1].rsplit(" ", 1)[0] + "…"
 
 
-async def list_voices(call: Call[VoicesBody], services: PeopleServices) -> VoicePage:
+def list_voices(call: Call[VoicesBody], services: PeopleServices) -> VoicePage:
     """Voices of a person.
 
     Each is one speaker of one file, with a part of it to listen to. A voice has its person as a
@@ -91,10 +91,7 @@ async def list_voices(call: Call[VoicesBody], services: PeopleServices) -> Voice
     voice that its file has no more is not listed. 404 for an unknown cluster, or an unknown
     voice in `after`.
     """
-    return await services.in_cache_dir(call.body.cache_dir, _voices, services, call.body)
-
-
-def _voices(services: PeopleServices, body: VoicesBody) -> VoicePage:
+    body = call.body
     scope = Scope.of(services, body.cache_dir, None)
     snapshot = services.people.open(scope.cache(), body.cluster_job_name)
     last = None if body.after is None else _known_voice(snapshot, body.after)
@@ -168,7 +165,7 @@ def _text(told: ToldSpeakers, label: str, start: float, end: float) -> str | Non
         return None
 
 
-async def list_file_speakers(call: Call[FileVoicesBody], services: PeopleServices) -> FileSpeakers:
+def list_file_speakers(call: Call[FileVoicesBody], services: PeopleServices) -> FileSpeakers:
     """Who speaks in a file.
 
     The speakers of the file's transcript, S1, S2 and so on, and who they are in the collection:
@@ -177,12 +174,7 @@ async def list_file_speakers(call: Call[FileVoicesBody], services: PeopleService
     there nor known. Where the file's speakers cannot be read, none are told, and
     X-Rushes-Warnings says why.
     """
-    found, unread = await services.in_cache_dir(call.body.cache_dir, _in_file, services, call.body)
-    call.warnings.extend(unread)
-    return found
-
-
-def _in_file(services: PeopleServices, body: FileVoicesBody) -> tuple[FileSpeakers, list[str]]:
+    body = call.body
     services.paths.media(body.media_path, "media_path")
     scope = Scope.of(services, body.cache_dir, [body.media_path])
     snapshot = services.people.open(scope.cache(), body.cluster_job_name)
@@ -192,11 +184,9 @@ def _in_file(services: PeopleServices, body: FileVoicesBody) -> tuple[FileSpeake
     try:
         told = ToldSpeakers.of(scope.cache(), hash_str, active_key(services, ModelKind.SPEECH))
     except CacheError as error:
-        why = f"{error.message} Transcribe the file again with force."
-        return FileSpeakers(speakers=[]), [why]
-    return FileSpeakers(
-        speakers=[_speaker(snapshot, hash_str, *speaker) for speaker in told or ()]
-    ), []
+        call.warnings.append(f"{error.message} Transcribe the file again with force.")
+        return FileSpeakers(speakers=[])
+    return FileSpeakers(speakers=[_speaker(snapshot, hash_str, *speaker) for speaker in told or ()])
 
 
 def _speaker(
@@ -213,22 +203,15 @@ def _speaker(
     )
 
 
-async def list_proposals(call: Call[None], services: PeopleServices) -> Proposals:
+def list_proposals(call: Call[None], services: PeopleServices) -> Proposals:
     """Faces and voices that may be one person."""
     cache_dir, name = IN_CACHE_DIR.read(call.query), OF_COLLECTION.read(call.query)
-    found, proposed = await services.in_cache_dir(cache_dir, _proposals, services, cache_dir, name)
-    call.warnings.extend(_left_out(proposed))
-    return found
-
-
-def _proposals(services: PeopleServices, cache_dir: str, name: str) -> tuple[Proposals, Proposed]:
     scope = Scope.of(services, cache_dir, None)
     snapshot = services.people.open(scope.cache(), name)
     proposed = services.people.proposing.of(snapshot, services.caches.reader(scope.cache()))
     places = scope.best_places({hash_str for one in proposed.found for hash_str in one.files})
-    return Proposals(
-        proposals=[_proposal_item(snapshot, one, places) for one in proposed.found]
-    ), proposed
+    call.warnings.extend(_left_out(proposed))
+    return Proposals(proposals=[_proposal_item(snapshot, one, places) for one in proposed.found])
 
 
 def _left_out(proposed: Proposed) -> Iterator[str]:

@@ -79,11 +79,11 @@ def fits(
     found = [one for one in _rated(seen, heard, files) if may_be_one(one.face, one.voice)]
     rivals = _Rivals(found, _files_of(seen, files), _files_of(heard, files))
     clear = [
-        one._replace(moments=_both(spoken, seen.of(one.face), heard.of(one.voice)))
+        one._replace(moments=spoken[np.intersect1d(seen.of(one.face), heard.of(one.voice), True)])
         for one in found
         if one.fit >= MIN_FIT and one.seconds >= MIN_SECONDS and not rivals.has(one)
     ]
-    clear = [one for one in clear if _times(one.moments) >= MIN_TIMES]
+    clear = [one for one in clear if (np.diff(one.moments) > _BETWEEN_S).sum() + 1 >= MIN_TIMES]
     return sorted(clear, key=lambda one: (-one.fit, -one.seconds, one.face, one.voice))
 
 
@@ -186,14 +186,6 @@ def _phi(spoken: Ints, heard: Ints, seen: Ints, together: Ints) -> Floats:
     is_told = (spread > 0) & (n - v - f + both >= MIN_SECONDS)
     over = np.sqrt(np.where(is_told, spread, 1.0))
     return np.where(is_told, (n * both - v * f) / over, 0.0)
-
-
-def _both(spoken: Ints, seen: Ints, heard: Ints) -> Ints:
-    return spoken[np.intersect1d(seen, heard, assume_unique=True)]
-
-
-def _times(moments: Ints) -> int:
-    return 1 + int((np.diff(moments) > _BETWEEN_S).sum())
 
 
 def _files_of(places: _Places, files: Ints) -> dict[int, set[int]]:

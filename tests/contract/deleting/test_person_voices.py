@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api.deleting.person import PersonDeletion, delete_person, named
+from api.deleting.person_routes import PersonDeletion, delete_person, named
 from api.people.people import People
 from shared.cache import speakers
 from shared.cache.cache_dir import CacheDir

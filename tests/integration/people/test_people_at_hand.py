@@ -15,9 +15,9 @@ import pytest
 from api.folders import Folders
 from api.people import people
 from api.people.editing import names_edit
+from api.people.enrol_routes import list_named_people
 from api.people.filtering import Person, frames_with
 from api.people.people import FolderRoster, People, people_seen
-from api.people.roster_routes import list_named_people
 from api.people.snapshot import CollectionSnapshot
 from api.people.voices.speaking import CollectionVoices, voices_in
 from shared.cache.cache_dir import CacheDir
