@@ -46,10 +46,6 @@ class PersonFaces:
     keys: Mapping[str, Keys]
     others: Mapping[str, Keys] = field(default_factory=dict)
 
-    @property
-    def count(self) -> int:
-        return sum(map(len, self.keys.values()))
-
     def among(self, hash_str: str, keys: Keys) -> NDArray[np.bool_]:
         """[n] which of these keys are the person's.
 

@@ -36,6 +36,12 @@ ClusterId = Annotated[
         examples=["418350733"],
     ),
 ]
+SomeClusters = Annotated[
+    list[ClusterId], Meta(max_length=MOST_NAMED, examples=[["418350733", "77031420"]])
+]
+OtherClusters = Annotated[
+    list[ClusterId], Meta(min_length=1, max_length=MOST_NAMED, examples=[["77031420"]])
+]
 
 
 KnownEdit = (
@@ -78,12 +84,7 @@ class ToldClusters(OfEdit, kw_only=True):
 class SamplesBody(OfCollection, kw_only=True):
     """Which clusters to show by a few faces."""
 
-    cluster_ids: (
-        Annotated[
-            list[ClusterId], Meta(max_length=MOST_NAMED, examples=[["418350733", "77031420"]])
-        ]
-        | None
-    ) = None
+    cluster_ids: SomeClusters | None = None
     """The clusters. Left out: all of them, without "-1"."""
     samples_per_cluster: Annotated[int, Meta(ge=1, le=MOST_SAMPLES, examples=[2])] = 2
     """Faces of each cluster."""
@@ -95,12 +96,7 @@ class FacesBody(OfCollection, kw_only=True):
     cluster_id: Annotated[ClusterId, Meta(examples=["418350733"])] | None = None
     """One cluster; "-1": the faces in no cluster. With neither this nor `cluster_ids`: all
     faces."""
-    cluster_ids: (
-        Annotated[
-            list[ClusterId], Meta(max_length=MOST_NAMED, examples=[["418350733", "77031420"]])
-        ]
-        | None
-    ) = None
+    cluster_ids: SomeClusters | None = None
     """Several clusters; overrides `cluster_id`. An empty list: no faces."""
     limit: Annotated[int, Meta(ge=1, le=MOST_FACES, examples=[500])] = 500
     """At most this many faces."""
@@ -194,9 +190,7 @@ MOST_MOVED = 20_000
 class Merge(Struct, kw_only=True):
     """Clusters that are the same person."""
 
-    cluster_ids: Annotated[
-        list[ClusterId], Meta(min_length=1, max_length=MOST_NAMED, examples=[["77031420"]])
-    ]
+    cluster_ids: OtherClusters
     """Clusters that become a part of the target."""
     target_cluster_id: Annotated[ClusterId, Meta(examples=["418350733"])]
     """The cluster that stays. It keeps its name, or inherits theirs if it has none."""
@@ -237,12 +231,7 @@ class Move(Struct, kw_only=True):
     ) = None
     """The voices, as /faces/clusters/voices gives them; at most 20,000 in all moves of a
     request."""
-    cluster_ids: (
-        Annotated[
-            list[ClusterId], Meta(min_length=1, max_length=MOST_NAMED, examples=[["77031420"]])
-        ]
-        | None
-    ) = None
+    cluster_ids: OtherClusters | None = None
     """All faces and voices of these clusters, however many, as they are after the merges of the
     request. With `target_cluster_id` "-1": they are no people."""
     face_count: Annotated[int, Meta(ge=0, examples=[40])] | None = None

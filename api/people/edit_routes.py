@@ -217,26 +217,25 @@ def _edit_item(
     edit: kinds.Edit, applies: bool, reason: str | None, is_brief: bool
 ) -> answers.EditItem:
     what = edit.what
-    assignments = what.assignments if isinstance(what, kinds.Names) else ()
-    merges = what.merges if isinstance(what, kinds.Modify) else ()
-    moves = what.moves if isinstance(what, kinds.Modify) else ()
-    apart = what.apart if isinstance(what, kinds.Modify) else ()
+    named = what.assignments if isinstance(what, kinds.Names) else ()
+    done = what if isinstance(what, kinds.Modify) else kinds.Modify()
     return answers.EditItem(
         edit_id=edit.id,
         at=edit.at,
         kind=kinds.kind_of(edit),
         assignments=[
-            answers.NamedCluster(cluster_id=str(a.cluster_id), name=a.name) for a in assignments
+            answers.NamedCluster(cluster_id=str(a.cluster_id), name=a.name) for a in named
         ],
         merges=[
             answers.DoneMerge(
                 cluster_ids=[str(id_) for id_ in merge.cluster_ids],
                 target_cluster_id=str(merge.target),
             )
-            for merge in merges
+            for merge in done.merges
         ],
-        moves=[_done_move(move, is_brief) for move in moves],
-        apart=[answers.DoneParting(cluster_ids=list(map(str, pair))) for pair in apart] or UNSET,
+        moves=[_done_move(move, is_brief) for move in done.moves],
+        apart=[answers.DoneParting(cluster_ids=list(map(str, pair))) for pair in done.apart]
+        or UNSET,
         undone_to=what.to if isinstance(what, kinds.Undo) else None,
         applies=applies,
         reason=reason or None,

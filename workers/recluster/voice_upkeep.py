@@ -7,75 +7,47 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from shared.cache import cache_files, limits, speakers
+from shared.cache import cache_files, speakers
 from shared.cache.cache_dir import CacheDir
 from shared.cache.speakers import SpeakerTurn, SpeakerTurns
 from shared.cache.transcripts import LONGEST_S
 from shared.domain import Manifest, Stage
 from shared.errors import CacheError, RushesError
 from shared.models import voice_model
-from shared.opening import RootedPath
 from shared.people.addition_log import AdditionLog
 from shared.people.clustering import SAMPLES, Clustering, VoiceGrouping
 from shared.people.collection import Collection
 from shared.people.enrolment import NOBODY, References, enrolled_id
-from shared.people.grouping_files import CLUSTERINGS, VOICES, read_whole
-from shared.people.numbered_files import NumberedFiles, stamps
+from shared.people.grouping_files import VOICES
+from shared.people.numbered_files import stamps
 from shared.people.state import PeopleState
 from shared.process import traces
 from workers.context import Context
 from workers.recluster.voice_grouping import FileVoices, HeardVoice, regrouped
 
-_IDS = ("cluster_ids", "retired", "memory_homes")
-
 
 def without_faces(cache: CacheDir, collection: Collection) -> Clustering:
-    """The newest clustering without its faces.
+    """The ids that faces have, without the faces: those of the newest clustering.
 
     As retired count also the ids that faces may get again, and those of enrolled people.
     """
-    kind = replace(CLUSTERINGS, read=_read_ids)
-    files = NumberedFiles(kind, collection.folder, cache.root, lambda: None)
-    found = files.newest()
-    if found is None:
-        found = Clustering.empty()
+    found = collection.clustering() or Clustering.empty()
+    ids, homes = found.cluster_ids, found.memory.homes
     enrolled = [enrolled_id(name) for name in References(cache.root).names()]
-    retired = np.union1d(found.retired, np.array(enrolled, np.int32))
-    return replace(found, retired=np.setdiff1d(retired, found.cluster_ids).astype(np.int32))
-
-
-def _read_ids(path: RootedPath) -> Clustering:
-    return read_whole(
-        path, "clustering", limits.CLUSTERING, ("number", *_IDS), _decoded_ids, _check_ids
-    )
-
-
-def _decoded_ids(arrays: dict[str, NDArray[Any]]) -> Clustering:
-    clusters, retired, homes = (arrays[name] for name in _IDS)
-    if any(ids.ndim != 1 or ids.dtype != np.int32 for ids in (clusters, retired, homes)):
-        raise ValueError("ids are none")
-    used = np.union1d(retired, homes)
+    used = np.concatenate([found.retired, homes[homes > 0], np.array(enrolled, np.int32)])
     return replace(
         Clustering.empty(),
-        number=int(arrays["number"]),
-        cluster_ids=clusters,
-        means=np.zeros((len(clusters), 0), np.float32),
-        sizes=np.zeros(len(clusters), np.int32),
-        samples=np.full((len(clusters), SAMPLES), -1, np.int32),
-        retired=used[used > 0],
+        number=found.number,
+        cluster_ids=ids,
+        means=np.zeros((len(ids), 0), np.float32),
+        sizes=np.zeros(len(ids), np.int32),
+        samples=np.full((len(ids), SAMPLES), -1, np.int32),
+        retired=np.setdiff1d(used, ids).astype(np.int32),
     )
-
-
-def _check_ids(found: Clustering) -> None:
-    ids = found.cluster_ids
-    if (ids[1:] <= ids[:-1]).any() or (len(ids) and ids[0] <= 0):
-        raise ValueError("the cluster ids are not ascending")
 
 
 log = logging.getLogger(__name__)

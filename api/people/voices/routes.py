@@ -24,8 +24,14 @@ from api.people.answers import (
 from api.people.bodies import FileVoicesBody, VoicesBody
 from api.people.people import PeopleServices
 from api.people.snapshot import CollectionSnapshot, voices_in_order
-from api.people.voices.proposals import MOST_FILES, MOST_PROPOSALS, Proposal, Proposed
-from api.people.voices.together import MIN_SECONDS, MIN_TIMES
+from api.people.voices.proposals import (
+    MIN_SECONDS,
+    MIN_TIMES,
+    MOST_FILES,
+    MOST_PROPOSALS,
+    Proposal,
+    Proposed,
+)
 from shared.cache import cache_files, speakers, transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.cache.speakers import SpeakerTurns, voice_id

@@ -27,7 +27,7 @@ from workers.models.protocols import SAMPLE_RATE, VoiceEmbedder
 
 _LITTLE_S = 2.0  # of speech in all: too little to tell one voice from two
 _MUCH = 0.4  # of the speech may be somebody else's
-# Part of the power that hardly pauses, weighted as in `pieces.py`: 0.40 to 0.47 of ten voices at
+# Part of the power that hardly pauses, weighted as in `voices.py`: 0.40 to 0.47 of ten voices at
 # once, at most 0.33 of voices 3 dB over noise, 0.04 over music.
 _MOST_NOISE = 0.37
 
@@ -218,7 +218,7 @@ class Diarizer:
 
     @property
     def noise(self) -> float:
-        """What part of the power is noise by `pieces.py`, in the mean of all windows; 0 to 1."""
+        """What part of the power is noise by `voices.py`, in the mean of all windows; 0 to 1."""
         return float(self.heard.noise.mean()) if len(self.heard) else 0.0
 
     def hear(self, stream: int | None, pcm: Pcm) -> None:
