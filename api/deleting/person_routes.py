@@ -7,6 +7,7 @@ a deletion that was interrupted is finished by the next one.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
@@ -44,7 +45,7 @@ from shared.cache.publishing import DELETIONS
 from shared.domain import Manifest, ReclusterSpec, Stage, TaskKind
 from shared.errors import BadInput, Busy, CacheError, Missing
 from shared.msgspec_decoding import UNDECODABLE
-from shared.people.clustering import NO_CLUSTER
+from shared.people.clustering import NO_CLUSTER, take
 from shared.people.collection import CollectionVocabulary
 from shared.people.edits import Modify, Names
 from shared.people.enrolment import References
@@ -96,39 +97,34 @@ class PersonDeletion(msgspec.Struct, frozen=True):
     def of(cls, found: Sequence[FoundPerson], name: str) -> PersonDeletion:
         """`name`: "" to forget only the names of the clusters."""
         called = {spoken(known) for known in (name, *(n for one in found for n in one.names))}
-        keys: dict[str, set[int]] = {}
-        for one in found:
-            clustering, faces = one.snapshot.clustering, one.faces
-            places = (clustering.media, clustering.media_of[faces], clustering.keys[faces])
-            for hash_str, key in [*_pairs(*places), *_remembered(one)]:
-                keys.setdefault(hash_str, set()).add(key)
-        voices: dict[str, set[int]] = {}
-        for one in found:
-            for hash_str, speaker in voices_of_people(one.snapshot.state, one.roots):
-                voices.setdefault(hash_str, set()).add(speaker)
+        voices = (voices_of_people(one.snapshot.state, one.roots) for one in found)
         return cls(
             names=(spoken(name),) if name else (),
-            keys={hash_str: tuple(sorted(own)) for hash_str, own in keys.items()},
+            keys=_by_file(map(_faces_of, found)),
             clusters={one.snapshot.name: tuple(one.clusters) for one in found},
             references=tuple(sorted(called - {""})),
-            voices={hash_str: tuple(sorted(own)) for hash_str, own in voices.items()},
+            voices=_by_file(voices),
         )
 
 
-def _pairs(
-    media: Sequence[str], media_of: NDArray[np.int32], keys: Keys
-) -> Iterable[tuple[str, int]]:
-    for number, key in zip(media_of.tolist(), keys.tolist(), strict=True):
-        yield media[number], key
+def _by_file(found: Iterable[Iterable[tuple[str, int]]]) -> dict[str, tuple[int, ...]]:
+    numbers: dict[str, set[int]] = {}
+    for hash_str, number in itertools.chain.from_iterable(found):
+        numbers.setdefault(hash_str, set()).add(number)
+    return {hash_str: tuple(sorted(own)) for hash_str, own in numbers.items()}
 
 
-def _remembered(one: FoundPerson) -> Iterable[tuple[str, int]]:
-    """Faces that were the person's when their file was grouped last; it has no results now."""
-    memory = one.snapshot.clustering.memory
-    was_theirs = np.isin(memory.homes, one.clusters)
-    is_gone = FaceIndex(one.snapshot.clustering).same(memory) == GONE
-    at = np.flatnonzero(was_theirs & is_gone)
-    return _pairs(memory.media, memory.media_of[at], memory.keys[at])
+def _faces_of(one: FoundPerson) -> Iterable[tuple[str, int]]:
+    """MediaFiles and keys of faces: those of now, and those of files that have no results now.
+
+    The latter were the person's when their file was grouped last.
+    """
+    clustering, memory = one.snapshot.clustering, one.snapshot.clustering.memory
+    is_gone = FaceIndex(clustering).same(memory) == GONE
+    former = take(memory, np.flatnonzero(np.isin(memory.homes, one.clusters) & is_gone))
+    for faces in (take(clustering, one.faces), former):
+        for number, key in zip(faces.media_of.tolist(), faces.keys.tolist(), strict=True):
+            yield faces.media[number], key
 
 
 def named(

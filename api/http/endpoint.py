@@ -310,10 +310,8 @@ async def _serve(endpoint: Endpoint, intake: _Intake, request: Request) -> Respo
     )
     services = intake.services.get(endpoint.operation_id)
     try:
-        if services is None:
-            found = await endpoint.handler(call)
-        else:
-            found = await _answer(endpoint.handler, call, services.within(*bounds))
+        own = services and services.within(*bounds)
+        found = await _answer(endpoint.handler, call, own)
     except RushesError as error:
         if call.audited:
             call.audited["error"] = error.message
@@ -327,7 +325,11 @@ async def _serve(endpoint: Endpoint, intake: _Intake, request: Request) -> Respo
     return await _response(endpoint, request, found)
 
 
-async def _answer(handler: Callable[..., Any], call: Call[Any], services: CoreServices) -> Any:
+async def _answer(
+    handler: Callable[..., Any], call: Call[Any], services: CoreServices | None
+) -> Any:
+    if services is None:
+        return await handler(call)
     if inspect.iscoroutinefunction(handler):
         return await handler(call, services)
     cache_dir = getattr(call.body, "cache_dir", None) or IN_CACHE_DIR.read(call.query)

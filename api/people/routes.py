@@ -206,17 +206,29 @@ def _add_details(job: ClusterJob, snapshot: CollectionSnapshot, view: CacheView)
 
 
 def cluster_items(snapshot: CollectionSnapshot, has_voices: bool = False) -> list[ClusterItem]:
-    """All clusters that have faces; with voices, also those that have only these."""
+    """Clusters with faces, the largest first; the faces in no cluster come last.
+
+    With voices, those without faces stand before these, who speaks longest first; and what is
+    nobody's is there also where that is voices alone.
+    """
+    state, counts = snapshot.state, snapshot.state.counts
+    seconds = voice_seconds(state) if has_voices else {}
+    ids = sorted(counts, key=lambda id_: (-counts[id_], id_))
+    ids += [id_ for id_ in seconds if id_ not in counts and id_ != NO_CLUSTER]
+    names = {**state.voice_names, **state.names}
+    loose = len(snapshot.clustering) - sum(counts.values())
+    if loose or NO_CLUSTER in seconds:
+        ids.append(NO_CLUSTER)
     items = [
-        ClusterItem(cluster_id=str(c.id), name=c.name, face_count=c.face_count)
-        for c in snapshot.clusters(has_voices)
+        ClusterItem(cluster_id=str(id_), name=names.get(id_), face_count=counts.get(id_, 0))
+        for id_ in ids
     ]
-    if has_voices:
-        counts, seconds = voice_counts(snapshot.state), voice_seconds(snapshot.state)
-        for item in items:
-            if count := counts.get(int(item.cluster_id)):
-                item.voice_count = count
-                item.voice_seconds = round(seconds[int(item.cluster_id)], 2)
+    if items and ids[-1] == NO_CLUSTER:
+        items[-1].face_count = loose
+    voices = voice_counts(state) if has_voices else {}
+    for id_, item in zip(ids, items, strict=True):
+        if id_ in voices:
+            item.voice_count, item.voice_seconds = voices[id_], round(seconds[id_], 2)
     return items
 
 
@@ -228,7 +240,9 @@ def sample_faces(call: Call[SamplesBody], services: PeopleServices) -> Samples:
     asked: Sequence[ClusterId] = (
         body.cluster_ids
         if body.cluster_ids is not None
-        else [cluster.id for cluster in snapshot.clusters() if cluster.id != NO_CLUSTER]
+        else [
+            one.cluster_id for one in cluster_items(snapshot) if one.cluster_id != str(NO_CLUSTER)
+        ]
     )
     roots = {
         str(asked_id): snapshot.root(asked_id, f"cluster_ids[{n}]")

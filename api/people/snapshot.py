@@ -102,15 +102,6 @@ NOTHING_GROUPED = Clustering.empty()  # a Collection whose faces were never grou
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
-    """One line of the list of clusters; the id is NO_CLUSTER for the faces in none."""
-
-    id: int
-    name: str | None
-    face_count: int
-
-
-@dataclass(frozen=True, slots=True)
 class CollectionSnapshot:
     """A Collection at one moment; immutable but for what it remembers of its own answers."""
 
@@ -128,27 +119,6 @@ class CollectionSnapshot:
     @property
     def clustering(self) -> Clustering:
         return self.state.clustering
-
-    def clusters(self, with_voices: bool = False) -> list[Cluster]:
-        """Clusters with faces, the largest first; the faces in no cluster come last.
-
-        `with_voices`: those without faces, too, before these, who speaks longest first; and what is
-        nobody's also where that is voices alone.
-        """
-        state = self.state
-        counts, is_heard = state.counts, False
-        ordered = sorted(counts, key=lambda number: (-counts[number], number))
-        found = [Cluster(number, state.names.get(number), counts[number]) for number in ordered]
-        if with_voices:
-            heard = [number for number in voice_seconds(state) if number not in counts]
-            is_heard = NO_CLUSTER in heard
-            found += [
-                Cluster(number, state.voice_names.get(number), 0)
-                for number in heard
-                if number != NO_CLUSTER
-            ]
-        loose = len(self.clustering) - sum(counts.values())
-        return [*found, Cluster(NO_CLUSTER, None, loose)] if loose or is_heard else found
 
     def known(self, cluster_id: str | int, field_name: str) -> int:
         """The id of a request as a number. Raises Missing, naming the field."""

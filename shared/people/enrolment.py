@@ -93,8 +93,7 @@ class References:
 
     def names(self) -> tuple[str, ...]:
         """Everybody who is enrolled, as named last."""
-        named = {spoken(added.what.name): added.what.name for added in self._log.read()}
-        return tuple(filter(None, named.values()))
+        return tuple(name for name, _ in self.photos().values())
 
     def photos(self) -> dict[str, tuple[str, int]]:
         """By how a name is spoken: as it was written last, and how many photos it has.

@@ -121,7 +121,7 @@ class Grouping:
             if not late:
                 return found
             # Whose faces are all gone by now is nobody: a person may have been deleted meanwhile.
-            return without_empty(self._grown(found, late, _ids_in_use(old, state)))
+            return without_empty(self._grown(found, late, state.known_ids))
 
         return self._publish(make)
 
@@ -135,7 +135,7 @@ class Grouping:
         def make(old: Clustering | None) -> Clustering:
             if old is None or old.model != self._model:
                 raise _ModelChanged
-            return self._grown(old, hashes, set())
+            return self._grown(old, hashes, frozenset())
 
         return self._publish(make)
 
@@ -146,7 +146,7 @@ class Grouping:
         others = [hash_str for hash_str, file in theirs if ours.get(hash_str) != file]
         return set(news_of(self._cache, found, others))
 
-    def _grown(self, old: Clustering, hashes: Several[str], taken: set[int]) -> Clustering:
+    def _grown(self, old: Clustering, hashes: Several[str], taken: frozenset[int]) -> Clustering:
         """The clustering with the faces of these MediaFiles in it; new people get no `taken` id.
 
         The faces are read here, after the number was asked for: whoever makes them anew later
@@ -157,7 +157,7 @@ class Grouping:
         if not len(old):
             old = _with_dim(old, loaded.faces.embeddings.shape[1])
         state = self._state(old)
-        taken = taken | _ids_in_use(old, state)
+        taken = taken | state.known_ids
         lessons = self._lessons(state)
         both = merged(old, loaded.table)
         stays = both.old_at[old.loose] != GONE
@@ -275,7 +275,7 @@ def _with_ids(
     claims: tuple[NDArray[np.int32], ...] = (homes, none, none, none)
     taken = set(heard.tolist())
     if old is not None and state is not None:
-        taken |= _ids_in_use(old, state)
+        taken |= state.known_ids
         claims = claims_of(draft, homes, old, state, heard)
     ids = keep_ids(groups.labels, claims, _seeds(groups.labels, draft), taken)
     labels = named(groups.labels, ids)
@@ -343,7 +343,7 @@ def _labels_with_newcomers(
     both: MergedTables,
     assigned: Assigned,
     claims: NDArray[np.int32],
-    taken: set[int],
+    taken: frozenset[int],
 ) -> _Labelled:
     """Label of each face of both, and the ids of new people."""
     labels = np.full(len(both.table), NO_CLUSTER, np.int32)
@@ -369,12 +369,6 @@ def _seeds(labels: NDArray[np.int32], table: Table) -> list[tuple[str, int]]:
         for number, at in zip(numbers, first, strict=True)
         if number != NO_CLUSTER
     ]
-
-
-def _ids_in_use(old: Clustering, state: PeopleState) -> set[int]:
-    """Ids that must not be given to other people."""
-    ids = {int(id_) for id_ in (*old.cluster_ids, *old.retired)}
-    return ids | set(state.known_ids)
 
 
 _EVERY_S = 30.0  # while more Items of the Task follow
