@@ -74,7 +74,6 @@ class FoundPerson:
 
     @property
     def names(self) -> list[str]:
-        """Names of the clusters."""
         known = all_names(self.snapshot.state)
         return sorted({known[root] for root in self.roots if root in known})
 
@@ -261,7 +260,6 @@ def _write_down(cache: CacheDir, deletion: PersonDeletion) -> None:
 
 
 def _strike_out(cache: CacheDir) -> None:
-    """Nothing is left to be finished."""
     with (
         cache_files.clear_errors(cache.root),
         cache_files.folder(cache.root / DELETIONS) as records,

@@ -182,7 +182,6 @@ def _target(snapshot: CollectionSnapshot, move: Move, place: str) -> int | None:
 
 
 def _person(snapshot: CollectionSnapshot, cluster_id: ClusterId, field: str) -> int:
-    """The id of a cluster that stands for a person."""
     found = snapshot.known(cluster_id, field)
     if found == NO_CLUSTER:
         raise BadInput(f'{field}: "-1" stands for the faces in no cluster, which are no person.')

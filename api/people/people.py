@@ -355,7 +355,6 @@ class People:
             return edit, after
 
     def references(self, cache: CacheDir) -> References:
-        """The reference photos of the folder."""
         return self._references.get(cache.root, lambda: References(cache.root))
 
     def collections_of(self, cache_root: RootedPath, hashes: Iterable[str]) -> dict[str, list[str]]:
@@ -383,7 +382,6 @@ class People:
         return self._kept.get(opened.folder, lambda: self._of(cache, opened))
 
     def _of(self, cache: CacheDir, collection: Collection) -> _KeptCollection:
-        """Nothing is read yet."""
         return _KeptCollection(cache, collection, self.references(cache), self._scale_of)
 
 

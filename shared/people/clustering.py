@@ -31,7 +31,6 @@ def shapes_of(kind: type) -> dict[str, tuple[str, Any]]:
 
 
 def _no_arrays(kind: type) -> dict[str, Any]:
-    """Arrays of a grouping of nobody."""
     return {
         name: np.zeros([FIXED_LENGTHS.get(letter, 0) for letter in axes], dtype)
         for name, (axes, dtype) in shapes_of(kind).items()
@@ -150,7 +149,6 @@ class VoiceGrouping:
         return self.ids.astype(np.uint64)
 
     def voice_id(self, voice: int) -> str:
-        """Public id of a voice."""
         return voice_id(self.media[int(self.media_of[voice])], int(self.ids[voice]))
 
 

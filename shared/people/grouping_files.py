@@ -126,7 +126,6 @@ def _check_fields(grouping: Clustering | VoiceGrouping, count: int) -> None:
 
 
 def _encode(file: IO[bytes], grouping: Clustering | VoiceGrouping) -> None:
-    """The bytes of an uncompressed .npz."""
     numbers = _OF_FACES if isinstance(grouping, Clustering) else _OF_VOICES
     fields = {name: getattr(grouping, name) for name in (*numbers, *shapes_of(type(grouping)))}
     fields |= {name: np.array(getattr(grouping, name), np.bytes_) for name in _TEXTS}
@@ -169,7 +168,6 @@ def _require_shapes(of: Clustering | VoiceGrouping | Memory, lengths: dict[str, 
 
 
 def _require_within(values: NDArray[np.int32], first: int, end: int, name: str) -> None:
-    """Raise ValueError for places that there are not."""
     if len(values) and not (first <= values.min() and values.max() < end):
         raise ValueError(f"{name} leads nowhere")
 

@@ -134,7 +134,6 @@ def _joined(files: list[_FacesOfFile], dim: int) -> LoadedFaces:
 
 
 def _none(dim: int) -> dict[str, NDArray[Any]]:
-    """Fields of no faces."""
     return {
         "seconds": np.zeros(0, np.uint32),
         "boxes": np.zeros((0, 4), np.float32),

@@ -342,7 +342,6 @@ def _joined(
 
 
 def _near(rows: Embeddings, loose: Embeddings, cosine: float, step: Step) -> NDArray[np.intp]:
-    """Loose faces that are near any of the rows."""
     near = np.zeros(len(loose), bool)
     wide = rows.astype(np.float32)
     for chosen in blocks(len(loose), len(rows)):

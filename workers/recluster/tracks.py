@@ -123,7 +123,6 @@ def find_tracks(
 def _join(
     found: NDArray[np.int32], parts: list[RunningTracks], nearness: float, step: Step
 ) -> tuple[NDArray[np.int32], Rows, NDArray[np.float32]]:
-    """The tracks of several files together."""
     tracks = RunningTracks(parts[0].centres.shape[1], nearness)
     centres = np.concatenate([part.centres for part in parts])
     weights = np.concatenate([part.weights for part in parts])

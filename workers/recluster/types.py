@@ -121,14 +121,13 @@ class Groups:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assigned:
-    """Labels below the number of old clusters are those clusters, others are new ones."""
+class Assigned(Groups):
+    """Old clusters under their numbers, and behind them new ones.
 
-    labels: Labels  # [n new faces]
+    `samples` are of the new ones alone: new faces 0..n-1, loose faces n..n+l-1.
+    """
+
     loose_labels: Labels  # [l] of formerly loose faces that joined now
-    means: Rows  # [old + new clusters, dim]
-    sizes: NDArray[np.int32]  # [old + new clusters]
-    samples: NDArray[np.int32]  # [new clusters, SAMPLES] new faces 0..n-1, loose faces n..n+l-1
 
 
 _CELLS = 4_000_000  # of one block of a similarity matrix: 16 MB, about 50 ms of work

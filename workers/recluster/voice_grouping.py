@@ -107,7 +107,6 @@ class VoiceJoining:
         return dict(zip(asking.tolist(), each, strict=True))
 
     def _place(self, voices: NDArray[np.intp], near: Mapping[int, _Near]) -> None:
-        """Give these new voices of one file their clusters."""
         joined = self._joined(voices, near)
         for voice in voices.tolist():
             place = joined.get(voice)
@@ -301,7 +300,6 @@ def _now(old: VoiceGrouping, files: Sequence[FileVoices]) -> dict[str, NDArray[A
 
 
 def _had(old: VoiceGrouping, hash_str: str) -> set[int]:
-    """Ids of the voices that a file had."""
     at = bisect_left(old.media, hash_str)
     if old.media[at : at + 1] != (hash_str,):
         return set()

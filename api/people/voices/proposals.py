@@ -72,7 +72,6 @@ class _Places(NamedTuple):
         return np.bincount(self.rows, minlength=len(self.ids))
 
     def of(self, cluster: int) -> Ints:
-        """Where one cluster is."""
         row = np.searchsorted(self.ids, cluster)
         first, end = np.searchsorted(self.rows, [row, row + 1]).tolist()
         return self.at[first:end]
@@ -318,7 +317,6 @@ class HeardTurns:
 
 
 def _read(cache: CacheDir, hash_str: str, manifest: Manifest) -> VoiceTurns:
-    """Raises CacheError."""
     try:
         found = speakers.read(cache, hash_str, manifest)
     except NotAllowed as error:  # a link in it leads elsewhere

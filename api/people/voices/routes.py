@@ -83,7 +83,6 @@ class ToldSpeakers:
 
 
 def _shortened(text: str) -> str:
-    """At most so many letters, in whole words."""
     if len(text) <= _MOST_LETTERS:
         return text
     return text[: _MOST_LETTERS - 1].rsplit(" ", 1)[0] + "…"

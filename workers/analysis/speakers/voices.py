@@ -134,7 +134,6 @@ def listen(parts: Sequence[Excerpts], voices: VoiceEmbedder) -> Listened:
 
 
 def joined(parts: Sequence[Listened]) -> Listened:
-    """All windows of several pieces."""
     nothing = np.empty(0)
     return Listened(
         np.concatenate([nothing, *(part.starts for part in parts)]),
