@@ -45,17 +45,9 @@ from api.monitoring import routes as health
 from api.monitoring.doctor import Doctor
 from api.monitoring.request_log import ProcessMetrics, RequestLog, RequestSpan
 from api.own_pages import OwnPages
-from api.people import (
-    edit_routes,
-    enrol_routes,
-    history_routes,
-    recluster_routes,
-    vocabulary_routes,
-)
+from api.people import collection_routes, edit_routes, enrol_routes
 from api.people import routes as people
 from api.people.people import People
-from api.people.roster import routes as roster
-from api.people.voices import proposal_routes
 from api.people.voices import routes as voices
 from api.query_client import QueryClient
 from api.realtime.server import Realtime
@@ -121,13 +113,9 @@ ENDPOINTS = (
     *thumbnail_routes.ENDPOINTS,
     *people.ENDPOINTS,
     *edit_routes.ENDPOINTS,
-    *history_routes.ENDPOINTS,
     *voices.ENDPOINTS,
-    *proposal_routes.ENDPOINTS,
-    *roster.ENDPOINTS,
     *enrol_routes.ENDPOINTS,
-    *vocabulary_routes.ENDPOINTS,
-    *recluster_routes.ENDPOINTS,
+    *collection_routes.ENDPOINTS,
     *person_routes.ENDPOINTS,
     *cache_path_routes.ENDPOINTS,
     *transcript_exports.ENDPOINTS,

@@ -30,9 +30,8 @@ from numpy.typing import NDArray
 from benchmarks import describe
 from shared.models.specs import DEFAULT_EPS, FaceScale
 from tests.support.people.face_data import PERSON, TRACK, MadeFaces, agreement, make_faces
-from workers.recluster.assigning import assign_faces
 from workers.recluster.detect_params import detect_params
-from workers.recluster.people import group_faces
+from workers.recluster.people import assign_faces, group_faces
 from workers.recluster.types import FaceSet, Known, Rule
 
 LATER = 1000  # faces that come after the grouping

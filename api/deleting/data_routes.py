@@ -1,11 +1,28 @@
-"""Deleting results of files, and taking that back."""
+"""Deleting results of files so that it can be undone until they are collected.
+
+A deleted artefact has its manifest under another name, so that nobody finds it; its data lie
+where they were. What one request deleted is a record, written first: so a deletion that was
+interrupted can be finished by asking again, and undone. After a day all of it is collected with
+what was replaced (shared/cache/publishing.py).
+"""
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
+import secrets
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple, TypeVar
 
-from api.deleting import deletions, file_voices
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
 from api.deleting.answers import (
     DataDeleted,
     DataKind,
@@ -17,15 +34,233 @@ from api.deleting.answers import (
     UndeletableMedia,
 )
 from api.deleting.bodies import DeleteDataBody, UndoDeletionBody
-from api.deleting.deletions import Deletion, PublishedArtefact
 from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint
 from api.http.parameters import IN_CACHE_DIR
 from api.http.services import CoreServices, Scope
+from shared.cache import cache_files, limits
 from shared.cache.cache_dir import CacheDir
+from shared.cache.cache_files import ArtefactFiles
+from shared.cache.catalogue import Artefact
+from shared.cache.publishing import DELETIONS, KEPT_S, is_deletion
 from shared.domain import Stage
-from shared.errors import BadInput, Missing
+from shared.errors import BadInput, CacheError, Missing
+from shared.msgspec_decoding import UNDECODABLE
+from shared.opening import OpenedFolder
+from shared.people.clustering import VoiceGrouping
+from shared.people.collection import Collection
 from shared.rights import KeyScope
+from shared.unusable_files import UnusableFile
+
+
+class PublishedArtefact(NamedTuple):
+    """An artefact that may be deleted. Of a broken one only the name of its manifest is known."""
+
+    hash_str: str
+    manifest: str  # its file name
+    stage: Stage
+    model: str
+    bytes: int
+
+
+class DeletedManifest(msgspec.Struct, frozen=True, array_like=True):
+    """One manifest of a Deletion."""
+
+    hash_str: str
+    name: str
+
+
+class DeletionHead(msgspec.Struct, frozen=True, kw_only=True):
+    """What one request deleted, in numbers."""
+
+    id: str
+    at: float  # Unix seconds
+    by: str  # label of the licence key
+    files: int  # MediaFiles that lost something
+    bytes: int
+
+    @property
+    def kept_until(self) -> float:
+        """Unix seconds, until when it can surely be undone."""
+        return self.at + KEPT_S
+
+
+class Deletion(DeletionHead, frozen=True, kw_only=True):
+    """What one request deleted, as it lies in CACHE_DIR/deletions/<id>.json."""
+
+    manifests: tuple[DeletedManifest, ...]
+
+
+DeletionT = TypeVar("DeletionT", DeletionHead, Deletion)
+
+
+class Undone(NamedTuple):
+    """How an undo went, in artefacts. `replaced`: made anew meanwhile; `lost`: collected."""
+
+    restored: int
+    replaced: int
+    lost: int
+
+
+def published(cache: CacheDir, hash_str: str, model: str | None) -> list[PublishedArtefact]:
+    """The artefacts of a MediaFile, all or those of one model. Raises CacheError."""
+    with cache_files.clear_errors(cache.root), _media_folder(cache, hash_str) as folder:
+        if folder is None:
+            return []
+        found = [
+            _artefact(folder, hash_str, name, files)
+            for name, files in cache_files.manifests_in(folder, ArtefactFiles)
+        ]
+    return [artefact for artefact in found if artefact and model in (None, artefact.model)]
+
+
+def delete(cache: CacheDir, artefacts: Iterable[PublishedArtefact], by: str) -> Deletion:
+    """Delete artefacts. Raises CacheError; what was deleted until then can be undone, too."""
+    artefacts = list(artefacts)
+    deletion = Deletion(
+        id=secrets.token_hex(8),
+        at=time.time(),
+        by=by,
+        files=len({artefact.hash_str for artefact in artefacts}),
+        bytes=sum(artefact.bytes for artefact in artefacts),
+        manifests=tuple(DeletedManifest(a.hash_str, a.manifest) for a in artefacts),
+    )
+    with cache_files.clear_errors(cache.root):
+        with cache_files.folder(cache.root / DELETIONS, create=True) as records:
+            raw = msgspec.json.encode(deletion)
+            cache_files.write_atomically(records, f"{deletion.id}.json", raw, "delete")
+        for hash_str, names in _by_media(deletion):
+            with _media_folder(cache, hash_str) as folder:
+                if folder:
+                    _hide(folder, names, deletion.id)
+    return deletion
+
+
+def all_deletions(cache: CacheDir) -> list[DeletionHead]:
+    """Deletions that may still be undone, the newest first. Raises CacheError."""
+    with cache_files.clear_errors(cache.root):
+        names = filter(is_deletion, cache_files.names(cache.root / DELETIONS))
+    found = (_record(cache, name.removesuffix(".json"), DeletionHead) for name in names)
+    return sorted(filter(None, found), key=lambda deletion: -deletion.at)
+
+
+def undo(cache: CacheDir, deletion_id: str) -> Undone:
+    """Publish again what a deletion took away. Raises Missing and CacheError.
+
+    One that ended halfway may be asked for again.
+    """
+    is_id = is_deletion(f"{deletion_id}.json")
+    deletion = _record(cache, deletion_id, Deletion) if is_id else None
+    if deletion is None:
+        raise Missing(
+            f"deletion_id: there is no deletion {deletion_id[:80]!r} that could be undone; "
+            "GET /analysis-data/deletions lists them."
+        )
+    outcome = Undone(0, 0, 0)
+    with cache_files.clear_errors(cache.root):
+        for hash_str, names in _by_media(deletion):
+            with _media_folder(cache, hash_str) as folder:
+                here = _restored(folder, names, deletion.id) if folder else Undone(0, 0, len(names))
+            outcome = Undone(*map(sum, zip(outcome, here, strict=True)))
+            found = cache.manifests(hash_str)
+            cache.catalogue.append([Artefact.of(hash_str, each) for each in found])
+        if not outcome.lost:
+            with (
+                cache_files.folder(cache.root / DELETIONS) as records,
+                contextlib.suppress(FileNotFoundError),
+            ):
+                records.remove(f"{deletion.id}.json")
+    return outcome
+
+
+def _hide(folder: OpenedFolder, names: Iterable[str], deletion_id: str) -> None:
+    for name in names:
+        deleted = cache_files.deleted_name(name, deletion_id)
+        with contextlib.suppress(FileNotFoundError):  # another request deletes it, too
+            _begin_day(folder, name)
+            folder.rename(name, deleted)
+    folder.sync()
+
+
+def _begin_day(folder: OpenedFolder, name: str) -> None:
+    """Let the day until a manifest is collected begin now."""
+    try:
+        os.utime(name, dir_fd=folder.fd, follow_symlinks=False)
+    except PermissionError:  # another user's file: only one of ours can be made younger
+        raw = cache_files.read_in(folder, name, limits.MANIFEST)
+        cache_files.write_atomically(folder, name, raw, "delete")
+
+
+def _restored(folder: OpenedFolder, names: Iterable[str], deletion_id: str) -> Undone:
+    restored = replaced = lost = 0
+    there = set(folder.names())
+    for name in names:
+        deleted = cache_files.deleted_name(name, deletion_id)
+        if deleted not in there:  # never got there, or is back already; else it was collected
+            restored, lost = (restored + 1, lost) if name in there else (restored, lost + 1)
+        elif name in there:
+            folder.remove(deleted)
+            replaced += 1
+        else:
+            folder.rename(deleted, name)
+            restored += 1
+    folder.sync()
+    return Undone(restored, replaced, lost)
+
+
+def _record(cache: CacheDir, deletion_id: str, kind: type[DeletionT]) -> DeletionT | None:
+    """None where there is none, or one that names itself otherwise."""
+    try:
+        raw = cache_files.read(cache.root / DELETIONS / f"{deletion_id}.json", limits.DELETION)
+        found = msgspec.json.decode(raw, type=kind)
+    except (FileNotFoundError, NotADirectoryError, UnusableFile, *UNDECODABLE):
+        return None
+    except OSError as error:
+        raise cache_files.cache_error(cache.root, error) from error
+    return found if found.id == deletion_id else None
+
+
+@contextlib.contextmanager
+def _media_folder(cache: CacheDir, hash_str: str) -> Iterator[OpenedFolder | None]:
+    """The folder of a MediaFile; None where there is none."""
+    try:
+        folder = cache_files.folder(cache.media_dir(hash_str))
+    except (FileNotFoundError, NotADirectoryError):
+        yield None
+        return
+    except OSError as error:
+        raise cache_files.cache_error(cache.root, error) from error
+    with folder:
+        yield folder
+
+
+def _by_media(deletion: Deletion) -> Iterator[tuple[str, list[str]]]:
+    names: dict[str, list[str]] = {}
+    for deleted in deletion.manifests:
+        if cache_files.is_hash(deleted.hash_str) and cache_files.is_manifest(deleted.name):
+            names.setdefault(deleted.hash_str, []).append(deleted.name)
+    yield from names.items()
+
+
+def _artefact(
+    folder: OpenedFolder, hash_str: str, name: str, files: ArtefactFiles | CacheError
+) -> PublishedArtefact | None:
+    """None for what is no artefact of ours."""
+    stage, _, model = name.removeprefix("manifest.").removesuffix(".json").partition(".")
+    if stage not in set(Stage):
+        return None
+    if isinstance(files, CacheError):
+        return PublishedArtefact(hash_str, name, Stage(stage), cache_files.decoded_model(model), 0)
+    size = sum(_size(folder, data) for data in files.names)
+    return PublishedArtefact(hash_str, name, Stage(stage), files.model, size)
+
+
+def _size(folder: OpenedFolder, name: str) -> int:
+    try:
+        return cache_files.status(folder, name).st_size
+    except (OSError, CacheError):
+        return 0
+
 
 _KINDS: dict[Stage, DataKind] = {
     Stage.FRAMES: "frames",
@@ -39,7 +274,7 @@ _MOST_SHOWN = 1000  # files in an answer
 _MOST_NAMED = 5  # models in an error
 
 
-async def delete_analysis_data(call: Call[DeleteDataBody], services: CoreServices) -> DataDeleted:
+def delete_analysis_data(call: Call[DeleteDataBody], services: CoreServices) -> DataDeleted:
     """Delete results.
 
     All results of `media_paths`, those of `model_key` in the whole cache folder, or of that
@@ -49,10 +284,6 @@ async def delete_analysis_data(call: Call[DeleteDataBody], services: CoreService
     where nothing tells any more who speaks; after an undo they are back, under their names,
     when a collection is grouped anew.
     """
-    return await services.in_cache_dir(call.body.cache_dir, _delete, call, services)
-
-
-def _delete(call: Call[DeleteDataBody], services: CoreServices) -> DataDeleted:
     body = call.body
     if body.media_paths is None and body.model_key is None:
         raise BadInput("What is to be deleted? Name media_paths, a model_key, or both.")
@@ -64,7 +295,7 @@ def _delete(call: Call[DeleteDataBody], services: CoreServices) -> DataDeleted:
     deletion = None
     if artefacts and not body.dry_run:
         call.audited["results"] = len(artefacts)
-        deletion = deletions.delete(scope.cache(), artefacts, call.sender.label)
+        deletion = delete(scope.cache(), artefacts, call.sender.label)
         call.audited["deletion_id"] = deletion.id
     if not body.dry_run:
         _forget_voices(call, scope.cache(), hashes, artefacts)
@@ -90,7 +321,7 @@ def _forget_voices(
     deleted = {a.hash_str for a in artefacts if a.stage is Stage.SPEAKERS}
     named = hashes if call.body.media_paths is not None else ()
     if asked := deleted.union(named):
-        call.warnings.extend(file_voices.forget_voices(cache, asked, deleted))
+        call.warnings.extend(forget_voices(cache, asked, deleted))
 
 
 def _hashes(scope: Scope[CoreServices]) -> tuple[list[str], list[UndeletableMedia]]:
@@ -111,7 +342,7 @@ def _artefacts(
 ) -> list[PublishedArtefact]:
     cache = scope.cache()
     reader = scope.services.caches.reader(cache)
-    found = reader.map(lambda hash_str: deletions.published(cache, hash_str, model), hashes)
+    found = reader.map(lambda hash_str: published(cache, hash_str, model), hashes)
     return [artefact for some in found for artefact in some]
 
 
@@ -156,52 +387,42 @@ def _shown(
     ]
 
 
-async def list_deletions(call: Call[None], services: CoreServices) -> Deletions:
+def list_deletions(call: Call[None], services: CoreServices) -> Deletions:
     """What was deleted and can be undone.
 
     Until it is collected, a day after it was deleted.
     """
-    cache_dir = IN_CACHE_DIR.read(call.query)
-    return await services.in_cache_dir(cache_dir, _list, services, cache_dir)
-
-
-def _list(services: CoreServices, cache_dir: str) -> Deletions:
-    cache = services.caches.cache(services.paths.cache(cache_dir))
+    cache = services.caches.cache(services.paths.cache(IN_CACHE_DIR.read(call.query)))
     return Deletions(
         [
             DeletionItem(
-                deletion_id=deletion.id,
-                at=deletion.at,
-                by=deletion.by,
-                kept_until=deletion.kept_until,
-                files=deletion.files,
-                bytes=deletion.bytes,
+                deletion_id=d.id,
+                at=d.at,
+                by=d.by,
+                kept_until=d.kept_until,
+                files=d.files,
+                bytes=d.bytes,
             )
-            for deletion in deletions.all_deletions(cache)
+            for d in all_deletions(cache)
         ]
     )
 
 
-async def undo_deletion(call: Call[UndoDeletionBody], services: CoreServices) -> DeletionUndone:
+def undo_deletion(call: Call[UndoDeletionBody], services: CoreServices) -> DeletionUndone:
     """Take a deletion back.
 
     What was analyzed anew since stays as it is now. 404 for an unknown deletion, and for one
     that was undone or collected.
     """
-    return await services.in_cache_dir(call.body.cache_dir, _undo, services, call.body)
-
-
-def _undo(services: CoreServices, body: UndoDeletionBody) -> DeletionUndone:
+    body = call.body
     cache = services.caches.cache(services.paths.cache(body.cache_dir))
-    undone = deletions.undo(cache, body.deletion_id)
+    undone = undo(cache, body.deletion_id)
     message = f"Back: {counted(undone.restored, 'result')}."
     if undone.replaced:
         message += f" Made anew meanwhile, and kept so: {undone.replaced:,}."
     if undone.lost:
         message += f" Collected, and gone: {undone.lost:,}; analyze these files again."
-    return DeletionUndone(
-        message=message, restored=undone.restored, replaced=undone.replaced, lost=undone.lost
-    )
+    return DeletionUndone(message=message, **undone._asdict())
 
 
 ENDPOINTS = (
@@ -241,3 +462,51 @@ ENDPOINTS = (
         answer_example={"message": "Back: 12 results."},
     ),
 )
+
+
+_log = logging.getLogger(__name__)
+
+
+def forget_voices(cache: CacheDir, hashes: Set[str], deleted: Set[str]) -> list[str]:
+    """Take the rows of voices out of all collections, also out of their former groupings.
+
+    Of these files: where nothing tells who speaks, and, where speakers were `deleted`, those that
+    a collection has of what is not published now. Their ids and clusters are remembered, so that
+    they come back. Returns a sentence for each collection that could not be changed.
+    """
+    failed = []
+    for name in Collection.all_names(cache.root):
+        collection = Collection(cache.root, name)
+        try:
+            if not hashes.isdisjoint(collection.voices().media):
+                collection.voice_files.rewrite(partial(_forgotten, cache, hashes, deleted))
+        except CacheError as error:
+            _log.warning("%s keeps voices of deleted speakers: %s", name, error.message)
+            failed.append(
+                f"The collection {name!r} keeps their voices until it is grouped anew: "
+                f"{error.message}"
+            )
+    return failed
+
+
+def _forgotten(
+    cache: CacheDir, hashes: Set[str], deleted: Set[str], grouping: VoiceGrouping
+) -> VoiceGrouping:
+    is_gone = np.zeros(len(grouping.media), np.bool_)
+    for number, hash_str in enumerate(grouping.media):
+        if hash_str in hashes and (file := grouping.media_files[number]):
+            manifests = cache.manifests(hash_str)
+            told = {found.file for found in manifests if found.stage is Stage.SPEAKERS}
+            is_gone[number] = not told or (hash_str in deleted and file not in told)
+    return _without(grouping, is_gone) if is_gone.any() else grouping
+
+
+def _without(grouping: VoiceGrouping, is_gone: NDArray[np.bool_]) -> VoiceGrouping:
+    """The grouping with the voices of these MediaFiles as of such that have no speakers."""
+    files = zip(grouping.media_files, is_gone.tolist(), strict=True)
+    columns = {}
+    for name in ("numbers", "rows", "seconds", "excerpts", "is_there"):
+        columns[name] = getattr(grouping, name).copy()
+        columns[name][is_gone[grouping.media_of]] = 0
+    media_files = tuple("" if gone else file for file, gone in files)
+    return replace(grouping, media_files=media_files, **columns)

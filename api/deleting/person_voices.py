@@ -4,23 +4,99 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Container, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from api.deleting.person_faces import check_readable, clean_up
-from api.deleting.person_speakers import newest_first, numbers_of
 from shared.cache import cache_files, limits, speakers
 from shared.cache.cache_dir import CacheDir
 from shared.cache.speakers import SpeakerTurns, parse_voice_id
+from shared.cache.spoken_by import SpeakingTimes, speaking_times
 from shared.domain import Manifest, Stage
 from shared.errors import BadInput, CacheError
+from shared.people.clustering import VoiceGrouping, take
 from shared.people.edits import Modify, NewEdit
 from shared.people.state import PeopleState
-from shared.people.voices import VoiceGrouping
+
+_MOSTLY = 0.5  # of what a speaker says
+
+
+def newest_first(manifests: Sequence[Manifest]) -> list[Manifest]:
+    """Manifests of speakers; before all others the one that counts."""
+    counting = speakers.newest_of(manifests)
+    told = [manifest for manifest in manifests if manifest.stage is Stage.SPEAKERS]
+    return sorted(told, key=lambda found: (found is counting, found.made_at), reverse=True)
+
+
+def numbers_of(artefacts: Sequence[SpeakerTurns], ids: Collection[int]) -> list[set[int]]:
+    """Numbers of the speakers in each artefact who have these ids, or speak when those do.
+
+    A file has several by the words of several models, and ids of an older one may be others. When
+    those speak, the first artefact that has one of them tells.
+    """
+    theirs = [
+        {number for number, speaker in enumerate(found.speakers) if speaker.id in ids}
+        for found in artefacts
+    ]
+    known = next((at for at, numbers in enumerate(theirs) if numbers), None)
+    times = None if known is None else _times_of(artefacts[known], theirs[known])
+    if times is not None:
+        for at, found in enumerate(artefacts):
+            if at != known:
+                others = speaking_times(found.turns).items()
+                theirs[at] |= {number for number, own in others if _is_same(own, times)}
+    return theirs
+
+
+def with_ids_elsewhere(
+    cache: CacheDir, voices: Mapping[str, Collection[int]], go_on: Callable[[], None]
+) -> dict[str, tuple[int, ...]]:
+    """Ids of speakers by MediaFile, and with them those that the same ones have in other artefacts.
+
+    Groupings may have been made of these.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for hash_str, ids in voices.items():
+        go_on()
+        artefacts = list(_readable(cache, hash_str))
+        theirs = numbers_of(artefacts, ids)
+        more = {
+            artefact.speakers[number].id
+            for artefact, numbers in zip(artefacts, theirs, strict=True)
+            for number in numbers
+        }
+        # Nobody else in the artefact that counts, whatever an id meant in an older one.
+        others = {
+            speaker.id
+            for artefact, numbers in zip(artefacts[:1], theirs[:1], strict=True)
+            for number, speaker in enumerate(artefact.speakers)
+            if number not in numbers
+        }
+        found[hash_str] = tuple(sorted({*ids, *(more - others)}))
+    return found
+
+
+def _readable(cache: CacheDir, hash_str: str) -> Iterable[SpeakerTurns]:
+    for manifest in newest_first(cache.manifests(hash_str)):
+        with contextlib.suppress(CacheError):  # it goes as a whole, or stops the deletion
+            yield speakers.read(cache, hash_str, manifest)
+
+
+def _times_of(found: SpeakerTurns, numbers: Collection[int]) -> SpeakingTimes | None:
+    """When any of these speakers speaks; None: never."""
+    turns = [msgspec.structs.replace(t, speaker=0) for t in found.turns if t.speaker in numbers]
+    return speaking_times(turns).get(0)
+
+
+def _is_same(own: SpeakingTimes, times: SpeakingTimes) -> bool:
+    """Whether a speaker is the person, or one part of them, by when both speak."""
+    shared = times.shared(own)
+    return shared > 0 and (shared >= _MOSTLY * own.seconds or own.may_be(times, shared))
+
 
 _log = logging.getLogger(__name__)
 
@@ -55,10 +131,7 @@ class PersonVoices:
         """
         if not self.ids:
             return grouping
-        keep = np.flatnonzero(~self.among(grouping))
-        columns = ("media_of", "ids", "numbers", "rows", "seconds", "excerpts", "labels")
-        kept = {name: getattr(grouping, name)[keep] for name in (*columns, "is_there")}
-        return replace(grouping, **kept)
+        return take(grouping, np.flatnonzero(~self.among(grouping)))
 
     def mentioned(self, edits: Iterable[NewEdit]) -> set[str]:
         """Ids of the person's voices in moves."""

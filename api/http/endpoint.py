@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Generic, TypeVar, get_args, get_type_hints
+from typing import Any, Generic, TypeAlias, TypeVar, get_args, get_type_hints
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -23,7 +24,7 @@ from api.http.bodies import LONGEST_WORD, Keyed
 from api.http.body_reading import BodyBudget, BodyDecoder, too_long, unknown_in_query
 from api.http.client_paths import ClientPaths
 from api.http.errors import warn, warnings_headers
-from api.http.parameters import Parameter
+from api.http.parameters import IN_CACHE_DIR, Parameter
 from api.http.services import CoreServices, Provider
 from api.own_pages import BrowserSession
 from shared.audit import AuditLine, AuditLog, now
@@ -147,6 +148,9 @@ class FileReply:
     warnings: tuple[str, ...] = ()  # sent in the header X-Rushes-Warnings
 
 
+Answer: TypeAlias = msgspec.Struct | Reply | FileReply
+
+
 class RootsRule(StrEnum):
     """The rule by which roots of a licence key bind an operation: a word of the generated table."""
 
@@ -167,8 +171,9 @@ class Endpoint:
     """
 
     route: str  # "POST /search/text"
-    # Takes its Call and, where it needs any, a class of services; see api/http/services.py.
-    handler: Callable[..., Awaitable[msgspec.Struct | Reply | FileReply]]
+    # Takes its Call and, where it needs any, a class of services; see api/http/services.py. A plain
+    # function runs in a thread for the `cache_dir` of the call.
+    handler: Callable[..., Awaitable[Answer] | Answer]
     tag: str
     scope: KeyScope | None = None  # that the key must have; None: any key will do
     _: KW_ONLY
@@ -305,10 +310,8 @@ async def _serve(endpoint: Endpoint, intake: _Intake, request: Request) -> Respo
     )
     services = intake.services.get(endpoint.operation_id)
     try:
-        if services is None:
-            found = await endpoint.handler(call)
-        else:
-            found = await endpoint.handler(call, services.within(*bounds))
+        own = services and services.within(*bounds)
+        found = await _answer(endpoint.handler, call, own)
     except RushesError as error:
         if call.audited:
             call.audited["error"] = error.message
@@ -322,9 +325,18 @@ async def _serve(endpoint: Endpoint, intake: _Intake, request: Request) -> Respo
     return await _response(endpoint, request, found)
 
 
-async def _response(
-    endpoint: Endpoint, request: Request, found: msgspec.Struct | Reply | FileReply
-) -> Response:
+async def _answer(
+    handler: Callable[..., Any], call: Call[Any], services: CoreServices | None
+) -> Any:
+    if services is None:
+        return await handler(call)
+    if inspect.iscoroutinefunction(handler):
+        return await handler(call, services)
+    cache_dir = getattr(call.body, "cache_dir", None) or IN_CACHE_DIR.read(call.query)
+    return await services.in_cache_dir(cache_dir, handler, call, services)
+
+
+async def _response(endpoint: Endpoint, request: Request, found: Answer) -> Response:
     if isinstance(found, FileReply):
         warn(request.scope, found.warnings)
         headers = {"Content-Disposition": attachment(found.filename)}

@@ -30,16 +30,13 @@ class _RequestedCache:
     models: dict[ModelKind, str]
 
 
-async def get_cache_paths(call: Call[CachePathsBody], services: CoreServices) -> CachePaths:
+def get_cache_paths(call: Call[CachePathsBody], services: CoreServices) -> CachePaths:
     """Where results lie.
 
     Paths are given also when nothing exists yet; then they name the manifest that would be
     written. The formats are open: JSON, npy, npz, JPEG.
     """
-    return await services.in_cache_dir(call.body.cache_dir, _cache_paths, services, call.body)
-
-
-def _cache_paths(services: CoreServices, body: CachePathsBody) -> CachePaths:
+    body = call.body
     scope = Scope.of(services, body.cache_dir, None)
     models = {
         ModelKind.VISUAL: wanted_key(

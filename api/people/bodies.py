@@ -37,6 +37,12 @@ ClusterId = Annotated[
         examples=["418350733"],
     ),
 ]
+SomeClusters = Annotated[
+    list[ClusterId], Meta(max_length=MOST_NAMED, examples=[["418350733", "77031420"]])
+]
+OtherClusters = Annotated[
+    list[ClusterId], Meta(min_length=1, max_length=MOST_NAMED, examples=[["77031420"]])
+]
 
 
 KnownEdit = (
@@ -79,12 +85,7 @@ class ToldClusters(OfEdit, kw_only=True):
 class SamplesBody(OfCollection, kw_only=True):
     """Which clusters to show by a few faces."""
 
-    cluster_ids: (
-        Annotated[
-            list[ClusterId], Meta(max_length=MOST_NAMED, examples=[["418350733", "77031420"]])
-        ]
-        | None
-    ) = None
+    cluster_ids: SomeClusters | None = None
     """The clusters. Left out: all of them, without "-1"."""
     samples_per_cluster: Annotated[int, Meta(ge=1, le=MOST_SAMPLES, examples=[2])] = 2
     """Faces of each cluster."""
@@ -96,12 +97,7 @@ class FacesBody(OfCollection, kw_only=True):
     cluster_id: Annotated[ClusterId, Meta(examples=["418350733"])] | None = None
     """One cluster; "-1": the faces in no cluster. With neither this nor `cluster_ids`: all
     faces."""
-    cluster_ids: (
-        Annotated[
-            list[ClusterId], Meta(max_length=MOST_NAMED, examples=[["418350733", "77031420"]])
-        ]
-        | None
-    ) = None
+    cluster_ids: SomeClusters | None = None
     """Several clusters; overrides `cluster_id`. An empty list: no faces."""
     limit: Annotated[int, Meta(ge=1, le=MOST_FACES, examples=[500])] = 500
     """At most this many faces."""
@@ -186,3 +182,95 @@ class UndoBody(ToldClusters, kw_only=True):
     ) = None
     """Back to how things were right after this edit, one of /faces/edits. Empty: before the first
     one. Null or left out: the last edit in force is undone."""
+
+
+# Faces, or voices, in one request: checking them takes some 0.2 s, of 100,000.
+MOST_MOVED = 20_000
+
+
+class Merge(Struct, kw_only=True):
+    """Clusters that are the same person."""
+
+    cluster_ids: OtherClusters
+    """Clusters that become a part of the target."""
+    target_cluster_id: Annotated[ClusterId, Meta(examples=["418350733"])]
+    """The cluster that stays. It keeps its name, or inherits theirs if it has none."""
+
+
+class Parting(Struct, kw_only=True):
+    """Two clusters that are two people."""
+
+    cluster_ids: Annotated[
+        list[ClusterId], Meta(min_length=2, max_length=2, examples=[["418350733", "1590043"]])
+    ]
+    """A face and a voice, mostly, that /faces/proposals took for one person. They are not proposed
+    again; a merge may still make them one."""
+
+
+class Move(Struct, kw_only=True):
+    """Faces and voices that belong elsewhere.
+
+    `face_ids`, `voice_ids` or both; or all of `cluster_ids`, without these two.
+    """
+
+    face_ids: (
+        Annotated[
+            list[Annotated[Word, Meta(examples=["9ae0daaf81f5b2c3-67-7ff5c1"])]],
+            Meta(min_length=1, max_length=MOST_MOVED, examples=[["9ae0daaf81f5b2c3-67-7ff5c1"]]),
+        ]
+        | None
+    ) = None
+    """The faces; at most 20,000 in all moves of a request."""
+    voice_ids: (
+        Annotated[
+            list[Annotated[Word, Meta(examples=["9ae0daaf81f5b2c3-voice-1f2e3d4c"])]],
+            Meta(
+                min_length=1, max_length=MOST_MOVED, examples=[["9ae0daaf81f5b2c3-voice-1f2e3d4c"]]
+            ),
+        ]
+        | None
+    ) = None
+    """The voices, as /faces/clusters/voices gives them; at most 20,000 in all moves of a
+    request."""
+    cluster_ids: OtherClusters | None = None
+    """All faces and voices of these clusters, however many, as they are after the merges of the
+    request. With `target_cluster_id` "-1": they are no people."""
+    face_count: Annotated[int, Meta(ge=0, examples=[40])] | None = None
+    """With `cluster_ids`: how many faces the caller saw in them. Where they are others by now, as
+    after a grouping anew, which is no edit, nothing is done: 409. Null or left out: however
+    many."""
+    voice_count: Annotated[int, Meta(ge=0, examples=[4])] | None = None
+    """With `cluster_ids`: how many voices the caller saw in them, as `face_count`."""
+    target_cluster_id: Annotated[ClusterId, Meta(examples=["418350733"])] | None = None
+    """The cluster they belong to. Null or left out: a new one. "-1": none, they are nobody."""
+
+
+class ModifyBody(ToldClusters, kw_only=True):
+    """Merges, moves and people apart, done all together or not at all, in this order."""
+
+    merges: Annotated[list[Merge], Meta(max_length=MOST_NAMED)] = []
+    """Clusters to make one."""
+    moves: Annotated[list[Move], Meta(max_length=MOST_NAMED)] = []
+    """Faces and voices to move."""
+    apart: Annotated[list[Parting], Meta(max_length=MOST_NAMED)] = []
+    """Clusters that are not one person."""
+
+
+MOST_VOICES = 200  # of one page: each may need a transcript of its own
+
+
+class VoicesBody(OfCollection, kw_only=True):
+    """Whose voices to list, and which part of the list."""
+
+    cluster_id: Annotated[ClusterId, Meta(examples=["418350733"])]
+    """Whose voices; "-1": those that were said to be nobody's."""
+    limit: Annotated[int, Meta(ge=1, le=MOST_VOICES, examples=[50])] = 50
+    """At most this many."""
+    after: Annotated[Word, Meta(examples=["9ae0daaf81f5b2c3-voice-1f2e3d4c"])] | None = None
+    """`next` of the page before this one. Null or left out: the first page."""
+
+
+class FileVoicesBody(OfCollection, kw_only=True):
+    """Who speaks in one file."""
+
+    media_path: MediaPath

@@ -7,38 +7,153 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
+
+import numpy as np
 
 from api.cache.caches import LruCache
 from api.http.services import CoreServices
-from api.people.in_file import SeenPerson, people_in
-from api.people.kept import Digest
-from api.people.roster.names import FolderRoster, NamedClusters, named_in
 from api.people.snapshot import NOTHING_GROUPED, CollectionSnapshot, with_state
-from api.people.voices.proposing import Proposing
+from api.people.voices.proposals import Proposing
 from api.people.voices.speaking import CollectionVoices, FolderVoices, voices_in
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
+from shared.cache.faces import seconds_of
 from shared.errors import CacheError, EditedMeanwhile, Missing, Unavailable
 from shared.models.specs import FaceScale
 from shared.opening import RootedPath
 from shared.people.addition_log import order
 from shared.people.claims import EDITS, EDITS_WAIT_S, turn
+from shared.people.clustering import NO_CLUSTER
 from shared.people.collection import Collection, Version
 from shared.people.edits import Edit, NewEdit, Undo
 from shared.people.enrolment import References
+from shared.people.names import spoken
 from shared.people.state import PeopleState
 
 _log = logging.getLogger(__name__)
 
 ScaleOf = Callable[[str], FaceScale | None]
 T = TypeVar("T")
-_Digests: TypeAlias = LruCache[RootedPath, Digest[T]]
 _ALONE_WAIT_S = 10.0  # for others' edits, each of which takes a part of a second
 _CAPACITY = 32  # Collections; 100,000 faces take some 20 MB
 _SMALL_CAPACITY = 1000  # Collections of which only names are kept, and folders: photos, locks
 _MEMBERS_CAPACITY = 64  # Collections of which only members are read; 100,000 take some 20 MB
+
+
+class NamedClusters(NamedTuple):
+    """Clusters of one Collection that bear one name."""
+
+    name: str  # as written there
+    ids: tuple[int, ...]  # ascending
+    face_count: int
+    voice_count: int
+
+
+class FolderRoster(NamedTuple):
+    """Who has a name in one CacheDir, by how names are spoken."""
+
+    folder: str
+    enrolled: Mapping[str, tuple[str, int]]  # the name as written, its photos
+    collections: Sequence[tuple[str, Mapping[str, NamedClusters]]]
+    unread: Sequence[str]  # names of the Collections that cannot be read
+
+
+def named_in(snapshot: CollectionSnapshot) -> Mapping[str, NamedClusters]:
+    """Who has a name in a Collection, by how it is spoken."""
+    state = snapshot.state
+    names = {**state.voice_names, **state.names}
+    ids: dict[str, list[int]] = {}
+    for id_, name in names.items():
+        ids.setdefault(spoken(name), []).append(id_)
+    counts = {id_: (state.counts.get(id_, 0), state.voice_counts.get(id_, 0)) for id_ in names}
+    return {
+        who: NamedClusters(
+            names[max(of, key=counts.__getitem__)],
+            tuple(sorted(of)),
+            sum(counts[id_][0] for id_ in of),
+            sum(counts[id_][1] for id_ in of),
+        )
+        for who, of in ids.items()
+    }
+
+
+@dataclass(slots=True)
+class RosterEntry:
+    """One person over all CacheDirs that were looked at."""
+
+    name: str = ""
+    is_enrolled: bool = False
+    references: int = 0
+    places: list[tuple[str, str, NamedClusters]] = field(default_factory=list)
+
+
+def everybody(rosters: Sequence[FolderRoster]) -> list[RosterEntry]:
+    """Who has a name, by name; a name is one person, whatever the case of its letters."""
+    found: dict[str, RosterEntry] = {}
+    for roster in rosters:
+        for who, (name, photos) in roster.enrolled.items():
+            entry = found.setdefault(who, RosterEntry())
+            entry.name = entry.name or name
+            entry.is_enrolled = True
+            entry.references += photos
+        for collection, names in roster.collections:
+            for who, clusters in names.items():
+                entry = found.setdefault(who, RosterEntry())
+                entry.places.append((roster.folder, collection, clusters))
+    for entry in found.values():
+        if not entry.name:
+            entry.name = max(entry.places, key=lambda place: place[2].face_count)[2].name
+    return [found[who] for who in sorted(found)]
+
+
+class SeenPerson(NamedTuple):
+    """A cluster of a Collection in a file: on how many seconds, and on which one first."""
+
+    collection: str
+    cluster_id: int
+    name: str | None
+    seconds: int
+    first: int
+
+
+def people_in(snapshot: CollectionSnapshot, hash_str: str) -> list[SeenPerson]:
+    """Clusters with faces in a file, those that are seen longest first."""
+    clustering, state = snapshot.clustering, snapshot.state
+    if hash_str not in clustering.media:
+        return []
+    here = np.flatnonzero(clustering.media_of == clustering.media.index(hash_str))
+    roots, seconds = state.faces[here], seconds_of(clustering.keys[here])
+    found = []
+    for root in np.unique(roots).tolist():
+        if root != NO_CLUSTER:
+            shown = np.unique(seconds[roots == root])
+            name = state.names.get(root)
+            found.append(SeenPerson(snapshot.name, root, name, len(shown), int(shown[0])))
+    return sorted(found, key=lambda one: (-one.seconds, one.cluster_id))
+
+
+class _Digest(Generic[T]):
+    """One thing made of one Collection, much smaller than a snapshot.
+
+    Safe for threads: one makes it, others wait for that.
+    """
+
+    def __init__(self, make: Callable[[CollectionSnapshot], T]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: tuple[object, T] | None = None
+
+    def of(self, version: object, read: Callable[[], CollectionSnapshot]) -> T:
+        """As of a version, which is that of before reading."""
+        with self._lock:
+            if self._made is None or self._made[0] != version:
+                self._made = version, self._make(read())
+            return self._made[1]
+
+
+_Digests: TypeAlias = LruCache[RootedPath, _Digest[T]]
 
 
 class _KeptCollection:
@@ -189,7 +304,7 @@ class People:
         What is read for it pushes out nothing that is kept at hand.
         """
         collection = Collection(cache.root, name)
-        digest = kept.get(collection.folder, lambda: Digest(make))
+        digest = kept.get(collection.folder, lambda: _Digest(make))
 
         def read() -> CollectionSnapshot:
             at_hand = self._kept.peek(collection.folder)
@@ -240,7 +355,6 @@ class People:
             return edit, after
 
     def references(self, cache: CacheDir) -> References:
-        """The reference photos of the folder."""
         return self._references.get(cache.root, lambda: References(cache.root))
 
     def collections_of(self, cache_root: RootedPath, hashes: Iterable[str]) -> dict[str, list[str]]:
@@ -268,7 +382,6 @@ class People:
         return self._kept.get(opened.folder, lambda: self._of(cache, opened))
 
     def _of(self, cache: CacheDir, collection: Collection) -> _KeptCollection:
-        """Nothing is read yet."""
         return _KeptCollection(cache, collection, self.references(cache), self._scale_of)
 
 
@@ -297,3 +410,27 @@ class PeopleServices(CoreServices):
     """The core services, and who is known in CacheDirs."""
 
     people: People
+
+
+class Sighting(NamedTuple):
+    """A person of a collection; unnamed ones too."""
+
+    collection: str
+    cluster_id: int
+    name: str | None
+
+
+def people_seen(
+    people: People, cache: CacheDir, stretches: Sequence[tuple[str, int, int]]
+) -> tuple[list[list[Sighting]], list[str]]:
+    """People in each stretch (hash_str, first second, the one it ends before), most faces first.
+
+    With them the names of the collections that cannot be read.
+    """
+    found: list[list[Sighting]] = [[] for _ in stretches]
+    snapshots, unread = people.readable(cache) if stretches else ([], [])
+    for snapshot in snapshots:
+        for seen, (hash_str, first, end) in zip(found, stretches, strict=True):
+            for root in snapshot.seen_in(hash_str, first, end):
+                seen.append(Sighting(snapshot.name, root, snapshot.state.names.get(root)))
+    return found, unread

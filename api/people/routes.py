@@ -3,26 +3,138 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from api.cache.view import CacheView
 from api.http.bodies import LONGEST_TEXT
+from api.http.concurrency import own_slot
 from api.http.endpoint import Call, Endpoint
 from api.http.parameters import IN_CACHE_DIR, flag, text_parameter
 from api.http.services import Scope
-from api.people.answers import ClusterItem, ClusterJob, ClusterJobs, FaceItem, FacePage, Samples
-from api.people.bodies import MOST_SAMPLES, ClusterId, FacesBody, SamplesBody
-from api.people.meanwhile import last_edit_id
+from api.people.answers import (
+    ClusterItem,
+    ClusterJob,
+    ClusterJobs,
+    FaceItem,
+    FacePage,
+    Samples,
+)
+from api.people.bodies import (
+    MOST_SAMPLES,
+    ClusterId,
+    FacesBody,
+    SamplesBody,
+)
+from api.people.editing import last_edit_id
 from api.people.people import PeopleServices, left_out
-from api.people.pictures import Pictured, pictured
-from api.people.screen_times import NOT_SEEN
-from api.people.snapshot import CollectionSnapshot
-from api.people.voices.whose import voice_counts, voice_seconds
+from api.people.snapshot import NOT_SEEN, CollectionSnapshot, voice_counts, voice_seconds
+from shared.cache import cache_files
+from shared.cache.cache_dir import CacheDir
+from shared.cache.faces import face_keys, read_faces
+from shared.cache.frame_packs import PackReader
 from shared.clock_times import timestamp
-from shared.errors import BadInput
+from shared.domain import Stage
+from shared.errors import BadInput, CacheError
 from shared.media import MediaType, media_type_of
-from shared.people.clustering import NO_CLUSTER
+from shared.opening import RootedPath
+from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.rights import KeyScope
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pictured:
+    """What could be read of a face; None: its file is gone or damaged."""
+
+    box: tuple[float, float, float, float] | None = None
+    score: float | None = None
+    jpeg: bytes | None = None
+
+
+_NOTHING = Pictured()
+
+
+def pictured(
+    cache: CacheDir, clustering: Clustering, faces: Sequence[int], pool: Executor
+) -> list[Pictured]:
+    """Pictures of faces (indexes into the clustering), in order; each file is opened once."""
+    found = [_NOTHING] * len(faces)
+    by_file: dict[int, list[int]] = {}
+    media = clustering.media_of[np.asarray(faces, dtype=np.intp)].tolist()
+    for place, number in enumerate(media):
+        by_file.setdefault(number, []).append(place)
+
+    def read(number: int) -> None:
+        places = by_file[number]
+        keys = clustering.keys[[faces[place] for place in places]]
+        for place, face in zip(places, _of_file(cache, clustering, number, keys), strict=True):
+            found[place] = face
+
+    list(pool.map(read, by_file))
+    return found
+
+
+def _of_file(
+    cache: CacheDir, clustering: Clustering, number: int, keys: NDArray[np.uint64]
+) -> list[Pictured]:
+    """Pictures from the artefact that was grouped, else from the one that has replaced it."""
+    hash_str, file = clustering.media[number], clustering.media_files[number]
+    tries: tuple[Callable[[], str | None], ...] = (
+        lambda: file,
+        lambda: _newest(cache, hash_str, clustering.model),
+    )
+    for name_of in tries:
+        name = name_of()
+        if not name or not cache_files.is_data(name):  # never follow a path out of the folder
+            continue
+        try:
+            with own_slot(f"Reading faces of {hash_str}", CacheError):
+                return _read(cache.media_dir(hash_str), name, keys)
+        except CacheError as error:
+            _log.info("faces of %s: %s", hash_str, error)
+    return [_NOTHING] * len(keys)
+
+
+def _newest(cache: CacheDir, hash_str: str, model: str) -> str | None:
+    manifest = cache.manifest(hash_str, Stage.FACES, model)
+    return manifest.file if manifest else None
+
+
+def _read(folder: RootedPath, name: str, keys: NDArray[np.uint64]) -> list[Pictured]:
+    """Pictures of the faces with these keys. Raises CacheError for rows that cannot be read.
+
+    A pack that cannot be read costs the crops only.
+    """
+    stored = read_faces(folder / name, "seconds", "boxes", "scores")
+    boxes, scores = stored["boxes"], stored["scores"]
+    known = face_keys(stored["seconds"], boxes)
+    rows = np.minimum(np.searchsorted(known, keys), max(0, len(known) - 1))
+    is_there = known[rows] == keys if len(known) else np.zeros(len(keys), dtype=bool)
+    rows_there = [
+        row if there else None for row, there in zip(rows.tolist(), is_there, strict=True)
+    ]
+    crops = _crops(folder / f"{name.rpartition('.')[0]}.pack", rows_there)
+    return [
+        _NOTHING if row is None else Pictured(tuple(boxes[row].tolist()), float(scores[row]), jpeg)
+        for row, jpeg in zip(rows_there, crops, strict=True)
+    ]
+
+
+def _crops(path: RootedPath, rows: Sequence[int | None]) -> list[bytes | None]:
+    try:
+        with PackReader(path) as pack:
+            return [None if row is None else pack.read(row) for row in rows]
+    except CacheError as error:
+        _log.info("no crops from %s: %s", path.name, error)
+        return [None] * len(rows)
+
 
 _MOST_SHOWN = 10_000  # faces of one answer with samples: some 60 MB of pictures
 _COLLECTION_NAME = text_parameter(
@@ -43,7 +155,7 @@ _VOICES = flag(
 )
 
 
-async def list_face_clusters(call: Call[None], services: PeopleServices) -> ClusterJobs:
+def list_face_clusters(call: Call[None], services: PeopleServices) -> ClusterJobs:
     """People of a collection.
 
     A cluster is one person; the faces that are in none are counted under cluster_id "-1", which
@@ -56,16 +168,6 @@ async def list_face_clusters(call: Call[None], services: PeopleServices) -> Clus
     """
     cache_dir, name = IN_CACHE_DIR.read(call.query), _COLLECTION_NAME.read(call.query)
     has_details, has_voices = _DETAILS.read(call.query), _VOICES.read(call.query)
-    jobs, unread = await services.in_cache_dir(
-        cache_dir, _clusters, services, cache_dir, name, has_details, has_voices
-    )
-    call.warnings.extend(map(left_out, unread))
-    return jobs
-
-
-def _clusters(
-    services: PeopleServices, cache_dir: str, name: str, has_details: bool, has_voices: bool
-) -> tuple[ClusterJobs, list[str]]:
     scope = Scope.of(services, cache_dir, None)
     cache = scope.cache()
     people = services.people
@@ -74,7 +176,8 @@ def _clusters(
     if has_details:
         for job, snapshot in zip(jobs, found, strict=True):
             _add_details(job, snapshot, scope.view())
-    return ClusterJobs(cluster_jobs=jobs), unread
+    call.warnings.extend(map(left_out, unread))
+    return ClusterJobs(cluster_jobs=jobs)
 
 
 def _job(snapshot: CollectionSnapshot, has_voices: bool) -> ClusterJob:
@@ -103,32 +206,43 @@ def _add_details(job: ClusterJob, snapshot: CollectionSnapshot, view: CacheView)
 
 
 def cluster_items(snapshot: CollectionSnapshot, has_voices: bool = False) -> list[ClusterItem]:
-    """All clusters that have faces; with voices, also those that have only these."""
+    """Clusters with faces, the largest first; the faces in no cluster come last.
+
+    With voices, those without faces stand before these, who speaks longest first; and what is
+    nobody's is there also where that is voices alone.
+    """
+    state, counts = snapshot.state, snapshot.state.counts
+    seconds = voice_seconds(state) if has_voices else {}
+    ids = sorted(counts, key=lambda id_: (-counts[id_], id_))
+    ids += [id_ for id_ in seconds if id_ not in counts and id_ != NO_CLUSTER]
+    names = {**state.voice_names, **state.names}
+    loose = len(snapshot.clustering) - sum(counts.values())
+    if loose or NO_CLUSTER in seconds:
+        ids.append(NO_CLUSTER)
     items = [
-        ClusterItem(cluster_id=str(c.id), name=c.name, face_count=c.face_count)
-        for c in snapshot.clusters(has_voices)
+        ClusterItem(cluster_id=str(id_), name=names.get(id_), face_count=counts.get(id_, 0))
+        for id_ in ids
     ]
-    if has_voices:
-        counts, seconds = voice_counts(snapshot.state), voice_seconds(snapshot.state)
-        for item in items:
-            if count := counts.get(int(item.cluster_id)):
-                item.voice_count = count
-                item.voice_seconds = round(seconds[int(item.cluster_id)], 2)
+    if items and ids[-1] == NO_CLUSTER:
+        items[-1].face_count = loose
+    voices = voice_counts(state) if has_voices else {}
+    for id_, item in zip(ids, items, strict=True):
+        if id_ in voices:
+            item.voice_count, item.voice_seconds = voices[id_], round(seconds[id_], 2)
     return items
 
 
-async def sample_faces(call: Call[SamplesBody], services: PeopleServices) -> Samples:
+def sample_faces(call: Call[SamplesBody], services: PeopleServices) -> Samples:
     """A few faces of each person."""
-    return await services.in_cache_dir(call.body.cache_dir, _samples, services, call.body)
-
-
-def _samples(services: PeopleServices, body: SamplesBody) -> Samples:
+    body = call.body
     scope = Scope.of(services, body.cache_dir, None)
     snapshot = services.people.open(scope.cache(), body.cluster_job_name)
     asked: Sequence[ClusterId] = (
         body.cluster_ids
         if body.cluster_ids is not None
-        else [cluster.id for cluster in snapshot.clusters() if cluster.id != NO_CLUSTER]
+        else [
+            one.cluster_id for one in cluster_items(snapshot) if one.cluster_id != str(NO_CLUSTER)
+        ]
     )
     roots = {
         str(asked_id): snapshot.root(asked_id, f"cluster_ids[{n}]")
@@ -149,16 +263,13 @@ def _samples(services: PeopleServices, body: SamplesBody) -> Samples:
     )
 
 
-async def list_faces(call: Call[FacesBody], services: PeopleServices) -> FacePage:
+def list_faces(call: Call[FacesBody], services: PeopleServices) -> FacePage:
     """Faces of a person.
 
     By path of the file, then by time. A face whose file was deleted from the cache folder is
     listed without a picture. 400 for an offset past the end.
     """
-    return await services.in_cache_dir(call.body.cache_dir, _faces, services, call.body)
-
-
-def _faces(services: PeopleServices, body: FacesBody) -> FacePage:
+    body = call.body
     scope = Scope.of(services, body.cache_dir, None)
     snapshot = services.people.open(scope.cache(), body.cluster_job_name)
     roots = None

@@ -12,8 +12,7 @@ import pybase64
 
 from api.cache.view import Place, opens_at
 from api.http.answers import MatchPlace
-from api.people.people import left_out
-from api.people.seen import people_seen
+from api.people.people import left_out, people_seen
 from api.search.answers import Match, Matches, MatchGroup, PersonSeen
 from api.search.bodies import SearchFields
 from api.search.calibration.prompting import Meaning

@@ -1,16 +1,47 @@
-"""One grouping of a Collection's faces, as published: which face belongs to which cluster."""
+"""Groupings of a Collection as published: which face, and which voice, is in which cluster."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.cache.speakers import voice_id
 from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES
 
 NO_CLUSTER = -1  # the label of faces that belong to nobody
 SAMPLES = 16  # faces kept ready to be shown for each cluster
+T = TypeVar("T", "Clustering", "Memory", "VoiceGrouping")
+
+
+# Axes of arrays are letters: of one letter all have one length, and of these a fixed one.
+FIXED_LENGTHS = {"s": SAMPLES, "t": 2}
+
+
+def shapes_of(kind: type) -> dict[str, tuple[str, Any]]:
+    """The arrays of a kind of grouping: their axes and their types, as the fields declare them."""
+    shapes = {}
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        if get_origin(hint) is Annotated:
+            _, dtype = get_args(hint.__origin__)
+            shapes[name] = (hint.__metadata__[0], get_args(dtype)[0])
+    return shapes
+
+
+def _no_arrays(kind: type) -> dict[str, Any]:
+    return {
+        name: np.zeros([FIXED_LENGTHS.get(letter, 0) for letter in axes], dtype)
+        for name, (axes, dtype) in shapes_of(kind).items()
+    }
+
+
+def take(grouping: T, at: NDArray[np.integer]) -> T:
+    """A grouping, or a memory, of only these of its faces or voices."""
+    first = next(iter(shapes_of(type(grouping)).values()))[0]
+    kept = (name for name, (axes, _) in shapes_of(type(grouping)).items() if axes[0] == first)
+    return replace(grouping, **{name: getattr(grouping, name)[at] for name in kept})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +54,13 @@ class Memory:
     """
 
     media: tuple[str, ...]  # hash_str, ascending
-    media_of: NDArray[np.int32]  # [h] index into media, ascending
-    keys: NDArray[np.uint64]  # [h] ascending within a MediaFile
-    homes: NDArray[np.int32]  # [h] cluster id, or NO_CLUSTER
+    media_of: Annotated[NDArray[np.int32], "h"]  # index into media, ascending
+    keys: Annotated[NDArray[np.uint64], "h"]  # ascending within a MediaFile
+    homes: Annotated[NDArray[np.int32], "h"]  # cluster id, or NO_CLUSTER
 
     @classmethod
     def empty(cls) -> Memory:
-        ints = np.zeros(0, np.int32)
-        return cls((), ints, np.zeros(0, np.uint64), ints)
+        return cls((), **_no_arrays(cls))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,17 +79,17 @@ class Clustering:
     grouped_faces: int  # faces at the last grouping of everything; later ones were assigned
     media: tuple[str, ...]  # [m] hash_str, ascending
     media_files: tuple[str, ...]  # [m] name of the faces artefact that was read
-    media_of: NDArray[np.int32]  # [n] index into media, ascending
-    keys: NDArray[np.uint64]  # [n] faces.face_keys, ascending within a MediaFile
-    rows: NDArray[np.int32]  # [n] row in the faces artefact
-    labels: NDArray[np.int32]  # [n] cluster id or NO_CLUSTER
-    cluster_ids: NDArray[np.int32]  # [c] ascending
-    means: NDArray[np.float32]  # [c, dim] unit rows
-    sizes: NDArray[np.int32]  # [c] faces that made the mean
-    samples: NDArray[np.int32]  # [c, SAMPLES] faces (indexes), best first; -1: no more
-    retired: NDArray[np.int32]  # ids that were used before and are not now
-    loose: NDArray[np.int32]  # [l] unmarked faces in no cluster (indexes)
-    loose_embeddings: NDArray[np.float16]  # [l, dim]
+    media_of: Annotated[NDArray[np.int32], "n"]  # index into media, ascending
+    keys: Annotated[NDArray[np.uint64], "n"]  # faces.face_keys, ascending within a MediaFile
+    rows: Annotated[NDArray[np.int32], "n"]  # row in the faces artefact
+    labels: Annotated[NDArray[np.int32], "n"]  # cluster id or NO_CLUSTER
+    cluster_ids: Annotated[NDArray[np.int32], "c"]  # ascending
+    means: Annotated[NDArray[np.float32], "cd"]  # unit rows
+    sizes: Annotated[NDArray[np.int32], "c"]  # faces that made the mean
+    samples: Annotated[NDArray[np.int32], "cs"]  # faces (indexes), best first; -1: no more
+    retired: Annotated[NDArray[np.int32], "r"]  # ids that were used before and are not now
+    loose: Annotated[NDArray[np.int32], "l"]  # unmarked faces in no cluster (indexes)
+    loose_embeddings: Annotated[NDArray[np.float16], "ld"]
     memory: Memory = field(default_factory=Memory.empty)
 
     def __len__(self) -> int:
@@ -68,7 +98,6 @@ class Clustering:
     @classmethod
     def empty(cls, model: str = "") -> Clustering:
         """The clustering of a Collection before its first grouping: no faces, number 0."""
-        ints = np.zeros(0, np.int32)
         return cls(
             number=0,
             model=model,
@@ -78,15 +107,51 @@ class Clustering:
             grouped_faces=0,
             media=(),
             media_files=(),
-            media_of=ints,
-            keys=np.zeros(0, np.uint64),
-            rows=ints,
-            labels=ints,
-            cluster_ids=ints,
-            means=np.zeros((0, 0), np.float32),
-            sizes=ints,
-            samples=np.zeros((0, SAMPLES), np.int32),
-            retired=ints,
-            loose=ints,
-            loose_embeddings=np.zeros((0, 0), np.float16),
+            **_no_arrays(cls),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceGrouping:
+    """n voices of m MediaFiles, before users' edits. Immutable.
+
+    A voice is one speaker of one file. Voices are ordered by (media, id). Each has a cluster, whose
+    id is of the same numbers as those of faces; it keeps it across groupings. Of a voice that its
+    file has no more only that is remembered: its row is zeros.
+    """
+
+    number: int  # ascending: the highest published one counts
+    model: str  # of voices; rows of two models never meet
+    made_at: float  # Unix seconds
+    media: tuple[str, ...]  # [m] hash_str, ascending
+    media_files: tuple[str, ...]  # [m] name of the speakers artefact that was read, "": none left
+    media_of: Annotated[NDArray[np.int32], "n"]  # index into media, ascending
+    ids: Annotated[NDArray[np.uint32], "n"]  # of speakers, ascending within a MediaFile
+    numbers: Annotated[NDArray[np.int32], "n"]  # place among the speakers of that artefact
+    rows: Annotated[NDArray[np.float16], "nd"]  # unit rows
+    seconds: Annotated[NDArray[np.float32], "n"]  # that they speak
+    excerpts: Annotated[NDArray[np.float32], "nt"]  # begin and end of what is played of them
+    labels: Annotated[NDArray[np.int32], "n"]  # cluster id
+    is_there: Annotated[NDArray[np.bool_], "n"]  # whether the file has the speaker still
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def empty(cls) -> VoiceGrouping:
+        """The grouping of a Collection before its first one: no voices, number 0; always the same
+        object."""
+        return _EMPTY
+
+    @property
+    def keys(self) -> NDArray[np.uint64]:
+        """[n] ids, which tell the voices of a MediaFile apart."""
+        return self.ids.astype(np.uint64)
+
+    def voice_id(self, voice: int) -> str:
+        return voice_id(self.media[int(self.media_of[voice])], int(self.ids[voice]))
+
+
+_EMPTY = VoiceGrouping(
+    number=0, model="", made_at=0.0, media=(), media_files=(), **_no_arrays(VoiceGrouping)
+)

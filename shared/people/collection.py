@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,12 +16,11 @@ from shared.errors import BadInput, CacheError, Missing
 from shared.msgspec_decoding import UNDECODABLE
 from shared.opening import RootedPath
 from shared.people.addition_log import Addition, AdditionLog
-from shared.people.clustering import Clustering
-from shared.people.clustering_files import CLUSTERINGS, VOICES
+from shared.people.clustering import Clustering, VoiceGrouping
 from shared.people.edits import Edit, NewEdit
-from shared.people.names import checked_name, folder_name
+from shared.people.grouping_files import CLUSTERINGS, VOICES
+from shared.people.names import checked_name, folder_name, spoken
 from shared.people.numbered_files import NumberedFiles, Stamp, stamps
-from shared.people.voices import VoiceGrouping
 from shared.unusable_files import UnusableFile
 
 _log = logging.getLogger(__name__)
@@ -119,6 +118,7 @@ class Collection:
             self._members.append(_MembersAdded(model, tuple(sorted(new)), task_id))
 
     def members(self) -> Members:
+        """The members as of now."""
         return self._joined_with("")[0]
 
     def clustering(self) -> Clustering | None:
@@ -213,3 +213,46 @@ def _name_in(folder: RootedPath) -> str | None:
 def _hashes(log: Iterable[Addition[_MembersAdded]], model: str) -> frozenset[str]:
     joined = (added.what for added in log if added.what.model == model)
     return frozenset(hash_str for what in joined for hash_str in what.hashes)
+
+
+_FILE = "vocabulary.json"
+
+
+class _Vocabulary(msgspec.Struct, frozen=True):
+    words: tuple[str, ...]
+
+
+class CollectionVocabulary:
+    """Reads and writes the list of a Collection."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._folder = collection.folder
+
+    def read(self) -> tuple[str, ...]:
+        """The words; none where there is no list, or a damaged one. Raises CacheError."""
+        with cache_files.clear_errors(self._folder):
+            try:
+                raw = cache_files.read(self._folder / _FILE, limits.SMALL)
+                return msgspec.json.decode(raw, type=_Vocabulary).words
+            except (FileNotFoundError, NotADirectoryError):
+                return ()
+            except (UnusableFile, *UNDECODABLE) as error:
+                _log.warning("%s is damaged: %s", self._folder / _FILE, error)
+                return ()
+
+    def write(self, words: tuple[str, ...]) -> None:
+        """Replace the list, whole. Raises CacheError."""
+        with (
+            cache_files.clear_errors(self._folder),
+            cache_files.folder(self._folder, create=True) as folder,
+        ):
+            cache_files.write_atomically(
+                folder, _FILE, msgspec.json.encode(_Vocabulary(words)), "vocabulary"
+            )
+
+    def forget(self, names: Container[str]) -> None:
+        """Drop these names, in the form of `spoken`. Raises CacheError."""
+        words = self.read()
+        left = tuple(word for word in words if spoken(word) not in names)
+        if left != words:
+            self.write(left)

@@ -1,23 +1,24 @@
-"""Finds faces of a Collection by their public ids, also when they were detected anew."""
+"""Finds faces and voices of a Collection by their public ids."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.cache.faces import centres_of, first_key, parse_face_id, second_of
+from shared.cache.speakers import parse_voice_id
 from shared.errors import BadInput
 
 GONE = -1
 _NEAR = 0.1  # of the picture: as far as the centre of a face may have moved
 
 
-class Faces(Protocol):
-    """Faces ordered by (media, key), as in a Clustering."""
+class Observations(Protocol):
+    """Faces, or voices, ordered by (media, key), as in a grouping."""
 
     @property
     def media(self) -> tuple[str, ...]: ...
@@ -27,22 +28,24 @@ class Faces(Protocol):
     def keys(self) -> NDArray[np.uint64]: ...
 
 
-class FaceIndex:
-    """Finds the faces of one grouping by id, or by MediaFile and key. Immutable."""
+class ObservationIndex:
+    """Finds faces, or voices, of one grouping by id, or by MediaFile and key. Immutable."""
 
-    def __init__(self, faces: Faces) -> None:
-        self._keys = faces.keys
-        self._media = {hash_str: n for n, hash_str in enumerate(faces.media)}
-        count = len(faces.media)
-        self._starts = np.searchsorted(faces.media_of, np.arange(count + 1)).tolist()
-        # One ascending number for each face: searching it finds many faces at once.
+    _parse: Callable[[str], tuple[str, int]]  # raises BadInput for what is no id
+
+    def __init__(self, observations: Observations) -> None:
+        self._keys = observations.keys
+        self._media = {hash_str: n for n, hash_str in enumerate(observations.media)}
+        count = len(observations.media)
+        self._starts = np.searchsorted(observations.media_of, np.arange(count + 1)).tolist()
+        # One ascending number for each of them: searching it finds many at once.
         self._known = np.sort(self._keys)
         ranks = np.searchsorted(self._known, self._keys)
-        self._places = self._place(faces.media_of, ranks)
+        self._places = self._place(observations.media_of, ranks)
 
-    def index_of(self, face_id: str) -> int | None:
-        """Index of the face with exactly this id. Raises BadInput for what is no face_id."""
-        hash_str, key = parse_face_id(face_id)
+    def index_of(self, public_id: str) -> int | None:
+        """Index of the one with exactly this id. Raises BadInput for what is no id."""
+        hash_str, key = self._parse(public_id)
         media = self._media.get(hash_str)
         if media is None:
             return None
@@ -50,28 +53,21 @@ class FaceIndex:
         at = bisect_left(self._keys, key, self._starts[media], end)
         return at if at < end and self._keys[at] == key else None
 
-    def same(self, faces: Faces) -> NDArray[np.int32]:
-        """[n] index here of each of the other `faces` (same MediaFile and key), or GONE."""
-        numbers = np.array([self._media.get(h, GONE) for h in faces.media], np.int64)
-        media = numbers[faces.media_of] if len(numbers) else np.zeros(0, np.int64)
-        return self._exactly(media, faces.keys)
+    def same(self, others: Observations) -> NDArray[np.int32]:
+        """[n] index here of each of the others (same MediaFile and key), or GONE."""
+        numbers = np.array([self._media.get(h, GONE) for h in others.media], np.int64)
+        media = numbers[others.media_of] if len(numbers) else np.zeros(0, np.int64)
+        return self._exactly(media, others.keys)
 
-    def find(self, face_ids: Sequence[str]) -> NDArray[np.int32]:
-        """Indexes of faces by id; for one that is gone the nearest of its second, or GONE."""
-        media, keys = self._parsed(face_ids)
-        found = self._exactly(media, keys)
-        lost = np.flatnonzero((found == GONE) & (media != GONE))
-        if len(lost):
-            taken = set(found.tolist())
-            for n in lost.tolist():
-                found[n] = self._nearest(int(media[n]), int(keys[n]), taken)
-        return found
+    def find(self, public_ids: Sequence[str]) -> NDArray[np.int32]:
+        """Indexes by id, or GONE."""
+        return self._exactly(*self._parsed(public_ids))
 
-    def _parsed(self, face_ids: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    def _parsed(self, public_ids: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
         media, keys = [], []
-        for face_id in face_ids:
+        for public_id in public_ids:
             try:
-                hash_str, key = parse_face_id(face_id)
+                hash_str, key = self._parse(public_id)
             except BadInput:  # nobody wrote that through us
                 hash_str, key = "", 0
             media.append(self._media.get(hash_str, GONE))
@@ -89,6 +85,26 @@ class FaceIndex:
         found[right] = at[right]
         return found
 
+    def _place(self, media: NDArray[np.integer], ranks: NDArray[np.integer]) -> NDArray[np.int64]:
+        return media.astype(np.int64) * len(self._known) + ranks
+
+
+class FaceIndex(ObservationIndex):
+    """Finds faces, also when they were detected anew and lie a little elsewhere."""
+
+    _parse = staticmethod(parse_face_id)
+
+    def find(self, public_ids: Sequence[str]) -> NDArray[np.int32]:
+        """Indexes of faces by id; for one that is gone the nearest of its second, or GONE."""
+        media, keys = self._parsed(public_ids)
+        found = self._exactly(media, keys)
+        lost = np.flatnonzero((found == GONE) & (media != GONE))
+        if len(lost):
+            taken = set(found.tolist())
+            for n in lost.tolist():
+                found[n] = self._nearest(int(media[n]), int(keys[n]), taken)
+        return found
+
     def _nearest(self, media: int, key: int, taken: set[int]) -> int:
         first, end = (
             bisect_left(self._keys, first_key(second), *self._starts[media : media + 2])
@@ -101,5 +117,8 @@ class FaceIndex:
         near = np.argsort(far, kind="stable")[: int((far <= _NEAR).sum())] + first
         return next((face for face in near.tolist() if face not in taken), GONE)
 
-    def _place(self, media: NDArray[np.integer], ranks: NDArray[np.integer]) -> NDArray[np.int64]:
-        return media.astype(np.int64) * len(self._known) + ranks
+
+class VoiceIndex(ObservationIndex):
+    """Finds voices."""
+
+    _parse = staticmethod(parse_voice_id)

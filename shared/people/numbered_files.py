@@ -13,7 +13,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import IO, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import IO, Generic, NamedTuple, TypeVar
 
 from shared.cache import cache_files
 from shared.cache.cache_files import GONE
@@ -21,6 +21,7 @@ from shared.errors import CacheError, NotAllowed
 from shared.opening import OpenedFolder, RootedPath
 from shared.people.addition_log import remove, remove_temporaries
 from shared.people.claims import claimed
+from shared.people.clustering import Clustering, VoiceGrouping
 
 _log = logging.getLogger(__name__)
 _KEPT = 3
@@ -40,16 +41,7 @@ class Stamp(NamedTuple):
     mtime_ns: int
 
 
-class Numbered(Protocol):
-    """What is published: a dataclass with a number."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @property
-    def number(self) -> int: ...
-
-
-T = TypeVar("T", bound=Numbered)
+T = TypeVar("T", Clustering, VoiceGrouping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +66,7 @@ class NumberedFiles(Generic[T]):
         create: Callable[[], None],
     ) -> None:
         """`create`: makes the folder, where it is not there."""
-        self._kind = kind
+        self._kind: GroupingKind[T] = kind
         self._folder = folder
         self._root = cache_root
         self._create = create

@@ -11,7 +11,6 @@ one cut can have: around it the clusters are steady.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,7 @@ from numpy.typing import NDArray
 from shared.models.specs import DEFAULT_EPS, FaceScale
 from shared.process import traces
 from workers.recluster.tracks import find_tracks
-from workers.recluster.types import FaceSet, Rows, Step
-from workers.recluster.vectors import blocks, sound, unit
+from workers.recluster.types import FaceSet, Rows, Step, blocks, sound, unit
 
 _LEAST_TRACKS = 200  # of 120 real ones the eps was off by 0.3 at times, of 300 by less than 0.1
 _MOST_FACES = 30_000
@@ -49,7 +47,7 @@ def detect_params(faces: FaceSet, scale: FaceScale, step: Step) -> tuple[float, 
         return DEFAULT_EPS, _MIN_SAMPLES[0]
     tree = _tree(unit(centres[chosen]), step)
     distances = np.sqrt(np.maximum(2 - 2 * np.array([scale.same_person(e) for e in _EPS]), 0))
-    best = _best_cut(_Lifetimes.of(tree.condensed_tree_.to_numpy()).stability(distances))
+    best = _best_cut(_stabilities(tree.condensed_tree_.to_numpy(), distances))
     labels = tree.single_linkage_tree_.get_clusters(distances[best], min_cluster_size=2)
     sizes = np.bincount(labels + 1, weights[chosen])[1:]
     looked_at = len(some) / len(formers) * len(chosen) / len(centres)
@@ -75,34 +73,25 @@ def _tree(rows: Rows, step: Step) -> Any:
     return hdbscan.HDBSCAN(metric="precomputed", min_cluster_size=2, min_samples=1).fit(distances)
 
 
-@dataclass(frozen=True, slots=True)
-class _Lifetimes:
-    """The clusters of a condensed tree, without its root: lambda is 1 / distance."""
+def _stabilities(tree: NDArray[np.void], distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[distances] total stability of the clusters of a condensed tree that a cut at each one has.
 
-    births: NDArray[np.float64]
-    deaths: NDArray[np.float64]
-    stabilities: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, tree: NDArray[np.void]) -> _Lifetimes:
-        lambdas = tree["lambda_val"].astype(np.float64)
-        finite = np.isfinite(lambdas)  # equal rows part at distance 0
-        lambdas[~finite] = lambdas[finite].max(initial=1.0)
-        root = tree["parent"].min()
-        parent, child = tree["parent"] - root, tree["child"] - root
-        births, deaths, stabilities = np.zeros((3, int(parent.max()) + 1))
-        inner = child >= 0
-        births[child[inner]] = lambdas[inner]
-        np.maximum.at(deaths, parent, lambdas)
-        np.add.at(stabilities, parent, (lambdas - births[parent]) * tree["child_size"])
-        return cls(births[1:], deaths[1:], stabilities[1:])
-
-    def stability(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
-        """[distances] total stability of the clusters that a cut at each one has."""
-        at = 1 / np.maximum(distances, 1e-6)[:, None]
-        alive = (self.births < at) & (at <= self.deaths)
-        total: NDArray[np.float64] = alive @ self.stabilities
-        return total
+    Without the tree's root: lambda is 1 / distance.
+    """
+    lambdas = tree["lambda_val"].astype(np.float64)
+    finite = np.isfinite(lambdas)  # equal rows part at distance 0
+    lambdas[~finite] = lambdas[finite].max(initial=1.0)
+    root = tree["parent"].min()
+    parent, child = tree["parent"] - root, tree["child"] - root
+    births, deaths, stabilities = np.zeros((3, int(parent.max()) + 1))
+    inner = child >= 0
+    births[child[inner]] = lambdas[inner]
+    np.maximum.at(deaths, parent, lambdas)
+    np.add.at(stabilities, parent, (lambdas - births[parent]) * tree["child_size"])
+    at = 1 / np.maximum(distances, 1e-6)[:, None]
+    alive = (births[1:] < at) & (at <= deaths[1:])
+    total: NDArray[np.float64] = alive @ stabilities[1:]
+    return total
 
 
 def _best_cut(totals: NDArray[np.float64]) -> int:

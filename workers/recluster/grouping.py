@@ -16,29 +16,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.cache.cache_dir import CacheDir
-from shared.domain import ModelKind, Stage
+from shared.domain import AnalyzeSpec, ModelKind, ProgressType, Stage
 from shared.errors import CacheError, ModelError
 from shared.models.model_catalogue import resolve
 from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES, FaceScale
 from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering, Memory
 from shared.people.collection import Collection
 from shared.people.enrolment import References
+from shared.people.face_index import GONE
 from shared.people.state import PeopleState, taken_out
 from shared.process import traces
 from shared.settings import Settings
-from workers.recluster.assembly import (
-    GONE,
+from workers.context import Context
+from workers.recluster.homes import (
     MergedTables,
+    Table,
     at_new_places,
+    claims_of,
+    homes_of,
+    keep_ids,
     merged,
-    table_of,
+    named,
+    remembered,
+    settled,
     without_empty,
 )
-from workers.recluster.assigning import assign_faces
-from workers.recluster.homes import claims_of, homes_of, keep_ids, named, remembered, settled
 from workers.recluster.lessons import lessons_for, taught_by, teaching
-from workers.recluster.loading import FaceTable, LoadedFaces, load_faces
-from workers.recluster.people import group_faces
+from workers.recluster.loading import LoadedFaces, load_faces
+from workers.recluster.people import assign_faces, group_faces, part
 from workers.recluster.tracks import with_steady_unmarked
 from workers.recluster.types import Assigned, FaceSet, Groups, Known, Lesson, Rule, Step, Taught
 
@@ -102,7 +107,7 @@ class Grouping:
         rule = Rule(self._scale, eps, min_samples)
         loaded = self._unmarked(loaded, rule)
         taught = self._taught(loaded)
-        groups = group_faces(loaded.faces, rule, _after(self._step, _READING), taught)
+        groups = group_faces(loaded.faces, rule, part(self._step, _READING, 1), taught)
         log.info("%s: %d faces, %d people", self._collection.name, len(loaded.table),
                  len(groups.means))  # fmt: skip
 
@@ -116,7 +121,7 @@ class Grouping:
             if not late:
                 return found
             # Whose faces are all gone by now is nobody: a person may have been deleted meanwhile.
-            return without_empty(self._grown(found, late, _ids_in_use(old, state)))
+            return without_empty(self._grown(found, late, state.known_ids))
 
         return self._publish(make)
 
@@ -130,22 +135,18 @@ class Grouping:
         def make(old: Clustering | None) -> Clustering:
             if old is None or old.model != self._model:
                 raise _ModelChanged
-            return self._grown(old, hashes, set())
+            return self._grown(old, hashes, frozenset())
 
         return self._publish(make)
 
     def _late(self, old: Clustering, found: Clustering) -> set[str]:
         """MediaFiles that others have grouped or made anew while we were at work."""
         ours = dict(zip(found.media, found.media_files, strict=True))
-        late = set()
-        for hash_str, file in zip(old.media, old.media_files, strict=True):
-            if ours.get(hash_str) != file:
-                manifest = self._cache.manifest(hash_str, Stage.FACES, found.model)
-                if manifest and manifest.file != ours.get(hash_str):
-                    late.add(hash_str)
-        return late
+        theirs = zip(old.media, old.media_files, strict=True)
+        others = [hash_str for hash_str, file in theirs if ours.get(hash_str) != file]
+        return set(news_of(self._cache, found, others))
 
-    def _grown(self, old: Clustering, hashes: Several[str], taken: set[int]) -> Clustering:
+    def _grown(self, old: Clustering, hashes: Several[str], taken: frozenset[int]) -> Clustering:
         """The clustering with the faces of these MediaFiles in it; new people get no `taken` id.
 
         The faces are read here, after the number was asked for: whoever makes them anew later
@@ -156,9 +157,9 @@ class Grouping:
         if not len(old):
             old = _with_dim(old, loaded.faces.embeddings.shape[1])
         state = self._state(old)
-        taken = taken | _ids_in_use(old, state)
+        taken = taken | state.known_ids
         lessons = self._lessons(state)
-        both = merged(table_of(old), loaded.table)
+        both = merged(old, loaded.table)
         stays = both.old_at[old.loose] != GONE
         old = replace(old, loose=old.loose[stays], loose_embeddings=old.loose_embeddings[stays])
         known = Known(means=old.means, sizes=old.sizes, loose=old.loose_embeddings, lessons=lessons)
@@ -214,8 +215,15 @@ class Grouping:
         )
 
 
-def _after(step: Step, start: float) -> Step:
-    return lambda share, message: step(start + share * (1 - start), message)
+def news_of(cache: CacheDir, grouped: Clustering, hashes: Several[str]) -> dict[str, int]:
+    """MediaFiles whose faces are not in a clustering as they are now, and how many they are."""
+    files = dict(zip(grouped.media, grouped.media_files, strict=True))
+    news = {}
+    for hash_str in hashes:
+        manifest = cache.manifest(hash_str, Stage.FACES, grouped.model)
+        if manifest and manifest.file != files.get(hash_str):
+            news[hash_str] = manifest.rows
+    return news
 
 
 def _whole(loaded: LoadedFaces, groups: Groups, model: str, how: tuple[float, int]) -> Clustering:
@@ -229,11 +237,7 @@ def _whole(loaded: LoadedFaces, groups: Groups, model: str, how: tuple[float, in
         min_samples=how[1],
         made_at=time.time(),
         grouped_faces=len(table),
-        media=table.media,
-        media_files=table.files,
-        media_of=table.media_of,
-        keys=table.keys,
-        rows=table.rows,
+        **table.columns,
         labels=groups.labels,
         cluster_ids=np.zeros(0, np.int32),
         means=groups.means,
@@ -265,16 +269,15 @@ def _with_ids(
 
     None is under an id of those that are `heard`: with voices faces are by what users say alone.
     """
-    table = table_of(draft)
     memory = old.memory if old else Memory.empty()
-    homes = homes_of(memory, table)
+    homes = homes_of(memory, draft)
     none = np.full(len(draft), NO_CLUSTER, np.int32)
     claims: tuple[NDArray[np.int32], ...] = (homes, none, none, none)
     taken = set(heard.tolist())
     if old is not None and state is not None:
-        taken |= _ids_in_use(old, state)
-        claims = claims_of(table, homes, old, state, heard)
-    ids = keep_ids(groups.labels, claims, _seeds(groups.labels, table), taken)
+        taken |= state.known_ids
+        claims = claims_of(draft, homes, old, state, heard)
+    ids = keep_ids(groups.labels, claims, _seeds(groups.labels, draft), taken)
     labels = named(groups.labels, ids)
     born = set(ids.tolist()).difference(*(np.unique(claim).tolist() for claim in claims))
     order = np.argsort(ids)
@@ -287,7 +290,7 @@ def _with_ids(
         sizes=groups.sizes[order],
         samples=groups.samples[order],
         retired=np.array(sorted(gone - {int(id_) for id_ in ids}), np.int32),
-        memory=remembered(memory, table, settled(homes, labels, born)),
+        memory=remembered(memory, draft, settled(homes, labels, born)),
     )
 
 
@@ -322,11 +325,7 @@ def _put_together(
     return replace(
         old,
         made_at=time.time(),
-        media=table.media,
-        media_files=table.files,
-        media_of=table.media_of,
-        keys=table.keys,
-        rows=table.rows,
+        **table.columns,
         labels=labels,
         cluster_ids=ids[order],
         means=assigned.means[order],
@@ -344,7 +343,7 @@ def _labels_with_newcomers(
     both: MergedTables,
     assigned: Assigned,
     claims: NDArray[np.int32],
-    taken: set[int],
+    taken: frozenset[int],
 ) -> _Labelled:
     """Label of each face of both, and the ids of new people."""
     labels = np.full(len(both.table), NO_CLUSTER, np.int32)
@@ -362,7 +361,7 @@ def _labels_with_newcomers(
     return np.where(fresh == NO_CLUSTER, labels, named(fresh, new_ids)), new_ids
 
 
-def _seeds(labels: NDArray[np.int32], table: FaceTable) -> list[tuple[str, int]]:
+def _seeds(labels: NDArray[np.int32], table: Table) -> list[tuple[str, int]]:
     """(hash_str, key) of the first face of each cluster."""
     numbers, first = np.unique(labels, return_index=True)
     return [
@@ -372,7 +371,56 @@ def _seeds(labels: NDArray[np.int32], table: FaceTable) -> list[tuple[str, int]]
     ]
 
 
-def _ids_in_use(old: Clustering, state: PeopleState) -> set[int]:
-    """Ids that must not be given to other people."""
-    ids = {int(id_) for id_ in (*old.cluster_ids, *old.retired)}
-    return ids | set(state.known_ids)
+_EVERY_S = 30.0  # while more Items of the Task follow
+_CHEAP = 2_000  # faces that are grouped anew each time: it takes less than a second
+_GROWTH = 1.5  # of a Collection since it was last grouped as a whole; then it is again
+
+
+def bring_up_to_date(
+    context: Context, spec: AnalyzeSpec, collection: Collection, hashes: Several[str]
+) -> None:
+    """Group the faces of these MediaFiles, and what others have added meanwhile.
+
+    The last Item of a Task always does; earlier ones now and then, so that people can be seen
+    while a long Task runs. Also whoever has made faces anew: nobody else would notice them.
+    """
+    cache = context.cache(spec.cache_dir)
+    old = collection.clustering()
+    if (
+        old
+        and abs(time.time() - old.made_at) < _EVERY_S  # by two clocks
+        and not news_of(cache, old, {*hashes}.intersection(old.media))
+        and context.others_will_follow()
+    ):
+        return
+    while not _grouped(context, spec, collection, hashes):
+        context.checkpoint()  # the Collection has changed its model meanwhile
+
+
+def _grouped(
+    context: Context, spec: AnalyzeSpec, collection: Collection, hashes: Several[str]
+) -> bool:
+    cache = context.cache(spec.cache_dir)
+    old = collection.clustering()
+    members = collection.members()
+    if not members.model:  # deleted just now
+        return True
+    wanted = WantedParams(spec.face_eps, spec.face_min_samples)
+
+    def step(_share: float, message: str) -> None:
+        context.checkpoint()
+        context.progress.report(
+            ProgressType.FACES, 0.0, "", f"{collection.name}: {message.lower()}."
+        )
+
+    scale = scale_of(context.bench.settings, members.model)
+    grouping = Grouping(cache, collection, members.model, scale, step)
+    if old is None or old.model != members.model or wanted.over(old) != (old.eps, old.min_samples):
+        return grouping.everything(lambda _: wanted.over(old))
+    news = news_of(cache, old, {*hashes, *set(members.hashes).difference(old.media)})
+    if not news:
+        return True
+    count = len(old) - old.grouped_faces + sum(news.values())
+    if len(old) + count <= _CHEAP or count > (_GROWTH - 1) * old.grouped_faces:
+        return grouping.everything(lambda _: wanted.over(old))
+    return grouping.newcomers(news)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence, Set
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +13,80 @@ from shared.people.clustering import NO_CLUSTER, Clustering, Memory
 from shared.people.face_index import GONE, FaceIndex
 from shared.people.state import PeopleState
 from shared.seeded_ids import seeded_id
-from workers.recluster.assembly import merged, table_of
 from workers.recluster.loading import FaceTable
 from workers.recluster.types import Labels
+
+Table = FaceTable | Clustering
+
+
+@dataclass(frozen=True, slots=True)
+class MergedTables:
+    """One table of the faces of two. `old_at`, `new_at`: where each face of theirs stands now."""
+
+    table: FaceTable
+    old_at: NDArray[np.int64]
+    new_at: NDArray[np.int64]
+
+
+def merged(old: Table, new: Table) -> MergedTables:
+    """All MediaFiles of both; of one that is in both the new faces count."""
+    replaced = set(new.media)
+    kept = [number for number, hash_str in enumerate(old.media) if hash_str not in replaced]
+    file_of = {old.media[number]: old.media_files[number] for number in kept}
+    file_of |= dict(zip(new.media, new.media_files, strict=True))
+    media = tuple(sorted(file_of))
+    place = {hash_str: number for number, hash_str in enumerate(media)}
+    old_media = _renumbered([place[h] if h not in replaced else GONE for h in old.media], old)
+    new_media = _renumbered([place[h] for h in new.media], new)
+    stays = np.flatnonzero(old_media != GONE)
+    media_of = np.concatenate([old_media[stays], new_media])
+    keys = np.concatenate([old.keys[stays], new.keys])
+    order = np.lexsort((keys, media_of))
+    at = np.empty(len(order), np.int64)
+    at[order] = np.arange(len(order))
+    old_at = np.full(len(old), GONE, np.int64)
+    old_at[stays] = at[: len(stays)]
+    table = FaceTable(
+        media=media,
+        media_files=tuple(file_of[hash_str] for hash_str in media),
+        media_of=media_of[order],
+        keys=keys[order],
+        rows=np.concatenate([old.rows[stays], new.rows])[order],
+    )
+    return MergedTables(table, old_at, at[len(stays) :])
+
+
+def at_new_places(places: NDArray[np.int32], now_at: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Places of faces (-1: none) after a merge; those that are gone become -1."""
+    if not len(now_at):
+        return np.full(places.shape, GONE, np.int32)
+    return np.where(places >= 0, now_at[np.maximum(places, 0)], GONE).astype(np.int32)
+
+
+def without_empty(clustering: Clustering) -> Clustering:
+    """The clustering without clusters that have no faces; their ids are used up."""
+    stays = np.isin(clustering.cluster_ids, clustering.labels)
+    retired = np.union1d(clustering.retired, clustering.cluster_ids[~stays])
+    return replace(
+        clustering,
+        cluster_ids=clustering.cluster_ids[stays],
+        means=clustering.means[stays],
+        sizes=clustering.sizes[stays],
+        samples=clustering.samples[stays],
+        retired=retired.astype(np.int32),
+    )
+
+
+def _renumbered(numbers: list[int], table: Table) -> NDArray[np.int32]:
+    if not numbers:
+        return np.zeros(0, np.int32)
+    return np.array(numbers, np.int32)[table.media_of]
+
 
 _LEAST_PART = 3  # a third of an old cluster's faces must be together to keep its id
 
 
-def homes_of(memory: Memory, table: FaceTable) -> NDArray[np.int32]:
+def homes_of(memory: Memory, table: Table) -> NDArray[np.int32]:
     """[len(table)] the home of each face, NO_CLUSTER for faces that are new.
 
     Faces that were detected anew, perhaps by another model, are a little elsewhere: then the
@@ -31,7 +98,7 @@ def homes_of(memory: Memory, table: FaceTable) -> NDArray[np.int32]:
     return homes
 
 
-def known_places(old: Memory | FaceTable, new: FaceTable) -> NDArray[np.int32]:
+def known_places(old: Memory | Clustering, new: Table) -> NDArray[np.int32]:
     """[len(new)] the place in `old` of the same face, or GONE."""
     index = FaceIndex(old)
     at = index.same(new)
@@ -46,7 +113,7 @@ def known_places(old: Memory | FaceTable, new: FaceTable) -> NDArray[np.int32]:
 
 
 def claims_of(
-    table: FaceTable,
+    table: Table,
     homes: NDArray[np.int32],
     old: Clustering,
     state: PeopleState,
@@ -57,7 +124,7 @@ def claims_of(
     Whom users have moved has a say only where nobody else has: whoever is left in a cluster keeps
     it, and moved faces stay where they were put, whatever id their cluster gets.
     """
-    at = known_places(table_of(old), table)
+    at = known_places(old, table)
     pins = _carried(state.overlap_labels, at)
     is_moved = pins != _carried(old.labels, at)
     return (
@@ -85,16 +152,11 @@ def settled(
     return np.where(moves_in, labels, homes).astype(np.int32)
 
 
-def remembered(memory: Memory, table: FaceTable, homes: NDArray[np.int32]) -> Memory:
+def remembered(memory: Memory, table: Table, homes: NDArray[np.int32]) -> Memory:
     """The homes of these faces, and of the MediaFiles that are not among them."""
-    away = FaceTable(
-        media=memory.media,
-        files=("",) * len(memory.media),
-        media_of=memory.media_of,
-        keys=memory.keys,
-        rows=np.zeros(len(memory.keys), np.int32),
-    )
-    both = merged(away, table)
+    media, keys = memory.media, memory.keys
+    rows = np.zeros(len(keys), np.int32)
+    both = merged(FaceTable(media, ("",) * len(media), memory.media_of, keys, rows), table)
     found = np.full(len(both.table), NO_CLUSTER, np.int32)
     stays = both.old_at != GONE
     found[both.old_at[stays]] = memory.homes[stays]

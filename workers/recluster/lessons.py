@@ -15,11 +15,19 @@ from numpy.typing import ArrayLike, NDArray
 from shared.people.clustering import NO_CLUSTER, SAMPLES
 from shared.people.face_index import GONE
 from shared.people.state import PeopleState, taken_out
-from workers.recluster.assembly import table_of
 from workers.recluster.homes import known_places
 from workers.recluster.loading import LoadedFaces
-from workers.recluster.types import Examples, FaceSet, Labels, Lesson, Rows, Taught
-from workers.recluster.vectors import sound, sums_by_label, unit
+from workers.recluster.types import (
+    Examples,
+    FaceSet,
+    Labels,
+    Lesson,
+    Rows,
+    Taught,
+    sound,
+    sums_by_label,
+    unit,
+)
 
 # The power of the cosine with the mean that makes it one with a single face. Measured on made-up
 # doubles and on photos of 28 people of whom one picture was taken out: with 16 own faces besides
@@ -48,7 +56,7 @@ def _are_nearer(rows: Rows, examples: Examples, to_means: NDArray[np.float32]) -
 
 def taught_by(state: PeopleState, loaded: LoadedFaces) -> Taught:
     """The lessons of a state, as far as the faces that teach are among the loaded ones."""
-    at = known_places(table_of(state.clustering), loaded.table)
+    at = known_places(state.clustering, loaded.table)
     known = at != GONE
     was, placed = np.full(len(at), NO_CLUSTER, np.int32), np.zeros(len(at), bool)
     was[known] = state.faces[at[known]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -29,13 +29,18 @@ class FaceTable:
     """Which faces there are: ordered by (MediaFile, key), as in people.clustering.Clustering."""
 
     media: tuple[str, ...]  # hash_str, ascending
-    files: tuple[str, ...]  # data file of each
+    media_files: tuple[str, ...]  # data file of each
     media_of: NDArray[np.int32]
     keys: NDArray[np.uint64]
     rows: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The fields, which are some of a Clustering's."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ def _joined(files: list[_FacesOfFile], dim: int) -> LoadedFaces:
     }
     table = FaceTable(
         media=tuple(file.hash_str for file in files),
-        files=tuple(file.name for file in files),
+        media_files=tuple(file.name for file in files),
         media_of=media_of,
         keys=face_keys(joined["seconds"], joined["boxes"]),
         rows=np.concatenate([np.arange(n, dtype=np.int32) for n in [0, *counts]]),
@@ -129,7 +134,6 @@ def _joined(files: list[_FacesOfFile], dim: int) -> LoadedFaces:
 
 
 def _none(dim: int) -> dict[str, NDArray[Any]]:
-    """Fields of no faces."""
     return {
         "seconds": np.zeros(0, np.uint32),
         "boxes": np.zeros((0, 4), np.float32),

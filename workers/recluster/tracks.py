@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.cache.faces import FaceMark
-from workers.recluster.types import Embeddings, FaceSet, Rows, Rule, Step
-from workers.recluster.vectors import blocks, sound
+from workers.recluster.types import Embeddings, FaceSet, Rows, Rule, Step, blocks, sound
 
 _SURE = 0.97  # the detector's median score over the track
 _LEAST_SECONDS = 2  # one picture alone shows nothing that stays

@@ -19,16 +19,36 @@ from shared.domain import Manifest, Stage
 from shared.errors import CacheError, RushesError
 from shared.models import voice_model
 from shared.people.addition_log import AdditionLog
-from shared.people.clustering_files import VOICES
+from shared.people.clustering import SAMPLES, Clustering, VoiceGrouping
 from shared.people.collection import Collection
-from shared.people.enrolment import NOBODY
+from shared.people.enrolment import NOBODY, References, enrolled_id
+from shared.people.grouping_files import VOICES
 from shared.people.numbered_files import stamps
 from shared.people.state import PeopleState
-from shared.people.voices import VoiceGrouping
 from shared.process import traces
 from workers.context import Context
 from workers.recluster.voice_grouping import FileVoices, HeardVoice, regrouped
-from workers.recluster.voices.face_ids import without_faces
+
+
+def without_faces(cache: CacheDir, collection: Collection) -> Clustering:
+    """The ids that faces have, without the faces: those of the newest clustering.
+
+    As retired count also the ids that faces may get again, and those of enrolled people.
+    """
+    found = collection.clustering() or Clustering.empty()
+    ids, homes = found.cluster_ids, found.memory.homes
+    enrolled = [enrolled_id(name) for name in References(cache.root).names()]
+    used = np.concatenate([found.retired, homes[homes > 0], np.array(enrolled, np.int32)])
+    return replace(
+        Clustering.empty(),
+        number=found.number,
+        cluster_ids=ids,
+        means=np.zeros((len(ids), 0), np.float32),
+        sizes=np.zeros(len(ids), np.int32),
+        samples=np.full((len(ids), SAMPLES), -1, np.int32),
+        retired=np.setdiff1d(used, ids).astype(np.int32),
+    )
+
 
 log = logging.getLogger(__name__)
 

@@ -2,28 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import UNSET
 
 from api.folders import quick_map
+from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint
+from api.http.parameters import IN_CACHE_DIR, OF_COLLECTION
 from api.http.services import Scope
 from api.models.model_keys import active_key
+from api.people.answers import (
+    Excerpt,
+    FileSpeaker,
+    FileSpeakers,
+    ProposalItem,
+    Proposals,
+    VoiceItem,
+    VoicePage,
+)
+from api.people.bodies import FileVoicesBody, VoicesBody
 from api.people.people import PeopleServices
-from api.people.snapshot import CollectionSnapshot
-from api.people.voices.answers import Excerpt, FileSpeaker, FileSpeakers, VoiceItem, VoicePage
-from api.people.voices.bodies import FileVoicesBody, VoicesBody
-from api.people.voices.telling import ToldSpeakers
-from api.people.voices.whose import voices_in_order
-from shared.cache.speakers import voice_id
-from shared.cache.spoken_by import speaker_label
-from shared.domain import ModelKind
+from api.people.snapshot import CollectionSnapshot, voices_in_order
+from api.people.voices.proposals import (
+    MIN_SECONDS,
+    MIN_TIMES,
+    MOST_FILES,
+    MOST_PROPOSALS,
+    Proposal,
+    Proposed,
+)
+from shared.cache import cache_files, speakers, transcripts
+from shared.cache.cache_dir import CacheDir
+from shared.cache.speakers import SpeakerTurns, voice_id
+from shared.cache.spoken_by import by_speaker, speaker_label
+from shared.cache.transcripts import Segment
+from shared.domain import Manifest, ModelKind
 from shared.errors import BadInput, CacheError, Missing
 from shared.rights import KeyScope
 
+_MOST_LETTERS = 120
 
-async def list_voices(call: Call[VoicesBody], services: PeopleServices) -> VoicePage:
+
+class ToldSpeakers:
+    """The speakers of the transcript that answers for a file, by their ids."""
+
+    def __init__(self, cache: CacheDir, hash_str: str, source: Manifest, told: SpeakerTurns):
+        self._cache, self._hash_str, self._source, self._told = cache, hash_str, source, told
+        self._parts: list[Segment] | None = None
+
+    @classmethod
+    def of(cls, cache: CacheDir, hash_str: str, preferred_model: str) -> ToldSpeakers | None:
+        """None where speakers were not told apart. Raises CacheError."""
+        with cache_files.clear_errors(cache.root):
+            source = transcripts.find(cache, hash_str, preferred_model)
+            found = source and speakers.find(cache, hash_str, source)
+            if source is None or found is None:
+                return None
+            return cls(cache, hash_str, source, speakers.read(cache, hash_str, found))
+
+    def __iter__(self) -> Iterator[tuple[str, int, float]]:
+        """Label, id and seconds of each, by first appearance."""
+        for number, speaker in enumerate(self._told.speakers):
+            yield speaker_label(number), speaker.id, speaker.seconds
+
+    def label(self, id_: int) -> str | None:
+        return next((label for label, known, _ in self if known == id_), None)
+
+    def words(self, label: str, start: float, end: float) -> str:
+        """What a speaker says in a stretch, from its first words on. Raises CacheError."""
+        if self._parts is None:
+            spoken = transcripts.read(self._cache, self._hash_str, self._source)
+            self._parts = [part.segment for part in by_speaker(spoken.segments, self._told.turns)]
+        said = (
+            part.text
+            for part in self._parts
+            if part.speaker == label and part.start < end and part.end > start
+        )
+        return _shortened(" ".join(said))
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _MOST_LETTERS:
+        return text
+    return text[: _MOST_LETTERS - 1].rsplit(" ", 1)[0] + "…"
+
+
+def list_voices(call: Call[VoicesBody], services: PeopleServices) -> VoicePage:
     """Voices of a person.
 
     Each is one speaker of one file, with a part of it to listen to. A voice has its person as a
@@ -31,10 +96,7 @@ async def list_voices(call: Call[VoicesBody], services: PeopleServices) -> Voice
     voice that its file has no more is not listed. 404 for an unknown cluster, or an unknown
     voice in `after`.
     """
-    return await services.in_cache_dir(call.body.cache_dir, _voices, services, call.body)
-
-
-def _voices(services: PeopleServices, body: VoicesBody) -> VoicePage:
+    body = call.body
     scope = Scope.of(services, body.cache_dir, None)
     snapshot = services.people.open(scope.cache(), body.cluster_job_name)
     last = None if body.after is None else _known_voice(snapshot, body.after)
@@ -108,7 +170,7 @@ def _text(told: ToldSpeakers, label: str, start: float, end: float) -> str | Non
         return None
 
 
-async def list_file_speakers(call: Call[FileVoicesBody], services: PeopleServices) -> FileSpeakers:
+def list_file_speakers(call: Call[FileVoicesBody], services: PeopleServices) -> FileSpeakers:
     """Who speaks in a file.
 
     The speakers of the file's transcript, S1, S2 and so on, and who they are in the collection:
@@ -117,12 +179,7 @@ async def list_file_speakers(call: Call[FileVoicesBody], services: PeopleService
     there nor known. Where the file's speakers cannot be read, none are told, and
     X-Rushes-Warnings says why.
     """
-    found, unread = await services.in_cache_dir(call.body.cache_dir, _in_file, services, call.body)
-    call.warnings.extend(unread)
-    return found
-
-
-def _in_file(services: PeopleServices, body: FileVoicesBody) -> tuple[FileSpeakers, list[str]]:
+    body = call.body
     services.paths.media(body.media_path, "media_path")
     scope = Scope.of(services, body.cache_dir, [body.media_path])
     snapshot = services.people.open(scope.cache(), body.cluster_job_name)
@@ -132,11 +189,9 @@ def _in_file(services: PeopleServices, body: FileVoicesBody) -> tuple[FileSpeake
     try:
         told = ToldSpeakers.of(scope.cache(), hash_str, active_key(services, ModelKind.SPEECH))
     except CacheError as error:
-        why = f"{error.message} Transcribe the file again with force."
-        return FileSpeakers(speakers=[]), [why]
-    return FileSpeakers(
-        speakers=[_speaker(snapshot, hash_str, *speaker) for speaker in told or ()]
-    ), []
+        call.warnings.append(f"{error.message} Transcribe the file again with force.")
+        return FileSpeakers(speakers=[])
+    return FileSpeakers(speakers=[_speaker(snapshot, hash_str, *speaker) for speaker in told or ()])
 
 
 def _speaker(
@@ -150,6 +205,53 @@ def _speaker(
         cluster_id=None if cluster is None else str(cluster),
         name=None if cluster is None else snapshot.state.voice_names.get(cluster),
         seconds=round(seconds, 2),
+    )
+
+
+def list_proposals(call: Call[None], services: PeopleServices) -> Proposals:
+    """Faces and voices that may be one person."""
+    cache_dir, name = IN_CACHE_DIR.read(call.query), OF_COLLECTION.read(call.query)
+    scope = Scope.of(services, cache_dir, None)
+    snapshot = services.people.open(scope.cache(), name)
+    proposed = services.people.proposing.of(snapshot, services.caches.reader(scope.cache()))
+    places = scope.best_places({hash_str for one in proposed.found for hash_str in one.files})
+    call.warnings.extend(_left_out(proposed))
+    return Proposals(proposals=[_proposal_item(snapshot, one, places) for one in proposed.found])
+
+
+def _left_out(proposed: Proposed) -> Iterator[str]:
+    """Why files with faces and voices were not looked at."""
+    if later := proposed.asked - proposed.reached:
+        yield (
+            f"{counted(later, 'file')} of {proposed.files:,} with faces and voices could not be "
+            "looked at in time. Ask again shortly for more of them."
+        )
+    if proposed.unread:
+        yield (
+            f"{counted(proposed.unread, 'file')} of {proposed.files:,} with faces and voices could "
+            "not be looked at: who speaks in them cannot be read. Transcribe them again with force."
+        )
+    if beyond := proposed.beyond + proposed.files - proposed.asked:
+        yield (
+            f"{counted(beyond, 'file')} of {proposed.files:,} with faces and voices were left out: "
+            f"at most {MOST_FILES:,} are looked at, those in which is spoken longest, and of very "
+            "many faces and turns fewer."
+        )
+
+
+def _proposal_item(
+    snapshot: CollectionSnapshot, proposal: Proposal, places: dict[str, str | None]
+) -> ProposalItem:
+    fit, state = proposal.fit, snapshot.state
+    return ProposalItem(
+        face_cluster_id=str(fit.face),
+        face_name=state.names.get(fit.face),
+        voice_cluster_id=str(fit.voice),
+        voice_name=state.voice_names.get(fit.voice),
+        seconds_together=fit.seconds,
+        seconds_spoken=fit.spoken,
+        share=round(fit.seconds / fit.spoken, 3),
+        media_paths=[path for hash_str in proposal.files if (path := places[hash_str])],
     )
 
 
@@ -167,5 +269,21 @@ ENDPOINTS = (
         "Faces",
         KeyScope.SEARCH,
         errors={BadInput: "media_path must be an absolute path, not 'A001.mov'."},
+    ),
+    Endpoint(
+        "GET /faces/proposals",
+        list_proposals,
+        "Faces",
+        KeyScope.SEARCH,
+        description="Nothing is joined by itself: merge the two clusters by /faces/clusters/modify "
+        "to accept a proposal, or say there that they are `apart`. A face is proposed for a voice "
+        f"where it is seen while the voice speaks, for {MIN_SECONDS} seconds and at {MIN_TIMES} "
+        "different times at least, and clearly less while others do, and where no other face and "
+        "no other voice fits nearly as well. So nobody is proposed for a narrator who is not "
+        "seen, and a face that is always in the picture for nobody. Turns of which it is doubtful "
+        f"whose they are do not count. At most {MOST_PROPOSALS}, over the {MOST_FILES:,} files in "
+        "which is spoken longest; X-Rushes-Warnings says when some were not looked at.",
+        query=(IN_CACHE_DIR, OF_COLLECTION),
+        answer_example={"proposals": [{"voice_cluster_id": "1590043", "voice_name": None}]},
     ),
 )

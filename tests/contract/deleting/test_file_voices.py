@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api.deleting.deletions import delete as delete_results
-from api.deleting.deletions import published
-from api.deleting.file_voices import forget_voices
+from api.deleting.data_routes import delete as delete_results
+from api.deleting.data_routes import forget_voices, published
 from shared.cache import speakers
 from shared.cache.speakers import Speaker, SpeakerTurn, SpeakerTurns
 from shared.domain import Stage

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api.deleting.person import FoundPerson, PersonDeletion, delete_person
-from api.deleting.person_faces import PersonFaces, delete_faces
-from api.deleting.person_groups import without_mention
+from api.deleting.person_faces import PersonFaces, delete_faces, without_mention
+from api.deleting.person_routes import FoundPerson, PersonDeletion, delete_person
 from api.people.people import People
 from shared.cache import faces
 from shared.domain import Stage

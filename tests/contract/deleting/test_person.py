@@ -11,10 +11,9 @@ import pytest
 from shared.cache.faces import FaceRows, read_faces
 from shared.cache.frame_packs import PackReader
 from shared.domain import Stage
-from shared.people.clustering_files import check
-from shared.people.collection import Collection
+from shared.people.collection import Collection, CollectionVocabulary
 from shared.people.enrolment import Enrolment, Reference, References
-from shared.people.vocabulary import CollectionVocabulary
+from shared.people.grouping_files import check_clustering
 from tests.support.people.deleted_person import (
     UNSEEN,
     by_another_model,
@@ -79,7 +78,7 @@ def test_the_others_stay_who_and_where_they_were(people: PeopleDesk) -> None:
     assert after == {id_: face for id_, face in before.items() if id_ not in ada}
     clustering = Collection.open(people.cache.root, NAME, create=False).clustering()
     assert clustering is not None
-    check(clustering)
+    check_clustering(clustering)
     assert ADA in clustering.retired.tolist()
     for row, hash_str, key in zip(
         clustering.rows,

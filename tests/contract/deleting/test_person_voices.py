@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api.deleting.person import PersonDeletion, delete_person, named
+from api.deleting.person_routes import PersonDeletion, delete_person, named
 from api.people.people import People
 from shared.cache import speakers
 from shared.cache.cache_dir import CacheDir
 from shared.cache.speakers import Speaker, SpeakerTurn, SpeakerTurns
 from shared.domain import Stage
+from shared.people.clustering import VoiceGrouping
 from shared.people.collection import Collection
 from shared.people.edits import ClusterMerge, ClusterNaming, FaceMove, Modify, Names
 from shared.people.enrolment import References
-from shared.people.voices import VoiceGrouping
 from tests.support.people.deleted_person import UNSEEN, delete, everything_in, snapshot_of
 from tests.support.people.people_desk import ADA, NAME, PeopleDesk
 from workers.recluster.voice_upkeep import group_voices

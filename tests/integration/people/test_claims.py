@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from api.people import people as module
-from api.people.editing import names_edit
-from api.people.meanwhile import hindrance
+from api.people.editing import hindrance, names_edit
 from api.people.people import People
 from api.people.snapshot import CollectionSnapshot
 from shared.cache.cache_dir import CacheDir

@@ -13,7 +13,7 @@ from shared.domain import AnalyzeSpec, ProgressType
 from shared.people.clustering import Clustering
 from shared.settings import Settings
 from tests.support.people.grouping_desk import ADA, BO, MODEL, GroupingDesk, shots
-from workers.recluster.upkeep import bring_up_to_date
+from workers.recluster.grouping import bring_up_to_date
 
 
 @dataclass

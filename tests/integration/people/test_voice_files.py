@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from shared.opening import RootedPath
+from shared.people.clustering import VoiceGrouping
 from shared.people.collection import Collection
-from shared.people.voices import VoiceGrouping
 from tests.support.people.clusterings import clustering, same
 from tests.support.people.reopened import again
 from tests.support.people.voice_groupings import voice_grouping

@@ -16,13 +16,11 @@ from shared.domain import Stage
 from shared.models import voice_model
 from shared.people.clustering import Memory
 from shared.people.collection import Collection
-from shared.people.enrolment import Enrolment, Reference, References
-from shared.people.recognition import enrolled_id
+from shared.people.enrolment import Enrolment, Reference, References, enrolled_id
 from tests.support.people.clusterings import clustering
 from workers.recluster import voice_upkeep
 from workers.recluster.voice_grouping import DIM
-from workers.recluster.voice_upkeep import group_voices, keep_voices_grouped
-from workers.recluster.voices.face_ids import without_faces
+from workers.recluster.voice_upkeep import group_voices, keep_voices_grouped, without_faces
 
 ONE, TWO, THREE = (f"{n:016x}" for n in (1, 2, 3))
 ADA, BO = 0, 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -75,7 +76,8 @@ def answer(services: SearchServices, path: str, **body: Any) -> Any:
     endpoint = BY_PATH[path]
     assert endpoint.body is not None
     call: Call[Any] = Call(services.paths, msgspec.convert(body, endpoint.body), {}, {})
-    return asyncio.run(cast(Any, endpoint.handler(call, services)))
+    found: Any = endpoint.handler(call, services)
+    return asyncio.run(found) if inspect.iscoroutine(found) else found
 
 
 PEOPLE = {

@@ -19,10 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from shared.cache.transcripts import Segment
-from shared.people.clustering import Clustering
+from shared.people.clustering import Clustering, VoiceGrouping
 from shared.people.enrolment import NOBODY
 from shared.people.state import PeopleState
-from shared.people.voices import VoiceGrouping
 from tests.quality.transcripts.conversations import Conversation, Pcm, monologue
 from tests.quality.transcripts.measure_speakers import OVER, flite_voices, recorded_voices
 from tests.support.lite_models import voice_model

@@ -15,8 +15,7 @@ from tests.support.lite_models import voice_model
 from tests.support.media.speech import RATE
 from tests.support.media.voices import uttered
 from tests.support.skip_or_fail import fetched_or_skipped
-from workers.analysis.speakers.assigning import warnings_of
-from workers.analysis.speakers.diarizing import Diarizer
+from workers.analysis.speakers.diarizing import Diarizer, warnings_of
 
 pytestmark = pytest.mark.quality
 _TEXT = (

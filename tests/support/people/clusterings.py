@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.cache.faces import face_id, face_keys
-from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering, Memory
-from shared.people.voices import VoiceGrouping
+from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering, Memory, VoiceGrouping
 
 MODEL = "dlib"
 DIM = 8

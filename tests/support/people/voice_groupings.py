@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shared.people.voices import VoiceGrouping
+from shared.people.clustering import VoiceGrouping
 
 MODEL = "resemblyzer"
 DIM = 8

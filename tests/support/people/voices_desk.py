@@ -10,8 +10,8 @@ import numpy as np
 
 from shared.cache.cache_dir import CacheDir
 from shared.cache.speakers import Speaker, SpeakerTurn, SpeakerTurns
+from shared.people.clustering import VoiceGrouping
 from shared.people.collection import Collection
-from shared.people.voices import VoiceGrouping
 from tests.support.people.people_desk import NAME, PeopleDesk
 from tests.support.search.transcribed import publish, publish_speakers, spoken
 

@@ -12,7 +12,7 @@ from msgspec import inspect
 from api.app import ENDPOINTS
 from api.http.body_reading import BodyDecoder
 from api.http.endpoint import Endpoint
-from api.people.modify_bodies import ModifyBody
+from api.people.bodies import ModifyBody
 from api.search.bodies import SearchTextBody
 from api.tasks.bodies import AnalyzeBody
 from shared.errors import BadInput

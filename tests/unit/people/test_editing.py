@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from api.deleting.person_groups import without_mention
+from api.deleting.person_faces import without_mention
 from api.people import editing
 from api.people.editing import (
     WholeClusters,

@@ -22,8 +22,7 @@ from shared.people.edits import (
     Names,
     NewEdit,
 )
-from shared.people.enrolment import Enrolment, KnownPeople, Reference, References
-from shared.people.recognition import recognise
+from shared.people.enrolment import Enrolment, KnownPeople, Reference, References, recognise
 from shared.people.state import PeopleState
 from tests.support.people.clusterings import clustering, id_of
 from tests.support.people.face_data import PERSON, TRACK, MadeFaces, make_faces

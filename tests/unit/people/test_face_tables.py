@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.people.face_index import FaceIndex
-from workers.recluster.assembly import GONE, at_new_places, merged
+from workers.recluster.homes import GONE, at_new_places, merged
 from workers.recluster.loading import FaceTable
 
 Content = dict[str, list[int]]  # hash_str -> keys
@@ -24,7 +24,7 @@ def table(content: Content, version: str = "1") -> FaceTable:
     counts = [len(content[hash_str]) for hash_str in media]
     return FaceTable(
         media=tuple(media),
-        files=tuple(f"{hash_str}.{version}" for hash_str in media),
+        media_files=tuple(f"{hash_str}.{version}" for hash_str in media),
         media_of=np.repeat(np.arange(len(media), dtype=np.int32), counts),
         keys=np.array([key for hash_str in media for key in content[hash_str]], np.uint64),
         rows=np.array([row for count in counts for row in range(count)], np.int32),
@@ -33,7 +33,7 @@ def table(content: Content, version: str = "1") -> FaceTable:
 
 def faces(of: FaceTable) -> list[tuple[str, str, int, int]]:
     return [
-        (of.media[media], of.files[media], int(key), int(row))
+        (of.media[media], of.media_files[media], int(key), int(row))
         for media, key, row in zip(of.media_of, of.keys, of.rows, strict=True)
     ]
 

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from shared.cache.faces import FaceMark
 from shared.models.specs import FaceScale
 from tests.support.people.face_data import make_faces, unit
-from workers.recluster.assigning import assign_faces
-from workers.recluster.people import group_faces
+from workers.recluster.people import assign_faces, group_faces
 from workers.recluster.types import FaceSet, Groups, Known, Rule
 
 SCALE = FaceScale(person=0.35, track=0.8)

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from shared.cache.faces import FaceMark
 from shared.models.specs import FaceScale
 from tests.support.people.face_data import PERSON, TRACK, MadeFaces, agreement, make_faces, unit
-from workers.recluster.assigning import assign_faces
-from workers.recluster.people import group_faces
+from workers.recluster.people import assign_faces, group_faces
 from workers.recluster.types import Assigned, FaceSet, Known, Rule
 
 RULE = Rule(FaceScale(person=PERSON["mid"], track=TRACK), 0.48, 3)

@@ -11,10 +11,9 @@ from shared.models.specs import FaceScale
 from shared.people.clustering import SAMPLES
 from tests.support.people.face_data import PERSON, TRACK, MadeFaces, agreement, make_faces
 from tests.support.running.long_form import by_form
-from workers.recluster.people import group_faces
+from workers.recluster.people import alike, group_faces
 from workers.recluster.tracks import find_tracks
 from workers.recluster.types import Groups, Rule
-from workers.recluster.whispers import alike
 
 
 def step(fraction: float, message: str) -> None:
@@ -135,7 +134,7 @@ def test_the_same_shot_in_two_files_is_one_track() -> None:
 
 def test_a_crowd_of_one_person_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everybody is alike: of the links that would be, an even part is kept."""
-    monkeypatch.setattr("workers.recluster.whispers._EDGES", 1)
+    monkeypatch.setattr("workers.recluster.people._EDGES", 1)
     made = make_faces(2000, 1, kind="easy")
     rows = made.faces.embeddings[made.people == 0].astype(np.float32)
     graph = alike(rows, 0.1, step)

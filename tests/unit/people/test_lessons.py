@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from shared.models.specs import FaceScale
 from shared.people.clustering import NO_CLUSTER
 from tests.support.people.face_data import PERSON, TRACK, unit
-from workers.recluster.assigning import assign_faces
-from workers.recluster.people import group_faces
+from workers.recluster.people import assign_faces, group_faces
 from workers.recluster.types import Examples, FaceSet, Known, Lesson, Rule, Taught
 
 RULE = Rule(FaceScale(person=PERSON["mid"], track=TRACK), 0.48, 3)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.people.editing import modify_edit, names_edit, undo_edit
-from api.people.meanwhile import checked_since, last_edit_id
+from api.people.editing import checked_since, last_edit_id, modify_edit, names_edit, undo_edit
 from shared.errors import BadInput, EditedMeanwhile, Missing
 from shared.people.clustering import NO_CLUSTER
 from shared.people.edits import ClearNames, Edit, NewEdit, Undo

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from api.people import screen_times as module
-from api.people.screen_times import ScreenTime, screen_times
+from api.people import snapshot
+from api.people.snapshot import ScreenTime, screen_times
 from shared.people.clustering import NO_CLUSTER
 from tests.support.people.clusterings import clustering, keys_at
 
@@ -18,7 +18,7 @@ SECONDS = np.array([1, 1, 2, 0, 0, 0, 5, 5, 6])
 @pytest.mark.parametrize("is_many", [False, True], ids=["few clusters", "many"])
 def test_what_is_seen_is_counted_once(monkeypatch: pytest.MonkeyPatch, is_many: bool) -> None:
     if is_many:  # more than short numbers can tell apart
-        monkeypatch.setattr(module, "_MOST_SHORT", 1)
+        monkeypatch.setattr(snapshot, "_MOST_SHORT", 1)
     object.__setattr__(GROUPING, "keys", keys_at(SECONDS))
     found = screen_times(GROUPING, GROUPING.labels, np.array([False, True, False]))
     assert found == {

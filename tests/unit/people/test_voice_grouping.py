@@ -8,13 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shared.people import clustering_files
+from shared.people import grouping_files
 from shared.people.addition_log import Addition
-from shared.people.clustering import NO_CLUSTER, Clustering
+from shared.people.clustering import NO_CLUSTER, Clustering, VoiceGrouping
 from shared.people.edits import ClusterMerge, FaceMove, Modify, NewEdit
 from shared.people.enrolment import NOBODY
 from shared.people.state import PeopleState
-from shared.people.voices import VoiceGrouping
 from tests.support.people.clusterings import clustering
 from workers.recluster.voice_grouping import DIM, FileVoices, HeardVoice, regrouped
 
@@ -47,7 +46,7 @@ def grouped(*files: FileVoices) -> VoiceGrouping:
     found = VoiceGrouping.empty()
     for number, one in enumerate(files, 1):
         found = regrouped(state(found), [one])
-        clustering_files.check_voices(VoiceGrouping(**{**_fields(found), "number": number}))
+        grouping_files.check_voices(VoiceGrouping(**{**_fields(found), "number": number}))
     return found
 
 

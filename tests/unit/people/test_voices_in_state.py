@@ -11,7 +11,7 @@ import pytest
 
 from shared.errors import BadInput
 from shared.people.addition_log import Addition
-from shared.people.clustering import NO_CLUSTER, Clustering
+from shared.people.clustering import NO_CLUSTER, Clustering, VoiceGrouping
 from shared.people.edits import (
     ClusterMerge,
     ClusterNaming,
@@ -24,7 +24,6 @@ from shared.people.edits import (
 )
 from shared.people.enrolment import NOBODY
 from shared.people.state import PeopleState, as_of, report, taken_out
-from shared.people.voices import VoiceGrouping
 from tests.support.people.clusterings import clustering, id_of
 from tests.support.people.voice_groupings import voice_grouping
 

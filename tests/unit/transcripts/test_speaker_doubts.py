@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.cache.speakers import SpeakerTurn
-from workers.analysis.speakers.assigning import warnings_of
+from workers.analysis.speakers.diarizing import warnings_of
 
 TALK = (SpeakerTurn(0, 9, 0), SpeakerTurn(9, 12, 1, True), SpeakerTurn(12, 20, 0))
 

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from shared.cache.transcripts import Segment, Word
 from tests.support.fake_voices import FakeVoices
 from workers.analysis.speakers.diarizing import Diarizer
-from workers.analysis.speakers.pieces import pieces_of
-from workers.analysis.speakers.voices import linked
+from workers.analysis.speakers.voices import linked, pieces_of
 from workers.models.protocols import SAMPLE_RATE
 
 

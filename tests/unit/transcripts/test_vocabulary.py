@@ -9,10 +9,9 @@ import pytest
 from shared.cache.cache_dir import CacheDir
 from shared.domain import AnalyzeSpec
 from shared.models.vocabulary import most_relevant
-from shared.people.collection import Collection
+from shared.people.collection import Collection, CollectionVocabulary
 from shared.people.edits import ClusterNaming, Names, Undo
 from shared.people.enrolment import Enrolment, References
-from shared.people.vocabulary import CollectionVocabulary
 from tests.support.people.clusterings import clustering
 from workers.analysis.speech.vocabulary import people_in, vocabulary_of
 

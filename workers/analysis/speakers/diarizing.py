@@ -2,25 +2,193 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.cache.speakers import Speaker, SpeakerTurn
 from shared.cache.transcripts import Segment, Word
-from workers.analysis.speakers.assigning import assign, lasting
-from workers.analysis.speakers.pieces import (
+from workers.analysis.speakers.voices import (
     AROUND_S,
+    MOST_VOICES,
     Excerpts,
     Listened,
+    Rows,
     excerpts,
     joined,
     listen,
     pieces_of,
+    unit,
+    voices_in,
 )
-from workers.analysis.speakers.voices import unit, voices_in
 from workers.models.protocols import SAMPLE_RATE, VoiceEmbedder
+
+_LITTLE_S = 2.0  # of speech in all: too little to tell one voice from two
+_MUCH = 0.4  # of the speech may be somebody else's
+# Part of the power that hardly pauses, weighted as in `voices.py`: 0.40 to 0.47 of ten voices at
+# once, at most 0.33 of voices 3 dB over noise, 0.04 over music.
+_MOST_NOISE = 0.37
+
+_REACH_S = 1.0  # from a word to the middle of a window that still tells of it
+_WINDOW_S = 1.7  # no window is longer
+# A change of voice has to be worth it: as much as a word's cosines differ in `_WORD_S` of it, six
+# times over. In a pause it costs less.
+_WEIGHT, _WORD_S = 6.0, 0.32
+_CHANGE, _CHANGE_IN_PAUSE, _PAUSE_S = 1.0, 0.3, 0.15
+# Two voices that are as near: it may be either, or both at once. One that is farther than usual, by
+# its usual nearness: somebody speaks over it.
+_CLOSE, _FAR = 0.06, 0.9
+_SHORT_S = 0.6  # a turn that tells little
+_LEAST_S = 2.0  # of words that a voice has
+
+
+@dataclass(frozen=True, slots=True)
+class VoicedWords:
+    """For each word the number of its voice, -1 for none, and whether it may be another one."""
+
+    voices: NDArray[np.int64]
+    doubtful: NDArray[np.bool_]
+
+
+def lasting(
+    parts: Sequence[tuple[Sequence[Word], Listened]], rows: Rows, checkpoint: Callable[[], None]
+) -> Rows:
+    """The voices to which words are given; those of a few words are mixtures of others."""
+    while len(rows) > 1:
+        seconds = np.zeros(len(rows))
+        for words, heard in parts:
+            checkpoint()
+            voices = assign(words, heard, rows).voices
+            lengths = [word.end - word.start for word in words]
+            seconds += np.bincount(voices + 1, lengths, len(rows) + 1)[1:]
+        if seconds.min() >= _LEAST_S:
+            break
+        rows = np.delete(rows, int(seconds.argmin()), axis=0)
+    return rows
+
+
+def assign(words: Sequence[Word], heard: Listened, rows: Rows) -> VoicedWords:
+    """Whose words these are, of the voices with these rows; twice, with better rows at last."""
+    if not words or not len(rows):
+        return VoicedWords(np.full(len(words), -1), np.ones(len(words), np.bool_))
+    middles = np.array([(word.start + word.end) / 2 for word in words])
+    shares = _shares(middles, heard)
+    found = _path(words, _scores(shares, heard.rows @ rows.T))
+    rows = _renewed(middles, heard, found, rows)
+    scores = _scores(shares, heard.rows @ rows.T)
+    found = _path(words, scores)
+    return VoicedWords(found, _doubts(words, scores, found, shares))
+
+
+Shares = list[tuple[slice, NDArray[np.float64]]]
+
+
+def _shares(middles: NDArray[np.float64], heard: Listened) -> Shares:
+    """For each word which windows tell of it, and how much each."""
+    firsts = np.searchsorted(heard.starts, middles - _WINDOW_S)
+    lasts = np.searchsorted(heard.starts, middles + 1e-6)
+    centres = (heard.starts + heard.ends) / 2
+    found: Shares = []
+    for at, first, last in zip(middles, firsts, lasts, strict=True):
+        part = slice(int(first), int(last))
+        near = np.maximum(0, 1 - np.abs(centres[part] - at) / _REACH_S)
+        found.append((part, near * (heard.ends[part] >= at)))
+    return found
+
+
+def _scores(shares: Shares, cosines: Rows) -> NDArray[np.float64]:
+    """[words, voices]: the mean cosine of the windows around a word; 0 where there is none."""
+    scores = np.zeros((len(shares), cosines.shape[1]))
+    for row, (part, near) in zip(scores, shares, strict=True):
+        if near.sum() > 0:
+            row += near @ cosines[part] / near.sum()
+    return scores
+
+
+def _path(words: Sequence[Word], scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The voices whose sum of scores is highest, less what changes cost."""
+    lengths = np.array([word.end - word.start for word in words])
+    values = scores * (_WEIGHT / _WORD_S) * lengths[:, None]
+    count = scores.shape[1]
+    before = np.zeros(scores.shape, np.int64)
+    sums = values[0]
+    for n in range(1, len(words)):
+        is_pause = words[n].start - words[n - 1].end > _PAUSE_S
+        best = int(sums.argmax())
+        changed = sums[best] - _CHANGE * (_CHANGE_IN_PAUSE if is_pause else 1)
+        before[n] = np.where(sums >= changed, np.arange(count), best)
+        sums = np.maximum(sums, changed) + values[n]
+    found = np.empty(len(words), np.int64)
+    found[-1] = sums.argmax()
+    for n in range(len(words) - 1, 0, -1):
+        found[n - 1] = before[n, found[n]]
+    return found
+
+
+def _renewed(
+    middles: NDArray[np.float64], heard: Listened, found: NDArray[np.int64], rows: Rows
+) -> Rows:
+    """Each voice by the windows in which nobody else has a word."""
+    firsts = np.searchsorted(middles, heard.starts)
+    lasts = np.searchsorted(middles, heard.ends)
+    ends = np.cumsum(np.append(0, np.diff(found) != 0))  # number of the turn of each word
+    inner = np.flatnonzero(lasts > firsts)
+    alone = inner[ends[firsts[inner]] == ends[lasts[inner] - 1]]
+    owners = found[firsts[alone]]
+    renewed = rows.copy()
+    for voice in np.unique(owners):
+        own = alone[owners == voice]
+        lengths = (heard.ends[own] - heard.starts[own])[:, None]
+        renewed[voice] = unit((heard.rows[own] * lengths).sum(axis=0))
+    return renewed
+
+
+def _doubts(
+    words: Sequence[Word], scores: NDArray[np.float64], found: NDArray[np.int64], shares: Shares
+) -> NDArray[np.bool_]:
+    """Which words may be another's: two voices are as near or neither is, or the turn is short."""
+    own = scores[np.arange(len(words)), found]
+    others = scores.copy()
+    others[np.arange(len(words)), found] = -1
+    doubtful: NDArray[np.bool_] = own - others.max(axis=1) < _CLOSE
+    doubtful |= np.array([near.sum() <= 0 for _, near in shares])
+    if scores.shape[1] > 1:
+        for voice in np.unique(found):
+            mine = found == voice
+            doubtful[mine] |= own[mine] < _FAR * np.median(own[mine])
+    changes = np.flatnonzero(np.diff(found)) + 1
+    for turn in np.split(np.arange(len(words)), changes):
+        if words[turn[-1]].end - words[turn[0]].start < _SHORT_S:
+            doubtful[turn] = True
+    return doubtful
+
+
+def warnings_of(turns: Sequence[SpeakerTurn], noise: float) -> Iterator[str]:
+    """Sentences for people; none where there is no reason to doubt. `noise`: of the `Diarizer`."""
+    spoken = sum(turn.end - turn.start for turn in turns)
+    doubtful = sum(turn.end - turn.start for turn in turns if turn.doubtful)
+    if not turns:
+        return
+    if spoken < _LITTLE_S:
+        yield (f"Somebody speaks for {spoken:.1f} s in all: too little to tell how many there are.")
+    elif noise > _MOST_NOISE:
+        yield (
+            "The sound hardly ever pauses: many speak at once, or noise is as loud as what is "
+            "said. More people may speak than are told apart here."
+        )
+    elif doubtful > _MUCH * spoken:
+        yield (
+            f"Who speaks is doubtful in {doubtful / spoken:.0%} of the speech: several speak at "
+            "once, or noise drowns them."
+        )
+    if len({turn.speaker for turn in turns}) >= MOST_VOICES:
+        yield (
+            f"No more than {MOST_VOICES} speakers are told apart in a file: more may speak here, "
+            "and stand among these."
+        )
+
 
 Pcm = NDArray[np.float32]
 _AT_ONCE = 32  # windows that are heard together
@@ -50,7 +218,7 @@ class Diarizer:
 
     @property
     def noise(self) -> float:
-        """What part of the power is noise by `pieces.py`, in the mean of all windows; 0 to 1."""
+        """What part of the power is noise by `voices.py`, in the mean of all windows; 0 to 1."""
         return float(self.heard.noise.mean()) if len(self.heard) else 0.0
 
     def hear(self, stream: int | None, pcm: Pcm) -> None:

@@ -10,11 +10,10 @@ from shared.domain import AnalyzeSpec
 from shared.errors import CacheError
 from shared.models.vocabulary import MOST_WORDS, most_relevant
 from shared.people.clustering import Clustering
-from shared.people.collection import Collection, Version
+from shared.people.collection import Collection, CollectionVocabulary, Version
 from shared.people.edits import Names
 from shared.people.enrolment import References
 from shared.people.state import PeopleState
-from shared.people.vocabulary import CollectionVocabulary
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from workers.context import Context
 from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame, Picture, encode_rgb, fit
 from workers.models.protocols import FaceBox, FaceFinder
-from workers.recluster.upkeep import bring_up_to_date
+from workers.recluster.grouping import bring_up_to_date
 
 log = logging.getLogger(__name__)
 

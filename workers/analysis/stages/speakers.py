@@ -18,8 +18,7 @@ from shared.models import voice_model
 from shared.process import traces
 from shared.settings import Settings
 from workers.analysis.analyzed_file import AnalyzedFile
-from workers.analysis.speakers.assigning import warnings_of
-from workers.analysis.speakers.diarizing import Diarizer
+from workers.analysis.speakers.diarizing import Diarizer, warnings_of
 from workers.context import Context
 from workers.media.budget import work_limit_s
 from workers.media.sound.kept_sound import KeptSound

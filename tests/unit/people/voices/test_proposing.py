@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from api.people.people import People
-from api.people.voices import heard, proposals, proposing
-from api.people.voices.heard import HeardTurns
+from api.people.voices import proposals
+from api.people.voices.proposals import HeardTurns
 from shared.cache.cache_dir import CacheDir
 from tests.support.people.people_data import Seen, make_collection
 from tests.support.people.voices_desk import Talk, add_voices, publish_talks
@@ -33,7 +33,7 @@ def cache(tmp_path: Path) -> CacheDir:
 def test_what_was_read_of_a_file_is_kept_and_a_look_ends_in_time(
     cache: CacheDir, pool: Executor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heard, "_AT_ONCE", 1)
+    monkeypatch.setattr(proposals, "_AT_ONCE", 1)
     hashes = [f"{n:016x}" for n in range(3)]
     files = [(one, publish_talks(cache, one, [Talk(7, 1, TURNS)])) for one in hashes[:2]]
     turns = HeardTurns()
@@ -90,11 +90,11 @@ def test_proposals_are_found_once_unless_a_file_was_not_come_to(
     partly = fresh.of(snapshot, pool)
     assert partly == ([], 2, 2, 2, 1, 0)
     assert fresh.of(snapshot, pool) is partly, "a file that cannot be read keeps nothing from that"
-    monkeypatch.setattr(heard, "_AT_ONCE", 1)
-    monkeypatch.setattr(proposing, "_WITHIN_S", -1.0)
+    monkeypatch.setattr(proposals, "_AT_ONCE", 1)
+    monkeypatch.setattr(proposals, "_WITHIN_S", -1.0)
     hasty = People().proposing
     assert hasty.of(snapshot, pool).reached == 1
-    monkeypatch.setattr(proposing, "_WITHIN_S", 60.0)
+    monkeypatch.setattr(proposals, "_WITHIN_S", 60.0)
     assert hasty.of(snapshot, pool).reached == 2
 
 

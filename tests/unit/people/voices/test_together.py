@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pytest
 
-from api.people.voices import together
-from api.people.voices.together import FILE_BITS, Presence, fits
+from api.people.voices import proposals
+from api.people.voices.proposals import FILE_BITS, Presence, fits
 
 ADA, BO, CY = 10, 20, 30  # faces
 TOM, UMA, NARRATOR = 100, 200, 300  # voices
@@ -100,5 +100,5 @@ def test_what_is_joined_in_blocks_is_the_same(monkeypatch: pytest.MonkeyPatch) -
     whole = found(shown, heard)
     assert whole
     for block in (1, 2, 7):
-        monkeypatch.setattr(together, "_BLOCK", block)
+        monkeypatch.setattr(proposals, "_BLOCK", block)
         assert found(shown, heard) == whole

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from api.deleting.person_groups import without_mention
-from api.people.editing import FacesAndVoices, WholeClusters, modify_edit, names_edit
-from api.people.meanwhile import checked_since
+from api.deleting.person_faces import without_mention
+from api.people.editing import FacesAndVoices, WholeClusters, checked_since, modify_edit, names_edit
 from shared.errors import BadInput, EditedMeanwhile, Missing
 from shared.people.clustering import NO_CLUSTER
 from shared.people.edits import Edit, FaceMove, Modify, NewEdit

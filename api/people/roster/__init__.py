@@ -1,1 +1,0 @@
-"""Everybody who has a name, in one cache folder or in all."""
