@@ -47,7 +47,7 @@ def grouped(*files: FileVoices) -> VoiceGrouping:
     found = VoiceGrouping.empty()
     for number, one in enumerate(files, 1):
         found = regrouped(state(found), [one])
-        clustering_files.check(VoiceGrouping(**{**_fields(found), "number": number}))
+        clustering_files.check_voices(VoiceGrouping(**{**_fields(found), "number": number}))
     return found
 
 
