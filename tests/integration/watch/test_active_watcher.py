@@ -10,15 +10,14 @@ from msgspec.structs import replace
 
 from shared.domain import TaskKind
 from shared.errors import RedisAway
-from shared.ledger.records import SCENES, ItemFile, NewItem, NewTask
+from shared.ledger.records import ItemFile, NewItem, NewTask
 from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile
 from shared.watch.folders import WatchFolder
-from shared.watch.live import LiveStatus, WatchState
 from shared.watch.retries import RetryRequest, RetryRequests
 from tests.support.waiting import wait_for
 from tests.support.watch.ingest_stack import still
-from tests.support.watch.stepping import INSTANCE, Steps
+from tests.support.watch.stepping import Steps
 from workers.watcher.active_watcher import ActiveWatcher, ServicePhase
 from workers.watcher.scan.findings import FileStat
 from workers.watcher.threads import FolderThread
@@ -68,22 +67,6 @@ def test_a_task_that_a_removed_folder_still_submits_is_stopped(
     active.look()
     active.look()
     assert steps.tasks() == []
-
-
-@pytest.mark.parametrize("wanted", [False, True])
-def test_scenes_found_anew_are_not_the_watchers_to_stop(
-    steps: Steps, active: ActiveWatcher, wanted: bool
-) -> None:
-    steps.folders.want(wanted)
-    item = NewItem(b"{}", (ItemFile("a.mp4"),))
-    task = NewTask(kind=TaskKind.INGEST, items=[item], queue=SCENES)
-    steps.ledger.submit(task)
-    active.look()
-    active.look()
-    assert steps.ledger.open_tasks(TaskKind.INGEST) == [task.task_id]
-    live = LiveStatus(steps.client, INSTANCE).read()
-    assert live is not None
-    assert live.state is (WatchState.WAITING if wanted else WatchState.STOPPED)
 
 
 def test_an_outage_of_redis_leaves_no_task_of_a_removed_folder_running(
