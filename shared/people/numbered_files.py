@@ -41,7 +41,7 @@ class Stamp(NamedTuple):
     mtime_ns: int
 
 
-T = TypeVar("T", Clustering, VoiceGrouping)
+T = TypeVar("T", bound=Clustering | VoiceGrouping)
 
 
 @dataclass(frozen=True, slots=True)
