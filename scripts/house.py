@@ -34,7 +34,7 @@ FIELDS_A_CLASS = 20  # declared, or set by __init__; records and answers have wh
 _OF_FORMATS = ("Struct", "TypedDict", "Keyed")
 _MANY_FIELDS = {"Settings", "Endpoint", "Services", "CacheView"}  # tables of things of one kind
 LINES_OF_A_CRUMB = 60  # a module that is shorter and has one importer belongs into that
-CRUMBS = 38
+CRUMBS = 37
 # First lines that lean on what stands elsewhere: "The same for faces.", "Its rows are dead now."
 _LEANING = re.compile(
     r"The same\b|(Those|These|Such|Both|Ditto|Likewise|As above)\b|"
