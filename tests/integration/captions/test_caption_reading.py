@@ -27,6 +27,7 @@ from tests.support.media.captions import (
     with_sound,
 )
 from tests.support.media.media import H264, HEVC, MPEG2, Encoding, also, make_clip
+from workers.media import containers
 from workers.media.captions import reader, sources, words
 from workers.media.captions.reader import FoundCaptions, read_captions
 
