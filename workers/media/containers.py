@@ -43,6 +43,23 @@ from workers.media.budget import (
     check_scans,
 )
 
+CHECKPOINT_EVERY_S = 0.1  # the caller's checkpoint is called about this often
+
+
+class ThrottledCheckpoint:
+    """Calls the checkpoint every CHECKPOINT_EVERY_S at most, the first time at once."""
+
+    def __init__(self, checkpoint: Callable[[], None]) -> None:
+        self._checkpoint = checkpoint
+        self._next = 0.0
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._checkpoint()
+            self._next = now + CHECKPOINT_EVERY_S
+
+
 _MOST = 1 << 20  # boxes; six days in fragments of a second have so many, and take 2 s to walk
 # All that FFmpeg looks for boxes in (mov_default_parse_table in its mov.c), wherever they are.
 _HOLDERS = frozenset(

@@ -20,6 +20,7 @@ from shared.media import MediaType
 from shared.opening import OpenedFile
 from workers.media.budget import ALWAYS_SEEN_S, overrun
 from workers.media.containers import (
+    ThrottledCheckpoint,
     first_picture,
     only,
     open_container,
@@ -46,7 +47,6 @@ from workers.media.pictures import GridFrame, Picture
 from workers.media.probing.probe import is_film_still, probe_container, probe_still
 from workers.media.ranges import GridRange, RangePlan, RangeReader, split
 from workers.media.stills import StillPicture, open_still
-from workers.media.throttled_checkpoint import ThrottledCheckpoint
 
 # From the first picture of one second to that of another, each with its own seconds.
 Stretch = Callable[[VideoSource, int, int], Iterator[tuple[float, VideoFrame]]]

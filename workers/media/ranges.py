@@ -23,12 +23,18 @@ from av.video.stream import VideoStream
 from shared.errors import MediaUnreadable, MediaUnsupported
 from shared.opening import OpenedFile
 from workers.media.budget import ALWAYS_SEEN_S, overrun
-from workers.media.containers import Clock, clock_of, only, open_container, video_stream
+from workers.media.containers import (
+    Clock,
+    ThrottledCheckpoint,
+    clock_of,
+    only,
+    open_container,
+    video_stream,
+)
 from workers.media.frames import Scaler, VideoPicture
 from workers.media.gops import Horizon, Misfit, VideoPacket
 from workers.media.grid import VideoSource, Way, seeking, smart
 from workers.media.pictures import GridFrame
-from workers.media.throttled_checkpoint import ThrottledCheckpoint
 
 _LENGTHS_AT = {"h264": 4, "hevc": 21}  # in avcC and hvcC: how many bytes give a unit's length
 _SETS = {

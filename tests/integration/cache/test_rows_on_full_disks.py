@@ -17,7 +17,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import CacheError
 from tests.support.fake_models import FakeEmbedder
-from workers.analysis.model_batches import ModelBatches
+from workers.analysis.stage import ModelBatches
 from workers.analysis.stages.visual import _VisualRun
 from workers.context import NativeCalls
 from workers.liveness import Signals

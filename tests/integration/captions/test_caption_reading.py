@@ -27,7 +27,7 @@ from tests.support.media.captions import (
     with_sound,
 )
 from tests.support.media.media import H264, HEVC, MPEG2, Encoding, also, make_clip
-from workers.media import throttled_checkpoint
+from workers.media import containers
 from workers.media.captions import reader, sources, words
 from workers.media.captions.reader import FoundCaptions, read_captions
 
@@ -192,7 +192,7 @@ def test_few_subtitles_in_a_long_film_are_sought_with_checkpoints(
 ) -> None:
     text = subtitled(tmp_path / "text.mkv", [(1, "first", 2), (119, "last", 120)])
     path = with_sound(text, tmp_path / "film.mkv", np.zeros(120 * 8000, np.float32), rate=8000)
-    monkeypatch.setattr(throttled_checkpoint, "CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(containers, "CHECKPOINT_EVERY_S", 0.0)
     called: list[int] = []
     with opened(path) as file:
         result = read_captions(file, lambda: called.append(1))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from shared.errors import MediaUnreadable
-from workers.analysis.model_batches import ModelBatches, even_parts
+from workers.analysis.stage import ModelBatches, even_parts
 from workers.context import NativeCalls
 from workers.liveness import Signals
 

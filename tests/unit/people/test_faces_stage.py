@@ -18,7 +18,7 @@ from shared.cache.faces import FaceRows, face_keys, read_faces
 from shared.cache.frame_packs import PackReader
 from shared.domain import Stage
 from tests.support.fake_models import FAKE_FACES_SPEC
-from workers.analysis.model_batches import ModelBatches
+from workers.analysis.stage import ModelBatches
 from workers.analysis.stages.faces import _FaceRun
 from workers.context import NativeCalls
 from workers.liveness import Signals

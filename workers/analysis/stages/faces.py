@@ -19,8 +19,7 @@ from shared.errors import Missing, ModelError
 from shared.people.collection import Collection
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.face_quality import marks, sharpness, shorter_side
-from workers.analysis.model_batches import ModelBatches
-from workers.analysis.stage import PictureStage, Prepared, StageRun
+from workers.analysis.stage import ModelBatches, PictureStage, Prepared, StageRun
 from workers.context import Context
 from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame, Picture, encode_rgb, fit

@@ -13,8 +13,7 @@ from shared.cache.cache_dir import Draft
 from shared.domain import AnalyzeSpec, Stage
 from shared.media import MediaType
 from workers.analysis.analyzed_file import AnalyzedFile
-from workers.analysis.model_batches import ModelBatches
-from workers.analysis.stage import PictureStage, Prepared, StageRun, manifest_fields
+from workers.analysis.stage import ModelBatches, PictureStage, Prepared, StageRun, manifest_fields
 from workers.context import Context
 from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame

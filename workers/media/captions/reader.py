@@ -24,13 +24,13 @@ from workers.media.captions.sources import (
 )
 from workers.media.captions.words import CaptionRoom
 from workers.media.containers import (
+    ThrottledCheckpoint,
     open_container,
     origin_of,
     packets_of,
     reading_errors,
     shown_video_streams,
 )
-from workers.media.throttled_checkpoint import ThrottledCheckpoint
 
 MOST_STREAMS = 64
 LIMIT_S = 120.0  # for reading it,

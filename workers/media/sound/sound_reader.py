@@ -18,6 +18,7 @@ from shared.errors import MediaSilent, MediaUnreadable, MediaUnsupported
 from shared.opening import OpenedFile
 from workers.media.budget import check_silence, overrun, plausible_sound
 from workers.media.containers import (
+    ThrottledCheckpoint,
     describe,
     duration_of,
     open_container,
@@ -25,7 +26,6 @@ from workers.media.containers import (
     packets_of,
 )
 from workers.media.sound.tracks import RATE, Mixer, SoundClock, Track
-from workers.media.throttled_checkpoint import ThrottledCheckpoint
 
 BLOCK = 5 * RATE  # samples of a block, but for the last one
 _HELD = 60 * RATE  # samples of one stream that wait for those of the others
