@@ -40,7 +40,7 @@ class ExportSegment:
     words: tuple[ExportWord, ...] = ()
 
 
-class CaptionsBody(Struct, frozen=True, kw_only=True):
+class CaptionsBody(Struct, kw_only=True):
     """How subtitles are cut anew; the defaults are those of Netflix's guide."""
 
     max_chars: Annotated[int, Meta(ge=4, le=200, examples=[42])] = 42
