@@ -168,7 +168,8 @@ class SearchIndex:
         """Matches, best first. `hashes` None: the whole folder; `only_frames`: these only."""
         wanted = None if hashes is None else set(hashes)
         search = FrameSearch(model_key, query, wanted, only_frames, instead)
-        return self.page(view, search, TheBest[Hit](max_results)).hits
+        best: TheBest[Hit] = TheBest(max_results)  # TheBest[Hit](…) fails before Python 3.11.9
+        return self.page(view, search, best).hits
 
     def page(self, view: CacheView, search: FrameSearch, picker: Picker[Hit]) -> HitPage[Hit]:
         """The page that `picker` picks of the matches; it keeps none that `search` leaves out."""
