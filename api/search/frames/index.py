@@ -72,7 +72,7 @@ class VectorLoader(Loader[Announced, VisualData, VectorSnapshot, VectorWriter]):
 
     def _read(self, key: Key, wait_s: float) -> tuple[Announced, VisualData] | None:
         found = read_visual(self._view.cache, *key, wait_s=wait_s)
-        return found and ((found.file, found.frames), found)
+        return None if found is None else ((found.file, found.frames), found)
 
     def _add(
         self, writer: VectorWriter, key: Key, source: Announced, content: VisualData
