@@ -19,7 +19,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, Generic, TypeVar
+from typing import BinaryIO, ClassVar, Generic, TypeVar
 
 from api.cache.view import CacheView, Looks
 from api.folders import quick_map
@@ -88,11 +88,11 @@ _log = logging.getLogger(__name__)
 FLUSH_BYTES = 32 << 20
 
 
-KeyT = TypeVar("KeyT")  # names an artefact in a log
+Key = tuple[str, str]  # of an artefact in a log: hash_str and model
 SnapshotT = TypeVar("SnapshotT")  # what one search sees; another object after each change
 
 
-class LogWriter(ABC, Generic[KeyT]):
+class LogWriter(ABC):
     """Adds records while the log is held; what was added counts from `flush` on.
 
     When much was added, it is flushed at once.
@@ -104,7 +104,7 @@ class LogWriter(ABC, Generic[KeyT]):
         self._waiting = 0  # bytes, those beside the log counted
 
     @abstractmethod
-    def remove(self, key: KeyT) -> None:
+    def remove(self, key: Key) -> None:
         """Say that an artefact is gone."""
 
     def flush(self) -> None:
@@ -119,7 +119,7 @@ class LogWriter(ABC, Generic[KeyT]):
             self.flush()
 
 
-WriterT = TypeVar("WriterT", bound=LogWriter[Any])
+WriterT = TypeVar("WriterT", bound=LogWriter)
 
 
 class IndexLog(ABC, Generic[SnapshotT, WriterT]):
@@ -243,9 +243,10 @@ class IndexLog(ABC, Generic[SnapshotT, WriterT]):
 
 SourceT = TypeVar("SourceT")  # the data files that an artefact is read from
 ContentT = TypeVar("ContentT")  # what is read of it
+Found = tuple[SourceT, ContentT] | CacheError | None  # None: it is not published
 
 
-class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
+class Loader(ABC, Generic[SourceT, ContentT, SnapshotT, WriterT]):
     """Loads the artefacts of one CacheDir into one log. Safe for threads and replicas."""
 
     read_at_once: ClassVar[int]  # artefacts in memory
@@ -254,15 +255,15 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
         self._view = view
         self._log = log
         self._pool = pool  # for small reads, which wait for the share and not for a core
-        self._looks: Looks[KeyT, bool] = Looks()  # whether artefacts are published
+        self._looks: Looks[Key, bool] = Looks()  # whether artefacts are published
         self._lock = threading.Lock()
         self._done_at: tuple[int, SnapshotT] | None = None
-        self._unusable: dict[KeyT, tuple[SourceT, str]] = {}
+        self._unusable: dict[Key, tuple[SourceT, str]] = {}
 
     def snapshot(self) -> SnapshotT:
         return self._log.snapshot()
 
-    def unusable(self) -> dict[KeyT, str]:
+    def unusable(self) -> dict[Key, str]:
         """Reasons why an artefact cannot be searched."""
         with self._lock:
             return {key: reason for key, (_, reason) in self._unusable.items()}
@@ -293,7 +294,7 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
             self._done_at = (version, snapshot)
         return snapshot
 
-    def deleted(self, keys: Iterable[KeyT], began: float = float("inf")) -> set[KeyT]:
+    def deleted(self, keys: Iterable[Key], began: float = float("inf")) -> set[Key]:
         """Keys whose artefact was deleted, in a folder that is still there.
 
         `began`: a request that began then asks, see api/cache/view.py.
@@ -303,25 +304,34 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
         # A share that vanished just now deletes nothing.
         return missing if missing and self._view.cache.is_there() else set()
 
-    def remove(self, keys: Collection[KeyT], wait_s: float) -> None:
+    def remove(self, keys: Collection[Key], wait_s: float) -> None:
         """Forget what `deleted` said, but for what was published again meanwhile."""
         with self._log.writing(wait_s) as writer:
             for key in keys:  # before looking: what is announced meanwhile stays announced
                 self._correct(key, None)
             for key, is_there in zip(keys, self._are_published(keys), strict=True):
                 if is_there:
-                    self._view.look_at([self._hash(key)])
+                    self._view.look_at([key[0]])
                 else:
                     writer.remove(key)
+
+    def forget_deleted(
+        self, keys: Iterable[Key], wait_s: float, began: float = float("inf")
+    ) -> bool:
+        """Drop those of these artefacts that `deleted` says; whether there was any."""
+        deleted = self.deleted(keys, began)
+        if deleted:
+            self.remove(deleted, wait_s)
+        return bool(deleted)
 
     def start_over(self, wait_s: float) -> None:
         """Read everything again: the log is damaged."""
         self._log.delete(wait_s)
 
-    def _are_published(self, keys: Collection[KeyT]) -> list[bool]:
+    def _are_published(self, keys: Collection[Key]) -> list[bool]:
         return quick_map(self._pool, RootedPath.exists, map(self._manifest_path, keys))
 
-    def _todo(self) -> dict[KeyT, SourceT]:
+    def _todo(self) -> dict[Key, SourceT]:
         held = self._held(self._log.snapshot())
         with self._lock:
             unusable = {key: announced for key, (announced, _) in self._unusable.items()}
@@ -331,32 +341,32 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
             if held.get(key) != source and unusable.get(key) != source
         }
 
-    def _load(self, writer: WriterT, todo: Mapping[KeyT, SourceT]) -> None:
+    def _load(self, writer: WriterT, todo: Mapping[Key, SourceT]) -> None:
         deadline = time.monotonic() + LISTING_WAIT_S  # for all denied files together
         held = self._held(self._log.snapshot())
         for some in self._batches(todo):
-            for key, content in zip(some, self._contents(some, deadline), strict=True):
-                if reason := self._take_up(writer, key, content, held.get(key)):
+            for key, found in zip(some, self._contents(some, deadline), strict=True):
+                if reason := self._take_up(writer, key, found, held.get(key)):
                     with self._lock:
                         self._unusable[key] = (todo[key], reason)
             if self.read_at_once > 1:  # it takes hours of reading to fill FLUSH_BYTES
                 writer.flush()
 
-    def _batches(self, todo: Mapping[KeyT, SourceT]) -> Iterator[list[KeyT]]:
+    def _batches(self, todo: Mapping[Key, SourceT]) -> Iterator[list[Key]]:
         """What is in memory at a time."""
         rest = iter(todo)
         while some := list(itertools.islice(rest, self.read_at_once)):
             yield some
 
     def _contents(
-        self, keys: Collection[KeyT], deadline: float
-    ) -> Iterator[ContentT | CacheError | None]:
+        self, keys: Collection[Key], deadline: float
+    ) -> Iterator[Found[SourceT, ContentT]]:
         """What is read of each artefact: small ones side by side, a large one in this thread."""
         if self.read_at_once == 1:
             return (self._try_to_read(key, deadline) for key in keys)
         return self._pool.map(lambda key: self._try_to_read(key, deadline), keys)
 
-    def _try_to_read(self, key: KeyT, deadline: float) -> ContentT | CacheError | None:
+    def _try_to_read(self, key: Key, deadline: float) -> Found[SourceT, ContentT]:
         try:
             return self._read(key, deadline - time.monotonic())
         except CacheError as error:
@@ -365,52 +375,46 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
     def _take_up(
         self,
         writer: WriterT,
-        key: KeyT,
-        content: ContentT | CacheError | None,
+        key: Key,
+        found: Found[SourceT, ContentT],
         held: SourceT | None,
     ) -> str | None:
         """Bring the log up to date with one artefact; returns why it cannot be used."""
-        if content is None or isinstance(content, CacheError):
-            if content is None:
+        if found is None or isinstance(found, CacheError):
+            if found is None:
                 self._correct(key, None)
             if held is not None:
                 writer.remove(key)
-            return content.message if content else None
-        source = self._source_of(content)
+            return found.message if found else None
+        source, content = found
         self._correct(key, source)
-        return None if source == held else self._add(writer, key, content)
+        return None if source == held else self._add(writer, key, source, content)
 
     @abstractmethod
-    def _announced(self) -> Mapping[KeyT, SourceT]:
+    def _announced(self) -> Mapping[Key, SourceT]:
         """What the CacheDir is said to hold."""
 
     @abstractmethod
-    def _correct(self, key: KeyT, source: SourceT | None) -> None:
+    def _correct(self, key: Key, source: SourceT | None) -> None:
         """Note for `_announced` what an artefact really is read from; None: there is none."""
 
     @abstractmethod
-    def _held(self, snapshot: SnapshotT) -> Mapping[KeyT, SourceT]:
+    def _held(self, snapshot: SnapshotT) -> Mapping[Key, SourceT]:
         """What the log was made from."""
 
     @abstractmethod
-    def _read(self, key: KeyT, wait_s: float) -> ContentT | None:
-        """Read an artefact, None where none is published. Raises CacheError, with the reason.
+    def _read(self, key: Key, wait_s: float) -> tuple[SourceT, ContentT] | None:
+        """Read an artefact, and name the data files that it was read from.
+
+        None where none is published. Raises CacheError, with the reason.
 
         `wait_s`: how long to insist, because the catalogue names it and shares deny new files.
         """
 
     @abstractmethod
-    def _source_of(self, content: ContentT) -> SourceT:
-        """The data files that it was read from."""
-
-    @abstractmethod
-    def _add(self, writer: WriterT, key: KeyT, content: ContentT) -> str | None:
+    def _add(self, writer: WriterT, key: Key, source: SourceT, content: ContentT) -> str | None:
         """Write what was read; returns why it cannot be."""
 
     @abstractmethod
-    def _hash(self, key: KeyT) -> str:
-        """The MediaFile of an artefact."""
-
-    @abstractmethod
-    def _manifest_path(self, key: KeyT) -> RootedPath:
+    def _manifest_path(self, key: Key) -> RootedPath:
         """Where the manifest of an artefact lies while it is published."""

@@ -24,6 +24,12 @@ _OURS = ("up.lock", "keys.json", "watch-folders.json", "redis", "search", "trans
 # Also where a root cannot be written, folders in it may well be.
 _MENDS_BELOW = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 _TRIAL_BYTES = 64 * 1024
+_MOUNTS = Path("/proc/self/mountinfo")
+# File systems of other machines, or of a virtual machine's host: locks there are slow or none.
+_REMOTE = frozenset(
+    "9p afs beegfs ceph cifs fuse.ceph fuse.glusterfs fuse.juicefs fuse.rclone fuse.s3fs "
+    "fuse.sshfs glusterfs lustre nfs nfs4 smb3 smbfs vboxsf virtiofs vmhgfs".split()
+)
 _SCARCE_BYTES, _TOO_FEW_BYTES = 2**30, 100 * 2**20
 _WHY = {
     errno.ENOENT: ("does not exist", "create or mount it, or correct the setting"),
@@ -60,7 +66,9 @@ def state_dir(settings: Settings, *, create: bool = False) -> Finding:
     except OSError as error:
         return _not_creatable(folder, error.strerror or str(error))
     found = _folder(_STATE_DIR, folder, writable=True)
-    return found if found.level != "ok" else _foreign(folder) or _open_to_all(folder) or found
+    if found.level != "ok":
+        return found
+    return _foreign(folder) or _not_local(folder) or _open_to_all(folder) or found
 
 
 def roots(settings: Settings) -> Iterator[Finding]:
@@ -134,6 +142,22 @@ def _foreign(folder: Path) -> Finding | None:
         return None
     message = f"{_STATE_DIR} names {folder}, and this user may not write {', '.join(names)} in it"
     return problem(_STATE_DIR, message, f"run `chown -R {os.getuid()} {folder}` as root")
+
+
+def _not_local(folder: Path) -> Finding | None:
+    """A warning where STATE_DIR lies on a network file system (Linux)."""
+    device = folder.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}".encode()
+    kind = ""
+    with contextlib.suppress(OSError):
+        for line in _MOUNTS.read_bytes().splitlines():
+            before, _, after = line.partition(b" - ")
+            if before.split()[2] == number:
+                kind = os.fsdecode(after.split()[0])
+    if kind not in _REMOTE:
+        return None
+    message = f"{_STATE_DIR} names {folder}, which lies on a network file system ({kind})"
+    return warning(_STATE_DIR, message, "name a folder on a local disk of this machine")
 
 
 def _open_to_all(folder: Path) -> Finding | None:

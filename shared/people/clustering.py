@@ -25,8 +25,8 @@ def shapes_of(kind: type) -> dict[str, tuple[str, Any]]:
     shapes = {}
     for name, hint in get_type_hints(kind, include_extras=True).items():
         if get_origin(hint) is Annotated:
-            _, dtype = get_args(hint.__origin__)
-            shapes[name] = (hint.__metadata__[0], get_args(dtype)[0])
+            dtype = get_args(hint.__origin__)[-1]  # np.dtype[np.int32], or from NumPy 2.5 np.int32
+            shapes[name] = (hint.__metadata__[0], (get_args(dtype) or (dtype,))[0])
     return shapes
 
 

@@ -94,3 +94,24 @@ def test_doctor_warns_of_a_folder_that_everybody_may_open(tmp_path: Path) -> Non
     assert found.sentence.endswith(f"run `chmod o= {tmp_path}`.")
     tmp_path.chmod(0o700)
     assert folders.state_dir_as_it_is(settings).level == "ok"
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs", "9p"])
+def test_doctor_warns_of_a_folder_on_a_network_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    settings = Settings.from_env({"RUSHES_STATE_DIR": str(tmp_path)})
+    tmp_path.chmod(0o700)
+    assert folders.state_dir_as_it_is(settings).level == "ok"
+    device = tmp_path.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "21 1 0:1 / / rw - ext4 /dev/vda rw\n"
+        f"36 21 {number} / {tmp_path} rw master:1 - {kind} server:/state rw\n"
+    )
+    monkeypatch.setattr(folders, "_MOUNTS", mounts)
+    for look in (folders.state_dir_as_it_is, folders.state_dir):
+        found = look(settings)
+        assert found.level == "warning"
+        assert f"lies on a network file system ({kind})" in found.sentence

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from api.cache.caches import Caches, LruCache
 from api.cache.view import CacheView
-from api.search.index_log import LOAD_WAIT_S, SEARCH_WAIT_S, IndexLog, Loader, LogWriter
+from api.search.index_log import LOAD_WAIT_S, SEARCH_WAIT_S, IndexLog, Key, Loader, LogWriter
 from shared.cache import cache_files
 from shared.cache.cache_files import ArtefactFacts
 from shared.cache.transcripts import has_folder_names
@@ -203,8 +203,6 @@ _log = logging.getLogger(__name__)
 _NAME = "facts.2.jsonl"  # the number grows whenever a fact is made otherwise
 _DEAD_LINES_WORTH_COMPACTING = 10_000
 
-Key = tuple[str, str]  # hash_str, and the model of a transcript or "" for frames
-
 
 class FactsLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """Facts, or the key of a manifest that is gone."""
@@ -252,7 +250,7 @@ class FactsSnapshot:
         return (facts for of_file in self.manifests.values() for facts in of_file.values())
 
 
-class FactsWriter(LogWriter[Key]):
+class FactsWriter(LogWriter):
     """Adds facts, and the news that some are gone."""
 
     def add(self, facts: ManifestFacts) -> None:
@@ -336,15 +334,14 @@ class FactsIndex:
         """Bring everything in a folder, opened thoroughly, up to date, and forget what is gone."""
         loader = self._loader(view)
         known = [facts.key for facts in loader.bring_up(LOAD_WAIT_S, retry=True).every]
-        if deleted := loader.deleted(known, time.monotonic()):
-            loader.remove(deleted, LOAD_WAIT_S)
+        loader.forget_deleted(known, LOAD_WAIT_S, time.monotonic())
 
     def _loader(self, view: CacheView) -> FactsLoader:
         folder = self._state / view.key
         return self._loaders.get(view, lambda: FactsLoader(view, FactsLog(folder), view.reader))
 
 
-class FactsLoader(Loader[Key, str, ManifestFacts, FactsSnapshot, FactsWriter]):
+class FactsLoader(Loader[str, ManifestFacts, FactsSnapshot, FactsWriter]):
     """Loads facts of the frames and transcripts of one CacheDir."""
 
     read_at_once = 64
@@ -362,20 +359,14 @@ class FactsLoader(Loader[Key, str, ManifestFacts, FactsSnapshot, FactsWriter]):
     def _held(self, snapshot: FactsSnapshot) -> Mapping[Key, str]:
         return {facts.key: facts.file for facts in snapshot.every}
 
-    def _read(self, key: Key, wait_s: float) -> ManifestFacts | None:
+    def _read(self, key: Key, wait_s: float) -> tuple[str, ManifestFacts] | None:
         manifest = cache_files.read_facts(self._manifest_path(key), wait_s)
         if manifest is None or manifest.model != key[1]:
             return None
-        return ManifestFacts.of(key[0], manifest)
+        return manifest.file, ManifestFacts.of(key[0], manifest)
 
-    def _source_of(self, content: ManifestFacts) -> str:
-        return content.file
-
-    def _add(self, writer: FactsWriter, key: Key, content: ManifestFacts) -> None:
+    def _add(self, writer: FactsWriter, key: Key, source: str, content: ManifestFacts) -> None:
         writer.add(content)
-
-    def _hash(self, key: Key) -> str:
-        return key[0]
 
     def _manifest_path(self, key: Key) -> RootedPath:
         stage = Stage.TRANSCRIPT if key[1] else Stage.FRAMES

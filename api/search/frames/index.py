@@ -32,7 +32,7 @@ from api.search.frames.log import (
     read_visual,
 )
 from api.search.frames.ranking import Matching
-from api.search.index_log import LOAD_WAIT_S, SEARCH_WAIT_S, Loader
+from api.search.index_log import LOAD_WAIT_S, SEARCH_WAIT_S, Key, Loader
 from api.search.paging.pages import HitPage, Picker, TheBest, picked
 from api.search.scenes.scene_store import SceneStore, ranges_for, thread_for_leisure
 from api.search.transcripts.index import TranscriptIndex
@@ -49,8 +49,8 @@ from shared.errors import CacheError, ModelError
 from shared.opening import RootedPath
 
 
-class VectorLoader(Loader[str, Announced, VisualData, VectorSnapshot, VectorWriter]):
-    """Loads visual artefacts, each named by the hash of its MediaFile."""
+class VectorLoader(Loader[Announced, VisualData, VectorSnapshot, VectorWriter]):
+    """Loads visual artefacts by one model."""
 
     read_at_once = 1  # hours of frames take megabytes
 
@@ -58,33 +58,37 @@ class VectorLoader(Loader[str, Announced, VisualData, VectorSnapshot, VectorWrit
         super().__init__(view, log, pool)
         self._model = model
 
-    def _announced(self) -> Mapping[str, Announced]:
-        return self._view.announced(self._model)
+    def _announced(self) -> Mapping[Key, Announced]:
+        announced = self._view.announced(self._model)
+        return {(hash_str, self._model): source for hash_str, source in announced.items()}
 
-    def _correct(self, key: str, source: Announced | None) -> None:
-        self._view.correct(key, self._model, source)
+    def _correct(self, key: Key, source: Announced | None) -> None:
+        self._view.correct(*key, source)
 
-    def _held(self, snapshot: VectorSnapshot) -> Mapping[str, Announced]:
-        return {file.hash_str: (file.file, file.frames) for file in snapshot.by_start}
+    def _held(self, snapshot: VectorSnapshot) -> Mapping[Key, Announced]:
+        return {
+            (file.hash_str, self._model): (file.file, file.frames) for file in snapshot.by_start
+        }
 
-    def _read(self, key: str, wait_s: float) -> VisualData | None:
-        return read_visual(self._view.cache, key, self._model, wait_s=wait_s)
+    def _read(self, key: Key, wait_s: float) -> tuple[Announced, VisualData] | None:
+        found = read_visual(self._view.cache, *key, wait_s=wait_s)
+        return None if found is None else ((found.file, found.frames), found)
 
-    def _source_of(self, content: VisualData) -> Announced:
-        return content.file, content.frames
-
-    def _add(self, writer: VectorWriter, key: str, content: VisualData) -> str | None:
+    def _add(
+        self, writer: VectorWriter, key: Key, source: Announced, content: VisualData
+    ) -> str | None:
         dim = content.vectors.shape[1]
         if writer.dim not in (None, dim):
             return f"Its vectors have {dim} dimensions, those of the other files {writer.dim}."
-        writer.add(key, content)
+        writer.add(key[0], content)
         return None
 
-    def _hash(self, key: str) -> str:
-        return key
+    def _manifest_path(self, key: Key) -> RootedPath:
+        return manifest_path(self._view.cache, *key)
 
-    def _manifest_path(self, key: str) -> RootedPath:
-        return manifest_path(self._view.cache, key, self._model)
+    def keys(self, hashes: Iterable[str]) -> list[Key]:
+        """Keys of the artefacts of MediaFiles."""
+        return [(hash_str, self._model) for hash_str in hashes]
 
 
 class SearchIndex:
@@ -119,9 +123,10 @@ class SearchIndex:
             embeddings = self._embeddings(view, model)
             loader = embeddings.loader
             loader.bring_up(LOAD_WAIT_S, retry=True)
-            _forget_deleted(loader, loader.snapshot().files)
+            known = loader.keys(loader.snapshot().files)
+            loader.forget_deleted(known, LOAD_WAIT_S, time.monotonic())
             self._have_prepared(embeddings, loader.snapshot())
-            skipped |= loader.unusable()
+            skipped |= {key[0]: reason for key, reason in loader.unusable().items()}
             if shortage := embeddings.matching.store.shortage(loader.snapshot()):
                 warnings.append(f"{model}: {shortage}")
             for merged in loader.snapshot().files.values():
@@ -148,11 +153,12 @@ class SearchIndex:
         for model in sorted(view.models()):
             loader = self._embeddings(view, model).loader
             loader.bring_up(LOAD_WAIT_S, retry=True)
-            _forget_deleted(loader, wanted & loader.snapshot().files.keys())
+            asked = loader.keys(wanted & loader.snapshot().files.keys())
+            loader.forget_deleted(asked, LOAD_WAIT_S, time.monotonic())
             known = loader.snapshot().files
             for hash_str in wanted & known.keys():
                 files[hash_str] = max(files.get(hash_str, 0), known[hash_str].rows)
-            skipped |= {h: reason for h, reason in loader.unusable().items() if h in wanted}
+            skipped |= {h: why for (h, _), why in loader.unusable().items() if h in wanted}
         return _report(files, skipped, [h for h in dict.fromkeys(hashes) if h not in files])
 
     def search(
@@ -186,10 +192,8 @@ class SearchIndex:
             page = picked(picker, ranked)
             self._have_prepared(embeddings, snapshot)
             found = {hit.hash_str for hit in page.hits}
-            deleted = loader.deleted(found, began)
-            if not deleted:
+            if not loader.forget_deleted(loader.keys(found), SEARCH_WAIT_S, began):
                 break
-            loader.remove(deleted, SEARCH_WAIT_S)
             began = time.monotonic()  # what was seen before says nothing of what is there now
         paths = self.caches.best_paths(view, found, began)
         hits = [msgspec.structs.replace(hit, path=paths[hit.hash_str]) for hit in page.hits]
@@ -207,7 +211,7 @@ class SearchIndex:
         loader = self._embeddings(view, model_key).loader
         snapshot = loader.bring_up(SEARCH_WAIT_S, retry=False)
         merged = snapshot.files.get(hash_str)
-        if merged is None or loader.deleted([hash_str], time.monotonic()):
+        if merged is None or loader.deleted(loader.keys([hash_str]), time.monotonic()):
             return None
         seconds = snapshot.rows["second"][merged.start : merged.start + merged.rows]
         row = int(np.searchsorted(seconds, second))
@@ -243,11 +247,6 @@ class _Embeddings:
     loader: VectorLoader
     matching: Matching
     scenes: SceneStore
-
-
-def _forget_deleted(loader: VectorLoader, hashes: Iterable[str]) -> None:
-    if deleted := loader.deleted(hashes, time.monotonic()):
-        loader.remove(deleted, LOAD_WAIT_S)
 
 
 def _rank(

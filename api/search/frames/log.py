@@ -26,7 +26,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from api.search.index_log import IndexLog, LogWriter
+from api.search.index_log import IndexLog, Key, LogWriter
 from api.search.types import RowRange
 from shared.cache import cache_files, limits
 from shared.cache.arrays import read_header
@@ -329,7 +329,7 @@ class VectorSnapshot:
         return self.by_start[int(np.searchsorted(self.starts, row, side="right")) - 1]
 
 
-class VectorWriter(LogWriter[str]):
+class VectorWriter(LogWriter):
     """Adds rows to the array, and lines to the journal that name them."""
 
     def __init__(
@@ -359,10 +359,10 @@ class VectorWriter(LogWriter[str]):
         self.files[hash_str] = merged
         self._add(_line(merged), data.vectors.nbytes)
 
-    def remove(self, key: str) -> None:
+    def remove(self, key: Key) -> None:
         """Let a MediaFile's rows be dead from now on."""
-        if self.files.pop(key, None) is not None:
-            self._add(_line(RemovedFile(key)))
+        if self.files.pop(key[0], None) is not None:
+            self._add(_line(RemovedFile(key[0])))
 
     def flush(self) -> None:
         """Write what was added: rows first, the journal that names them last."""

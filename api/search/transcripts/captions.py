@@ -17,12 +17,11 @@ from typing import cast
 from api.cache.caches import LruCache
 from api.cache.view import CacheView
 from api.folders import quick_map
-from api.search.index_log import Loader
+from api.search.index_log import Key, Loader
 from api.search.paging.pages import Key as SortKey
 from api.search.transcripts.finding import FilesInOrder
 from api.search.transcripts.loader import read_published
 from api.search.transcripts.log import (
-    Key,
     TranscriptLog,
     TranscriptSnapshot,
     TranscriptWriter,
@@ -95,12 +94,11 @@ class CaptionIndex:
 
 @dataclass(frozen=True, slots=True)
 class _ReadCaptions:
-    file: str
     made_at: float
     text: SearchText
 
 
-class _CaptionLoader(Loader[Key, str, _ReadCaptions, TranscriptSnapshot, TranscriptWriter]):
+class _CaptionLoader(Loader[str, _ReadCaptions, TranscriptSnapshot, TranscriptWriter]):
     """Loads the captions of files that hold any, each named by the hash of its MediaFile."""
 
     read_at_once = 64
@@ -150,10 +148,10 @@ class _CaptionLoader(Loader[Key, str, _ReadCaptions, TranscriptSnapshot, Transcr
     def _held(self, snapshot: TranscriptSnapshot) -> Mapping[Key, str]:
         return {key: found.file for key, found in snapshot.transcripts.items()}
 
-    def _read(self, key: Key, wait_s: float) -> _ReadCaptions | None:
+    def _read(self, key: Key, wait_s: float) -> tuple[str, _ReadCaptions] | None:
         deadline = time.monotonic() + wait_s
 
-        def read(manifest: Manifest) -> _ReadCaptions | None:
+        def read(manifest: Manifest) -> tuple[str, _ReadCaptions] | None:
             if not manifest.rows:
                 return None
             left = deadline - time.monotonic()
@@ -161,19 +159,12 @@ class _CaptionLoader(Loader[Key, str, _ReadCaptions, TranscriptSnapshot, Transcr
             text = pack(_segments(found))
             if len(text.folded) > limits.CAPTIONS:  # a sign may be folded into eighteen
                 raise CacheError(f"{manifest.file} holds more words than any film.")
-            return _ReadCaptions(manifest.file, manifest.made_at, text)
+            return manifest.file, _ReadCaptions(manifest.made_at, text)
 
         return read_published(self._manifest_path(key), deadline, read)
 
-    def _source_of(self, content: _ReadCaptions) -> str:
-        return content.file
-
-    def _add(self, writer: TranscriptWriter, key: Key, content: _ReadCaptions) -> str | None:
-        writer.add(key, content.file, content.made_at, content.text)
-        return None
-
-    def _hash(self, key: Key) -> str:
-        return key[0]
+    def _add(self, writer: TranscriptWriter, key: Key, source: str, content: _ReadCaptions) -> None:
+        writer.add(key, source, content.made_at, content.text)
 
     def _manifest_path(self, key: Key) -> RootedPath:
         return _manifest_path(self._view.cache, key[0])

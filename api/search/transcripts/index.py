@@ -14,11 +14,11 @@ from typing import NamedTuple, TypeVar
 
 from api.cache.caches import Caches, LruCache
 from api.cache.view import CacheView
-from api.search.index_log import LOAD_WAIT_S
+from api.search.index_log import LOAD_WAIT_S, Key
 from api.search.transcripts.captions import CaptionIndex
 from api.search.transcripts.loader import TranscriptLoader
-from api.search.transcripts.log import IndexedTranscript, Key, TranscriptLog, TranscriptSnapshot
-from api.search.transcripts.looking import forget_deleted, looked_through
+from api.search.transcripts.log import IndexedTranscript, TranscriptLog, TranscriptSnapshot
+from api.search.transcripts.looking import looked_through
 from api.search.transcripts.meanings import Meanings, Unsearchable
 from api.search.transcripts.passages import Stretches, find_passages, stretches_of
 from api.search.transcripts.query import (
@@ -70,7 +70,7 @@ class TranscriptIndex:
                 reader = view.reader
                 list(reader.map(lambda hash_str: view.look_at([hash_str]), without))
         loader.bring_up(LOAD_WAIT_S, retry=True)
-        forget_deleted(loader, loader.snapshot().transcripts, LOAD_WAIT_S)
+        loader.forget_deleted(loader.snapshot().transcripts, LOAD_WAIT_S)
         files = {hash_str for hash_str, _ in loader.snapshot().transcripts}
         reasons = sorted(loader.unusable().items())
         return TranscriptReport(
@@ -85,7 +85,7 @@ class TranscriptIndex:
         loader.bring_up(LOAD_WAIT_S, retry=True)
         wanted = set(hashes)
         asked = [key for key in loader.snapshot().transcripts if key[0] in wanted]
-        forget_deleted(loader, asked, LOAD_WAIT_S)
+        loader.forget_deleted(asked, LOAD_WAIT_S)
         files = wanted & {hash_str for hash_str, _ in loader.snapshot().transcripts}
         reasons = sorted(loader.unusable().items())
         return TranscriptReport(

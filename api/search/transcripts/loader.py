@@ -13,11 +13,10 @@ from typing import TypeVar
 import msgspec
 
 from api.cache.view import CacheView
-from api.search.index_log import Loader
+from api.search.index_log import Key, Loader
 from api.search.transcripts.finding import FilesInOrder
 from api.search.transcripts.log import (
     IndexedTranscript,
-    Key,
     TranscriptLog,
     TranscriptSnapshot,
     TranscriptWriter,
@@ -32,7 +31,7 @@ from shared.domain import Manifest, Stage
 from shared.errors import CacheError
 from shared.opening import RootedPath
 
-ReadT = TypeVar("ReadT")
+FoundT = TypeVar("FoundT")
 _BESIDE = "/"  # between a transcript's data file and that of its speakers: in no file's name
 
 
@@ -41,7 +40,6 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _ReadTranscript:
-    file: str  # its own, and that of its speakers
     made_at: float
     text: SearchText
     language: str
@@ -49,7 +47,7 @@ class _ReadTranscript:
     unread: str | None  # why rows that it has are not known
 
 
-class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, TranscriptWriter]):
+class TranscriptLoader(Loader[str, _ReadTranscript, TranscriptSnapshot, TranscriptWriter]):
     """Loads transcripts by all models, each named by the hash of its MediaFile and the model."""
 
     read_at_once = 64
@@ -77,26 +75,22 @@ class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, Tra
             for key, found in snapshot.transcripts.items()
         }
 
-    def _read(self, key: Key, wait_s: float) -> _ReadTranscript | None:
+    def _read(self, key: Key, wait_s: float) -> tuple[str, _ReadTranscript] | None:
         return _read(self._view.cache, key, wait_s)
 
-    def _source_of(self, content: _ReadTranscript) -> str:
-        return content.file
-
-    def _add(self, writer: TranscriptWriter, key: Key, content: _ReadTranscript) -> str | None:
+    def _add(
+        self, writer: TranscriptWriter, key: Key, source: str, content: _ReadTranscript
+    ) -> str | None:
         text, rows = content.text, content.rows
         known = self._log.snapshot().transcripts.get(key)
-        if known is None or known.file != content.file or not _has_segments(known):
-            writer.add(key, content.file, content.made_at, text)
+        if known is None or known.file != source or not _has_segments(known):
+            writer.add(key, source, content.made_at, text)
         if content.unread:
             return f"It is found by its words alone: {content.unread}"
         of_lines = None if rows is None else rows[list(text.numbers)]
         count, codes = (0, b"") if of_lines is None else (len(of_lines), encoded(of_lines))
-        writer.add_meaning(key, content.file, content.language, count, codes)
+        writer.add_meaning(key, source, content.language, count, codes)
         return None
-
-    def _hash(self, key: Key) -> str:
-        return key[0]
 
     def _manifest_path(self, key: Key) -> RootedPath:
         return _manifest_path(self._view.cache, key)
@@ -107,25 +101,25 @@ def _has_segments(found: IndexedTranscript) -> bool:
     return found.has_segments or not found.speakers or _BESIDE not in found.file
 
 
-def _read(cache: CacheDir, key: Key, wait_s: float) -> _ReadTranscript | None:
+def _read(cache: CacheDir, key: Key, wait_s: float) -> tuple[str, _ReadTranscript] | None:
     """A transcript, None where none is published. Raises CacheError, with the reason."""
     deadline = time.monotonic() + wait_s
 
-    def read(manifest: Manifest) -> _ReadTranscript | None:
+    def read(manifest: Manifest) -> tuple[str, _ReadTranscript] | None:
         if manifest.model != key[1]:
             return None
         left = deadline - time.monotonic()
         spoken, text, file = _text(cache, key[0], manifest, left)
         left = deadline - time.monotonic()
         rows, unread = _rows(cache, key[0], manifest, len(spoken.segments), left)
-        return _ReadTranscript(file, manifest.made_at, text, spoken.language, rows, unread)
+        return file, _ReadTranscript(manifest.made_at, text, spoken.language, rows, unread)
 
     return read_published(_manifest_path(cache, key), deadline, read)
 
 
 def read_published(
-    path: RootedPath, deadline: float, read: Callable[[Manifest], ReadT | None]
-) -> ReadT | None:
+    path: RootedPath, deadline: float, read: Callable[[Manifest], FoundT | None]
+) -> FoundT | None:
     """What is read of the artefact of this manifest, None where none is published.
 
     One that is replaced and collected meanwhile is read anew. Raises CacheError as `read` does.

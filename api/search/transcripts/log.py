@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from api.search.index_log import IndexLog, LogWriter
+from api.search.index_log import IndexLog, Key, LogWriter
 from api.search.transcripts.text import STREAM_BORDER, SearchText, TranscriptLine
 from shared.cache import cache_files
 from shared.cache.spoken_by import speaker_label
@@ -30,8 +30,6 @@ _NAME = "spoken.1.log"  # the number grows whenever folding or the records chang
 _FRAME = struct.Struct("<4sIII")  # mark, length of head and body, CRC-32 of the head
 _MARK = b"RUSH"
 _DEAD_BYTES_WORTH_COMPACTING = 16 << 20
-
-Key = tuple[str, str]  # hash_str, model
 
 
 class _Told(msgspec.Struct, frozen=True, array_like=True, tag="told"):
@@ -179,7 +177,7 @@ class TranscriptSnapshot:
         return found
 
 
-class TranscriptWriter(LogWriter[Key]):
+class TranscriptWriter(LogWriter):
     """Adds transcripts, and the news that some are gone."""
 
     def add(self, key: Key, file: str, made_at: float, text: SearchText) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
-from api.search.index_log import SEARCH_WAIT_S, Loader
-from api.search.transcripts.log import Key, LogDamaged, TranscriptSnapshot, TranscriptWriter
+from api.search.index_log import SEARCH_WAIT_S, Key, Loader
+from api.search.transcripts.log import LogDamaged, TranscriptSnapshot, TranscriptWriter
 
 FoundT = TypeVar("FoundT")
-TextLoader = Loader[Key, str, Any, TranscriptSnapshot, TranscriptWriter]
+TextLoader = Loader[str, Any, TranscriptSnapshot, TranscriptWriter]
 
 
 def looked_through(
@@ -25,13 +25,5 @@ def looked_through(
         except LogDamaged:
             loader.start_over(SEARCH_WAIT_S)
             continue
-        if not forget_deleted(loader, keys_of(found), SEARCH_WAIT_S):
+        if not loader.forget_deleted(keys_of(found), SEARCH_WAIT_S):
             return found
-
-
-def forget_deleted(loader: TextLoader, keys: Collection[Key], wait_s: float) -> bool:
-    """Drop those of these transcripts that are in the folder no more; whether any was."""
-    deleted = loader.deleted(keys)
-    if deleted:
-        loader.remove(deleted, wait_s)
-    return bool(deleted)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from api.search.codes.codes import BOUND, Basis, Columns, FourBitCodes, chunk_of
 from api.search.frames.estimates import pieces, side_by_side
-from api.search.transcripts.log import IndexedTranscript, Key, MeaningRecord, TranscriptSnapshot
+from api.search.index_log import Key
+from api.search.transcripts.log import IndexedTranscript, MeaningRecord, TranscriptSnapshot
 from api.search.types import QueryVectors, Scores, VectorArray
 from shared.cache.sentence_rows import Rows
 from shared.models.sentence_model import DIM, is_understood

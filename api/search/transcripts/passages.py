@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import stringzilla
 
+from api.search.index_log import Key
 from api.search.transcripts import finding
-from api.search.transcripts.log import IndexedTranscript, Key
+from api.search.transcripts.log import IndexedTranscript
 from api.search.transcripts.meanings import Likeness
 from api.search.transcripts.query import (
     LONGEST_FUZZY,

@@ -88,7 +88,7 @@ def write_vectors(writer: VectorWriter) -> None:
     writer.add(ONE, visual(1, 2))
     writer.add(TWO, visual(2, 1))
     writer.add(ONE, visual(3, 3))
-    writer.remove(TWO)
+    writer.remove((TWO, "m"))
 
 
 def write_transcripts(writer: TranscriptWriter) -> None:

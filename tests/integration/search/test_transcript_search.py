@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from api.search.transcripts.log import Key, TranscriptWriter
+from api.search.index_log import Key
+from api.search.transcripts.log import TranscriptWriter
 from api.search.transcripts.query import SpeakerChoice, SpokenQuery
 from api.search.transcripts.text import SearchText
 from shared.cache.transcripts import Segment
