@@ -161,7 +161,7 @@ class Keeper:
         self._beat = beat
         self._burying = burying
         # It goes on whatever happens: without it every lease of this worker would expire.
-        self._thread = Periodic("keeper", self._look, RENEW_EVERY_S)
+        self._thread = Periodic("keeper", self._look, RENEW_EVERY_S, begins_at_once=False)
         self._sweeps_at = time.monotonic()
         self._has_news = False
         self._lock = threading.Lock()

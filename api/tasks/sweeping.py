@@ -66,7 +66,10 @@ class Sweeper:
         self._park_unserved()
 
     def _renew_records(self) -> None:
-        """Bring webhooks of earlier versions into today's form."""
+        """Bring webhooks of earlier versions into today's form; end tasks of a queue of theirs."""
+        ledger = self._services.ledger
+        for task_id in ledger.open_tasks(TaskKind.INGEST, "scenes"):  # no worker takes them
+            ledger.stop(task_id)
         try:
             self._bind_webhooks()
         except RedisAway:

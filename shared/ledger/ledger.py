@@ -1,7 +1,7 @@
 """The ledger: the truth about Tasks and Items, in Redis, changed only by the scripts in lua/.
 
 Every script is atomic and may arrive twice. Jobs are enqueued by callers, or by the `enqueue` that
-a Ledger is given (jobs.py). Beside it lie rates: how fast this server works, as its workers
+a Ledger is given. Beside it lie rates: how fast this server works, as its workers
 measured it. A second of work is one that a worker process had for it alone: where it does two Items
 at a time, each gets half. Loading models is not counted.
 """

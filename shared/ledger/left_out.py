@@ -136,12 +136,15 @@ class LeftOut:
         limit: int = 100,
     ) -> MarkPage:
         """Files in these folders (None: everywhere) whose path comes after `after`."""
-        marks = self.all(cache_dir)
+        cache_id = self._known_id(cache_dir)
+        with translated():
+            marked: Any = [] if cache_id is None else self._redis.hkeys(self._key(cache_id))
         below = None if folders is None else tuple(f"{folder.rstrip('/')}/" for folder in folders)
-        paths = sorted(path for path in marks if below is None or path.startswith(below))
+        paths = sorted(path for path in marked if below is None or path.startswith(below))
         rest = paths if after is None else paths[bisect_right(paths, after) :]
         shown = rest[:limit]
-        files = [(path, marks[path]) for path in shown]
+        marks = self.of(cache_dir, shown)
+        files = [(path, marks[path]) for path in shown if path in marks]
         return MarkPage(files, len(paths), shown[-1] if len(rest) > limit else None)
 
     def _known_id(self, cache_dir: str) -> str | None:

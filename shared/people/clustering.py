@@ -92,6 +92,9 @@ class Clustering:
     loose_embeddings: Annotated[NDArray[np.float16], "ld"]
     memory: Memory = field(default_factory=Memory.empty)
 
+    def __bool__(self) -> bool:
+        return True  # also without faces: it knows the ids that are taken
+
     def __len__(self) -> int:
         return len(self.keys)
 

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
 
 import msgspec
 import redis
@@ -176,7 +177,7 @@ class _Pull:
                 [sys.executable, *_COMMAND, model_key],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
+                stderr=subprocess.PIPE,
                 env={**os.environ, PARENT_FD: str(reading)},
                 pass_fds=(reading,),
                 start_new_session=True,
@@ -192,8 +193,12 @@ class _Pull:
         self._words = ""
         self._ended_for = ""  # by us
         self._complaints: list[str] = []
-        self._reader = threading.Thread(target=self._hear, name="weights-words", daemon=True)
-        self._reader.start()
+        self._readers = [
+            threading.Thread(target=self._hear, args=(stream,), name="weights-words", daemon=True)
+            for stream in (self._process.stdout, self._process.stderr)
+        ]
+        for reader in self._readers:
+            reader.start()
 
     def told(self, record: FetchRecord) -> FetchRecord:
         """The record with what was said by now."""
@@ -210,7 +215,8 @@ class _Pull:
         status = self._process.poll()
         if status is None:
             return None
-        self._reader.join(_LAST_WORDS_S)
+        for reader in self._readers:
+            reader.join(_LAST_WORDS_S)
         if self._ended_for:
             return self._ended_for
         if status == 0:
@@ -236,16 +242,17 @@ class _Pull:
         self.end()
         os.close(self._writing)
 
-    def _hear(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as lines:
-            for raw in lines:
+    def _hear(self, stream: IO[bytes]) -> None:
+        """Read progress from standard output, where libraries print, too, and errors."""
+        with stream:
+            for raw in stream:
                 with self._lock:
-                    try:
-                        self._note(msgspec.json.decode(raw, type=PullLine))
-                    except UNDECODABLE:  # an error, or a library that prints
+                    if stream is self._process.stderr:
                         self._complaints.append(raw.decode(errors="replace").rstrip())
                         del self._complaints[:-_MOST_COMPLAINTS]
+                        continue
+                    with contextlib.suppress(*UNDECODABLE):
+                        self._note(msgspec.json.decode(raw, type=PullLine))
 
     def _note(self, line: PullLine) -> None:
         if line.words:
