@@ -35,7 +35,10 @@ def words_of(kind: type) -> dict[str, str]:
 @functools.cache
 def _classes(module: str) -> dict[str, dict[str, str]]:
     """Fields of all classes of a module, by class, with "" where there are no words."""
-    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[module]))
+    except (OSError, SyntaxError):  # no sources, or those of another version, installed meanwhile
+        return {}
     return {node.name: dict(_fields(node)) for node in tree.body if isinstance(node, ast.ClassDef)}
 
 

@@ -50,7 +50,7 @@ def replacing(path: Path, *, is_private: bool = True) -> Iterator[BinaryIO]:
 
     Nothing has changed where that fails. Raises OSError.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb", opener=private if is_private else None) as file:
             yield file

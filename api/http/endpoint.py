@@ -311,7 +311,7 @@ async def _serve(endpoint: Endpoint, intake: _Intake, request: Request) -> Respo
     services = intake.services.get(endpoint.operation_id)
     try:
         own = services and services.within(*bounds)
-        found = await _answer(endpoint.handler, call, own)
+        found = await _answer(endpoint, call, own)
     except RushesError as error:
         if call.audited:
             call.audited["error"] = error.message
@@ -325,13 +325,14 @@ async def _serve(endpoint: Endpoint, intake: _Intake, request: Request) -> Respo
     return await _response(endpoint, request, found)
 
 
-async def _answer(
-    handler: Callable[..., Any], call: Call[Any], services: CoreServices | None
-) -> Any:
+async def _answer(endpoint: Endpoint, call: Call[Any], services: CoreServices | None) -> Any:
+    handler: Callable[..., Any] = endpoint.handler
     if services is None:
         return await handler(call)
     if inspect.iscoroutinefunction(handler):
         return await handler(call, services)
+    for parameter in endpoint.query:  # what is wrong in them is said before a folder is looked at
+        parameter.read(call.query)
     cache_dir = getattr(call.body, "cache_dir", None) or IN_CACHE_DIR.read(call.query)
     return await services.in_cache_dir(cache_dir, handler, call, services)
 

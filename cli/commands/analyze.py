@@ -90,7 +90,7 @@ def _submit(server: Remote, body: dict[str, Any]) -> dict[str, Any]:
         if error.status != 409:
             raise
         advice = "To wait for your turn: --on-busy queue."
-        if body["on_busy"] != "replace":
+        if body["on_busy"] not in ("replace", "replace-any"):
             advice += " To stop it, where it is of the same key: --on-busy replace."
         raise Refused(error.status, error.label, f"{error.message} {advice}") from error
     return answer

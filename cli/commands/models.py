@@ -157,11 +157,11 @@ def _wait_until_loaded(api: ApiClient, kind: ModelType, key: str) -> dict[str, A
         why = ready.get("message", "")
         if f" model {key} cannot be used" in why:
             raise ModelError(why)
-        if state["is_loading"] and ready["workers"]:
+        if state["is_loading"] and ready.get("workers", True):
             busy_at = time.monotonic()
         elif time.monotonic() - busy_at > _GIVEN_UP_S:
             said = f"No worker has loaded {key}: their log says why."
-            raise ModelError(said if ready["workers"] else why)
+            raise ModelError(said if ready.get("workers", True) else why)
         time.sleep(_POLL_S)
 
 
