@@ -69,6 +69,8 @@ def test_route_key_and_body_are_checked_in_this_order(
     if path != "/faces/clusters":
         assert why(400, cluster_job_name=None) == "cluster_job_name is required."
         assert why(400, cluster_job_name="") == "cluster_job_name must not be empty."
+        missing = why(400, cache_dir=str(tmp_path), cluster_job_name=None)
+        assert missing == "cluster_job_name is required.", "said before the folder is looked at"
     for unknown in ("Season 2", "season 1", "../Season 1", "x" * 200):
         assert "no collection" in why(404, cluster_job_name=unknown)
     nowhere = str(people.cache.root.path / "nowhere")

@@ -16,6 +16,7 @@ from shared.watch.live import FolderLive, WatchState
 from shared.watch.retries import RetryRequest
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client, Stack, running_stack
+from tests.support.waiting import wait_for
 from tests.support.watch.desk import TOKEN, WatchDesk, watch_desk
 
 NO_WATCHER = "No watcher is running; start one with `rushes watcher`."
@@ -251,6 +252,18 @@ def test_it_stays_started_when_redis_and_the_api_begin_anew(
         own_redis.flush()
         desk.client = stack.start_api()
         assert (desk.status()["state"], desk.all()) == ("waiting", folders)
+        desk.redis.close()
+
+
+def test_a_task_in_a_queue_of_an_earlier_version_ends(
+    own_redis: PrivateRedis, tmp_path: Path
+) -> None:
+    with running_stack(tmp_path / "s", own_redis.url, analysis=0, query=0) as stack:
+        desk = WatchDesk(stack.client(), own_redis.url, tmp_path, tmp_path / "caches")
+        task = desk.ingest(queue="scenes")
+        assert stack.processes["api-0"].end() == 0
+        desk.client = stack.start_api()
+        wait_for(lambda: desk.client.task(task)["status"] == "cancelled", 10, "its end")
         desk.redis.close()
 
 
