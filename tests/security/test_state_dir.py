@@ -89,11 +89,11 @@ def test_the_index_of_transcripts_is_private_too(tmp_path: Path) -> None:
 def test_doctor_warns_of_a_folder_that_everybody_may_open(tmp_path: Path) -> None:
     settings = Settings.from_env({"RUSHES_STATE_DIR": str(tmp_path)})
     tmp_path.chmod(0o755)
-    found = folders.state_dir_as_it_is(settings)
+    found = folders.state_dir(settings)
     assert found.level == "warning"
     assert found.sentence.endswith(f"run `chmod o= {tmp_path}`.")
     tmp_path.chmod(0o700)
-    assert folders.state_dir_as_it_is(settings).level == "ok"
+    assert folders.state_dir(settings).level == "ok"
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs", "9p"])
@@ -102,7 +102,7 @@ def test_doctor_warns_of_a_folder_on_a_network_file_system(
 ) -> None:
     settings = Settings.from_env({"RUSHES_STATE_DIR": str(tmp_path)})
     tmp_path.chmod(0o700)
-    assert folders.state_dir_as_it_is(settings).level == "ok"
+    assert folders.state_dir(settings).level == "ok"
     device = tmp_path.stat().st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
     mounts = tmp_path / "mountinfo"
@@ -111,7 +111,7 @@ def test_doctor_warns_of_a_folder_on_a_network_file_system(
         f"36 21 {number} / {tmp_path} rw master:1 - {kind} server:/state rw\n"
     )
     monkeypatch.setattr(folders, "_MOUNTS", mounts)
-    for look in (folders.state_dir_as_it_is, folders.state_dir):
-        found = look(settings)
+    for create in (False, True):
+        found = folders.state_dir(settings, create=create)
         assert found.level == "warning"
         assert f"lies on a network file system ({kind})" in found.sentence

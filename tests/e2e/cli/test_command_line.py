@@ -387,7 +387,10 @@ def test_bash_completes_commands_options_and_ids_of_tasks(analyzed, command, sta
         check=True,
     )
     words, options, ids = result.stdout.splitlines()
-    assert (words.strip(), options.split()) == ("search", ["refuse", "queue", "replace"])
+    assert (words.strip(), options.split()) == (
+        "search",
+        ["replace", "replace-any", "queue", "refuse"],
+    )
     assert task_id in ids.split()
 
 

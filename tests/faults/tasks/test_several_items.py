@@ -93,7 +93,9 @@ def test_short_clips_of_one_task_are_done_at_the_same_time_as_many_as_there_are_
     assert [note["name"][:-1] for note in slots.notes()[:3]] == ["meet"] * 3
     assert {note["pid"] for note in slots.notes()} == {worker.popen.pid}
     states = wait_for(
-        lambda: [h for h in slots.desk.hearts() if h.state == "idle" and h.stats["decodings"] > 3],
+        lambda: [
+            h for h in slots.desk.hearts() if h.state == "idle" and h.stats.get("decodings", 0) > 3
+        ],
         10,
         "an idle heartbeat with the counts of all slots",
     )

@@ -92,8 +92,8 @@ def _playlists(film: Path, url: str) -> list[Referring]:
             f"<BaseURL>{target}</BaseURL></Representation></AdaptationSet></Period></MPD>"
         )
         files += [
-            Referring(f"m3u8 {kind}.ts", m3u8.encode(), hls | everything, "hls", True),
-            Referring(f"m3u8 {kind}.mp4", m3u8.encode(), hls | everything, "hls", True),
+            Referring(f"m3u8 {kind}.ts", m3u8.encode(), hls | everything, "hls"),
+            Referring(f"m3u8 {kind}.mp4", m3u8.encode(), hls | everything, "hls"),
             Referring(f"dash {kind}.mp4", mpd.encode()),  # FFmpegs with libxml2 follow it
             Referring(
                 f"ffconcat {kind}.mkv",
