@@ -21,6 +21,7 @@ from tests.support.console.many_people import CROWD, PEOPLE, many_people
 from tests.support.media.faces_film import PEOPLE as IN_PHOTO
 from tests.support.media.faces_film import close_up, group_photo
 from tests.support.stack import KEY
+from tests.support.waiting import wait_for
 
 _WATCH = """() => {
   window.longest = 0;
@@ -340,7 +341,7 @@ def test_nothing_is_found_in_the_pages(casting: Casting) -> None:
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
     page.set_viewport_size(PHONE)
-    assert blocked(page) == []
+    wait_for(lambda: blocked(page) == [], 5, "the layout of a phone")
     page.set_viewport_size({"width": 1280, "height": 800})
     casting.person(NAMED).click()
     casting.select([casting.faces.first])
