@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Browser, Request, expect
+from playwright.sync_api import Browser, Request, WebSocketRoute, expect
 
 from tests.e2e.console.conftest import Library
-from tests.support.console.chromium import window
+from tests.support.console.chromium import TIMEOUT_S, window
 from tests.support.console.editor import Editor
 from tests.support.console.held import Held
 from tests.support.console.weight import FILES, first_view
 from tests.support.stack import KEY
+from tests.support.waiting import wait_for
 
 
 def test_the_first_view_weighs_at_most_150_kilobytes(editor: Editor, library: Library) -> None:
@@ -51,11 +52,15 @@ def test_every_address_shows_a_page_and_its_title(editor: Editor) -> None:
 def test_a_page_asks_once_and_complains_of_nothing_where_it_is_left_meanwhile(
     editor: Editor,
 ) -> None:
-    page, asked = editor.page, list[Request]()
+    page, asked, sockets = editor.page, list[Request](), list[WebSocketRoute]()
     page.on("request", lambda one: asked.append(one) if "details=true" in one.url else None)
+    page.route_web_socket(re.compile("/socket[.]io/"), lambda one: sockets.append(one))
     people = Held(page, "**/faces/clusters?*details=true*")
     editor.open("#/people")
     people.wait()
+    wait_for(lambda: page.title() and sockets, TIMEOUT_S, "a socket")
+    with page.expect_request("**/analysis-data/folders"):  # of which it asks again
+        sockets[0].connect_to_server()
     expect(page).to_have_url(re.compile("#/people[?]dir="))
     expect(page.get_by_text("Loading …")).to_be_visible()
     with page.expect_event("requestfailed"):  # the page gives it up

@@ -51,6 +51,9 @@ export const cast = computed<Cast | undefined>(() => {
 });
 export const byId = computed(() => new Map(cast.value?.people.map((one) => [one.id, one])));
 
+/** The page loads without waiting for the first connection, which makes nothing old. */
+const reconnections = computed(() => Math.max(0, connections.value - 1));
+
 let shownDir = "";
 let control = new AbortController();
 let loading: Promise<boolean> = Promise.resolve(false);
@@ -64,7 +67,7 @@ export function followCasts(): () => void {
   const looks = [setInterval(ifSeen(() => void lookForEdits()), EDITS_MS), setInterval(seen, ALL_MS)];
   document.addEventListener("visibilitychange", seen);
   const end = effect(() => {
-    const about = [dir.value, connections.value, session.value?.key_id];
+    const about = [dir.value, reconnections.value, session.value?.key_id];
     if (about.length > 0) void load();
   });
   return () => {
