@@ -1,6 +1,6 @@
 /** A dialog on top of everything, closed by Escape, its button, or a click beside it. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { words } from "../words";
 
 interface DialogProps {
@@ -12,11 +12,11 @@ interface DialogProps {
 export function Dialog({ title, onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
-    const before = document.activeElement;
-    dialog.current?.showModal();
-    // The dialog is out of the page already: the browser no longer gives the focus back.
-    return () => before instanceof HTMLElement && before.focus({ preventScroll: true });
+  // A passive effect would end after the next picture, and take the focus from who presses Tab.
+  useLayoutEffect(() => {
+    const shown = dialog.current;
+    shown?.showModal();
+    return () => shown?.close(); // gives the focus back
   }, []);
   return (
     <dialog

@@ -21,7 +21,6 @@ from tests.support.console.many_people import CROWD, PEOPLE, many_people
 from tests.support.media.faces_film import PEOPLE as IN_PHOTO
 from tests.support.media.faces_film import close_up, group_photo
 from tests.support.stack import KEY
-from tests.support.waiting import wait_for
 
 _WATCH = """() => {
   window.longest = 0;
@@ -341,11 +340,25 @@ def test_nothing_is_found_in_the_pages(casting: Casting) -> None:
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
     page.set_viewport_size(PHONE)
-    wait_for(lambda: blocked(page) == [], 5, "the layout of a phone")
+    assert blocked(page) == []
     page.set_viewport_size({"width": 1280, "height": 800})
     casting.person(NAMED).click()
     casting.select([casting.faces.first])
     assert findings(page) == []
+
+
+def test_a_dialog_that_is_gone_has_given_the_focus_back(casting: Casting) -> None:
+    page = casting.page
+    casting.press("History …")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.evaluate("""() => new MutationObserver((_, observer) => {
+      if (document.querySelector('dialog')) return;
+      window.focused = document.activeElement.textContent;
+      observer.disconnect();
+    }).observe(document.body, { childList: true, subtree: true })""")
+    page.keyboard.press("Escape")
+    page.wait_for_function("window.focused !== undefined")
+    assert page.evaluate("focused") == "History …"
 
 
 @pytest.fixture(scope="module")
