@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.console.conftest import CAST, NAMED, Library
 from tests.e2e.console.test_looks import blocked
@@ -347,18 +347,32 @@ def test_nothing_is_found_in_the_pages(casting: Casting) -> None:
     assert findings(page) == []
 
 
+def test_the_field_of_a_name_has_the_focus_as_soon_as_it_is_there(casting: Casting) -> None:
+    page = casting.page
+    casting.person(UNNAMED).focus()
+    note_focus_when(page, "document.querySelector('.naming input')")
+    page.keyboard.press("Enter")
+    page.wait_for_function("window.focused !== undefined")
+    assert page.evaluate("focused.getAttribute('role')") == "combobox"
+
+
 def test_a_dialog_that_is_gone_has_given_the_focus_back(casting: Casting) -> None:
     page = casting.page
     casting.press("History …")
     expect(page.get_by_role("dialog")).to_be_visible()
-    page.evaluate("""() => new MutationObserver((_, observer) => {
-      if (document.querySelector('dialog')) return;
-      window.focused = document.activeElement.textContent;
-      observer.disconnect();
-    }).observe(document.body, { childList: true, subtree: true })""")
+    note_focus_when(page, "!document.querySelector('dialog')")
     page.keyboard.press("Escape")
     page.wait_for_function("window.focused !== undefined")
-    assert page.evaluate("focused") == "History …"
+    assert page.evaluate("focused.textContent") == "History …"
+
+
+def note_focus_when(page: Page, condition: str) -> None:
+    """Note what has the focus when a change of the page first fulfils a condition."""
+    page.evaluate(f"""() => new MutationObserver((_, observer) => {{
+      if (!({condition})) return;
+      window.focused = document.activeElement;
+      observer.disconnect();
+    }}).observe(document.body, {{ childList: true, subtree: true }})""")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 /** A field with a list of proposals below it. The focus stays in the field, which names the active one. */
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { words } from "../../words";
 
 interface ComboboxProps<T> {
@@ -28,7 +28,8 @@ export function Combobox<T>(props: ComboboxProps<T>) {
   const active = useSignal(-1);
   const isClosed = useSignal(!props.isOpen);
   const open = isClosed.value ? [] : proposals;
-  useEffect(() => {
+  // A passive effect would come after the first letters, and select them.
+  useLayoutEffect(() => {
     field.current?.focus();
     if (!props.isBegun) field.current?.select();
   }, []);
