@@ -49,9 +49,9 @@ def load_faces(settings: Settings, spec: ModelSpec) -> FaceFinder:
     require_weights(settings, spec)
     if spec.family == "dlib":
         _require_its_libraries(spec)
-        from workers.models.faces.dlib_faces import load_dlib  # onnxruntime: optional
+        from workers.models.faces.dlib_faces import DlibFaceFinder  # onnxruntime: optional
 
-        return load_dlib(settings, spec)
+        return DlibFaceFinder(spec, settings)
     if spec.family == "insightface":
         _require_its_libraries(spec)
         with insightface_imports():

@@ -40,24 +40,15 @@ class OpenClipEmbedder:
         self._transform = image_transform_v2(transform_of, is_train=False)
         self._dtype = open_clip.get_input_dtype(device.precision) or torch.float32
         size = transform_of.size
-        self._side = int(size if isinstance(size, int) else min(size))
-        self._spec = spec
+        self.picture_side = int(size if isinstance(size, int) else min(size))
+        self.spec = spec
+        self.batch_size = device.batch_size
         self._turns = Turns()
 
-    @property
-    def spec(self) -> ModelSpec:
-        return self._spec
-
-    @property
-    def batch_size(self) -> int:
-        return self._device.batch_size
-
-    @property
-    def picture_side(self) -> int:
-        return self._side
-
     def warmup(self) -> None:
-        self.embed_images(np.zeros((self.batch_size, 3, self._side, self._side), np.float32))
+        self.embed_images(
+            np.zeros((self.batch_size, 3, self.picture_side, self.picture_side), np.float32)
+        )
         self.embed_texts(["warm-up"])
 
     def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
