@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+import difflib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from shared.cache.transcripts import Segment, TranscriptWarning
+from shared.cache.transcripts import AudioStreams, Segment, Transcript, TranscriptWarning
 from shared.errors import MediaError
 from shared.models.languages import language_name
 from workers.analysis.speech.guard import Guard
-from workers.analysis.speech.insertions import with_names
+from workers.analysis.speech.insertions import find_names, with_names
+from workers.analysis.speech.inventions import words_of
 from workers.analysis.speech.review import review
 from workers.analysis.speech.segments import WITHOUT_SPACES, SegmentBuilder
 from workers.analysis.speech.windows import SpeechFinder, Window
@@ -19,13 +22,6 @@ from workers.models.protocols import Transcriber, Utterance, VoiceDetector
 
 if TYPE_CHECKING:
     from workers.media.sound.sound_reader import SoundBlock
-import difflib
-from collections.abc import Mapping
-from dataclasses import replace
-
-from workers.analysis.speech.insertions import find_names
-from workers.analysis.speech.inventions import words_of
-from workers.models.protocols import SpokenWord
 
 # Of a word without another model's opinion. Measured with whisper-base, words of plain speech: 47 %
 # of the wrong ones are less likely and 5 % of the right ones. Names of the vocabulary are not
@@ -67,22 +63,6 @@ class ModelCall(Protocol):
     def __call__(self, work: Callable[[], T], /) -> T: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What is said in a file; segments by start. Speech of several streams adds up.
-
-    `language`: Whisper's code, "" when nobody speaks and none was given; its probability is None
-    when it was not detected.
-    """
-
-    language: str
-    language_probability: float | None
-    duration_seconds: float
-    speech_seconds: float
-    segments: tuple[Segment, ...]
-    warnings: tuple[TranscriptWarning, ...]
-
-
 def transcribe(
     blocks: Iterable[SoundBlock],
     transcriber: Transcriber,
@@ -93,14 +73,16 @@ def transcribe(
     heard: Callable[[float], None],
     vocabulary: Sequence[str] = (),
     second: Transcriber | None = None,
-) -> Heard:
-    """What is said in the sound of one file.
+    streams: AudioStreams = "mix",
+) -> Transcript:
+    """What is said in the sound of one file. Speech of several streams adds up.
 
     `language`: Whisper's code, or None to have it detected and then kept for the file.
     `vocabulary`: names that may be said, the most relevant first. `second`: a model whose hearing
     tells which words are doubtful, where it knows the language. `heard` gets the seconds of the
     file that are done, never fewer than before. Holds a few windows of sound, however long the
-    file. Raises SpeechNotUnderstood, and what blocks and `call` raise.
+    file. `streams`: what the blocks are of. Raises SpeechNotUnderstood, and what blocks and `call`
+    raise.
     """
     work = _Work(transcriber, language, call, vocabulary, second)
     finders: dict[int | None, SpeechFinder] = {}
@@ -120,19 +102,17 @@ def transcribe(
         for window in finder.finish():
             work.add(window)
     work.finish()
-    result = _heard(work, finders.values(), language)
-    heard(result.duration_seconds)
-    return result
-
-
-def _heard(work: _Work, finders: Collection[SpeechFinder], language: str | None) -> Heard:
     segments = work.segments()
     is_known = language is not None or segments  # detected in what is no speech, it means nothing
-    return Heard(
+    duration_s = max((finder.heard_seconds for finder in finders.values()), default=0.0)
+    heard(duration_s)
+    return Transcript(
+        model=transcriber.spec.key,
         language=work.choice.language if is_known else "",
         language_probability=work.choice.probability if is_known else None,
-        duration_seconds=max((finder.heard_seconds for finder in finders), default=0.0),
-        speech_seconds=sum(finder.speech_seconds for finder in finders),
+        duration_seconds=duration_s,
+        speech_seconds=sum(finder.speech_seconds for finder in finders.values()),
+        audio_streams=streams,
         segments=segments,
         warnings=tuple(sorted(work.warnings, key=lambda warning: warning.start)),
     )
@@ -190,24 +170,26 @@ class _Work:
                 self._call(lambda: self._transcriber.detect_language(window.pcm)),
                 window.speech_seconds,
             )
-        size = self._transcriber.batch_size
-        while self.choice.is_made and len(self._waiting) >= size:
-            self._decode(self._waiting[:size])
-            del self._waiting[:size]
+        if self.choice.is_made:
+            self._decode_waiting(self._transcriber.batch_size)
 
     def finish(self) -> None:
         """No window will follow."""
         if self._waiting:
             self.choice.make()
-        while self._waiting:
-            size = self._transcriber.batch_size
-            self._decode(self._waiting[:size])
-            del self._waiting[:size]
+        self._decode_waiting(1)
         self._check_understood(_SPEECH_TO_JUDGE_S, _LEAST_SHARE)
 
     def segments(self) -> tuple[Segment, ...]:
         found = [segment for builder in self._builders.values() for segment in builder.finish()]
         return tuple(sorted(found, key=lambda segment: (segment.start, segment.stream or 0)))
+
+    def _decode_waiting(self, least: int) -> None:
+        """Decode batches of windows while so many wait."""
+        size = self._transcriber.batch_size
+        while len(self._waiting) >= least:
+            self._decode(self._waiting[:size])
+            del self._waiting[:size]
 
     def _decode(self, windows: list[Window]) -> None:
         language = self.choice.language
@@ -237,14 +219,11 @@ class _Work:
         self._check_understood(_SPEECH_TO_GIVE_UP_S, _HOPELESS_SHARE)
 
     def _second_hearing(self, window: Window, language: str) -> Second | None:
-        second, told = self._second, self._vocabulary
+        second = self._second
         if second is None or language not in second.languages:
             return None
-
-        def hear() -> list[Utterance]:
-            return second.transcribe([window.pcm], language, vocabulary=told)[0]
-
-        return lambda: self._call(hear)
+        hear = partial(second.transcribe, [window.pcm], language, vocabulary=self._vocabulary)
+        return lambda: self._call(hear)[0]
 
     def _check_understood(self, least_s: float, share: float) -> None:
         """Raise SpeechNotUnderstood rather than give what an English ear hears in German."""
@@ -260,10 +239,8 @@ class _Work:
     def _hear_again(self, pieces: list[Window], language: str) -> list[list[Utterance]]:
         """Each in a call of its own, for which a stop need not wait long."""
 
-        def carefully(piece: Window) -> list[Utterance]:
-            return self._transcriber.transcribe([piece.pcm], language, cautious=True)[0]
-
-        return [self._call(partial(carefully, piece)) for piece in pieces]
+        hear = partial(self._transcriber.transcribe, language=language, cautious=True)
+        return [self._call(partial(hear, [piece.pcm]))[0] for piece in pieces]
 
 
 class LanguageChoice:
@@ -318,17 +295,8 @@ def marked(
         ]
     else:
         return list(texts)
-    left = iter(doubts)
-    return [_with(spoken, [next(left) for _ in spoken.words]) for spoken in texts]
-
-
-def _with(spoken: Utterance, doubts: Sequence[bool]) -> Utterance:
-    words = zip(spoken.words, doubts, strict=True)
-    return replace(spoken, words=tuple(_doubted(word) if doubt else word for word, doubt in words))
-
-
-def _doubted(word: SpokenWord) -> SpokenWord:
-    return replace(word, doubtful=True)
+    left = (replace(word, doubtful=doubt) for word, doubt in zip(words, doubts, strict=True))
+    return [replace(spoken, words=tuple(islice(left, len(spoken.words)))) for spoken in texts]
 
 
 def _otherwise(first: Sequence[str], second: Sequence[str]) -> list[bool]:
