@@ -66,7 +66,6 @@ from workers.preview.segment import make_segment
 from workers.query import grab
 from workers.query.consumer import LaneConsumer, PendingRequest
 from workers.query.embed import Embedder, EmbedRequest
-from workers.query.probe import probe_file
 
 DETECTION_SIDE = 1280  # pixels of the long side at which faces are looked for, as in an analysis
 LONGEST_SIDE = 2 * DETECTION_SIDE  # of the picture that they are cut from
@@ -226,7 +225,7 @@ class QueryService:
         match request.question:
             case ProbeFile(path=path, roots=of_key):
                 roots = self._roots.within(of_key)
-                request.reply(self._probers.run(limit_s, probe_file, roots, path))
+                request.reply(self._probers.run(limit_s, grab.probe_file, roots, path))
             case GrabFrame(path=path, seconds=seconds, long_side=side, roots=of_key):
                 roots = self._roots.within(of_key)
                 jpeg = self._grabbers.run(limit_s, grab.jpeg_at, roots, path, seconds, side)
