@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from shared.models.model_catalogue import CONSE_REVISION, find
+from shared.models.model_catalogue import REVISIONS, find
 from shared.models.registry_packages import fetch, sha256_of
 from shared.settings import PARENT_FD, Settings
 from tests.support.lite_models import lite_weights
@@ -58,7 +58,7 @@ def test_two_processes_at_once_build_once_from_files_put_there_by_hand(tmp_path:
     put_by_hand(models, "conse-lite0")
     (models / "conse-lite0").mkdir()
     (models / "conse-lite0" / "manifest.json").write_text(
-        json.dumps({"revision": CONSE_REVISION - 1})
+        json.dumps({"revision": REVISIONS["conse-lite0"] - 1})
     )
     (models / ".conse-lite0-of-a-killed-process").mkdir()
     answers = [finish(process) for process in [start_pull(models, "conse-lite0") for _ in range(2)]]
@@ -67,7 +67,7 @@ def test_two_processes_at_once_build_once_from_files_put_there_by_hand(tmp_path:
     names = {path.name for path in (models / "conse-lite0").iterdir()}
     assert names == {"image.onnx", "text.onnx", "tokenizer.json", "classes.npy", "manifest.json"}
     manifest = json.loads((models / "conse-lite0" / "manifest.json").read_text())
-    assert manifest["revision"] == CONSE_REVISION
+    assert manifest["revision"] == REVISIONS["conse-lite0"]
     assert {path.name for path in models.iterdir()} == {"conse-lite0", ".packages.lock"}
     assert finish(start_pull(models, "conse-lite0"))[:2] == (
         0, f"conse-lite0 is ready in {models}\n"

@@ -16,12 +16,11 @@ from faster_whisper import WhisperModel, download_model
 
 from shared.errors import ModelError, os_errors_as
 from shared.models.download_progress import Report
-from shared.models.model_catalogue import catalogue, hub_dir, hub_marker, speech_folder
+from shared.models.model_catalogue import catalogue, hub_dir, speech_folder
 from shared.models.specs import ModelSpec
-from shared.private_files import replacing
 from shared.settings import Settings
 from workers.models.speech.whisper import WhisperTranscriber
-from workers.models.weights.hub_download import discard, hub_download
+from workers.models.weights.hub_download import discard, hub_download, mark_ready
 
 log = logging.getLogger(__name__)
 
@@ -184,8 +183,6 @@ def download(settings: Settings, spec: ModelSpec, report: Report) -> None:
 
     What an interrupted try has fetched stays in the hub's cache and is not fetched again.
     """
-    size = f" ({spec.size_bytes / 1e6:.0f} MB)" if spec.size_bytes else ""
-    report(f"downloading {spec.pretrained}{size} from the Hugging Face hub")
     try:
         with hub_download(settings, spec, spec.pretrained, report):
             folder = Path(download_model(spec.pretrained, cache_dir=str(hub_dir(settings))))
@@ -202,12 +199,4 @@ def download(settings: Settings, spec: ModelSpec, report: Report) -> None:
         if spec.key not in catalogue(settings):  # anybody's, whatever it is
             discard(settings, spec.pretrained)
         raise
-    marker = hub_marker(settings, spec)
-    facts = {
-        "key": spec.key,
-        "licence": spec.licence,
-        "folder": str(folder.relative_to(hub_dir(settings))),
-    }
-    with replacing(marker, is_private=False) as file:
-        file.write(json.dumps(facts).encode())
-    report(f"{spec.key} is ready")
+    mark_ready(settings, spec, report, folder=str(folder.relative_to(hub_dir(settings))))

