@@ -329,9 +329,9 @@ class _SmallPicture:
     """Size and colours of all pictures of a segment, by the first one."""
 
     def __init__(self, first: VideoFrame, aspect: Fraction) -> None:
-        self._turner = Turner(upright_rotation(first))
-        width, height = display_size(first.width, first.height, aspect)
-        upright = (height, width) if self._turner.is_quarter else (width, height)
+        rotation = upright_rotation(first)
+        self._turner = Turner(rotation)
+        upright = display_size(first.width, first.height, aspect, rotation)
         scale = min(Fraction(1), Fraction(_WIDTH, upright[0]), Fraction(_HEIGHT, upright[1]))
         self.size = _even(upright[0] * scale), _even(upright[1] * scale)
         self._stored = self.size[::-1] if self._turner.is_quarter else self.size

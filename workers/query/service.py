@@ -53,7 +53,7 @@ from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, WorkerState
 from shared.settings import Settings
-from workers.analysis.face_quality import marks, sharpness, shorter_side
+from workers.analysis.face_quality import DETECTION_SIDE, marks, sharpness, shorter_side
 from workers.children import Children, Unwanted
 from workers.liveness import STALL_S
 from workers.media.pictures import fit
@@ -67,7 +67,6 @@ from workers.query import grab
 from workers.query.consumer import LaneConsumer, PendingRequest
 from workers.query.embed import Embedder, EmbedRequest
 
-DETECTION_SIDE = 1280  # pixels of the long side at which faces are looked for, as in an analysis
 LONGEST_SIDE = 2 * DETECTION_SIDE  # of the picture that they are cut from
 
 log = logging.getLogger(__name__)

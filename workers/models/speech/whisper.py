@@ -268,12 +268,6 @@ class WhisperTranscriber:
             tokens += more
         return [tokenizer.sot_prev, *tokens] if tokens else []
 
-    def _encoded_alike(self, batch: list[_SoundPiece], *, whole: bool) -> ctranslate2.StorageView:
-        """Encoded pieces of one length; `whole`: of 30 s, as a language is told from."""
-        if whole:
-            return self._encode([batch[0].window(_WINDOW_FRAMES)])
-        return self._encode([piece.window(batch[0].encoded_frames) for piece in batch])
-
     def _encode(self, windows: list[NDArray[np.float32]]) -> ctranslate2.StorageView:
         is_alone = len(windows) == 1
         if is_alone and self._encoded and np.array_equal(self._encoded[0], windows[0]):
@@ -292,7 +286,9 @@ class WhisperTranscriber:
     ) -> list[_SoundPiece]:
         """One window of each piece; those of which something is left to hear come back."""
         is_alone = self.batch_size == 1
-        encoded = self._encoded_alike(batch, whole=cautious or is_alone)
+        # Alone a piece is encoded with all of the 30 s, as its language was told from.
+        frames = _WINDOW_FRAMES if cautious or is_alone else batch[0].encoded_frames
+        encoded = self._encode([piece.window(frames) for piece in batch])
         seconds = max(piece.frames - piece.heard for piece in batch) / FRAMES_PER_S
         is_timed = cautious or is_alone or batch[0].is_short
         if cautious:
