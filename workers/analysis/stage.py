@@ -149,7 +149,10 @@ class FrameStream:
         """
         threads = self._pool.threads
         most = min(len(self._parts), self._due + 2 * threads)
-        while len(self._futures) < most and self._unfinished() <= threads:
+        while (
+            len(self._futures) < most
+            and sum(not future.done() for future in self._futures) <= threads
+        ):
             part = len(self._futures)
             future = self._pool.submit(functools.partial(self._decode, part), self._cores)
             self._futures.append(future)
@@ -168,9 +171,6 @@ class FrameStream:
                 with self._guard:
                     self._held += prepared.size
                 self._arrived.put(prepared)
-
-    def _unfinished(self) -> int:
-        return sum(not future.done() for future in self._futures)
 
     def _is_wanted_now(self, part: int) -> bool:
         return part == self._due and self._arrived.qsize() < _ALWAYS_QUEUED

@@ -12,7 +12,6 @@ from shared.cache.transcripts import Segment, Word
 from workers.analysis.speakers.voices import (
     AROUND_S,
     MOST_VOICES,
-    Excerpts,
     Listened,
     Rows,
     excerpts,
@@ -262,7 +261,7 @@ class _Stream:
         self._next = 0  # number of the next piece
         self._sound = np.empty(0, np.float32)
         self._at = 0  # sample of the file at which it begins
-        self._waiting: list[Excerpts] = []
+        self._waiting: list[Listened] = []
         self._heard: list[Listened] = []
 
     def hear(self, pcm: Pcm) -> None:

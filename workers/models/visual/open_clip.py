@@ -101,7 +101,8 @@ def _create(settings: Settings, spec: ModelSpec, device: Device) -> tuple[Any, A
     if weights is None:
         name, source = spec.architecture, spec.pretrained
         options["cache_dir"] = str(hub_dir(settings))
-        options["force_quick_gelu"] = _is_quick_gelu(name, source)
+        config = open_clip.get_pretrained_cfg(name, source)
+        options["force_quick_gelu"] = bool(config.get("quick_gelu", False))
     elif weights.is_dir():
         name, source = f"local-dir:{weights}", None
     else:
@@ -112,10 +113,6 @@ def _create(settings: Settings, spec: ModelSpec, device: Device) -> tuple[Any, A
         model = open_clip.create_model(name, source, require_pretrained=True, **options)
         tokenizer = open_clip.get_tokenizer(name, cache_dir=options.get("cache_dir"))
     return model, tokenizer
-
-
-def _is_quick_gelu(architecture: str, tag: str) -> bool:
-    return bool(open_clip.get_pretrained_cfg(architecture, tag).get("quick_gelu", False))
 
 
 def _repository(spec: ModelSpec) -> str:
