@@ -46,7 +46,7 @@ def stretches(source: VideoSource) -> tuple[Stretch, ...]:
 def _fitting(
     source: VideoSource, counting: T, exact: T, decoding: Callable[..., Any]
 ) -> tuple[T, ...]:
-    """Those of the ways that fit a file. `exact` decodes only what the wanted pictures need."""
+    """Ways that fit a file, of these. `exact` decodes only what the wanted pictures need."""
     way = ways(source)[0]
     if way is counted:
         return (counting,)

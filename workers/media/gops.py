@@ -55,7 +55,7 @@ class Horizon:
         return len(self._latest) > REORDER and pts <= self._latest[0]
 
 
-class Marker(ABC):
+class PictureMarker(ABC):
     """Finds wanted pictures among packets in decode order; it holds those that it cannot judge."""
 
     def __init__(self, until: int | None) -> None:
@@ -100,7 +100,7 @@ class Marker(ABC):
         return packet, may_be_wanted and packet.pts is not None and self._is_wanted(packet.pts)
 
 
-class GridMarker(Marker):
+class GridMarker(PictureMarker):
     """Wants the first picture shown in each full second from `first` to before `last`."""
 
     def __init__(self, clock: Clock, first: int, last: int | None) -> None:
@@ -146,7 +146,7 @@ class GridMarker(Marker):
         return True
 
 
-class ShownMarker(Marker):
+class ShownMarker(PictureMarker):
     """Wants the one picture that is shown at time stamp `at`: the last that begins by then."""
 
     def __init__(self, at: int) -> None:
@@ -167,7 +167,7 @@ class ShownMarker(Marker):
         return pts == self._best
 
 
-class StretchMarker(Marker):
+class StretchMarker(PictureMarker):
     """Wants every picture from time stamp `first` on to the first one that is not before `last`."""
 
     def __init__(self, first: int, last: int) -> None:

@@ -21,7 +21,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from workers.media.containers import Clock, clock_of, packets_of
-from workers.media.gops import Feeder, GridMarker, Marker, Misfit, VideoPacket
+from workers.media.gops import Feeder, GridMarker, Misfit, PictureMarker, VideoPacket
 
 Shot = tuple[int, float, VideoFrame]  # second of the grid, own time, picture
 
@@ -146,7 +146,7 @@ def smart(source: VideoSource, first: int, last: int | None) -> Iterator[Shot]:
         source.errors, source.missed = feeder.errors, feeder.missed
 
 
-def marked(source: VideoSource, marker: Marker, feeder: Feeder) -> Iterator[VideoFrame]:
+def marked(source: VideoSource, marker: PictureMarker, feeder: Feeder) -> Iterator[VideoFrame]:
     """The pictures that a marker wants, in order of presentation."""
     for packet in timed_packets(source):
         for ready, wanted in marker.push(packet):

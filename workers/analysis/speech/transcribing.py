@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from shared.cache.transcripts import AudioStreams, Segment, Transcript, TranscriptWarning
+from shared.cache.transcripts import AudioStreams, Transcript, TranscriptWarning
 from shared.errors import MediaError
 from shared.models.languages import language_name
 from workers.analysis.speech.guard import Guard
@@ -84,45 +84,12 @@ def transcribe(
     file. `streams`: what the blocks are of. Raises SpeechNotUnderstood, and what blocks and `call`
     raise.
     """
-    work = _Work(transcriber, language, call, vocabulary, second)
-    finders: dict[int | None, SpeechFinder] = {}
-    done = 0.0
-    for block in blocks:
-        finder = finders.get(block.stream)
-        if finder is None:
-            finder = SpeechFinder(block.stream, new_detector(), transcriber.longest_s)
-            finders[block.stream] = finder
-        for window in finder.hear(block.pcm):
-            work.add(window)
-            done = max(done, _done(finders.values(), work))
-            heard(done)
-        done = max(done, _done(finders.values(), work))
+    work = _Work(transcriber, new_detector, language, call, vocabulary, second)
+    for done in work.hear(blocks):
         heard(done)
-    for finder in finders.values():
-        for window in finder.finish():
-            work.add(window)
-    work.finish()
-    segments = work.segments()
-    is_known = language is not None or segments  # detected in what is no speech, it means nothing
-    duration_s = max((finder.heard_seconds for finder in finders.values()), default=0.0)
-    heard(duration_s)
-    return Transcript(
-        model=transcriber.spec.key,
-        language=work.choice.language if is_known else "",
-        language_probability=work.choice.probability if is_known else None,
-        duration_seconds=duration_s,
-        speech_seconds=sum(finder.speech_seconds for finder in finders.values()),
-        audio_streams=streams,
-        segments=segments,
-        warnings=tuple(sorted(work.warnings, key=lambda warning: warning.start)),
-    )
-
-
-def _done(finders: Collection[SpeechFinder], work: _Work) -> float:
-    """Seconds of the file that are done: what came in, less the speech that waits for words."""
-    waiting = work.waiting_seconds + sum(finder.waiting_seconds for finder in finders)
-    came = sum(finder.heard_seconds for finder in finders)
-    return max(0.0, came - waiting) / len(finders)
+    transcript = work.finish(streams)
+    heard(transcript.duration_seconds)
+    return transcript
 
 
 def _makes_sense(spoken: Utterance) -> bool:
@@ -136,12 +103,15 @@ class _Work:
     def __init__(
         self,
         transcriber: Transcriber,
+        new_detector: Callable[[], VoiceDetector],
         language: str | None,
         call: ModelCall,
         vocabulary: Sequence[str],
         second: Transcriber | None,
     ) -> None:
         self._transcriber = transcriber
+        self._new_detector = new_detector
+        self._given = language
         self._call = call
         self._vocabulary = vocabulary
         self._second = second
@@ -149,40 +119,73 @@ class _Work:
         self._speech_s = 0.0
         self._understood_s = 0.0
         self._waiting: list[Window] = []
+        self._finders: dict[int | None, SpeechFinder] = {}
         self._builders: dict[int | None, SegmentBuilder] = {}
         self._guards: dict[int | None, Guard] = {}
-        self.warnings: list[TranscriptWarning] = []
-        self.choice = LanguageChoice(transcriber.languages, language)
+        self._warnings: list[TranscriptWarning] = []
+        self._choice = LanguageChoice(transcriber.languages, language)
         if language is not None and language not in transcriber.languages:
             raise SpeechNotUnderstood(
                 f"The speech model {transcriber.spec.key} does not understand "
                 f"{language_name(language)}. Choose a multilingual model for this file."
             )
 
-    @property
-    def waiting_seconds(self) -> float:
-        return sum(window.seconds for window in self._waiting)
+    def hear(self, blocks: Iterable[SoundBlock]) -> Iterator[float]:
+        """Take all sound; the seconds of the file that are done, never fewer than before."""
+        done = 0.0
+        for block in blocks:
+            if block.stream not in self._finders:
+                self._finders[block.stream] = SpeechFinder(
+                    block.stream, self._new_detector(), self._transcriber.longest_s
+                )
+            for window in self._finders[block.stream].hear(block.pcm):
+                self._add(window)
+                done = max(done, self._done_seconds())
+                yield done
+            done = max(done, self._done_seconds())
+            yield done
 
-    def add(self, window: Window) -> None:
+    def finish(self, streams: AudioStreams) -> Transcript:
+        """No more sound comes."""
+        finders = self._finders.values()
+        for finder in finders:
+            for window in finder.finish():
+                self._add(window)
+        if self._waiting:
+            self._choice.make()
+        self._decode_waiting(1)
+        self._check_understood(_SPEECH_TO_JUDGE_S, _LEAST_SHARE)
+        segments = [segment for builder in self._builders.values() for segment in builder.finish()]
+        # What is detected in what is no speech means nothing.
+        is_known = self._given is not None or segments
+        return Transcript(
+            model=self._transcriber.spec.key,
+            language=self._choice.language if is_known else "",
+            language_probability=self._choice.probability if is_known else None,
+            duration_seconds=max((finder.heard_seconds for finder in finders), default=0.0),
+            speech_seconds=sum(finder.speech_seconds for finder in finders),
+            audio_streams=streams,
+            segments=tuple(sorted(segments, key=lambda one: (one.start, one.stream or 0))),
+            warnings=tuple(sorted(self._warnings, key=lambda warning: warning.start)),
+        )
+
+    def _done_seconds(self) -> float:
+        """What came in, less the speech that waits for words."""
+        finders = self._finders.values()
+        waiting = sum(window.seconds for window in self._waiting)
+        waiting += sum(finder.waiting_seconds for finder in finders)
+        came = sum(finder.heard_seconds for finder in finders)
+        return max(0.0, came - waiting) / len(finders)
+
+    def _add(self, window: Window) -> None:
         self._waiting.append(window)
-        if not self.choice.is_made:
-            self.choice.add(
+        if not self._choice.is_made:
+            self._choice.add(
                 self._call(lambda: self._transcriber.detect_language(window.pcm)),
                 window.speech_seconds,
             )
-        if self.choice.is_made:
+        if self._choice.is_made:
             self._decode_waiting(self._transcriber.batch_size)
-
-    def finish(self) -> None:
-        """No window will follow."""
-        if self._waiting:
-            self.choice.make()
-        self._decode_waiting(1)
-        self._check_understood(_SPEECH_TO_JUDGE_S, _LEAST_SHARE)
-
-    def segments(self) -> tuple[Segment, ...]:
-        found = [segment for builder in self._builders.values() for segment in builder.finish()]
-        return tuple(sorted(found, key=lambda segment: (segment.start, segment.stream or 0)))
 
     def _decode_waiting(self, least: int) -> None:
         """Decode batches of windows while so many wait."""
@@ -192,7 +195,7 @@ class _Work:
             del self._waiting[:size]
 
     def _decode(self, windows: list[Window]) -> None:
-        language = self.choice.language
+        language = self._choice.language
         pieces, words = [window.pcm for window in windows], self._vocabulary
         hear = partial(self._transcriber.transcribe, pieces, language)
         texts = self._call(hear)
@@ -214,7 +217,7 @@ class _Work:
             if _makes_sense(spoken):
                 heard_in = place.part(*place.frames(spoken.start, spoken.end))
                 self._understood_s += heard_in.speech_seconds
-        self.warnings += found.warnings
+        self._warnings += found.warnings
         self._speech_s += window.speech_seconds
         self._check_understood(_SPEECH_TO_GIVE_UP_S, _HOPELESS_SHARE)
 
@@ -229,7 +232,7 @@ class _Work:
         """Raise SpeechNotUnderstood rather than give what an English ear hears in German."""
         speech, understood = self._speech_s, self._understood_s
         if self._is_guessing and speech >= least_s and understood < share * speech:
-            only = language_name(self.choice.language).capitalize()
+            only = language_name(self._choice.language).capitalize()
             raise SpeechNotUnderstood(
                 f"The speech model {self._transcriber.spec.key} understands {only} alone and could "
                 "make little of what is said here. Choose a multilingual model for this file, or "
