@@ -9,7 +9,8 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from shared.cache.transcripts import AudioStreams, Transcript, TranscriptWarning
+from shared.cache.transcripts import Transcript, TranscriptWarning
+from shared.domain import AudioStreams
 from shared.errors import MediaError
 from shared.models.languages import language_name
 from workers.analysis.speech.guard import Guard

@@ -19,8 +19,8 @@ from opentelemetry.trace import get_current_span
 
 from shared.cache import sentence_rows, transcripts
 from shared.cache.cache_dir import CacheDir
-from shared.cache.transcripts import AudioStreams, Segment, Transcript
-from shared.domain import AnalyzeSpec, Manifest, ModelKind, Probe, ProgressType, Stage
+from shared.cache.transcripts import Segment, Transcript
+from shared.domain import AnalyzeSpec, AudioStreams, Manifest, ModelKind, Probe, ProgressType, Stage
 from shared.errors import (
     CacheError,
     MediaError,
