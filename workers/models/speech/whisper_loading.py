@@ -88,13 +88,11 @@ class _CannotRunThere(Exception):
     """A model cannot run on one device in one precision; there may be others to try."""
 
 
-def load_whisper(settings: Settings, spec: ModelSpec) -> WhisperTranscriber:
+def load_whisper(
+    settings: Settings, spec: ModelSpec, folder: Path | None = None
+) -> WhisperTranscriber:
     """Load a Whisper model. Raises ModelError if missing, damaged or not to be run here."""
-    return _load_from(settings, spec, speech_folder(settings, spec))
-
-
-def _load_from(settings: Settings, spec: ModelSpec, folder: Path) -> WhisperTranscriber:
-    """The model in that folder. Raises as `load_whisper` does."""
+    folder = folder or speech_folder(settings, spec)
     logging.getLogger("faster_whisper").setLevel(logging.WARNING)  # else a line for each piece
     ctranslate2.set_log_level(logging.ERROR)
     require_whole(spec, folder)
@@ -194,7 +192,7 @@ def download(settings: Settings, spec: ModelSpec, report: Report) -> None:
             f"{settings.weights_dir / 'whisper' / spec.architecture}."
         ) from error
     try:
-        _load_from(settings, spec, folder).warmup()
+        load_whisper(settings, spec, folder).warmup()
     except ModelError:
         if spec.key not in catalogue(settings):  # anybody's, whatever it is
             discard(settings, spec.pretrained)
