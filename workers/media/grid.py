@@ -20,7 +20,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from workers.media.containers import Clock, clock_of, packets_of
+from workers.media.containers import Clock, clock_of, decoded_alone, packets_of
 from workers.media.gops import Feeder, GridMarker, Misfit, PictureMarker, VideoPacket
 
 Shot = tuple[int, float, VideoFrame]  # second of the grid, own time, picture
@@ -172,27 +172,18 @@ def seeking(source: VideoSource, first: int, last: int | None) -> Iterator[Shot]
         if last is not None and second >= last:
             return
         if known is not None and known.pts == packet.pts:
-            frames = [known]
+            frames: list[VideoFrame] | None = [known]
         else:
-            frames = _decoded_alone(source, packet)
+            frames = decoded_alone(source.stream.codec_context, packet)
         known = None
-        for frame in frames:
+        if frames is None:
+            source.errors += 1
+            source.missed += 1
+        for frame in frames or ():
             source.note_frame(frame)
         if frames:
             yield second, clock.seconds(packet.pts), frames[0]
         second += 1
-
-
-def _decoded_alone(source: VideoSource, packet: VideoPacket) -> list[VideoFrame]:
-    codec = source.stream.codec_context
-    try:
-        return [*codec.decode(packet), *codec.decode(None)]
-    except av.error.FFmpegError:
-        source.errors += 1
-        source.missed += 1
-        return []
-    finally:
-        codec.flush_buffers()
 
 
 def sequential(source: VideoSource, first: int, last: int | None) -> Iterator[Shot]:
