@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import PurePath
 from typing import Any
 
@@ -320,21 +320,10 @@ def pace_of(
     names = container.format.name.split(",")
     entries = stream.index_entries
     if "mov" in names and len(entries) and len(entries) == stream.frames:
-        shown = [
-            entry.timestamp
-            for entry, _ in zip(entries, range(_INDEX_ENTRIES), strict=False)
-            if not entry.is_discard
-        ]
+        begin = islice(entries, _INDEX_ENTRIES)
+        shown = [entry.timestamp for entry in begin if not entry.is_discard]
         whole = len(entries) <= _INDEX_ENTRIES
         return Pace(_is_uneven(shown), len(shown) if whole else None)
-    return _by_packets(container, stream, begun)
-
-
-def _by_packets(
-    container: InputContainer,
-    stream: VideoStream,
-    begun: Sequence[Packet[VideoStream]],
-) -> Pace:
     reads_all = 0 < container.size <= _COUNT_BYTES
     stamps: list[int] = []
     count = read = 0
