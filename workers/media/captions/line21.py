@@ -1,7 +1,7 @@
 """CEA-608: byte pairs of one field become captions of its two channels.
 
-FFmpeg's own decoder writes both channels of a field over each other and keeps captions back until
-the next ones come; of libraries there are readers of SCC text alone.
+FFmpeg's own decoder writes both channels of a field over each other, repeats lines that roll up,
+and gives through PyAV 18 neither times nor the last caption; libraries read SCC text alone.
 """
 
 from __future__ import annotations
