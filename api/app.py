@@ -38,7 +38,6 @@ from api.media.playback import routes as playback
 from api.media.playback import stream_routes
 from api.media.playback.previews import Previews
 from api.media.playback.stream_routes import StreamServices
-from api.models import fetch_routes
 from api.models import routes as models
 from api.monitoring import administration_routes, shared_metrics
 from api.monitoring import routes as health
@@ -95,7 +94,6 @@ ENDPOINTS = (
     *health.ENDPOINTS,
     *administration_routes.ENDPOINTS,
     *models.ENDPOINTS,
-    *fetch_routes.ENDPOINTS,
     *calibration_routes.ENDPOINTS,
     *media.ENDPOINTS,
     *playback.ENDPOINTS,

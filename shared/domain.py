@@ -6,13 +6,15 @@ Structs here travel through Redis and lie in manifests, always as JSON by msgspe
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from shared.media import MediaType
 from shared.media_facts import AudioStream, Color, StartTimecode, VideoStream
+
+AudioStreams = Literal["mix", "first", "each"]
 
 
 class TaskKind(StrEnum):
@@ -97,7 +99,7 @@ class FileSpec(msgspec.Struct, frozen=True):
 class AnalyzeSpec(msgspec.Struct, frozen=True):
     """Spec of an Item of an analyze Task: one video or audio file, or up to 64 stills.
 
-    A model is named when a file wants what it does; `audio_streams` as in shared.cache.transcripts.
+    A model is named when a file wants what it does; `audio_streams` is an AudioStreams.
     """
 
     cache_dir: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
 from typing import Any
 
 from api.http.concurrency import own_slot
@@ -19,15 +18,6 @@ from shared.domain import ModelKind, Stage
 from shared.errors import CacheError
 from shared.opening import RootedPath
 from shared.rights import KeyScope
-
-
-@dataclass(frozen=True, slots=True)
-class _RequestedCache:
-    """One cache folder and the models that are asked about."""
-
-    scope: Scope[CoreServices]
-    cache: CacheDir
-    models: dict[ModelKind, str]
 
 
 def get_cache_paths(call: Call[CachePathsBody], services: CoreServices) -> CachePaths:
@@ -47,10 +37,11 @@ def get_cache_paths(call: Call[CachePathsBody], services: CoreServices) -> Cache
         ),
         ModelKind.FACES: active_key(services, ModelKind.FACES),
     }
-    place = _RequestedCache(scope, _opened(scope), models)
+    cache = _opened(scope)
     return CachePaths(
         cache_paths=[
-            _item(place, path, f"media_paths[{n}]") for n, path in enumerate(body.media_paths)
+            _item(scope, cache, models, path, f"media_paths[{n}]")
+            for n, path in enumerate(body.media_paths)
         ]
     )
 
@@ -66,26 +57,29 @@ def _opened(scope: Scope[CoreServices]) -> CacheDir:
         return CacheDir(RootedPath.of(scope.cache_dir, scope.services.paths.cache_roots), "")
 
 
-def _item(place: _RequestedCache, client_path: str, field: str) -> CachePathsItem:
+def _item(
+    scope: Scope[CoreServices],
+    cache: CacheDir,
+    models: dict[ModelKind, str],
+    client_path: str,
+    field: str,
+) -> CachePathsItem:
     item = CachePathsItem(media_path=client_path)
     with own_slot(client_path, CacheError) as failure:
-        path = place.scope.services.paths.media(client_path, field)
-        _fill(item, place, _hash(place, path))
+        hash_str = _hash(scope, cache, scope.services.paths.media(client_path, field))
+
+        def where(stage: Stage, model: str = "") -> dict[str, Any]:
+            found, exists = artefact_path(cache, hash_str, stage, model)
+            return {"path": scope.shown(str(found)), "exists": exists}
+
+        visual, speech = models[ModelKind.VISUAL], models[ModelKind.SPEECH]
+        item.hash_str = hash_str
+        item.visual = ModelCachePlace(**where(Stage.VISUAL, visual), model_key=visual)
+        item.transcription = ModelCachePlace(**where(Stage.TRANSCRIPT, speech), model_key=speech)
+        item.frames = CachePlace(**where(Stage.FRAMES))
+        item.faces = CachePlace(**where(Stage.FACES, models[ModelKind.FACES]))
     item.error = failure.reason
     return item
-
-
-def _fill(item: CachePathsItem, place: _RequestedCache, hash_str: str) -> None:
-    def where(stage: Stage, model: str = "") -> dict[str, Any]:
-        found, exists = artefact_path(place.cache, hash_str, stage, model)
-        return {"path": place.scope.shown(str(found)), "exists": exists}
-
-    visual, speech = place.models[ModelKind.VISUAL], place.models[ModelKind.SPEECH]
-    item.hash_str = hash_str
-    item.visual = ModelCachePlace(**where(Stage.VISUAL, visual), model_key=visual)
-    item.transcription = ModelCachePlace(**where(Stage.TRANSCRIPT, speech), model_key=speech)
-    item.frames = CachePlace(**where(Stage.FRAMES))
-    item.faces = CachePlace(**where(Stage.FACES, place.models[ModelKind.FACES]))
 
 
 def artefact_path(
@@ -99,11 +93,11 @@ def artefact_path(
     return path, path.exists()
 
 
-def _hash(place: _RequestedCache, path: str) -> str:
+def _hash(scope: Scope[CoreServices], cache: CacheDir, path: str) -> str:
     """A file that is gone is still known by where it was seen. Raises MediaError, NotAllowed."""
-    services = place.scope.services
-    if place.cache.id:  # else there is no such folder yet
-        known = services.caches.hash_for(place.scope.view(), path)
+    services = scope.services
+    if cache.id:  # else there is no such folder yet
+        known = services.caches.hash_for(scope.view(), path)
         if known is not None:
             return known
 

@@ -32,7 +32,7 @@ from api.people.people import PeopleServices
 from shared.cache import catalogue, transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.clock_times import timestamp
-from shared.domain import Manifest, ModelKind, Probe, Stage
+from shared.domain import ModelKind, Probe, Stage
 from shared.errors import (
     CacheError,
     FolderHangs,
@@ -69,7 +69,16 @@ def details_of(
             MatchPlace(path=shown(place.path), online=place.opens)
             for place in services.caches.places(view, [hash_str])[hash_str]
         ],
-        results=[_result(manifest) for manifest in manifests],
+        results=[
+            MadeResult(
+                kind=manifest.stage.value,
+                model_key=manifest.model or None,
+                count=manifest.rows,
+                made_at=manifest.made_at,
+                warnings=manifest.warnings,
+            )
+            for manifest in manifests
+        ],
         scenes=[
             SceneSpan(start_seconds=scene.start, end_seconds=scene.end)
             for scene in (frames.scenes if frames else ())
@@ -85,16 +94,6 @@ def details_of(
             for one in services.people.in_file(view.cache, hash_str)
         ],
         transcript=_spoken(services, view, hash_str),
-    )
-
-
-def _result(manifest: Manifest) -> MadeResult:
-    return MadeResult(
-        kind=manifest.stage.value,
-        model_key=manifest.model or None,
-        count=manifest.rows,
-        made_at=manifest.made_at,
-        warnings=manifest.warnings,
     )
 
 

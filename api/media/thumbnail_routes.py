@@ -72,16 +72,21 @@ class Grabs:
         why = self.no_worker
         if why is None and until < math.inf:
             why = self._failed.get(path, _LATE if time.monotonic() > until else None)
+        slot = Thumbnail(thumbnail=None, error=why)
         if why is not None:
-            return Thumbnail(thumbnail=None, error=why)
+            return slot
+        roots = self.services.paths.key_roots
+        question = GrabFrame(path=path, seconds=seconds, long_side=THUMBNAIL_SIDE, roots=roots)
         try:
-            found = await self._frame(path, seconds, until)
+            with own_slot(path, *OUTAGES) as failure:
+                client = self.services.query_client
+                grabbed = await client.ask(Lane.GRAB, question, _within_s(until))
+                slot.thumbnail = text(grabbed.jpeg)
+            if failure.reason is not None:
+                slot.error = self._failed[path] = failure.reason
         except NoWorker as error:
-            self.no_worker = error.message
-            return Thumbnail(thumbnail=None, error=error.message)
-        if found.error is not None:
-            self._failed[path] = found.error
-        return found
+            slot.error = self.no_worker = error.message
+        return slot
 
     async def stretch(self, path: str, seconds: range, until: float) -> list[Pair]:
         """The frame of each second in which one begins, as far as it goes `until` then.
@@ -124,28 +129,11 @@ class Grabs:
         return found
 
     async def _turn(self, path: str, first: int, end: int, until: float) -> GrabbedFrames:
+        roots = self.services.paths.key_roots
         question = GrabFrames(
-            path=path,
-            seconds=(first, end),
-            long_side=THUMBNAIL_SIDE,
-            roots=self.services.paths.key_roots,
+            path=path, seconds=(first, end), long_side=THUMBNAIL_SIDE, roots=roots
         )
         return await self.services.query_client.ask(Lane.GRAB, question, _within_s(until))
-
-    async def _frame(self, path: str, seconds: float, until: float) -> Thumbnail:
-        slot = Thumbnail(thumbnail=None)
-        question = GrabFrame(
-            path=path,
-            seconds=seconds,
-            long_side=THUMBNAIL_SIDE,
-            roots=self.services.paths.key_roots,
-        )
-        with own_slot(path, *OUTAGES) as failure:
-            client = self.services.query_client
-            grabbed = await client.ask(Lane.GRAB, question, _within_s(until))
-            slot.thumbnail = text(grabbed.jpeg)
-        slot.error = failure.reason
-        return slot
 
 
 def _within_s(until: float) -> float:

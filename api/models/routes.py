@@ -1,10 +1,11 @@
-"""Which models there are, which is loaded, which answers."""
+"""Which models there are, which is loaded, which answers; weights fetched for workers."""
 
 from __future__ import annotations
 
 import socket
 from typing import Any
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint, Reply
@@ -16,15 +17,19 @@ from api.models.answers import (
     AvailableVisual,
     LoadedModel,
     LoadedModels,
+    ModelFetch,
+    ModelFetchAccepted,
+    ModelFetches,
     ModelLoadAnswer,
 )
-from api.models.bodies import ModelLoadBody
+from api.models.bodies import ModelFetchBody, ModelLoadBody
 from api.models.model_keys import active_key, check_loadable, known_model
 from shared.domain import ModelKind
-from shared.errors import BadInput, Busy
+from shared.errors import BadInput, Busy, ModelError, NoWorker
 from shared.models import libraries, model_catalogue
 from shared.models.fetches import Fetches
 from shared.models.model_catalogue import active_models
+from shared.models.specs import ModelSpec
 from shared.redis import heartbeats
 from shared.redis.heartbeats import DesiredModel, ModelState
 from shared.rights import KeyScope
@@ -38,12 +43,7 @@ async def get_loaded_models(call: Call[None], services: CoreServices) -> LoadedM
     """
 
     def read() -> LoadedModels:
-        states = {kind: _loaded(services, kind) for kind in ModelKind}
-        return LoadedModels(
-            visual=states[ModelKind.VISUAL],
-            speech=states[ModelKind.SPEECH],
-            faces=states[ModelKind.FACES],
-        )
+        return LoadedModels(**{kind.value: _loaded(services, kind) for kind in ModelKind})
 
     return await run_in_threadpool(read)
 
@@ -90,35 +90,25 @@ def _available(services: CoreServices) -> AvailableModels:
     there = {state.model_key for beat in live for state in beat.models.values()}
     if elsewhere:
         there |= Fetches(services.redis, services.settings.instance).fetched(elsewhere)
+    kinds: dict[ModelKind, tuple[type[AvailableModel], list[Any]]] = {
+        ModelKind.VISUAL: (AvailableVisual, answer.visual),
+        ModelKind.SPEECH: (AvailableSpeech, answer.speech),
+        ModelKind.FACES: (AvailableModel, answer.faces),
+    }
     for spec in model_catalogue.catalogue(services.settings).values():
-        common: dict[str, Any] = {
+        facts = {
+            **msgspec.structs.asdict(spec),
             "model_key": spec.key,
-            "display_name": spec.display_name,
+            "embedding_dim": spec.dim,
             # The weights may lie on the workers' machine only.
             "is_downloaded": spec.key in there
             or model_catalogue.is_downloaded(services.settings, spec),
             "is_active": active[spec.kind] == spec.key,
-            "size_bytes": spec.size_bytes,
-            "licence": spec.licence,
-            "commercial_use": spec.commercial_use,
-            "source": spec.source,
-            "limits": spec.limits,
             # What the libraries of other machines' workers are is not known here.
             "unsupported": None if elsewhere else libraries.why_not_here(spec),
         }
-        if spec.kind is ModelKind.VISUAL:
-            answer.visual.append(
-                AvailableVisual(
-                    **common,
-                    resolution=spec.resolution,
-                    embedding_dim=spec.dim,
-                    multilingual=spec.multilingual,
-                )
-            )
-        elif spec.kind is ModelKind.SPEECH:
-            answer.speech.append(AvailableSpeech(**common, languages=list(spec.languages)))
-        else:
-            answer.faces.append(AvailableModel(**common))
+        kind, models = kinds[spec.kind]
+        models.append(msgspec.convert(facts, kind))
     return answer
 
 
@@ -159,6 +149,61 @@ def _load(services: CoreServices, body: ModelLoadBody) -> ModelLoadAnswer | Repl
     )
 
 
+async def fetch_model(call: Call[ModelFetchBody], services: CoreServices) -> ModelFetchAccepted:
+    """Fetch the weights of a model.
+
+    What `rushes models pull` does, by a worker of every machine that runs models, into its
+    MODELS_DIR; machines that share that folder fetch once. A model that is there is not fetched
+    again. A machine stops where its disk would be filled, and where nothing arrives for ten
+    minutes. `/models/fetches` says how far it is; then `/models/load` makes it the active one.
+    """
+    return await run_in_threadpool(_fetch, services, call.body.model_key)
+
+
+def _fetch(services: CoreServices, key: str) -> ModelFetchAccepted:
+    spec = _allowed(services, key)
+    fetches = Fetches(services.redis, services.settings.instance)
+    able = sorted(set(fetches.workers().values()))
+    if not able:
+        raise NoWorker(
+            f"No query or analysis worker is there that could fetch {spec.key}. Start `rushes "
+            f"worker query`, or run `rushes models pull {spec.key}` where the workers run."
+        )
+    fetches.ask(spec.key, able)
+    return ModelFetchAccepted(
+        message=f"{spec.display_name} is being fetched on {', '.join(able)}; see /models/fetches.",
+        model_key=spec.key,
+    )
+
+
+def _allowed(services: CoreServices, key: str) -> ModelSpec:
+    """The model, if it is known and its licence is accepted. Raises BadInput naming the field."""
+    try:
+        spec = model_catalogue.find(services.settings, key)
+        model_catalogue.require_allowed(services.settings, spec)
+    except ModelError as error:
+        raise BadInput(f"model_key: {error.message}") from None
+    return spec
+
+
+async def list_model_fetches(call: Call[None], services: CoreServices) -> ModelFetches:
+    """How far weights are.
+
+    For each machine: what it fetches or fetched in the last day, the newest first. One whose
+    worker has ended in the midst has failed.
+    """
+
+    def read() -> ModelFetches:
+        found = Fetches(services.redis, services.settings.instance).standing()
+        in_words = services.paths.in_words
+        fetches = [msgspec.convert(one, ModelFetch, from_attributes=True) for one in found]
+        for fetch in fetches:
+            fetch.message = in_words(fetch.message)
+        return ModelFetches(fetches=fetches)
+
+    return await run_in_threadpool(read)
+
+
 ENDPOINTS = (
     Endpoint(
         "GET /models/loaded",
@@ -194,4 +239,24 @@ ENDPOINTS = (
         status=202,
         answer_example={"message": "Loading.", "is_loading": True},
     ),
+    Endpoint(
+        "POST /models/fetch",
+        fetch_model,
+        "Models",
+        KeyScope.MODELS,
+        is_audited=True,
+        status=202,
+        errors={
+            BadInput: "model_key: MobileCLIP-S2--datacompdr may not be used commercially (Apple "
+            "AMLR: research only, no product use). If that is fine for you, set "
+            "RUSHES_ALLOW_NONCOMMERCIAL=on.",
+            Busy: "20 models are being fetched or wait for it: wait until some of them are there "
+            "(see /models/fetches), then ask again.",
+            NoWorker: "No query or analysis worker is there that could fetch whisper-base. Start "
+            "`rushes worker query`, or run `rushes models pull whisper-base` where the workers "
+            "run.",
+        },
+        answer_example={"message": "ConSE Lite0 is being fetched on edit3; see /models/fetches."},
+    ),
+    Endpoint("GET /models/fetches", list_model_fetches, "Models", KeyScope.MODELS),
 )

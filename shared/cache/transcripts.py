@@ -16,10 +16,9 @@ from shared.cache import limits
 from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import ArtefactFacts
 from shared.cache.json_artefacts import decoded
-from shared.domain import Manifest, Stage
+from shared.domain import AudioStreams, Manifest, Stage
 from shared.errors import CacheError
 
-AudioStreams = Literal["mix", "first", "each"]
 LONGEST_S = 10_000_000  # 115 days: a time beyond it is in another unit, or nonsense
 _FORMAT = 1
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+
+import msgspec
 
 from shared.process.periodic import Periodic
 
@@ -23,13 +25,34 @@ _AT_LEAST_EVERY_S = 60.0
 _BLOCK = 512  # of st_blocks, whatever the file system's are
 
 
-@runtime_checkable
-class CountedReport(Protocol):
-    """A Report that is told the bytes of each part besides, as often as it is looked."""
+class PullLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line: words for people, the size of it all, or how much of a part has arrived."""
 
-    def __call__(self, line: str, /) -> None: ...
+    words: str = ""
+    total_bytes: int | None = None
+    part: str = ""
+    bytes: int = 0
 
-    def arrived(self, what: str, count: int) -> None: ...
+
+class JsonReport:
+    """Writes PullLines on standard output, for the process that started this one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # progress is told by a thread of its own
+
+    def __call__(self, line: str) -> None:
+        self._write(PullLine(words=line))
+
+    def arrived(self, what: str, count: int) -> None:
+        self._write(PullLine(part=what, bytes=count))
+
+    def total(self, size_bytes: int | None) -> None:
+        """Tell what is to be downloaded in all; None: that is not known."""
+        self._write(PullLine(total_bytes=size_bytes))
+
+    def _write(self, line: PullLine) -> None:
+        with self._lock:
+            print(msgspec.json.encode(line).decode(), flush=True)
 
 
 @contextlib.contextmanager
@@ -44,7 +67,7 @@ def progress(
 
     def look() -> None:
         count = told.count()
-        if isinstance(report, CountedReport):
+        if isinstance(report, JsonReport):
             report.arrived(what, count)
         if line := told.line(count):
             report(line)

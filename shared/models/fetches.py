@@ -53,6 +53,10 @@ class FetchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     def is_open(self) -> bool:
         return self.state in ("waiting", "running")
 
+    @property
+    def field(self) -> str:
+        return f"{self.host}/{self.model_key}"
+
 
 class Fetches:
     """The records of one instance. `client` must decode responses. All raise RedisAway."""
@@ -106,39 +110,37 @@ class Fetches:
         return {one.model_key for one in found if one.state == "done" and one.host in hosts}
 
     def put(self, record: FetchRecord) -> None:
-        field = f"{record.host}/{record.model_key}"
         with translated():
-            self._redis.hset(self._key, field, msgspec.json.encode(record))
+            self._redis.hset(self._key, record.field, msgspec.json.encode(record))
 
     def forget(self, *records: FetchRecord) -> None:
         """As if they had never been asked for."""
-        fields = [f"{record.host}/{record.model_key}" for record in records]
         with translated():
-            if fields:
-                self._redis.hdel(self._key, *fields)
+            if records:
+                self._redis.hdel(self._key, *(record.field for record in records))
 
     def _kept(self, workers: Mapping[str, str]) -> list[FetchRecord]:
         """As `records`, once what is of no use any more is forgotten."""
-        now, hosts, records = time.time(), set(workers.values()), self.records()
-        ended = [record for record in records if not record.is_open]
-        useless = {record for record in ended if record.state == "failed"} - {
-            record for record in ended if _is_news(record, now)
-        }
-        useless |= {
-            record
-            for record in records
-            if record.is_open and record.host not in hosts and now - record.asked_at > KEPT_S
-        }
-        useless.update(ended[_MOST_KEPT:])
+        now, hosts, ended = time.time(), set(workers.values()), 0
+        kept: list[FetchRecord] = []
+        useless: list[FetchRecord] = []
+        for record in self.records():
+            ended += not record.is_open
+            if record.is_open:
+                is_useless = record.host not in hosts and now - record.asked_at > KEPT_S
+            else:
+                is_old = record.state == "failed" and not _is_news(record, now)
+                is_useless = is_old or ended > _MOST_KEPT
+            (useless if is_useless else kept).append(record)
         self.forget(*useless)
-        return [record for record in records if record not in useless]
+        return kept
 
     def _as_it_is(self, record: FetchRecord, workers: Mapping[str, str]) -> FetchRecord:
         if record.state == "running" and record.worker not in workers:
             ended = lost(record)
             words = [msgspec.json.encode(each) for each in (record, ended)]
             with translated():
-                self._replace(keys=[self._key], args=[f"{record.host}/{record.model_key}", *words])
+                self._replace(keys=[self._key], args=[record.field, *words])
             return ended
         is_unheard = time.time() - record.asked_at > _UNHEARD_S
         if record.state == "waiting" and record.host not in workers.values() and is_unheard:

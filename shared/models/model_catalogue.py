@@ -6,7 +6,6 @@ Of each kind that model is active that was asked for last, else the one of the s
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,11 +19,13 @@ from shared.models.scores import Logit, ScoreScale
 from shared.models.specs import FaceScale, ModelSpec
 from shared.models.speech_and_faces import (
     BASE,
+    DLIB,
+    DLIB_SPEC,
+    SAFE_NAME,
     TINY_EN,
-    face_model_is_ready,
-    is_built,
-    known_face_models,
     known_models,
+    known_packs,
+    pack_is_ready,
     repository_model,
     speech_key,
 )
@@ -32,10 +33,9 @@ from shared.redis import heartbeats
 from shared.redis.heartbeats import DesiredModel
 from shared.settings import Settings
 
-# Raised when the conversion changes what conse-lite0 computes: older folders are made anew.
-CONSE_REVISION = 3
+# Raised when a conversion changes what its model computes: older folders are made anew.
+REVISIONS = {"conse-lite0": 3, DLIB: 1, voice_model.KEY: 2}
 
-_SAFE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TAG_BORDER = "--"  # between an open_clip model name and its tag; names hold single dashes
 
 _CONSE = ModelSpec(
@@ -124,7 +124,8 @@ def catalogue(settings: Settings) -> dict[str, ModelSpec]:
             specs[local.key] = msgspec.structs.replace(
                 known, weights=local.weights, source=local.source
             )
-    for other in (*known_models(settings.weights_dir), *known_face_models(settings.weights_dir)):
+    root = settings.weights_dir
+    for other in (*known_models(root), DLIB_SPEC, *known_packs(root)):
         specs.setdefault(other.key, other)  # the first of a name has it
     return specs
 
@@ -142,7 +143,7 @@ def resolve(settings: Settings, kind: ModelKind, key: str) -> ModelSpec:
     if kind == ModelKind.SPEECH and (found := repository_model(key)):
         return found
     architecture, border, tag = key.partition(_TAG_BORDER)
-    if kind == ModelKind.VISUAL and border and architecture and tag and _SAFE_KEY.fullmatch(key):
+    if kind == ModelKind.VISUAL and border and architecture and tag and SAFE_NAME.fullmatch(key):
         licence = _research_licence(architecture, tag)
         return ModelSpec(
             key=key,
@@ -209,17 +210,24 @@ def require_weights(settings: Settings, spec: ModelSpec) -> None:
 
 def is_downloaded(settings: Settings, spec: ModelSpec) -> bool:
     """Whether a model's weights lie in MODELS_DIR, so that loading needs no network."""
-    if spec.family == "conse":
-        return is_built(settings.weights_dir / spec.key, CONSE_REVISION)
-    if spec.family == "ge2e":
-        return is_built(settings.weights_dir / spec.key, voice_model.REVISION)
-    if spec.kind is ModelKind.FACES:
-        return face_model_is_ready(settings.weights_dir, spec)
+    if spec.key in REVISIONS:
+        return _is_built(settings.weights_dir / spec.key, REVISIONS[spec.key])
+    if spec.family == "insightface":
+        return pack_is_ready(settings.weights_dir, spec)
     if spec.weights:
         return Path(spec.weights).exists()
     if spec.key in (BASE, TINY_EN):
         return (settings.weights_dir / spec.key / "manifest.json").is_file()
     return hub_marker(settings, spec).is_file()
+
+
+def _is_built(folder: Path, revision: int) -> bool:
+    """Whether the folder holds a finished conversion of this revision."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("revision") == revision
 
 
 def speech_folder(settings: Settings, spec: ModelSpec) -> Path:
@@ -249,7 +257,7 @@ def _local_open_clip(root: Path) -> list[ModelSpec]:
     """Models of folders with open_clip_config.json and files `<model>[--<any>].pt|safetensors`."""
     found = []
     for path in sorted(root.glob("*")) if root.is_dir() else []:
-        if not _SAFE_KEY.fullmatch(path.name):
+        if not SAFE_NAME.fullmatch(path.name):
             continue
         if path.is_dir() and (path / "open_clip_config.json").is_file():
             found.append(_local_folder(path))

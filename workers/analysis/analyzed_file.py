@@ -166,13 +166,17 @@ class AnalyzedFile:
         self._drafts = drafts
         self._made.update(parts)
 
-    def publish(self) -> None:
-        """Show what was made of it, if it is still the file that was decoded.
+    def make(self, parts: Sequence[ProgressType], publisher: Callable[[], None]) -> None:
+        """Show at once what the `publisher` can show, if it is still the file that was read.
 
         Raises CacheError, MediaChanging, or as `full_crc` does: then nothing is shown.
         """
-        for _, error in publish_together([self]):
-            raise error
+        self.decoded([publisher], ExitStack(), parts)
+        try:
+            for _, error in publish_together([self]):
+                raise error
+        finally:
+            self.drop()
 
     def keep(self) -> None:
         """Note where this content lies, and if it has changed; nothing (more) is missing of it."""

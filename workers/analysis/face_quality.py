@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from shared.cache.faces import FaceMark
 from workers.models.protocols import FaceBox
 
+DETECTION_SIDE = 1280  # pixels of the long side at which faces are looked for
 # Below about 40 pixels embeddings of different people begin to meet (measured: docs/limits.md).
 SMALLEST_SIDE = 40.0
 SHARPNESS_SIDE = 56  # pixels at which sharpness is compared, whatever size the face comes in

@@ -26,12 +26,6 @@ from workers.analysis.stage import PictureStageFactory, SoundStageFactory
 from workers.context import Context
 from workers.presence.left_items import NotHere, may_be_elsewhere, unseen_root
 
-_PART_OF = {
-    ModelKind.VISUAL: ProgressType.VIDEO,
-    ModelKind.SPEECH: ProgressType.AUDIO,
-    ModelKind.FACES: ProgressType.FACES,
-}
-
 
 def why_not(context: Context) -> NotHere | None:
     """Why the Item should be left to another machine; None: do it here, for better or worse."""
@@ -43,13 +37,12 @@ def why_not(context: Context) -> NotHere | None:
     )
     if unseen := unseen or context.folders.look(media):
         return unseen
-    keys = {
-        ModelKind.VISUAL: spec.visual_model,
-        ModelKind.SPEECH: spec.speech_model,
-        ModelKind.FACES: spec.face_model,
-    }
-    for kind, key in keys.items():
-        if not any(_PART_OF[kind] in work.wants for work in spec.files):
+    for part, kind, key in (
+        (ProgressType.VIDEO, ModelKind.VISUAL, spec.visual_model),
+        (ProgressType.AUDIO, ModelKind.SPEECH, spec.speech_model),
+        (ProgressType.FACES, ModelKind.FACES, spec.face_model),
+    ):
+        if not any(part in work.wants for work in spec.files):
             continue
         try:
             model = resolve(settings, kind, key)

@@ -21,7 +21,6 @@ from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from types import TracebackType
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
@@ -103,12 +102,7 @@ class FrameStream:
         self._begin_parts()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._is_given_up.set()
         wait([future for future in self._futures if not future.cancel()])
         self._give(self._held)
@@ -155,7 +149,10 @@ class FrameStream:
         """
         threads = self._pool.threads
         most = min(len(self._parts), self._due + 2 * threads)
-        while len(self._futures) < most and self._unfinished() <= threads:
+        while (
+            len(self._futures) < most
+            and sum(not future.done() for future in self._futures) <= threads
+        ):
             part = len(self._futures)
             future = self._pool.submit(functools.partial(self._decode, part), self._cores)
             self._futures.append(future)
@@ -174,9 +171,6 @@ class FrameStream:
                 with self._guard:
                     self._held += prepared.size
                 self._arrived.put(prepared)
-
-    def _unfinished(self) -> int:
-        return sum(not future.done() for future in self._futures)
 
     def _is_wanted_now(self, part: int) -> bool:
         return part == self._due and self._arrived.qsize() < _ALWAYS_QUEUED

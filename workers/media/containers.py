@@ -392,7 +392,7 @@ def first_picture(
             packets.append(packet)
             if not packet.is_keyframe and packet.size and len(packets) < _PEEK:
                 continue
-            frames = _decoded_alone(codec, packet)
+            frames = decoded_alone(codec, packet)
             if frames or len(packets) >= _PEEK:
                 return packets, frames[0] if frames else None
     except av.error.InvalidDataError:
@@ -400,11 +400,12 @@ def first_picture(
     return packets, None
 
 
-def _decoded_alone(codec: VideoCodecContext, packet: Packet[VideoStream]) -> list[VideoFrame]:
+def decoded_alone(codec: VideoCodecContext, packet: Packet[VideoStream]) -> list[VideoFrame] | None:
+    """The pictures in a packet; None where the decoder refuses it. It is left fresh."""
     try:
         return [*(codec.decode(packet) if packet.size else []), *codec.decode(None)]
     except av.error.FFmpegError:
-        return []
+        return None
     finally:
         codec.flush_buffers()
 

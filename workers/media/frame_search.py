@@ -1,19 +1,32 @@
-"""The one picture that is shown at a given time, found by a checked seek."""
+"""Pictures at given times, found by a checked seek: the one that is shown, or all of a stretch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, TypeVar
 
 import av.error
 from av.video.frame import VideoFrame
 
 from shared.errors import BadInput
-from workers.media.gops import Feeder, Misfit, ShownMarker
-from workers.media.grid import VideoSource, counted_pictures, decoded, timed_packets, ways
-from workers.media.grid import counted as count_way
-from workers.media.grid import sequential as sequential_way
+from workers.media.gops import Feeder, Misfit, ShownMarker, StretchMarker
+from workers.media.grid import (
+    VideoSource,
+    counted,
+    counted_pictures,
+    decoded,
+    marked,
+    sequential,
+    timed_packets,
+    ways,
+)
 
+T = TypeVar("T")
 Search = Callable[[VideoSource, float], VideoFrame | None]
+# From the first picture of one second to that of another, each with its own seconds.
+Stretch = Callable[[VideoSource, int, int], Iterator[tuple[float, VideoFrame]]]
 
 # After a seek, MPEG program streams guess the times of pictures until the next one is stated.
 _READ_THROUGH = frozenset(("mpeg",))
@@ -22,53 +35,40 @@ _STEPS_BACK = (0, 1, 2, 5, 10, 30)  # seconds; seeks without an index land late
 
 def searches(source: VideoSource) -> tuple[Search, ...]:
     """Ways to find a picture in this file, the cheapest first."""
+    return _fitting(source, _by_counting, _exact, _decoding)
+
+
+def stretches(source: VideoSource) -> tuple[Stretch, ...]:
+    """Ways to read a stretch of this file, the cheapest first."""
+    return _fitting(source, _stretch_by_counting, _exact_stretch, _decoding_stretch)
+
+
+def _fitting(
+    source: VideoSource, counting: T, exact: T, decoding: Callable[..., Any]
+) -> tuple[T, ...]:
+    """Ways that fit a file, of these. `exact` decodes only what the wanted pictures need."""
     way = ways(source)[0]
-    if way is count_way:
-        return (_by_counting,)
-    if way is sequential_way:
-        return (_decoding_from_seek, _decoding_from_start)
-    return (_exact, _decoding_from_seek, _decoding_from_start)
+    if way is counted:
+        return (counting,)
+    by_decoding: tuple[Any, Any] = (partial(decoding, seeks=True), partial(decoding, seeks=False))
+    return by_decoding if way is sequential else (exact, *by_decoding)
 
 
 def _exact(source: VideoSource, seconds: float) -> VideoFrame | None:
-    """Decode only what the wanted picture needs."""
     at = source.clock.last_pts(seconds)
     go_before(source, at)
-    marker = ShownMarker(at)
     feeder = Feeder(source.stream.codec_context)
-    found: VideoFrame | None = None
-    for packet in timed_packets(source):
-        for ready, wanted in marker.push(packet):
-            for frame in feeder.feed(ready, wanted):
-                found = frame
-        if marker.is_past(packet):
-            break
-    for ready, wanted in marker.finish():
-        for frame in feeder.feed(ready, wanted):
-            found = frame
-    for frame in feeder.finish():
-        found = frame
-    if found is None:
+    found = deque(marked(source, ShownMarker(at), feeder), maxlen=1)
+    if not found:
         raise Misfit("the wanted picture did not come out")
-    return found
+    return found[0]
 
 
-def _decoding_from_seek(source: VideoSource, seconds: float) -> VideoFrame | None:
-    at = source.clock.last_pts(seconds)
-    go_before(source, at)
-    found = _decoding_from_start(source, seconds)
-    if found is None or found.pts is None or found.pts > at:
-        raise Misfit("decoding begins too late after the seek")
-    return found
-
-
-def _decoding_from_start(source: VideoSource, seconds: float) -> VideoFrame | None:
+def _decoding(source: VideoSource, seconds: float, *, seeks: bool) -> VideoFrame | None:
     at = source.clock.last_pts(seconds)
     found: VideoFrame | None = None
-    for frame in decoded(source):
-        if frame.pts is None:
-            continue
-        if frame.pts > at:
+    for pts, frame in decoded_from(source, at, seeks=seeks):
+        if pts > at:
             return found or frame  # before the first picture: that one
         found = frame
     return found
@@ -84,6 +84,57 @@ def _by_counting(source: VideoSource, seconds: float) -> VideoFrame | None:
     if seconds > last + 1:  # such files do not always state how long they are
         raise BadInput(f"The time {seconds:g} s is beyond the end of the file.")
     return found
+
+
+def _exact_stretch(
+    source: VideoSource, first: int, last: int
+) -> Iterator[tuple[float, VideoFrame]]:
+    clock = source.clock
+    begins = clock.first_pts(first)
+    go_before(source, begins)
+    marker = StretchMarker(begins, clock.first_pts(last))
+    for frame in marked(source, marker, Feeder(source.stream.codec_context)):
+        assert frame.pts is not None
+        yield clock.seconds(frame.pts), frame
+
+
+def _decoding_stretch(
+    source: VideoSource, first: int, last: int, *, seeks: bool
+) -> Iterator[tuple[float, VideoFrame]]:
+    begins, ends = source.clock.first_pts(first), source.clock.first_pts(last)
+    for pts, frame in decoded_from(source, begins, seeks=seeks):
+        if pts >= begins:
+            yield source.clock.seconds(pts), frame
+        if pts >= ends:
+            return
+
+
+def _stretch_by_counting(
+    source: VideoSource, first: int, last: int
+) -> Iterator[tuple[float, VideoFrame]]:
+    for at, frame in counted_pictures(source):
+        if at >= first:
+            yield float(at), frame
+        if at >= last:
+            return
+
+
+def decoded_from(source: VideoSource, pts: int, *, seeks: bool) -> Iterator[tuple[int, VideoFrame]]:
+    """Every picture that has a time stamp: from the start, or where it `seeks` from near `pts`.
+
+    Raises Misfit, before the first picture, where decoding begins too late after the seek.
+    """
+    if seeks:
+        go_before(source, pts)
+    for frame in decoded(source):
+        if frame.pts is None:
+            continue
+        if seeks and frame.pts > pts:
+            break
+        seeks = False
+        yield frame.pts, frame
+    if seeks:
+        raise Misfit("decoding begins too late after the seek")
 
 
 def go_before(source: VideoSource, pts: int) -> None:

@@ -70,9 +70,8 @@ class VideoPicture:
         self._frame = frame
         self._scaler = scaler
         self.rotation = upright_rotation(frame)
-        width, height = display_size(frame.width, frame.height, aspect)
-        turned = self.rotation in (90, 270)
-        self.width, self.height = (height, width) if turned else (width, height)
+        size = display_size(frame.width, frame.height, aspect, self.rotation)
+        self.width, self.height = size
 
     def rgb(self, width: int, height: int) -> NDArray[np.uint8]:
         """[height, width, 3], upright; scaled first, turned after."""
@@ -102,9 +101,10 @@ def upright_rotation(frame: VideoFrame) -> int:
     return round(-frame.rotation / 90) % 4 * 90
 
 
-def display_size(width: int, height: int, aspect: Fraction) -> tuple[int, int]:
-    """Size with square pixels; only the width changes."""
-    return max(1, round(width * aspect)), height
+def display_size(width: int, height: int, aspect: Fraction, rotation: int) -> tuple[int, int]:
+    """Upright size with square pixels, for which only the stored width changes."""
+    wide = max(1, round(width * aspect))
+    return (height, wide) if rotation in (90, 270) else (wide, height)
 
 
 def _plane(frame: VideoFrame, index: int) -> NDArray[np.uint8]:

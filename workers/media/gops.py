@@ -9,6 +9,7 @@ seconds of packets, however long a GOP is.
 from __future__ import annotations
 
 import heapq
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
@@ -54,46 +55,71 @@ class Horizon:
         return len(self._latest) > REORDER and pts <= self._latest[0]
 
 
-class GridMarker:
-    """Wants the first picture shown in each full second from `first` to before `last`."""
+class PictureMarker(ABC):
+    """Finds wanted pictures among packets in decode order; it holds those that it cannot judge."""
 
-    def __init__(self, clock: Clock, first: int, last: int | None) -> None:
-        self._clock = clock
-        self._first = first
-        self._last = last
-        self._earliest: dict[int, int] = {}  # second -> its first time stamp so far
+    def __init__(self, until: int | None) -> None:
+        self._until = until  # time stamp before which everything wanted lies; None: not known yet
         self._held: deque[tuple[VideoPacket, bool]] = deque()  # and whether it may be wanted
         self._horizon = Horizon()
-        self._latest: deque[int] = deque(maxlen=REORDER)  # time stamps of wanted pictures
-        self._done = first - 1  # the latest second whose picture has been let go
-        self._key: int | None = None
 
     def push(self, packet: VideoPacket) -> Iterator[tuple[VideoPacket, bool]]:
-        self._held.append((packet, self._consider(packet)))
-        while self._held and self._is_settled(self._held[0][0]):
+        """Take a packet; those of which it is known now whether they are wanted."""
+        may_be_wanted = False
+        if packet.pts is not None:
+            self._horizon.see(packet.pts)
+            may_be_wanted = self._consider(packet, packet.pts)
+        self._held.append((packet, may_be_wanted))
+        while self._held and self._is_settled(*self._held[0]):
             yield self._release()
-        if len(self._held) > _OUTLIER:  # a damaged time stamp far ahead must not hold up the rest
-            outlier, _ = self._held.popleft()
-            self._earliest = {s: p for s, p in self._earliest.items() if p != outlier.pts}
-            yield outlier, False
 
     def finish(self) -> Iterator[tuple[VideoPacket, bool]]:
+        """No packet follows."""
         while self._held:
             yield self._release()
 
     def is_past(self, packet: VideoPacket) -> bool:
         """Whether everything wanted lies before this packet, reordering included."""
-        return (
-            self._last is not None
-            and packet.pts is not None
-            and self._horizon.covers(self._clock.first_pts(self._last))
-        )
+        is_known = packet.pts is not None and self._until is not None
+        return is_known and self._horizon.covers(self._until or 0)
 
-    def _consider(self, packet: VideoPacket) -> bool:
-        pts = packet.pts
-        if pts is None:
-            return False
-        self._horizon.see(pts)
+    @abstractmethod
+    def _consider(self, packet: VideoPacket, pts: int) -> bool:
+        """Whether a packet may be wanted."""
+
+    @abstractmethod
+    def _is_settled(self, packet: VideoPacket, may_be_wanted: bool) -> bool:
+        """Whether no later packet changes what is thought of this one."""
+
+    @abstractmethod
+    def _is_wanted(self, pts: int) -> bool:
+        """Whether a packet that may be wanted is."""
+
+    def _release(self) -> tuple[VideoPacket, bool]:
+        packet, may_be_wanted = self._held.popleft()
+        return packet, may_be_wanted and packet.pts is not None and self._is_wanted(packet.pts)
+
+
+class GridMarker(PictureMarker):
+    """Wants the first picture shown in each full second from `first` to before `last`."""
+
+    def __init__(self, clock: Clock, first: int, last: int | None) -> None:
+        super().__init__(None if last is None else clock.first_pts(last))
+        self._clock = clock
+        self._last = last
+        self._earliest: dict[int, int] = {}  # second -> its first time stamp so far
+        self._latest: deque[int] = deque(maxlen=REORDER)  # time stamps of wanted pictures
+        self._done = first - 1  # the latest second whose picture has been let go
+        self._key: int | None = None
+
+    def push(self, packet: VideoPacket) -> Iterator[tuple[VideoPacket, bool]]:
+        yield from super().push(packet)
+        if len(self._held) > _OUTLIER:  # a damaged time stamp far ahead must not hold up the rest
+            outlier, _ = self._held.popleft()
+            self._earliest = {s: p for s, p in self._earliest.items() if p != outlier.pts}
+            yield outlier, False
+
+    def _consider(self, packet: VideoPacket, pts: int) -> bool:
         if self._key is None:
             if not packet.is_keyframe:
                 return False  # a stream cut in the middle: not decodable before its keyframe
@@ -101,95 +127,64 @@ class GridMarker:
         if packet.is_discard or pts < self._key:
             return False
         second = self._clock.second(pts)
-        if second <= self._done:
-            return False  # so too when time stamps jump back: no second is given twice
-        if second < self._first or (self._last is not None and second >= self._last):
+        # So too when time stamps jump back: no second is given twice.
+        if second <= self._done or (self._last is not None and second >= self._last):
             return False
         self._earliest[second] = min(pts, self._earliest.get(second, pts))
         return True
 
-    def _is_settled(self, packet: VideoPacket) -> bool:
+    def _is_settled(self, packet: VideoPacket, may_be_wanted: bool) -> bool:
         return packet.pts is None or self._horizon.covers(packet.pts)
 
-    def _release(self) -> tuple[VideoPacket, bool]:
-        packet, may_be_wanted = self._held.popleft()
-        if not may_be_wanted or packet.pts is None:
-            return packet, False
-        second = self._clock.second(packet.pts)
-        if self._earliest.get(second) == packet.pts:
-            del self._earliest[second]
-            self._done = max(self._done, second)
-            self._latest.append(packet.pts)
-            return packet, True
-        return packet, packet.pts in self._latest  # two of one time: the first one out is shown
+    def _is_wanted(self, pts: int) -> bool:
+        second = self._clock.second(pts)
+        if self._earliest.get(second) != pts:
+            return pts in self._latest  # two of one time: the first one out is shown
+        del self._earliest[second]
+        self._done = max(self._done, second)
+        self._latest.append(pts)
+        return True
 
 
-class ShownMarker:
+class ShownMarker(PictureMarker):
     """Wants the one picture that is shown at time stamp `at`: the last that begins by then."""
 
     def __init__(self, at: int) -> None:
+        super().__init__(at + 1)
         self._at = at
         self._best: int | None = None
-        self._held: deque[VideoPacket] = deque()
-        self._horizon = Horizon()
 
-    def push(self, packet: VideoPacket) -> Iterator[tuple[VideoPacket, bool]]:
-        if packet.pts is not None:
-            self._horizon.see(packet.pts)
-            if not packet.is_discard and packet.pts <= self._at:
-                self._best = packet.pts if self._best is None else max(packet.pts, self._best)
-        self._held.append(packet)
-        while self._held and self._cannot_be_best(self._held[0]):
-            yield self._held.popleft(), False
+    def _consider(self, packet: VideoPacket, pts: int) -> bool:
+        may_be_wanted = not packet.is_discard and pts <= self._at
+        if may_be_wanted:
+            self._best = pts if self._best is None else max(pts, self._best)
+        return may_be_wanted
 
-    def finish(self) -> Iterator[tuple[VideoPacket, bool]]:
-        while self._held:
-            packet = self._held.popleft()
-            yield packet, packet.pts is not None and packet.pts == self._best
+    def _is_settled(self, packet: VideoPacket, may_be_wanted: bool) -> bool:
+        return not may_be_wanted or packet.pts != self._best
 
-    def is_past(self, packet: VideoPacket) -> bool:
-        return packet.pts is not None and self._horizon.covers(self._at + 1)
-
-    def _cannot_be_best(self, packet: VideoPacket) -> bool:
-        return packet.pts is None or packet.is_discard or packet.pts != self._best
+    def _is_wanted(self, pts: int) -> bool:
+        return pts == self._best
 
 
-class StretchMarker:
+class StretchMarker(PictureMarker):
     """Wants every picture from time stamp `first` on to the first one that is not before `last`."""
 
     def __init__(self, first: int, last: int) -> None:
+        super().__init__(None)  # time stamp of that one, as far as is known
         self._first, self._last = first, last
-        self._end: int | None = None  # time stamp of that one, as far as is known
-        self._held: deque[VideoPacket] = deque()
-        self._horizon = Horizon()
 
-    def push(self, packet: VideoPacket) -> Iterator[tuple[VideoPacket, bool]]:
-        pts = packet.pts
-        if pts is not None:
-            self._horizon.see(pts)
-            if pts >= self._last and not packet.is_discard:
-                self._end = pts if self._end is None else min(pts, self._end)
-        self._held.append(packet)
-        while self._held and self._is_settled(self._held[0]):
-            yield self._release()
+    def _consider(self, packet: VideoPacket, pts: int) -> bool:
+        if pts >= self._last and not packet.is_discard:
+            self._until = pts if self._until is None else min(pts, self._until)
+        return not packet.is_discard
 
-    def finish(self) -> Iterator[tuple[VideoPacket, bool]]:
-        while self._held:
-            yield self._release()
-
-    def is_past(self, packet: VideoPacket) -> bool:
-        """Whether everything wanted lies before this packet, reordering included."""
-        return packet.pts is not None and self._end is not None and self._horizon.covers(self._end)
-
-    def _is_settled(self, packet: VideoPacket) -> bool:
+    def _is_settled(self, packet: VideoPacket, may_be_wanted: bool) -> bool:
         pts = packet.pts
         return pts is None or pts < self._last or self._horizon.covers(pts)
 
-    def _release(self) -> tuple[VideoPacket, bool]:
-        packet = self._held.popleft()
-        if packet.pts is None or packet.is_discard:
-            return packet, False
-        return packet, self._first <= packet.pts < self._last or packet.pts == self._end
+    def _is_wanted(self, pts: int) -> bool:
+        return self._first <= pts < self._last or pts == self._until
 
 
 class Feeder:

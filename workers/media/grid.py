@@ -20,8 +20,8 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from workers.media.containers import Clock, clock_of, packets_of
-from workers.media.gops import Feeder, GridMarker, Misfit, VideoPacket
+from workers.media.containers import Clock, clock_of, decoded_alone, packets_of
+from workers.media.gops import Feeder, GridMarker, Misfit, PictureMarker, VideoPacket
 
 Shot = tuple[int, float, VideoFrame]  # second of the grid, own time, picture
 
@@ -46,10 +46,10 @@ class VideoSource:
 
     container: InputContainer
     stream: VideoStream
-    checkpoint: Callable[[], None]
     peeked: list[VideoPacket] = field(default_factory=list)  # read already, not yet decoded
-    is_interlaced: bool = False
     first: VideoFrame | None = None  # the first picture, which opening has decoded
+    is_interlaced: bool = field(init=False)
+    checkpoint: Callable[[], None] = lambda: None
     note: Callable[[VideoPacket], None] = lambda packet: None  # sees every packet that is read
     note_frame: Callable[[VideoFrame], None] = lambda frame: None  # and every picture decoded
     errors: int = 0  # packets that the decoder refused
@@ -60,6 +60,9 @@ class VideoSource:
     is_used: bool = False  # whether it has left its beginning
     is_ended: bool = False  # whether packets were read to the end of the file
     count: list[int] = field(default_factory=lambda: [0])  # bytes read, over all seeks
+
+    def __post_init__(self) -> None:
+        self.is_interlaced = self.first is not None and self.first.interlaced_frame
 
     @property
     def clock(self) -> Clock:
@@ -132,19 +135,27 @@ def ways(source: VideoSource) -> tuple[Way, ...]:
 
 def smart(source: VideoSource, first: int, last: int | None) -> Iterator[Shot]:
     """Decode only what each second's picture needs (see gops.py)."""
-    marker = GridMarker(source.clock, first, last)
+    clock = source.clock
     feeder = Feeder(source.stream.codec_context, source.note_frame, source.first)
     try:
-        for packet in timed_packets(source):
-            for ready, wanted in marker.push(packet):
-                yield from _shots(source, feeder.feed(ready, wanted))
-            if marker.is_past(packet):
-                break
-        for ready, wanted in marker.finish():
-            yield from _shots(source, feeder.feed(ready, wanted))
-        yield from _shots(source, feeder.finish())
+        for frame in marked(source, GridMarker(clock, first, last), feeder):
+            source.checkpoint()
+            assert frame.pts is not None
+            yield clock.second(frame.pts), clock.seconds(frame.pts), frame
     finally:
         source.errors, source.missed = feeder.errors, feeder.missed
+
+
+def marked(source: VideoSource, marker: PictureMarker, feeder: Feeder) -> Iterator[VideoFrame]:
+    """The pictures that a marker wants, in order of presentation."""
+    for packet in timed_packets(source):
+        for ready, wanted in marker.push(packet):
+            yield from feeder.feed(ready, wanted)
+        if marker.is_past(packet):
+            break
+    for ready, wanted in marker.finish():
+        yield from feeder.feed(ready, wanted)
+    yield from feeder.finish()
 
 
 def seeking(source: VideoSource, first: int, last: int | None) -> Iterator[Shot]:
@@ -161,27 +172,18 @@ def seeking(source: VideoSource, first: int, last: int | None) -> Iterator[Shot]
         if last is not None and second >= last:
             return
         if known is not None and known.pts == packet.pts:
-            frames = [known]
+            frames: list[VideoFrame] | None = [known]
         else:
-            frames = _decoded_alone(source, packet)
+            frames = decoded_alone(source.stream.codec_context, packet)
         known = None
-        for frame in frames:
+        if frames is None:
+            source.errors += 1
+            source.missed += 1
+        for frame in frames or ():
             source.note_frame(frame)
         if frames:
             yield second, clock.seconds(packet.pts), frames[0]
         second += 1
-
-
-def _decoded_alone(source: VideoSource, packet: VideoPacket) -> list[VideoFrame]:
-    codec = source.stream.codec_context
-    try:
-        return [*codec.decode(packet), *codec.decode(None)]
-    except av.error.FFmpegError:
-        source.errors += 1
-        source.missed += 1
-        return []
-    finally:
-        codec.flush_buffers()
 
 
 def sequential(source: VideoSource, first: int, last: int | None) -> Iterator[Shot]:
@@ -286,14 +288,6 @@ def timed_packets(source: VideoSource) -> Iterator[VideoPacket]:
         if packet.pts is None and count < _SAMPLE:
             raise Misfit("the container does not time every picture")
         yield packet
-
-
-def _shots(source: VideoSource, frames: Iterator[VideoFrame]) -> Iterator[Shot]:
-    clock = source.clock
-    for frame in frames:
-        source.checkpoint()
-        assert frame.pts is not None
-        yield clock.second(frame.pts), clock.seconds(frame.pts), frame
 
 
 def _packet_at(source: VideoSource, pts: int) -> VideoPacket | None:

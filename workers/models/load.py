@@ -21,24 +21,19 @@ from workers.models.protocols import (
 
 def load_visual(settings: Settings, spec: ModelSpec) -> VisualEmbedder:
     """Load a visual model. Raises ModelError with a sentence that says what to do."""
-    require_weights(settings, spec)
+    _require(settings, spec)
     if spec.family == "conse":
-        _require_its_libraries(spec)
         from workers.models.visual.conse import ConseEmbedder  # onnxruntime: optional
 
         return ConseEmbedder(spec, settings.weights_dir / spec.key, settings.device)
-    if spec.family == "open_clip":
-        _require_its_libraries(spec)
-        from workers.models.visual.open_clip import load_open_clip  # torch: optional
+    from workers.models.visual.open_clip import load_open_clip  # torch: optional
 
-        return load_open_clip(settings, spec)
-    raise ModelError(f"{spec.key} belongs to the unknown family {spec.family!r}.")
+    return load_open_clip(settings, spec)
 
 
 def load_speech(settings: Settings, spec: ModelSpec) -> Transcriber:
     """Load a speech model. Raises ModelError with a sentence that says what to do."""
-    require_weights(settings, spec)
-    _require_its_libraries(spec)
+    _require(settings, spec)
     from workers.models.speech.whisper_loading import load_whisper  # faster_whisper: optional
 
     return load_whisper(settings, spec)
@@ -46,21 +41,15 @@ def load_speech(settings: Settings, spec: ModelSpec) -> Transcriber:
 
 def load_faces(settings: Settings, spec: ModelSpec) -> FaceFinder:
     """Load a face model. Raises ModelError with a sentence that says what to do."""
-    require_weights(settings, spec)
+    _require(settings, spec)
     if spec.family == "dlib":
-        _require_its_libraries(spec)
-        from workers.models.faces.dlib_faces import load_dlib  # onnxruntime: optional
+        from workers.models.faces.dlib_faces import DlibFaceFinder  # onnxruntime: optional
 
-        return load_dlib(settings, spec)
-    if spec.family == "insightface":
-        _require_its_libraries(spec)
-        with insightface_imports():
-            from workers.models.faces.insightface_faces import (
-                load_insightface,  # insightface: optional
-            )
+        return DlibFaceFinder(spec, settings)
+    with insightface_imports():
+        from workers.models.faces.insightface_faces import load_insightface  # optional
 
-        return load_insightface(settings, spec)
-    raise ModelError(f"{spec.key} belongs to the unknown family {spec.family!r}.")
+    return load_insightface(settings, spec)
 
 
 @contextlib.contextmanager
@@ -85,8 +74,7 @@ def load_detector() -> VoiceDetector:
 
 def load_voices(settings: Settings) -> VoiceEmbedder:
     """Load what tells voices apart; a moment's work. Raises ModelError with what to do."""
-    require_weights(settings, voice_model.SPEC)
-    _require_its_libraries(voice_model.SPEC)
+    _require(settings, voice_model.SPEC)
     from workers.models.speech.voices import GE2EVoices  # onnxruntime: optional
 
     return GE2EVoices(settings.weights_dir / voice_model.KEY / "voices.onnx", settings.device)
@@ -98,6 +86,13 @@ def require_installed(extra: str, *modules: str) -> None:
         raise ModelError(why)
 
 
-def _require_its_libraries(spec: ModelSpec) -> None:
+def _require(settings: Settings, spec: ModelSpec) -> None:
+    """Raise ModelError unless the weights and the libraries of a model are here."""
+    require_weights(settings, spec)
+    require_libraries(spec)
+
+
+def require_libraries(spec: ModelSpec) -> None:
+    """Raise ModelError when a library that loads a model is absent."""
     if why := libraries.why_not_here(spec):
         raise ModelError(why)

@@ -29,14 +29,10 @@ def session_options() -> ort.SessionOptions:
     return options
 
 
-def has_cuda() -> bool:
-    """Whether this build of ONNX Runtime can use a CUDA device."""
-    return "CUDAExecutionProvider" in ort.get_available_providers()
-
-
 def providers(device: str) -> list[str | tuple[str, dict[str, str]]]:
     """ONNX Runtime's words for RUSHES_DEVICE; the CPU where the wished one cannot be used."""
-    if device.startswith(("cuda", "auto")) and has_cuda():
+    has_cuda = "CUDAExecutionProvider" in ort.get_available_providers()
+    if device.startswith(("cuda", "auto")) and has_cuda:
         index = device.partition(":")[2] or "0"
         return [("CUDAExecutionProvider", {"device_id": index}), "CPUExecutionProvider"]
     return ["CPUExecutionProvider"]

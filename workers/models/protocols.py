@@ -24,14 +24,12 @@ class Model(Protocol):
     @property
     def spec(self) -> ModelSpec: ...
 
-    def warmup(self) -> None: ...
+    def warmup(self) -> None:
+        """Run the model once so that the first request or file pays nothing."""
 
 
-class VisualEmbedder(Protocol):
+class VisualEmbedder(Model, Protocol):
     """Embeds pictures and texts in one space. Threads may share it."""
-
-    @property
-    def spec(self) -> ModelSpec: ...
 
     @property
     def batch_size(self) -> int:
@@ -40,9 +38,6 @@ class VisualEmbedder(Protocol):
     @property
     def picture_side(self) -> int:
         """Pixels of the short side at which `prepare` wants its picture."""
-
-    def warmup(self) -> None:
-        """Run the model once so that the first request pays nothing."""
 
     def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Prepare one upright RGB picture [h, w, 3] on the CPU: model input [3, side, side]."""
@@ -84,11 +79,8 @@ class Utterance:
     no_speech_probability: float
 
 
-class Transcriber(Protocol):
+class Transcriber(Model, Protocol):
     """Turns sound into words. Threads may share it."""
-
-    @property
-    def spec(self) -> ModelSpec: ...
 
     @property
     def languages(self) -> frozenset[str]:
@@ -101,9 +93,6 @@ class Transcriber(Protocol):
     @property
     def batch_size(self) -> int:
         """Pieces per `transcribe` call that serve this device best."""
-
-    def warmup(self) -> None:
-        """Run the model once so that the first file pays nothing."""
 
     def detect_language(self, piece: NDArray[np.float32]) -> dict[str, float]:
         """Probability of each language the model understands, from a piece with speech."""
@@ -165,22 +154,16 @@ class FaceBox:
         return FaceBox((left, top, right, bottom), self.landmarks * np.float32(by), self.score)
 
 
-class FaceFinder(Protocol):
+class FaceFinder(Model, Protocol):
     """Finds faces in a picture, and rows that tell people apart. Threads may share it.
 
-    "left" and "right" are the picture's, as insightface orders landmarks.
+    "left" and "right" are the picture's, as insightface orders landmarks. `faces` of its spec says
+    what the model's distances mean.
     """
-
-    @property
-    def spec(self) -> ModelSpec:
-        """The model's spec with `faces`: what the model's distances mean."""
 
     @property
     def batch_size(self) -> int:
         """Faces per `embed` call that serve this device best."""
-
-    def warmup(self) -> None:
-        """Run the model once so that the first file pays nothing."""
 
     def detect(self, rgb: NDArray[np.uint8]) -> list[FaceBox]:
         """All faces in an upright RGB picture [h, w, 3] of any size, none twice."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
+from functools import partial
 
 import av
 import av.error
@@ -38,10 +39,10 @@ from workers.media.containers import (
     reading_errors,
     video_stream,
 )
-from workers.media.frame_search import go_before
+from workers.media.frame_search import decoded_from
 from workers.media.frames import display_size, matrix_of, range_of, upright_rotation
 from workers.media.gops import Misfit
-from workers.media.grid import VideoSource, counted, counted_pictures, decoded, ways
+from workers.media.grid import VideoSource, counted, counted_pictures, ways
 from workers.media.probing.probe import frame_rate
 from workers.media.sound.tracks import rows_of
 from workers.media.turning import Turner
@@ -58,7 +59,6 @@ Stereo = NDArray[np.float32]  # [2, samples]
 
 
 Shot = tuple[Fraction, VideoFrame]  # seconds since the segment began, picture
-Way = Callable[[VideoSource, Fraction], Iterator[Shot]]
 _THREADS = min(4, os.cpu_count() or 1)  # somebody waits
 _HEIGHT, _WIDTH = 540, 1920  # at most
 _FINEST = 100_000_000  # parts of a second that MP4 can count
@@ -268,9 +268,7 @@ def open_pictures(file: OpenedFile) -> Iterator[VideoSource]:
         only(container, stream)
         stream.codec_context.thread_count = _THREADS
         stream.codec_context.thread_type = "AUTO"
-        packets, picture = first_picture(container, stream)
-        interlaced = picture is not None and picture.interlaced_frame
-        yield VideoSource(container, stream, lambda: None, packets, interlaced, picture)
+        yield VideoSource(container, stream, *first_picture(container, stream))
     finally:
         container.close()
 
@@ -331,9 +329,9 @@ class _SmallPicture:
     """Size and colours of all pictures of a segment, by the first one."""
 
     def __init__(self, first: VideoFrame, aspect: Fraction) -> None:
-        self._turner = Turner(upright_rotation(first))
-        width, height = display_size(first.width, first.height, aspect)
-        upright = (height, width) if self._turner.is_quarter else (width, height)
+        rotation = upright_rotation(first)
+        self._turner = Turner(rotation)
+        upright = display_size(first.width, first.height, aspect, rotation)
         scale = min(Fraction(1), Fraction(_WIDTH, upright[0]), Fraction(_HEIGHT, upright[1]))
         self.size = _even(upright[0] * scale), _even(upright[1] * scale)
         self._stored = self.size[::-1] if self._turner.is_quarter else self.size
@@ -370,7 +368,7 @@ def _shots(
     file: OpenedFile, begins: Fraction, length: Fraction
 ) -> Iterator[tuple[VideoSource, Shot]]:
     """The picture that is shown when the segment begins, at 0, and those that begin in it."""
-    for way in (_from_seek, _from_start, _by_counting):
+    for way in (partial(_decoding, seeks=True), partial(_decoding, seeks=False), _by_counting):
         with open_pictures(file) as source:
             if ways(source)[0] is counted and way is not _by_counting:
                 continue
@@ -404,22 +402,10 @@ def _within(shots: Iterator[Shot], length: Fraction) -> Iterator[Shot]:
         yield Fraction(0), shown
 
 
-def _from_seek(source: VideoSource, begins: Fraction) -> Iterator[Shot]:
-    """Raises Misfit, before the first picture, where decoding begins too late."""
-    go_before(source, source.clock.last_pts(float(begins)))
-    shots = _from_start(source, begins)
-    first = next(shots, None)
-    if first is None or (first[0] > 0 and begins > 0):
-        raise Misfit("decoding begins too late after the seek")
-    yield first
-    yield from shots
-
-
-def _from_start(source: VideoSource, begins: Fraction) -> Iterator[Shot]:
-    base, start = source.stream.time_base or Fraction(1, 1000), source.clock.start
-    for frame in decoded(source):
-        if frame.pts is not None:
-            yield (frame.pts - start) * base - begins, frame
+def _decoding(source: VideoSource, begins: Fraction, *, seeks: bool) -> Iterator[Shot]:
+    base, clock = source.stream.time_base or Fraction(1, 1000), source.clock
+    for pts, frame in decoded_from(source, clock.last_pts(float(begins)), seeks=seeks):
+        yield (pts - clock.start) * base - begins, frame
 
 
 def _by_counting(source: VideoSource, begins: Fraction) -> Iterator[Shot]:

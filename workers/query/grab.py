@@ -1,4 +1,4 @@
-"""Single pictures for a request: what is shown at a time, a still by path, or bytes from a client.
+"""What a request needs of a file: pictures, by time, by path or sent along; what it says of itself.
 
 Runs in child processes: everything here may crash or hang on a bad file.
 """
@@ -6,19 +6,24 @@ Runs in child processes: everything here may crash or hang on a bad file.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.domain import Probe
 from shared.errors import MediaUnreadable
 from shared.media import MediaType, media_type_of, open_media_file
 from shared.opening import OpenedFile
 from shared.paths import Roots
+from shared.query.messages import Probed
 from workers.media.budget import check_format
 from workers.media.containers import reading_errors
 from workers.media.media_reader import MediaReader, grab_frame, open_media
 from workers.media.pictures import Picture, fit
+from workers.media.probing.probe import probe
 from workers.media.stills import still_from_bytes
 
 _SIZE = (64, 36)  # the pictures that are compared
@@ -108,7 +113,7 @@ def _media_type(file: OpenedFile) -> MediaType:
     check_format(file.path)
     media_type = media_type_of(file.path)
     if media_type is None:
-        raise MediaUnreadable("Its name does not say that it is a picture or a video.")
+        raise MediaUnreadable("Its name does not say that it is media.")
     return media_type
 
 
@@ -166,3 +171,26 @@ def _difference(some: NDArray[np.int16], others: NDArray[np.int16]) -> NDArray[n
     """Mean difference of pictures in grey levels."""
     levels: NDArray[np.floating[Any]] = np.abs(some - others).mean(axis=(1, 2, 3))
     return levels
+
+
+def probe_file(roots: Roots, path: str) -> Probed:
+    """Return the facts that the container of a media file states, with warnings."""
+    with open_media_file(path, roots) as file:
+        found = probe(file, _media_type(file))
+    return Probed(**{**msgspec.structs.asdict(found), "warnings": tuple(_warnings(found))})
+
+
+def _warnings(found: Probe) -> Iterator[str]:
+    if found.is_vfr:
+        yield "The pictures do not come evenly (VFR); fps is the rate that they are built on."
+    if len(found.video_streams) > 1:
+        yield (
+            f"It holds {len(found.video_streams)} video tracks; the facts are those of the first "
+            "in video_streams."
+        )
+    if found.video_codec and found.rotation is None and found.media_type is not MediaType.IMAGE:
+        yield "No picture at its beginning can be decoded: rotation and display size are unknown."
+    if found.start_timecode and found.timecode is None:
+        yield "Nothing states the rate of the timecode."
+    elif found.timecode and found.timecode.rate_source == "derived" and (found.fps or 0) > 31:
+        yield "Nothing states what the timecode counts; its rate is taken from the pictures."

@@ -53,7 +53,7 @@ from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, WorkerState
 from shared.settings import Settings
-from workers.analysis.face_quality import marks, sharpness, shorter_side
+from workers.analysis.face_quality import DETECTION_SIDE, marks, sharpness, shorter_side
 from workers.children import Children, Unwanted
 from workers.liveness import STALL_S
 from workers.media.pictures import fit
@@ -66,9 +66,7 @@ from workers.preview.segment import make_segment
 from workers.query import grab
 from workers.query.consumer import LaneConsumer, PendingRequest
 from workers.query.embed import Embedder, EmbedRequest
-from workers.query.probe import probe_file
 
-DETECTION_SIDE = 1280  # pixels of the long side at which faces are looked for, as in an analysis
 LONGEST_SIDE = 2 * DETECTION_SIDE  # of the picture that they are cut from
 
 log = logging.getLogger(__name__)
@@ -226,7 +224,7 @@ class QueryService:
         match request.question:
             case ProbeFile(path=path, roots=of_key):
                 roots = self._roots.within(of_key)
-                request.reply(self._probers.run(limit_s, probe_file, roots, path))
+                request.reply(self._probers.run(limit_s, grab.probe_file, roots, path))
             case GrabFrame(path=path, seconds=seconds, long_side=side, roots=of_key):
                 roots = self._roots.within(of_key)
                 jpeg = self._grabbers.run(limit_s, grab.jpeg_at, roots, path, seconds, side)

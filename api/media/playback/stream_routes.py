@@ -58,7 +58,7 @@ def routes(services: StreamServices) -> list[Route]:
         number = _number(request.path_params["number"], signed)
         roots = await _roots(services, signed)
         folder = os.path.dirname(signed.path)
-        await services.folders.run(folder, _check, services, signed, roots)
+        await services.folders.run(folder, lambda: _opened(services, signed, roots).close())
         try:
             mp4 = await services.previews.segment(signed, roots, number, request.is_disconnected)
         except RushesError as error:
@@ -99,8 +99,3 @@ def _opened(
         signed.check(file.status)
         at_error.pop_all()
     return file
-
-
-def _check(services: StreamServices, signed: SignedFile, roots: tuple[str, ...] | None) -> None:
-    """Raises as `_opened`."""
-    _opened(services, signed, roots).close()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
 from workers.models.weights.onnx_graphs import OnnxGraph
 
@@ -43,14 +43,8 @@ def detector(*, landmarks: bool = True) -> onnx.ModelProto:
             outputs[kind].append(rows)
     flat = [name for kind in outputs for name in kind]
     widths = [width for width in (1, 4, 10)[:kinds] for _ in _STRIDES]
-    return graph.model(
-        "tiny_scrfd",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, "height", "width"])],
-        [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, width])
-            for name, width in zip(flat, widths, strict=True)
-        ],
-    )
+    outputs_by_name = {name: [None, width] for name, width in zip(flat, widths, strict=True)}
+    return graph.model("tiny_scrfd", {"input": [1, 3, "height", "width"]}, outputs_by_name)
 
 
 def _painted(graph: OnnxGraph) -> str:
@@ -73,11 +67,7 @@ def recognition(side: int = 112, batch: int | str = "n") -> onnx.ModelProto:
     colour = graph.add("Flatten", graph.add("GlobalAveragePool", "input"))
     spread = np.random.default_rng(0).normal(size=(3, DIM)).astype(np.float32)
     graph.add("MatMul", colour, graph.constant(spread), output="rows")
-    return graph.model(
-        "tiny_arcface",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [batch, 3, side, side])],
-        [helper.make_tensor_value_info("rows", TensorProto.FLOAT, [batch, DIM])],
-    )
+    return graph.model("tiny_arcface", {"input": [batch, 3, side, side]}, {"rows": [batch, DIM]})
 
 
 # Axis, and on which side of it the neighbour is that is looked at.

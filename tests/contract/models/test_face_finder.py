@@ -14,7 +14,7 @@ from tests.support.fake_models import FakeFaceFinder, fake_face_row, paint_face
 from tests.support.lite_models import face_model
 from tests.support.media.photos import known_photos
 from tests.support.skip_or_fail import fetched_or_skipped
-from workers.models.faces.dlib_centre import CENTRE
+from workers.models.faces.dlib_faces import CENTRE
 from workers.models.protocols import FaceBox, FaceFinder
 
 GOLDEN = Path(__file__).with_name("dlib_golden.npz")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tests.support.lite_models import voice_model
 from workers.models.protocols import SAMPLE_RATE, VoiceEmbedder
-from workers.models.weights.convert_voices import voice_network
+from workers.models.weights.convert import voice_network
 
 # Of `glides`: mels of librosa 0.11 (every 20th row) and rows of torch 2.15 with Resemblyzer's
 # weights, of two windows.

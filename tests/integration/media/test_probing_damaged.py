@@ -16,7 +16,7 @@ from tests.support.media.by_path import opened
 from tests.support.media.media import make_clip
 from tests.support.media.media_kinds import broadcast_wave, encoding, ixml, with_timecode_rate
 from workers.media.probing.stream_facts import track_rate, wave_timecode
-from workers.query.probe import probe_file
+from workers.query.grab import probe_file
 
 ANYWHERE = Roots("RUSHES_MEDIA_ROOTS", None, "/nowhere")
 

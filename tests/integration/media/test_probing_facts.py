@@ -41,7 +41,7 @@ from tests.support.media.media_kinds import (
     with_timecode_rate,
 )
 from workers.media.probing import probe as probing
-from workers.query.probe import probe_file
+from workers.query.grab import probe_file
 
 SIZE = (160, 96)
 ANYWHERE = Roots("RUSHES_MEDIA_ROOTS", None, "/nowhere")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.cache.transcripts import AudioStreams
+from shared.domain import AudioStreams
 from shared.errors import MediaMissing, MediaUnreadable
 from tests.support.media.by_path import open_sound
 from tests.support.media.media import make_clip, write_sound

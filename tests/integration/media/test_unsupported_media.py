@@ -15,8 +15,7 @@ from shared.settings import Settings
 from tests.support.media.by_path import grab_frame, open_media, open_sound, probe
 from tests.support.media.media import make_clip
 from tests.support.media.sounds import SoundEncoding, tone, write_sounds
-from workers.query.grab import jpeg_at
-from workers.query.probe import probe_file
+from workers.query.grab import jpeg_at, probe_file
 
 NAMES = {
     "A001.braw": "Blackmagic RAW",

@@ -156,7 +156,7 @@ def test_what_another_worker_of_the_machine_fetches_is_not_begun(
     assert [one.state for one in fetches.records()] == ["waiting"], "the first by name does it"
     first._look()
     assert [one.state for one in fetches.records()] == ["running"]
-    first._drop()
+    first.end()
 
 
 def test_what_was_deleted_here_counts_as_fetched_no_more(

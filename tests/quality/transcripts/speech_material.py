@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cache.transcripts import Word
+from shared.cache.transcripts import Transcript, Word
 from tests.support.lite_models import speech_model
 from tests.support.media.by_path import open_sound
 from tests.support.media.sounds import SoundEncoding, write_sounds
 from tests.support.media.speech import RATE, Said, spoken, together
-from workers.analysis.speech.transcribing import Heard, transcribe
+from workers.analysis.speech.transcribing import transcribe
 from workers.models.protocols import Transcriber, Utterance
 from workers.models.speech.voices import load_voice_detector
 
@@ -83,7 +83,7 @@ def passage(sentences: Sequence[str], voice: str, words_per_minute: int = 150) -
 class Outcome:
     """A transcript, and the text that the model gave at first, before anything was doubted."""
 
-    heard: Heard
+    heard: Transcript
     first_text: str
 
     @property

@@ -17,7 +17,7 @@ from shared.query.messages import MakePreview, Probed
 from shared.settings import Settings
 from workers.preview.segment import make_segment
 from workers.query import service
-from workers.query.probe import probe_file
+from workers.query.grab import probe_file
 
 PREVIEWS = "previews"  # what lies in a folder of that name breaks nothing but its previews
 
@@ -47,7 +47,7 @@ def fragile_preview(roots: Roots, asked: MakePreview) -> bytes:
 
 if __name__ == "__main__":
     logs.configure("query-worker", "INFO", "text")
-    service.probe_file = fragile
+    service.grab.probe_file = fragile
     service.make_segment = fragile_preview
     worker = service.QueryService(Settings.from_env(), limit_s=3)
     worker.take_signals()

@@ -14,7 +14,7 @@ from shared.domain import ModelKind
 from shared.errors import ModelError
 from shared.models.languages import language_code, language_name
 from shared.models.model_catalogue import (
-    CONSE_REVISION,
+    REVISIONS,
     catalogue,
     find,
     hub_marker,
@@ -25,7 +25,6 @@ from shared.models.model_catalogue import (
     speech_folder,
 )
 from shared.models.specs import DEFAULT_EPS, FaceScale
-from shared.models.speech_and_faces import DLIB_REVISION
 from shared.settings import Settings
 
 VISUAL, SPEECH, FACES = ModelKind
@@ -143,10 +142,10 @@ def test_an_unfinished_or_older_conversion_is_not_ready(settings: Settings) -> N
     spec = resolve(settings, VISUAL, "conse-lite0")
     manifest = settings.weights_dir / "conse-lite0" / "manifest.json"
     manifest.parent.mkdir()
-    for content in ("", "[]", json.dumps({"revision": CONSE_REVISION - 1})):
+    for content in ("", "[]", json.dumps({"revision": REVISIONS["conse-lite0"] - 1})):
         manifest.write_text(content)
         assert not is_downloaded(settings, spec)
-    manifest.write_text(json.dumps({"revision": CONSE_REVISION}))
+    manifest.write_text(json.dumps({"revision": REVISIONS["conse-lite0"]}))
     assert is_downloaded(settings, spec)
 
 
@@ -276,9 +275,9 @@ def test_an_older_conversion_of_the_face_model_is_not_ready(settings: Settings) 
     assert not is_downloaded(settings, spec)
     manifest = settings.weights_dir / spec.key / "manifest.json"
     manifest.parent.mkdir()
-    for revision in (DLIB_REVISION - 1, DLIB_REVISION):
+    for revision in (REVISIONS["dlib-resnet"] - 1, REVISIONS["dlib-resnet"]):
         manifest.write_text(json.dumps({"revision": revision}))
-        assert is_downloaded(settings, spec) == (revision == DLIB_REVISION)
+        assert is_downloaded(settings, spec) == (revision == REVISIONS["dlib-resnet"])
 
 
 @pytest.mark.parametrize("key", ["zebra", "conse-lite0", "whisper-base", "a/b", "../x", "x--y", ""])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import ModelError
-from workers.models.weights.dlib_graph import _packed, face_network
+from workers.models.weights.face_graphs import _packed, face_network
 
 
 @pytest.mark.parametrize("content", [b"", b"\x01\x02" * 1000])

@@ -15,8 +15,8 @@ import pytest
 
 from shared.domain import ModelKind
 from shared.errors import ModelError
+from shared.models.model_catalogue import REVISIONS
 from shared.models.specs import ModelSpec
-from shared.models.speech_and_faces import DLIB_REVISION
 from shared.settings import Settings
 from tests.support.fake_models import FakeEmbedder, FakeFaceFinder, FakeTranscriber
 from tests.support.waiting import wait_for
@@ -225,7 +225,7 @@ def test_face_weights_that_are_missing_or_damaged_are_one_sentence(settings: Set
         pass
     folder = settings.weights_dir / "dlib-resnet"
     folder.mkdir()
-    (folder / "manifest.json").write_text(json.dumps({"revision": DLIB_REVISION}))
+    (folder / "manifest.json").write_text(json.dumps({"revision": REVISIONS["dlib-resnet"]}))
     (folder / "pnet.onnx").write_bytes(b"no network")
     with (
         pytest.raises(ModelError, match=r"pnet\.onnx cannot be loaded .*pull the model again"),

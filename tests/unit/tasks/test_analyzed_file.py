@@ -15,7 +15,7 @@ from shared.domain import AnalyzeSpec, FileSpec, ProgressType, Stage
 from shared.errors import MediaChanging, MediaMissing
 from shared.media import MediaType
 from tests.support.analysis.bare_context import EndedParts, bare_context
-from workers.analysis.analyzed_file import AnalysisStep, AnalyzedFile
+from workers.analysis.analyzed_file import AnalysisStep, AnalyzedFile, publish_together
 
 VIDEO, FACES = ProgressType.VIDEO, ProgressType.FACES
 
@@ -67,7 +67,7 @@ def test_what_was_made_is_published_and_what_was_there_before_counts_as_skipped(
         made = draft(file, drafts)
         file.decoded([lambda: made.publish(rows=1)], drafts.pop_all(), [VIDEO])
     assert file.published(Stage.FRAMES) is None, "nobody sees it yet"
-    file.publish()
+    publish_together([file])
     assert file.step is AnalysisStep.PUBLISHED
     assert file.published(Stage.FRAMES)
     file.end(VIDEO)
@@ -85,12 +85,12 @@ def test_a_file_that_changed_meanwhile_publishes_nothing_and_leaves_no_trace(
         file.decoded([lambda: made.publish(rows=1)], drafts.pop_all(), [VIDEO])
     assert files_in(file), "a draft"
     Path(file.entry.path).write_bytes(b"another film")
-    with pytest.raises(MediaChanging) as raised:
-        file.publish()
+    [(_, error)] = publish_together([file])
+    assert isinstance(error, MediaChanging)
     file.drop()
     assert (file.step, files_in(file)) == (AnalysisStep.FOUND, [])
-    file.end(VIDEO, raised.value)
-    assert ended.told == [(0, VIDEO, raised.value.message, False)]
+    file.end(VIDEO, error)
+    assert ended.told == [(0, VIDEO, error.message, False)]
 
 
 def test_steps_that_make_no_sense_are_refused(file: AnalyzedFile) -> None:
@@ -101,7 +101,7 @@ def test_steps_that_make_no_sense_are_refused(file: AnalyzedFile) -> None:
     Path(file.entry.path).write_bytes(b"film")
     file.find()
     with pytest.raises(AssertionError):
-        file.publish()
+        publish_together([file])
     file.drop()
     assert file.step is AnalysisStep.FOUND
 
@@ -111,7 +111,7 @@ def test_sound_goes_its_way_after_the_pictures_did(file: AnalyzedFile) -> None:
     file.find()
     file.keep()
     file.decoded([], ExitStack(), [ProgressType.AUDIO])
-    file.publish()
+    publish_together([file])
     file.keep()
     assert file.step is AnalysisStep.PUBLISHED
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.cache.transcripts import Doubt
+from shared.cache.transcripts import Doubt, Transcript
 from tests.support.fake_models import ENGLISH, FakeTranscriber, FakeVoiceDetector, Mishearing, said
 from workers.analysis.speech.inventions import is_loop, is_stock_phrase, words_of
-from workers.analysis.speech.transcribing import Heard, transcribe
+from workers.analysis.speech.transcribing import transcribe
 from workers.media.sound.sound_reader import SoundBlock
 from workers.models.protocols import SAMPLE_RATE, SpokenWord, Utterance
 
@@ -20,7 +20,7 @@ WORDS = [(0.5 * n, word) for n, word in enumerate(ENGLISH[:20])]  # five sentenc
 TEXT = " ".join(ENGLISH[:20])
 
 
-def heard_in(pcm: NDArray[np.float32], mishears: Mishearing, **model: float) -> Heard:
+def heard_in(pcm: NDArray[np.float32], mishears: Mishearing, **model: float) -> Transcript:
     fake = FakeTranscriber(mishears=mishears, **model)  # type: ignore[arg-type]
     return transcribe(
         [SoundBlock(None, 0, pcm)],
@@ -32,7 +32,7 @@ def heard_in(pcm: NDArray[np.float32], mishears: Mishearing, **model: float) -> 
     )
 
 
-def text_of(heard: Heard) -> str:
+def text_of(heard: Transcript) -> str:
     return " ".join(segment.text for segment in heard.segments)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from shared.cache.transcripts import Transcript
 from tests.support.fake_models import (
     ENGLISH,
     FAKE_SPEECH_SPEC,
@@ -20,7 +21,7 @@ from tests.support.fake_models import (
     FakeVoiceDetector,
     said,
 )
-from workers.analysis.speech.transcribing import Heard, SpeechNotUnderstood, transcribe
+from workers.analysis.speech.transcribing import SpeechNotUnderstood, transcribe
 from workers.media.sound.sound_reader import SoundBlock
 from workers.models.protocols import SAMPLE_RATE, SpokenWord, Utterance
 
@@ -45,7 +46,7 @@ def heard_in(
     sound: NDArray[np.float32] | Iterable[SoundBlock],
     model: FakeTranscriber | None = None,
     language: str | None = "en",
-) -> Heard:
+) -> Transcript:
     if isinstance(sound, np.ndarray):
         sound = blocks(sound)
     return transcribe(
@@ -58,7 +59,7 @@ def heard_in(
     )
 
 
-def words_of(heard: Heard, stream: int | None = None) -> list[tuple[float, str]]:
+def words_of(heard: Transcript, stream: int | None = None) -> list[tuple[float, str]]:
     return [(w.start, w.text) for s in heard.segments if s.stream == stream for w in s.words]
 
 

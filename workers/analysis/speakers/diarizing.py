@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,6 @@ from shared.cache.transcripts import Segment, Word
 from workers.analysis.speakers.voices import (
     AROUND_S,
     MOST_VOICES,
-    Excerpts,
     Listened,
     Rows,
     excerpts,
@@ -44,12 +42,8 @@ _SHORT_S = 0.6  # a turn that tells little
 _LEAST_S = 2.0  # of words that a voice has
 
 
-@dataclass(frozen=True, slots=True)
-class VoicedWords:
-    """For each word the number of its voice, -1 for none, and whether it may be another one."""
-
-    voices: NDArray[np.int64]
-    doubtful: NDArray[np.bool_]
+# For each word the number of its voice, -1 for none, and whether it may be another one.
+VoicedWords = tuple[NDArray[np.int64], NDArray[np.bool_]]
 
 
 def lasting(
@@ -60,7 +54,7 @@ def lasting(
         seconds = np.zeros(len(rows))
         for words, heard in parts:
             checkpoint()
-            voices = assign(words, heard, rows).voices
+            voices, _ = assign(words, heard, rows)
             lengths = [word.end - word.start for word in words]
             seconds += np.bincount(voices + 1, lengths, len(rows) + 1)[1:]
         if seconds.min() >= _LEAST_S:
@@ -72,14 +66,14 @@ def lasting(
 def assign(words: Sequence[Word], heard: Listened, rows: Rows) -> VoicedWords:
     """Whose words these are, of the voices with these rows; twice, with better rows at last."""
     if not words or not len(rows):
-        return VoicedWords(np.full(len(words), -1), np.ones(len(words), np.bool_))
+        return np.full(len(words), -1), np.ones(len(words), np.bool_)
     middles = np.array([(word.start + word.end) / 2 for word in words])
     shares = _shares(middles, heard)
     found = _path(words, _scores(shares, heard.rows @ rows.T))
     rows = _renewed(middles, heard, found, rows)
     scores = _scores(shares, heard.rows @ rows.T)
     found = _path(words, scores)
-    return VoicedWords(found, _doubts(words, scores, found, shares))
+    return found, _doubts(words, scores, found, shares)
 
 
 Shares = list[tuple[slice, NDArray[np.float64]]]
@@ -267,7 +261,7 @@ class _Stream:
         self._next = 0  # number of the next piece
         self._sound = np.empty(0, np.float32)
         self._at = 0  # sample of the file at which it begins
-        self._waiting: list[Excerpts] = []
+        self._waiting: list[Listened] = []
         self._heard: list[Listened] = []
 
     def hear(self, pcm: Pcm) -> None:
@@ -310,11 +304,9 @@ class _Stream:
 def _turns(
     stream: int | None, words: Sequence[Word], heard: Listened, rows: Pcm
 ) -> list[SpeakerTurn]:
-    assigned = assign(words, heard, unit(rows))
+    voices, doubtful = assign(words, heard, unit(rows))
     turns: list[SpeakerTurn] = []
-    for word, voice, is_doubtful in zip(
-        words, assigned.voices.tolist(), assigned.doubtful.tolist(), strict=True
-    ):
+    for word, voice, is_doubtful in zip(words, voices.tolist(), doubtful.tolist(), strict=True):
         if voice < 0:
             continue
         last = turns[-1] if turns else None

@@ -48,6 +48,7 @@ class Piece:
 class Listened:
     """Windows of speech, by time: where each begins and ends, in which piece, what is heard.
 
+    `rows`: [n, dim], or before they are heard mels [n, frames, channels]; many at once cost less.
     `noise`: what part of the power around is noise, 0 to 1.
     """
 
@@ -56,20 +57,6 @@ class Listened:
     pieces: NDArray[np.int64]
     rows: Rows
     noise: NDArray[np.float64]
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-
-@dataclass(frozen=True, slots=True)
-class Excerpts:
-    """Windows of a piece before they are heard: many at once cost less."""
-
-    piece: int
-    starts: NDArray[np.float64]
-    ends: NDArray[np.float64]
-    windows: NDArray[np.float32]  # [n, frames, channels] mels
-    noise: float
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -91,8 +78,8 @@ def pieces_of(words: Sequence[Word]) -> Iterator[Piece]:
 
 def excerpts(
     piece: Piece, number: int, pcm: Rows, before_s: float, voices: VoiceEmbedder
-) -> Excerpts | None:
-    """Windows of a piece; one where it is shorter than a window, none where it is much shorter.
+) -> Listened | None:
+    """Windows of a piece, to be heard; one where it is shorter than a window, none if much shorter.
 
     `pcm` begins `before_s` before the piece and ends a bit after it.
     """
@@ -118,30 +105,23 @@ def excerpts(
     windows = np.stack([speech[n : n + size] for n in firsts]).astype(np.float32)
     starts = piece.start + firsts / 100
     ends = np.minimum(starts + size / 100, piece.start + frames / 100)
-    return Excerpts(number, starts, ends, windows, share)
+    count = len(firsts)
+    return Listened(starts, ends, np.full(count, number), windows, np.full(count, share))
 
 
-def listen(parts: Sequence[Excerpts], voices: VoiceEmbedder) -> Listened:
+def listen(parts: Sequence[Listened], voices: VoiceEmbedder) -> Listened:
     """What is heard in all windows of these pieces."""
-    counts = [len(part) for part in parts]
-    return Listened(
-        np.concatenate([part.starts for part in parts]),
-        np.concatenate([part.ends for part in parts]),
-        np.repeat([part.piece for part in parts], counts),
-        voices.embed(np.concatenate([part.windows for part in parts])),
-        np.repeat([part.noise for part in parts], counts),
-    )
+    together = joined(parts)
+    return dataclasses.replace(together, rows=voices.embed(together.rows))
 
 
 def joined(parts: Sequence[Listened]) -> Listened:
-    nothing = np.empty(0)
-    return Listened(
-        np.concatenate([nothing, *(part.starts for part in parts)]),
-        np.concatenate([nothing, *(part.ends for part in parts)]),
-        np.concatenate([np.empty(0, np.int64), *(part.pieces for part in parts)]),
-        np.concatenate([np.empty((0, 256), np.float32), *(part.rows for part in parts)]),
-        np.concatenate([nothing, *(part.noise for part in parts)]),
-    )
+    if not parts:
+        nothing = np.empty(0)
+        rows = np.empty((0, 256), np.float32)
+        return Listened(nothing, nothing, np.empty(0, np.int64), rows, nothing)
+    names = [field.name for field in dataclasses.fields(Listened)]
+    return Listened(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def _noise(mels: Rows) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ import difflib
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -35,17 +35,9 @@ Again = Callable[[list[Window]], list[list[Utterance]]]
 Placed = tuple[Utterance, Window]  # text and the window that its times count from
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
-    """What is believed of a window's text, in order of time, and what is not."""
-
-    believed: list[Placed]
-    warnings: list[TranscriptWarning]
-
-
 def review(window: Window, heard: list[Utterance], guard: Guard, again: Again) -> Review:
     """`again` hears pieces with care. Raises what it raises."""
-    work = _Reviewer(window, guard, again)
+    work = Review(window, guard, again)
     guard.begin_window()
     kept, echoes = without_echoes(heard)
     for echo in echoes:
@@ -62,11 +54,11 @@ def review(window: Window, heard: list[Utterance], guard: Guard, again: Again) -
         work.believed.append((spoken, window))
         reached = spoken.end
     work.hear_again((reached, window.seconds), doubtful)
-    return Review(work.believed, work.warnings)
+    return work
 
 
-class _Reviewer:
-    """Gathers what a Review says of one window."""
+class Review:
+    """What is believed of a window's text, in order of time, and what is not."""
 
     def __init__(self, window: Window, guard: Guard, again: Again) -> None:
         self._window = window

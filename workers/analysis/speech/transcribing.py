@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+import difflib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from shared.cache.transcripts import Segment, TranscriptWarning
+from shared.cache.transcripts import Transcript, TranscriptWarning
+from shared.domain import AudioStreams
 from shared.errors import MediaError
 from shared.models.languages import language_name
 from workers.analysis.speech.guard import Guard
-from workers.analysis.speech.insertions import with_names
+from workers.analysis.speech.insertions import find_names, with_names
+from workers.analysis.speech.inventions import words_of
 from workers.analysis.speech.review import review
 from workers.analysis.speech.segments import WITHOUT_SPACES, SegmentBuilder
 from workers.analysis.speech.windows import SpeechFinder, Window
@@ -19,13 +23,6 @@ from workers.models.protocols import Transcriber, Utterance, VoiceDetector
 
 if TYPE_CHECKING:
     from workers.media.sound.sound_reader import SoundBlock
-import difflib
-from collections.abc import Mapping
-from dataclasses import replace
-
-from workers.analysis.speech.insertions import find_names
-from workers.analysis.speech.inventions import words_of
-from workers.models.protocols import SpokenWord
 
 # Of a word without another model's opinion. Measured with whisper-base, words of plain speech: 47 %
 # of the wrong ones are less likely and 5 % of the right ones. Names of the vocabulary are not
@@ -67,22 +64,6 @@ class ModelCall(Protocol):
     def __call__(self, work: Callable[[], T], /) -> T: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What is said in a file; segments by start. Speech of several streams adds up.
-
-    `language`: Whisper's code, "" when nobody speaks and none was given; its probability is None
-    when it was not detected.
-    """
-
-    language: str
-    language_probability: float | None
-    duration_seconds: float
-    speech_seconds: float
-    segments: tuple[Segment, ...]
-    warnings: tuple[TranscriptWarning, ...]
-
-
 def transcribe(
     blocks: Iterable[SoundBlock],
     transcriber: Transcriber,
@@ -93,56 +74,23 @@ def transcribe(
     heard: Callable[[float], None],
     vocabulary: Sequence[str] = (),
     second: Transcriber | None = None,
-) -> Heard:
-    """What is said in the sound of one file.
+    streams: AudioStreams = "mix",
+) -> Transcript:
+    """What is said in the sound of one file. Speech of several streams adds up.
 
     `language`: Whisper's code, or None to have it detected and then kept for the file.
     `vocabulary`: names that may be said, the most relevant first. `second`: a model whose hearing
     tells which words are doubtful, where it knows the language. `heard` gets the seconds of the
     file that are done, never fewer than before. Holds a few windows of sound, however long the
-    file. Raises SpeechNotUnderstood, and what blocks and `call` raise.
+    file. `streams`: what the blocks are of. Raises SpeechNotUnderstood, and what blocks and `call`
+    raise.
     """
-    work = _Work(transcriber, language, call, vocabulary, second)
-    finders: dict[int | None, SpeechFinder] = {}
-    done = 0.0
-    for block in blocks:
-        finder = finders.get(block.stream)
-        if finder is None:
-            finder = SpeechFinder(block.stream, new_detector(), transcriber.longest_s)
-            finders[block.stream] = finder
-        for window in finder.hear(block.pcm):
-            work.add(window)
-            done = max(done, _done(finders.values(), work))
-            heard(done)
-        done = max(done, _done(finders.values(), work))
+    work = _Work(transcriber, new_detector, language, call, vocabulary, second)
+    for done in work.hear(blocks):
         heard(done)
-    for finder in finders.values():
-        for window in finder.finish():
-            work.add(window)
-    work.finish()
-    result = _heard(work, finders.values(), language)
-    heard(result.duration_seconds)
-    return result
-
-
-def _heard(work: _Work, finders: Collection[SpeechFinder], language: str | None) -> Heard:
-    segments = work.segments()
-    is_known = language is not None or segments  # detected in what is no speech, it means nothing
-    return Heard(
-        language=work.choice.language if is_known else "",
-        language_probability=work.choice.probability if is_known else None,
-        duration_seconds=max((finder.heard_seconds for finder in finders), default=0.0),
-        speech_seconds=sum(finder.speech_seconds for finder in finders),
-        segments=segments,
-        warnings=tuple(sorted(work.warnings, key=lambda warning: warning.start)),
-    )
-
-
-def _done(finders: Collection[SpeechFinder], work: _Work) -> float:
-    """Seconds of the file that are done: what came in, less the speech that waits for words."""
-    waiting = work.waiting_seconds + sum(finder.waiting_seconds for finder in finders)
-    came = sum(finder.heard_seconds for finder in finders)
-    return max(0.0, came - waiting) / len(finders)
+    transcript = work.finish(streams)
+    heard(transcript.duration_seconds)
+    return transcript
 
 
 def _makes_sense(spoken: Utterance) -> bool:
@@ -156,12 +104,15 @@ class _Work:
     def __init__(
         self,
         transcriber: Transcriber,
+        new_detector: Callable[[], VoiceDetector],
         language: str | None,
         call: ModelCall,
         vocabulary: Sequence[str],
         second: Transcriber | None,
     ) -> None:
         self._transcriber = transcriber
+        self._new_detector = new_detector
+        self._given = language
         self._call = call
         self._vocabulary = vocabulary
         self._second = second
@@ -169,48 +120,83 @@ class _Work:
         self._speech_s = 0.0
         self._understood_s = 0.0
         self._waiting: list[Window] = []
+        self._finders: dict[int | None, SpeechFinder] = {}
         self._builders: dict[int | None, SegmentBuilder] = {}
         self._guards: dict[int | None, Guard] = {}
-        self.warnings: list[TranscriptWarning] = []
-        self.choice = LanguageChoice(transcriber.languages, language)
+        self._warnings: list[TranscriptWarning] = []
+        self._choice = LanguageChoice(transcriber.languages, language)
         if language is not None and language not in transcriber.languages:
             raise SpeechNotUnderstood(
                 f"The speech model {transcriber.spec.key} does not understand "
                 f"{language_name(language)}. Choose a multilingual model for this file."
             )
 
-    @property
-    def waiting_seconds(self) -> float:
-        return sum(window.seconds for window in self._waiting)
+    def hear(self, blocks: Iterable[SoundBlock]) -> Iterator[float]:
+        """Take all sound; the seconds of the file that are done, never fewer than before."""
+        done = 0.0
+        for block in blocks:
+            if block.stream not in self._finders:
+                self._finders[block.stream] = SpeechFinder(
+                    block.stream, self._new_detector(), self._transcriber.longest_s
+                )
+            for window in self._finders[block.stream].hear(block.pcm):
+                self._add(window)
+                done = max(done, self._done_seconds())
+                yield done
+            done = max(done, self._done_seconds())
+            yield done
 
-    def add(self, window: Window) -> None:
+    def finish(self, streams: AudioStreams) -> Transcript:
+        """No more sound comes."""
+        finders = self._finders.values()
+        for finder in finders:
+            for window in finder.finish():
+                self._add(window)
+        if self._waiting:
+            self._choice.make()
+        self._decode_waiting(1)
+        self._check_understood(_SPEECH_TO_JUDGE_S, _LEAST_SHARE)
+        segments = [segment for builder in self._builders.values() for segment in builder.finish()]
+        # What is detected in what is no speech means nothing.
+        is_known = self._given is not None or segments
+        return Transcript(
+            model=self._transcriber.spec.key,
+            language=self._choice.language if is_known else "",
+            language_probability=self._choice.probability if is_known else None,
+            duration_seconds=max((finder.heard_seconds for finder in finders), default=0.0),
+            speech_seconds=sum(finder.speech_seconds for finder in finders),
+            audio_streams=streams,
+            segments=tuple(sorted(segments, key=lambda one: (one.start, one.stream or 0))),
+            warnings=tuple(sorted(self._warnings, key=lambda warning: warning.start)),
+        )
+
+    def _done_seconds(self) -> float:
+        """What came in, less the speech that waits for words."""
+        finders = self._finders.values()
+        waiting = sum(window.seconds for window in self._waiting)
+        waiting += sum(finder.waiting_seconds for finder in finders)
+        came = sum(finder.heard_seconds for finder in finders)
+        return max(0.0, came - waiting) / len(finders)
+
+    def _add(self, window: Window) -> None:
         self._waiting.append(window)
-        if not self.choice.is_made:
-            self.choice.add(
+        if not self._choice.is_made:
+            self._choice.add(
                 self._call(lambda: self._transcriber.detect_language(window.pcm)),
                 window.speech_seconds,
             )
+        if self._choice.is_made:
+            self._decode_waiting(self._transcriber.batch_size)
+
+    def _decode_waiting(self, least: int) -> None:
+        """Decode batches of windows while so many wait."""
         size = self._transcriber.batch_size
-        while self.choice.is_made and len(self._waiting) >= size:
+        while len(self._waiting) >= least:
             self._decode(self._waiting[:size])
             del self._waiting[:size]
-
-    def finish(self) -> None:
-        """No window will follow."""
-        if self._waiting:
-            self.choice.make()
-        while self._waiting:
-            size = self._transcriber.batch_size
-            self._decode(self._waiting[:size])
-            del self._waiting[:size]
-        self._check_understood(_SPEECH_TO_JUDGE_S, _LEAST_SHARE)
-
-    def segments(self) -> tuple[Segment, ...]:
-        found = [segment for builder in self._builders.values() for segment in builder.finish()]
-        return tuple(sorted(found, key=lambda segment: (segment.start, segment.stream or 0)))
 
     def _decode(self, windows: list[Window]) -> None:
-        language = self.choice.language
+        language = self._choice.language
         pieces, words = [window.pcm for window in windows], self._vocabulary
         hear = partial(self._transcriber.transcribe, pieces, language)
         texts = self._call(hear)
@@ -232,25 +218,22 @@ class _Work:
             if _makes_sense(spoken):
                 heard_in = place.part(*place.frames(spoken.start, spoken.end))
                 self._understood_s += heard_in.speech_seconds
-        self.warnings += found.warnings
+        self._warnings += found.warnings
         self._speech_s += window.speech_seconds
         self._check_understood(_SPEECH_TO_GIVE_UP_S, _HOPELESS_SHARE)
 
     def _second_hearing(self, window: Window, language: str) -> Second | None:
-        second, told = self._second, self._vocabulary
+        second = self._second
         if second is None or language not in second.languages:
             return None
-
-        def hear() -> list[Utterance]:
-            return second.transcribe([window.pcm], language, vocabulary=told)[0]
-
-        return lambda: self._call(hear)
+        hear = partial(second.transcribe, [window.pcm], language, vocabulary=self._vocabulary)
+        return lambda: self._call(hear)[0]
 
     def _check_understood(self, least_s: float, share: float) -> None:
         """Raise SpeechNotUnderstood rather than give what an English ear hears in German."""
         speech, understood = self._speech_s, self._understood_s
         if self._is_guessing and speech >= least_s and understood < share * speech:
-            only = language_name(self.choice.language).capitalize()
+            only = language_name(self._choice.language).capitalize()
             raise SpeechNotUnderstood(
                 f"The speech model {self._transcriber.spec.key} understands {only} alone and could "
                 "make little of what is said here. Choose a multilingual model for this file, or "
@@ -260,10 +243,8 @@ class _Work:
     def _hear_again(self, pieces: list[Window], language: str) -> list[list[Utterance]]:
         """Each in a call of its own, for which a stop need not wait long."""
 
-        def carefully(piece: Window) -> list[Utterance]:
-            return self._transcriber.transcribe([piece.pcm], language, cautious=True)[0]
-
-        return [self._call(partial(carefully, piece)) for piece in pieces]
+        hear = partial(self._transcriber.transcribe, language=language, cautious=True)
+        return [self._call(partial(hear, [piece.pcm]))[0] for piece in pieces]
 
 
 class LanguageChoice:
@@ -318,17 +299,8 @@ def marked(
         ]
     else:
         return list(texts)
-    left = iter(doubts)
-    return [_with(spoken, [next(left) for _ in spoken.words]) for spoken in texts]
-
-
-def _with(spoken: Utterance, doubts: Sequence[bool]) -> Utterance:
-    words = zip(spoken.words, doubts, strict=True)
-    return replace(spoken, words=tuple(_doubted(word) if doubt else word for word, doubt in words))
-
-
-def _doubted(word: SpokenWord) -> SpokenWord:
-    return replace(word, doubtful=True)
+    left = (replace(word, doubtful=doubt) for word, doubt in zip(words, doubts, strict=True))
+    return [replace(spoken, words=tuple(islice(left, len(spoken.words)))) for spoken in texts]
 
 
 def _otherwise(first: Sequence[str], second: Sequence[str]) -> list[bool]:

@@ -71,10 +71,6 @@ class Window:
             self.numbers[first:end],
         )
 
-    def copied(self) -> Window:
-        arrays = (self.pcm, self.probabilities, self.speaking, self.numbers)
-        return Window(self.stream, *(array.copy() for array in arrays))  # type: ignore[arg-type]
-
     def frames(self, start: float, end: float) -> tuple[int, int]:
         """[first, end) of the frames that a span in seconds of the window touches: at least one."""
         count = len(self.numbers)
@@ -105,49 +101,6 @@ class Window:
         runs = np.split(spoken, gaps + 1)
         run = max(runs, key=len) if side == "most" else runs[0 if side == "first" else -1]
         return int(run[0]), int(run[-1]) + 1
-
-
-class _Pending:
-    """Frames of speech that no window holds yet, at most `longest`."""
-
-    def __init__(self, stream: int | None, longest: int, samples: int) -> None:
-        self._stream = stream
-        self._pcm = np.empty((longest, samples), np.float32)
-        self._probabilities = np.empty(longest, np.float32)
-        self._speaking = np.empty(longest, np.bool_)
-        self._numbers = np.empty(longest, np.int64)
-        self.count = 0
-
-    def add(self, frame: _Frame) -> Window | None:
-        """Take a frame; what had to make room for it comes back."""
-        made = None
-        if self.count == len(self._numbers):
-            made = self._take(best_cut(self._window(self.count), frame.number))
-        self._pcm[self.count] = frame.pcm
-        self._probabilities[self.count] = frame.probability
-        self._speaking[self.count] = frame.speaking
-        self._numbers[self.count] = frame.number
-        self.count += 1
-        return made
-
-    def take_all(self) -> Window | None:
-        return self._take(self.count) if self.count else None
-
-    def _window(self, end: int) -> Window:
-        return Window(
-            self._stream,
-            self._pcm[:end].ravel(),
-            self._probabilities[:end],
-            self._speaking[:end],
-            self._numbers[:end],
-        )
-
-    def _take(self, end: int) -> Window:
-        window = self._window(end).copied()
-        for array in (self._pcm, self._probabilities, self._speaking, self._numbers):
-            array[: self.count - end] = array[end : self.count].copy()
-        self.count -= end
-        return window
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,13 +153,15 @@ class SpeechFinder:
     """
 
     def __init__(self, stream: int | None, detector: VoiceDetector, longest_s: float) -> None:
+        self._stream = stream
         self._detector = detector
         self._samples = detector.frame_samples
         frame_s = self._samples / SAMPLE_RATE
         self._pad = round(PAD_S / frame_s)
         self._shortest = max(1, round(SHORTEST_S / frame_s))
         self._settled = round(_SETTLED_S / frame_s)
-        self._pending = _Pending(stream, int(longest_s / frame_s), self._samples)
+        self._longest = int(longest_s / frame_s)
+        self._pending: list[_Frame] = []  # of speech that no window holds yet
         self._spare = round(SPLICED_S / frame_s)
         self._undecided: deque[_Frame] = deque(maxlen=2 * self._pad + self._shortest + self._spare)
         self._kept_until = 0  # number of the frame after the last one that was kept
@@ -226,7 +181,7 @@ class SpeechFinder:
     @property
     def waiting_seconds(self) -> float:
         """Speech that no window holds yet."""
-        return self._pending.count * self._samples / SAMPLE_RATE
+        return len(self._pending) * self._samples / SAMPLE_RATE
 
     @property
     def speech_seconds(self) -> float:
@@ -247,9 +202,9 @@ class SpeechFinder:
         if len(self._rest):
             yield from self._frames(np.pad(self._rest, (0, self._samples - len(self._rest))))
             self._rest = self._rest[:0]
-        last = self._pending.take_all()
-        if last is not None:
-            yield last
+        last, self._pending = self._pending, []
+        if last:
+            yield self._window(last)
 
     def _frames(self, sound: NDArray[np.float32]) -> Iterator[Window]:
         frames = sound.reshape(-1, self._samples)
@@ -261,9 +216,21 @@ class SpeechFinder:
             probabilities = self._detector.probabilities(sound).tolist()
         for probability, pcm in zip(probabilities, frames, strict=True):
             for kept in self._judge(probability, pcm):
-                window = self._pending.add(kept)
-                if window is not None:
+                if len(self._pending) == self._longest:
+                    cut = best_cut(self._window(self._pending), kept.number)
+                    window = self._window(self._pending[:cut])
+                    del self._pending[:cut]
                     yield window
+                self._pending.append(kept)
+
+    def _window(self, frames: list[_Frame]) -> Window:
+        return Window(
+            self._stream,
+            np.concatenate([frame.pcm for frame in frames]),
+            np.array([frame.probability for frame in frames], np.float32),
+            np.array([frame.speaking for frame in frames], np.bool_),
+            np.array([frame.number for frame in frames], np.int64),
+        )
 
     def _judge(self, probability: float, pcm: NDArray[np.float32]) -> list[_Frame]:
         """The frames of which it is known now that they are kept."""
@@ -271,7 +238,8 @@ class SpeechFinder:
         self._run = self._run + 1 if speaking else 0
         number = self._next
         self._next += 1
-        self._undecided.append(_Frame(number, probability, speaking, pcm))
+        # A view would keep the whole block of sound.
+        self._undecided.append(_Frame(number, probability, speaking, pcm.copy()))
         if self._run >= self._shortest:
             self._keep_until = number + self._pad
             self.speech_frames += self._shortest if self._run == self._shortest else 1

@@ -7,7 +7,6 @@ draft lies there while they are read: one that a dead worker left tells the next
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
 from functools import partial
 
 from shared.cache import captions
@@ -48,7 +47,7 @@ class CaptionReading:
         if file.step is AnalysisStep.LISTED or file.entry.media_type is MediaType.IMAGE:
             return None
         try:
-            if not self._are_there(file):
+            if file.published(Stage.CAPTIONS) is None or not file.is_same():
                 self._make(file)
         except MediaError as error:
             return error
@@ -62,14 +61,7 @@ class CaptionReading:
                 self._context.judge(file.entry.path, error)
                 log.warning("The captions of %s are not read: %s", file.entry.path, error.message)
                 return
-            file.decoded([partial(self._publish, draft, found)], ExitStack(), [])
-            try:
-                file.publish()
-            finally:
-                file.drop()
-
-    def _are_there(self, file: AnalyzedFile) -> bool:
-        return file.published(Stage.CAPTIONS) is not None and file.is_same()
+            file.make([], partial(self._publish, draft, found))
 
     def _found(self, file: AnalyzedFile) -> FoundCaptions:
         has_died = any(name.startswith(f".{Stage.CAPTIONS}.") for name in file.left)

@@ -18,7 +18,7 @@ from shared.domain import AnalyzeSpec, ProgressType, Stage
 from shared.errors import Missing, ModelError
 from shared.people.collection import Collection
 from workers.analysis.analyzed_file import AnalyzedFile
-from workers.analysis.face_quality import marks, sharpness, shorter_side
+from workers.analysis.face_quality import DETECTION_SIDE, marks, sharpness, shorter_side
 from workers.analysis.stage import ModelBatches, PictureStage, Prepared, StageRun
 from workers.context import Context
 from workers.media.media_reader import MediaReader
@@ -28,7 +28,6 @@ from workers.recluster.grouping import bring_up_to_date
 
 log = logging.getLogger(__name__)
 
-DETECTION_SIDE = 1280  # pixels of the long side at which faces are looked for
 CROP_SIDE = 112  # pixels of a face's shorter side, where the source has so many
 _LONGEST_SIDE = 8192  # of a picture that faces are cut from: 8K whole, gigapixel stills not
 _MARGIN = 0.25  # of the box, around a crop

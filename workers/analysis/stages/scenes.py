@@ -14,8 +14,10 @@ or when they hold the same colours; a cut is where all say no, more than they do
 * The three are weighed by logistic regression (as in Qi, Hauptmann & Liu, Supervised Classification
   for Video Shot Segmentation, 2003) and judged against the neighbours (the idea of PySceneDetect's
   AdaptiveDetector). `tests/quality/media/fit_scenes.py` prints the weights.
-* Black bars, which match whatever the film shows, are cut off first (`bars.py`), down to what is
-  lit in any of the pictures that are compared: neither a logo nor a dark beginning fixes the crop.
+* Black bars, which match whatever the film shows, are cut off first, down to what is lit in any of
+  the pictures that are compared: neither a logo nor a dark beginning fixes the crop. A row or
+  column is of the film when a tenth of it is lit; fewer lit pixels are a subtitle in a bar. What
+  counts as lit falls with the picture, so that the dark parts of a dark film are no bars.
 * A lone bright picture between two that match is a flash, a flat one without colour (black, white)
   is passed over: the pictures on both sides are compared. Beside a flat one in colour only the
   mean colours are, less their grey: what fades to black or white keeps its hue.
@@ -29,17 +31,62 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.domain import Scene
-from workers.analysis.stages import bars
-from workers.analysis.stages.bars import LUMA, FilmArea
 
 Floats = NDArray[np.floating[Any]]
 Spectra = NDArray[np.complexfloating[Any, Any]]
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+LIT = 20.0  # grey levels: black in full range, its noise, and black in limited range lie below
+LIT_OF_BRIGHTEST = 0.25
+LIT_SHARE = 0.1  # of a row or column
+DIM = 0.9  # times as bright as the line beside it
+SMALLEST = 0.1  # of a picture: less is a title or a clock on black
+
+
+class FilmArea(NamedTuple):
+    """A part of a picture, in shares of its height and width."""
+
+    top: float
+    bottom: float
+    left: float
+    right: float
+
+    def cut(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """This part of a picture of any size, as a view."""
+        height, width = rgb.shape[:2]
+        top, bottom = round(self.top * height), round(self.bottom * height)
+        left, right = round(self.left * width), round(self.right * width)
+        return rgb[top : max(bottom, top + 1), left : max(right, left + 1)]
+
+
+WHOLE = FilmArea(0, 1, 0, 1)
+
+
+def find_lit_area(rgb: NDArray[np.uint8]) -> FilmArea:
+    """The lit part of a picture; of one that is black nearly everywhere the whole."""
+    luma = rgb.astype(np.float32) @ LUMA
+    bright = luma > min(LIT, LIT_OF_BRIGHTEST * luma.max())
+    rows, columns = (_ends(luma.mean(axis), bright.mean(axis)) for axis in (1, 0))
+    area = FilmArea(*rows, *columns)
+    return area if (area.bottom - area.top) * (area.right - area.left) >= SMALLEST else WHOLE
+
+
+def _ends(light: Floats, shares: Floats) -> tuple[float, float]:
+    """From where to where lines of pixels are lit; one that lies half in a bar is left out."""
+    found, count = np.flatnonzero(shares > LIT_SHARE), len(light)
+    if len(found) < 2:
+        return 0, 0
+    first, last = int(found[0]), int(found[-1])
+    first += first > 0 and light[first] < DIM * light[first + 1]
+    last -= last < count - 1 and light[last] < DIM * light[last - 1]
+    return first / count, (last + 1) / count
+
 
 # Weights of the evidence, printed by tests/quality/media/fit_scenes.py.
 W_STRUCTURE, W_PARTS, W_COLOUR, BIAS = 5.19, 6.91, 7.35, -10.29
@@ -259,11 +306,13 @@ class SceneCutter:
         if self._first is None:
             self._first = second
         self._last = second
-        lit = bars.lit(rgb)
+        lit = find_lit_area(rgb)
         new = _Seen(rgb.copy(), lit, lit, signature(lit.cut(rgb)))
         if new.signature.is_blank:
             return
-        area = bars.around(seen.lit for seen in (*self._recent, new))
+        areas = [seen.lit for seen in (*self._recent, new)]
+        tops, bottoms, lefts, rights = zip(*areas, strict=True)
+        area = FilmArea(min(tops), max(bottoms), min(lefts), max(rights))
         *recent, new = (seen.within(area) for seen in (*self._recent, new))
         changes = [change(seen.signature, new.signature) for seen in recent]
         if recent and changes[-1] < 0 and new.signature.is_flat > recent[-1].signature.is_flat:

@@ -19,8 +19,8 @@ from opentelemetry.trace import get_current_span
 
 from shared.cache import sentence_rows, transcripts
 from shared.cache.cache_dir import CacheDir
-from shared.cache.transcripts import AudioStreams, Segment, Transcript
-from shared.domain import AnalyzeSpec, Manifest, ModelKind, Probe, ProgressType, Stage
+from shared.cache.transcripts import Segment, Transcript
+from shared.domain import AnalyzeSpec, AudioStreams, Manifest, ModelKind, Probe, ProgressType, Stage
 from shared.errors import (
     CacheError,
     MediaError,
@@ -40,7 +40,7 @@ from shared.people.collection import Collection
 from shared.process import traces
 from shared.settings import Settings
 from workers.analysis.analyzed_file import AnalyzedFile
-from workers.analysis.speech.transcribing import Heard, SpeechNotUnderstood, transcribe
+from workers.analysis.speech.transcribing import SpeechNotUnderstood, transcribe
 from workers.analysis.speech.vocabulary import vocabulary_of
 from workers.analysis.stage import share_done
 from workers.analysis.stages.captions import CaptionReading
@@ -148,11 +148,11 @@ class TranscriptStage:
                     language=file.entry.language,
                     vocabulary=self._vocabulary,
                     second=second,
+                    streams=self._streams,
                 )
                 sound = reader.blocks(self._streams, self._context.checkpoint)
                 heard = self._hear(file, reader, kept.passing(sound) if kept else sound, how)
-            warnings = tuple(reader.warnings)
-            self._show(file, self._transcript_of(heard), warnings, sound=kept)
+            self._show(file, heard, tuple(reader.warnings), sound=kept)
 
     def _kept(self) -> AbstractContextManager[KeptSound | None]:
         """A place for the sound, where who speaks is to be told by it."""
@@ -189,23 +189,18 @@ class TranscriptStage:
         if known is None or sentence_rows.are_missing(known):
             rows = self._rows(transcript)
             if rows is not None or known is None:
-                self._make(file, partial(self._publish, file, transcript, rows, warnings, known))
+                publish = partial(self._publish, file, transcript, rows, warnings, known)
+                file.make([ProgressType.AUDIO], publish)
                 is_kept = True
         if known is None or self._speakers.are_missing(file, known):
             report = partial(self._say_telling, file, transcript, 0 if known else 1 - _TELLING)
             found = self._speakers.told(file, transcript, sound, report)
             if found is not None:
-                self._make(file, partial(self._speakers.publish, file, found, made_at))
+                publish = partial(self._speakers.publish, file, found, made_at)
+                file.make([ProgressType.AUDIO], publish)
                 is_kept = True
         if not is_kept:
             file.keep()
-
-    def _make(self, file: AnalyzedFile, publisher: Callable[[], None]) -> None:
-        file.decoded([publisher], ExitStack(), [ProgressType.AUDIO])
-        try:
-            file.publish()
-        finally:
-            file.drop()
 
     def _say_telling(
         self, file: AnalyzedFile, transcript: Transcript, before: float, seconds: float
@@ -287,8 +282,8 @@ class TranscriptStage:
         file: AnalyzedFile,
         reader: SoundReader,
         sound: Iterable[SoundBlock],
-        how: Callable[..., Heard],
-    ) -> Heard:
+        how: Callable[..., Transcript],
+    ) -> Transcript:
         context = self._context
         get_current_span().set_attribute("rushes.path", file.entry.path)
         came = done = 0.0  # seconds that were read, and of which the words are known
@@ -322,18 +317,6 @@ class TranscriptStage:
         context.counts["sound_seconds"] += round(heard.duration_seconds)
         context.counts["speech_seconds"] += round(heard.speech_seconds)
         return heard
-
-    def _transcript_of(self, heard: Heard) -> Transcript:
-        return Transcript(
-            model=self._spec.speech_model,
-            language=heard.language,
-            language_probability=heard.language_probability,
-            duration_seconds=heard.duration_seconds,
-            speech_seconds=heard.speech_seconds,
-            audio_streams=self._streams,
-            segments=heard.segments,
-            warnings=heard.warnings,
-        )
 
     @traces.stage("publish")
     def _publish(

@@ -1,7 +1,7 @@
 """CEA-608: byte pairs of one field become captions of its two channels.
 
-FFmpeg's own decoder writes both channels of a field over each other and keeps captions back until
-the next ones come; of libraries there are readers of SCC text alone.
+FFmpeg's own decoder writes both channels of a field over each other, repeats lines that roll up,
+and gives through PyAV 18 neither times nor the last caption; libraries read SCC text alone.
 """
 
 from __future__ import annotations
@@ -38,35 +38,19 @@ class _Mode(Enum):
 _MODES = {0x20: _Mode.POP_ON, 0x29: _Mode.PAINT_ON, 0x2A: None, 0x2B: None}
 
 
-class _Screen:
+class _Screen(dict[tuple[int, int], str]):
     """Cells of text by row and column."""
-
-    def __init__(self) -> None:
-        self._cells: dict[tuple[int, int], str] = {}
-
-    def put(self, row: int, column: int, character: str) -> None:
-        self._cells[row, column] = character
-
-    def at(self, row: int, column: int) -> str | None:
-        return self._cells.get((row, column))
 
     def remove(self, row: int, first: int, last: int) -> None:
         for column in range(first, last + 1):
-            self._cells.pop((row, column), None)
-
-    def clear(self) -> None:
-        self._cells.clear()
-
-    @property
-    def is_empty(self) -> bool:
-        return not self._cells
+            self.pop((row, column), None)
 
     def text(self) -> str:
         rows: dict[int, list[str]] = {}
         last = (0, 0)
-        for row, column in sorted(self._cells):
+        for row, column in sorted(self):
             is_apart = last[0] == row and column > last[1] + 1
-            rows.setdefault(row, []).append(" " * is_apart + self._cells[row, column])
+            rows.setdefault(row, []).append(" " * is_apart + self[row, column])
             last = row, column
         return " ".join(" ".join("".join(row) for row in rows.values()).split())
 
@@ -85,12 +69,12 @@ class _Channel:
         if self._mode is None:
             return
         if self._mode is not _Mode.POP_ON:
-            there = self._shown.at(self._row, self._column)
+            there = self._shown.get((self._row, self._column))
             if there not in (None, " ", character):  # another text takes the place of this one
                 self.end(seconds)
-            if self._shown.is_empty:
+            if not self._shown:
                 self._since = seconds
-        self._target.put(self._row, self._column, character)
+        self._target[self._row, self._column] = character
         self._column = min(self._column + 1, _COLUMNS - 1)
 
     def control(self, seconds: float, first: int, second: int) -> None:
@@ -98,7 +82,7 @@ class _Channel:
         if second >= 0x40:
             self._move(first, second)
         elif first == 0x11:
-            self.write(seconds, " " if second < 0x30 else special(second))
+            self.write(seconds, " " if second < 0x30 else _SPECIAL[second - 0x30])
         elif first in (0x14, 0x15):
             self._command(seconds, second)
         elif first == 0x17 and 0x21 <= second <= 0x23:
@@ -152,8 +136,8 @@ class _Channel:
                 self._flip(seconds)
 
     def _delete_rest(self, seconds: float) -> None:
-        rest = range(self._column, _COLUMNS)
-        if self._target is self._shown and any(self._shown.at(self._row, at) for at in rest):
+        rest = {(self._row, column) for column in range(self._column, _COLUMNS)}
+        if self._target is self._shown and not rest.isdisjoint(self._shown):
             self.end(seconds)
         self._target.remove(self._row, self._column, _COLUMNS)
 
@@ -195,7 +179,7 @@ class Line21Field:
             self._last = None
             for byte in (first, second):
                 if byte >= 0x20:
-                    self._current.write(seconds, basic(byte))
+                    self._current.write(seconds, _BASIC.get(byte) or chr(byte))
         if first == 0x0F:
             self._is_other_data = False
 
@@ -213,16 +197,6 @@ class Line21Field:
         self._last = (seconds, first, second)
         self._current = self._channels[first >> 3 & 1]
         self._current.control(seconds, first & 0x17, second)
-
-
-def basic(byte: int) -> str:
-    """The character of a byte from 0x20 to 0x7F."""
-    return _BASIC.get(byte) or chr(byte)
-
-
-def special(byte: int) -> str:
-    """The character of a second byte from 0x30 to 0x3F, after 0x11."""
-    return _SPECIAL[byte - 0x30]
 
 
 def extended(first: int, byte: int) -> str | None:

@@ -121,7 +121,10 @@ class _Reading:
 
     def _read(self) -> None:
         until = time.monotonic() + LIMIT_S + self._container.size * LIMIT_S_A_BYTE
-        packets = self._packets()
+        wanted = {source.stream.index: source.stream for source in self._sources.values()}
+        if self._pulse is not None:
+            wanted.setdefault(self._pulse.index, self._pulse)
+        packets = packets_of(self._container, *wanted.values())
         while True:
             self._checkpoint()
             try:
@@ -150,12 +153,6 @@ class _Reading:
         if source.stream is not self._pulse:
             source.stream.discard = Discard.all
         return any(one.is_needed for one in self._sources.values())
-
-    def _packets(self) -> Iterator[Packet[Stream]]:
-        wanted = [source.stream for source in self._sources.values()]
-        if self._pulse is not None and self._pulse.index not in self._sources:
-            wanted.append(self._pulse)
-        return packets_of(self._container, *wanted)
 
     def _without_doubles(self) -> Iterator[CaptionTrack]:
         """Tracks with words; what lies in a track and beside the pictures too is told once."""

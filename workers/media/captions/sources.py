@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import heapq
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, cast
 
 import av.error
 from av.packet import Packet
@@ -80,36 +81,48 @@ _UNSTATED_S = 3.0  # how long a subtitle is shown that does not say so
 _PAIR = Fraction(1001, 30_000)  # seconds between two pairs of a field
 
 
-class CaptionSource(Protocol):
+class CaptionSource(ABC):
     """A stream from which captions are read, packet by packet."""
 
-    stream: Stream
-    is_needed: bool  # whether more packets of it may tell anything
+    is_needed = True  # whether more packets of it may tell anything
 
+    def __init__(self, stream: Stream, origin: float) -> None:
+        self.stream = stream
+        self._base = float(stream.time_base or 0)
+        self._origin = origin
+
+    @abstractmethod
     def feed(self, packet: Packet[Stream]) -> None:
         """Take a packet, in the container's order. Raises nothing."""
 
+    @abstractmethod
     def finish(self) -> Iterator[CaptionTrack]:
         """Tracks that have words; no more packets come."""
 
     def warnings(self) -> Iterator[str]:
         """What could not be read of it."""
+        return iter(())
+
+    def _seconds(self, packet: Packet[Stream]) -> float | None:
+        """When a packet is shown, by the container's time; None for one that does not say."""
+        stamp = packet.dts if packet.pts is None else packet.pts
+        return None if stamp is None or not packet.size else stamp * self._base - self._origin
+
+    def _length(self, packet: Packet[Stream]) -> float:
+        return (packet.duration or 0) * self._base
 
 
-class TextSource:
+class TextSource(CaptionSource):
     """A subtitle stream of text."""
 
-    is_needed = True
-
     def __init__(self, stream: SubtitleStream, origin: float, room: CaptionRoom) -> None:
-        self.stream: Stream = stream
+        super().__init__(stream, origin)
         self._codec = stream.codec_context.codec.canonical_name
-        self._clock = _PacketClock(stream, origin)
         self._track = GrowingTrack(track_of(stream), room)
         self._broken = 0
 
     def feed(self, packet: Packet[Stream]) -> None:
-        start = self._clock.seconds(packet)
+        start = self._seconds(packet)
         if start is None:
             return
         if packet.size > LARGEST_EVENT:
@@ -120,7 +133,7 @@ class TextSource:
         except (av.error.FFmpegError, ValueError):
             self._broken += 1
             return
-        length = self._clock.length(packet) or _UNSTATED_S
+        length = self._length(packet) or _UNSTATED_S
         self._track.add(start, text, start + length)
 
     def finish(self) -> Iterator[CaptionTrack]:
@@ -163,44 +176,36 @@ class _Services:
             yield track.finished(has_language=len(told) == 1)
 
 
-class CaptionTrackSource:
+class CaptionTrackSource(CaptionSource):
     """A track of CEA-608, as in QuickTime films."""
 
-    is_needed = True
-
     def __init__(self, stream: Stream, origin: float, room: CaptionRoom) -> None:
-        self.stream = stream
-        self._clock = _PacketClock(stream, origin)
+        super().__init__(stream, origin)
         self._services = _Services(stream, room)
 
     def feed(self, packet: Packet[Stream]) -> None:
-        start = self._clock.seconds(packet)
+        start = self._seconds(packet)
         if start is not None and packet.size <= LARGEST_EVENT:
             pairs = pairs_of_triplets(bytes(packet))
-            self._services.take(start, pairs, self._clock.length(packet))
+            self._services.take(start, pairs, self._length(packet))
 
     def finish(self) -> Iterator[CaptionTrack]:
         return self._services.finish()
 
-    def warnings(self) -> Iterator[str]:
-        return iter(())
 
-
-class PictureSource:
+class PictureSource(CaptionSource):
     """Captions beside pictures; encoders put their place into every picture, or into none."""
 
     def __init__(self, stream: Stream, origin: float, room: CaptionRoom) -> None:
-        self.stream = stream
-        self.is_needed = True
+        super().__init__(stream, origin)
         self._codec = stream.codec.canonical_name
-        self._clock = _PacketClock(stream, origin)
         self._services = _Services(stream, room)
         self._order = ShownOrder()
         self._bytes = 0
         self._has_place = False
 
     def feed(self, packet: Packet[Stream]) -> None:
-        data, start = bytes(packet), self._clock.seconds(packet)
+        data, start = bytes(packet), self._seconds(packet)
         self._bytes += len(data)
         pairs = pairs_beside_pictures(self._codec, data)
         if pairs is not None:
@@ -222,25 +227,6 @@ class PictureSource:
         for seconds, pairs in self._order.rest():
             self._services.take(seconds, pairs)
         return self._services.finish()
-
-    def warnings(self) -> Iterator[str]:
-        return iter(())
-
-
-class _PacketClock:
-    """Times of packets of one stream, in seconds from the container's time 0 on."""
-
-    def __init__(self, stream: Stream, origin: float) -> None:
-        self._base = float(stream.time_base or 0)
-        self._origin = origin
-
-    def seconds(self, packet: Packet[Stream]) -> float | None:
-        """When a packet is shown; None if it does not say, or is the end of a stream."""
-        stamp = packet.dts if packet.pts is None else packet.pts
-        return None if stamp is None or not packet.size else stamp * self._base - self._origin
-
-    def length(self, packet: Packet[Stream]) -> float:
-        return (packet.duration or 0) * self._base
 
 
 class ShownOrder:

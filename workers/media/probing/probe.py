@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import PurePath
 from typing import Any
 
@@ -191,6 +191,7 @@ def probe_container(
         "audio_channels": heard.channels if heard is not None else None,
     }
     tags = [container.metadata, *(s.metadata for s in container.streams)]
+    known = [s for s in shown_video_streams(container) if s.codec_context is not None]
     seen = _picture_fields(stream, picture, seconds) if stream is not None else {}
     written = written_timecode(container, picture)
     rate = frame_rate(stream) if stream is not None and media_type is not MediaType.IMAGE else None
@@ -200,20 +201,15 @@ def probe_container(
         start_timecode=written[0] if written else None,
         timecode=start_timecode(written, rate),
         container=_container_name(container),
-        video_streams=tuple(map(video_facts, _known(container))),
+        video_streams=tuple(map(video_facts, known)),
         audio_streams=audio_facts(container),
-        reel=reel_of(tags),
+        reel=_first(tags, _REEL),
         camera=camera_of(tags),
         created_at=created_at(tags),
         bit_rate=container.bit_rate or None,
         **sound,
         **seen,
     )
-
-
-def _known(container: InputContainer) -> list[VideoStream]:
-    """The shown one first, then the rest of what can be seen."""
-    return [s for s in shown_video_streams(container) if s.codec_context is not None]
 
 
 def _picture_fields(
@@ -225,6 +221,9 @@ def _picture_fields(
     width = picture.width if picture is not None else stream.width
     height = picture.height if picture is not None else stream.height
     rotation = upright_rotation(picture) if picture is not None else None
+    wide, high = None, None  # unknown where nothing decodes
+    if rotation is not None and width and height:
+        wide, high = display_size(width, height, aspect, rotation)
     return {
         "fps": round(float(rate), 6) if rate else None,
         "fps_rational": f"{rate.numerator}/{rate.denominator}" if rate else None,
@@ -237,20 +236,9 @@ def _picture_fields(
         "video_codec": stream.codec.canonical_name,
         "scan": scan_of(stream, picture),
         "color": color_of(stream, picture),
-        **shown_size(width, height, aspect, rotation),
+        "display_width": wide,
+        "display_height": high,
     }
-
-
-def shown_size(
-    width: int, height: int, aspect: Fraction, rotation: int | None
-) -> dict[str, int | None]:
-    """Upright, with square pixels; unknown where the rotation is (nothing decodes)."""
-    if rotation is None or not width or not height:
-        return {"display_width": None, "display_height": None}
-    wide, high = display_size(width, height, aspect)
-    if rotation in (90, 270):
-        wide, high = high, wide
-    return {"display_width": wide, "display_height": high}
 
 
 def frame_rate(stream: VideoStream) -> Fraction | None:
@@ -332,21 +320,10 @@ def pace_of(
     names = container.format.name.split(",")
     entries = stream.index_entries
     if "mov" in names and len(entries) and len(entries) == stream.frames:
-        shown = [
-            entry.timestamp
-            for entry, _ in zip(entries, range(_INDEX_ENTRIES), strict=False)
-            if not entry.is_discard
-        ]
+        begin = islice(entries, _INDEX_ENTRIES)
+        shown = [entry.timestamp for entry in begin if not entry.is_discard]
         whole = len(entries) <= _INDEX_ENTRIES
         return Pace(_is_uneven(shown), len(shown) if whole else None)
-    return _by_packets(container, stream, begun)
-
-
-def _by_packets(
-    container: InputContainer,
-    stream: VideoStream,
-    begun: Sequence[Packet[VideoStream]],
-) -> Pace:
     reads_all = 0 < container.size <= _COUNT_BYTES
     stamps: list[int] = []
     count = read = 0
@@ -393,10 +370,6 @@ def _is_uneven(stamps: Sequence[int]) -> bool | None:
         return None
     lengths = [after - before for before, after in pairwise(stamps)]
     return max(lengths) - min(lengths) > 1
-
-
-def reel_of(places: Iterable[Tags]) -> str | None:
-    return _first(places, _REEL)
 
 
 def camera_of(places: Iterable[Tags]) -> str | None:

@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.stream import Discard, Disposition
 from numpy.typing import NDArray
 
-from shared.cache.transcripts import AudioStreams
+from shared.domain import AudioStreams
 from shared.errors import MediaSilent, MediaUnreadable, MediaUnsupported
 from shared.opening import OpenedFile
 from workers.media.budget import check_silence, overrun, plausible_sound

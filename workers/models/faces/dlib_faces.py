@@ -10,7 +10,6 @@ from PIL import Image
 
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
-from workers.models.faces.dlib_centre import CENTRE
 from workers.models.faces.mtcnn import FaceDetector
 from workers.models.onnx_sessions import open_session
 from workers.models.protocols import FaceBox
@@ -20,6 +19,22 @@ _SIDE = 150
 _MARGIN = 4  # pixels around what the chip shows, for interpolation
 # Where MTCNN sees the landmarks in the chips that dlib cuts for its network: means of 34 faces.
 _LANDMARKS = np.array([(47.6, 45), (101.2, 45), (74.4, 79), (49.7, 102), (99.1, 102)])
+# The middle of the rows of dlib's network: the mean over 32 people in photos. Only roughly right,
+# which is enough: see DlibFaceFinder.
+CENTRE = (
+    -0.081, 0.089, 0.068, -0.083, -0.109, -0.013, -0.063, -0.107, 0.182, -0.107, 0.183,
+    -0.050, -0.236, -0.002, -0.057, 0.181, -0.171, -0.147, -0.075, -0.048, 0.030, 0.029,
+    0.031, 0.082, -0.140, -0.331, -0.071, -0.080, -0.020, -0.099, 0.015, 0.060, -0.176,
+    0.003, 0.021, 0.088, -0.039, -0.112, 0.157, 0.020, -0.240, -0.020, 0.061, 0.253,
+    0.214, 0.003, 0.032, -0.096, 0.118, -0.270, 0.027, 0.144, 0.053, 0.055, 0.064,
+    -0.153, 0.032, 0.135, -0.176, 0.037, 0.082, -0.073, -0.010, -0.070, 0.219, 0.116,
+    -0.145, -0.139, 0.157, -0.170, -0.049, 0.074, -0.124, -0.193, -0.286, -0.021, 0.373,
+    0.134, -0.151, 0.028, -0.077, 0.015, 0.014, 0.138, -0.029, -0.003, -0.090, 0.024,
+    0.214, -0.035, 0.001, 0.257, -0.009, -0.026, -0.005, 0.068, -0.132, 0.005, -0.114,
+    -0.019, -0.013, -0.028, -0.004, 0.112, -0.192, 0.161, -0.026, -0.012, -0.004, -0.009,
+    -0.062, -0.052, 0.156, -0.249, 0.147, 0.177, 0.058, 0.131, 0.050, 0.081, -0.002,
+    -0.038, -0.160, -0.047, 0.017, -0.053, 0.011, 0.029,
+)  # fmt: skip
 
 
 class DlibFaceFinder:
@@ -35,15 +50,11 @@ class DlibFaceFinder:
 
     def __init__(self, spec: ModelSpec, settings: Settings) -> None:
         folder = settings.weights_dir / spec.key
-        self._spec = spec
+        self.spec = spec
         self._detector = FaceDetector(folder, settings.device)
         self._network = open_session(folder / "faces.onnx", settings.device)
         self._centre = np.array(CENTRE, np.float32)
         self._turns = Turns()
-
-    @property
-    def spec(self) -> ModelSpec:
-        return self._spec
 
     def warmup(self) -> None:
         self.detect(np.zeros((64, 64, 3), np.uint8))
@@ -110,8 +121,3 @@ def _similarity(
     ratio = np.vdot(z, w) / np.vdot(z, z).real
     turn = np.array([(ratio.real, -ratio.imag), (ratio.imag, ratio.real)])
     return turn, onto - turn @ middle
-
-
-def load_dlib(settings: Settings, spec: ModelSpec) -> DlibFaceFinder:
-    """Load the dlib face model. Raises ModelError with a sentence for weights that are damaged."""
-    return DlibFaceFinder(spec, settings)

@@ -44,36 +44,48 @@ _filters = threading.Lock()  # of warnings: a process has one list of them
 _SPREAD = 0.5  # from eyes to mouth in an aligned face, as a part of its side
 
 
-class ArcFace:
-    """One network of ArcFace's form. Pictures are RGB here; insightface's are BGR."""
+class InsightFaceFinder:
+    """SCRFD finds faces and five landmarks, an ArcFace network gives the vectors.
 
-    def __init__(self, network: ArcFaceONNX) -> None:
-        self._network = network
+    Pictures are RGB here; insightface's are BGR.
+    """
+
+    def __init__(self, spec: ModelSpec, detector: SCRFD, network: ArcFaceONNX) -> None:
+        self._dim, self._side = int(network.output_shape[1]), int(network.input_size[0])
+        self.spec = msgspec.structs.replace(spec, dim=self._dim)
         on_gpu = "CUDAExecutionProvider" in network.session.get_providers()
         self.batch_size = CUDA_BATCH if on_gpu else CPU_BATCH
+        self._detector, self._network = detector, network
         self._one_by_one = network.input_shape[0] == 1  # some packs were exported so
         self._turns = Turns()
 
-    @property
-    def side(self) -> int:
-        return int(self._network.input_size[0])
+    def warmup(self) -> None:
+        self.detect(np.zeros((360, 640, 3), np.uint8))
+        self.embed(np.zeros((self.batch_size, self._side, self._side, 3), np.uint8))
 
-    @property
-    def dim(self) -> int:
-        return int(self._network.output_shape[1])
+    def detect(self, rgb: NDArray[np.uint8]) -> list[FaceBox]:
+        if min(rgb.shape[:2]) * _SMALL[0] < max(rgb.shape[:2]):  # less than a pixel is left
+            return []
+        bgr = np.ascontiguousarray(rgb[..., ::-1])
+        sizes = [_SMALL, _input_size(*rgb.shape[:2])]
+        rows, points = self._detector.detect(bgr, input_size=sizes, det_thresh=_LEAST_SCORE)
+        return [
+            FaceBox((left, top, right, bottom), np.asarray(marks, np.float32), min(1.0, score))
+            for (left, top, right, bottom, score), marks in zip(rows.tolist(), points, strict=True)
+        ]
 
-    def align(self, rgb: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
-        rgb, landmarks = _not_much_larger(rgb, landmarks, self.side)
+    def align(self, rgb: NDArray[np.uint8], face: FaceBox) -> NDArray[np.uint8]:
+        rgb, landmarks = _not_much_larger(rgb, face.landmarks, self._side)
         with _filters, warnings.catch_warnings():
             warnings.filterwarnings(
                 "ignore", message="`estimate` is deprecated", category=FutureWarning
             )
-            return np.asarray(face_align.norm_crop(rgb, landmarks, self.side), np.uint8)
+            return np.asarray(face_align.norm_crop(rgb, landmarks, self._side), np.uint8)
 
     def embed(self, aligned: NDArray[np.uint8]) -> NDArray[np.float32]:
         pictures = list(np.ascontiguousarray(aligned[..., ::-1]))
         if not pictures:
-            return np.empty((0, self.dim), np.float32)
+            return np.empty((0, self._dim), np.float32)
         batches = [[picture] for picture in pictures] if self._one_by_one else [pictures]
         with self._turns:
             rows = np.concatenate([self._network.get_feat(batch) for batch in batches])
@@ -103,43 +115,6 @@ def _not_much_larger(
     return small, ((landmarks - corner + 0.5) / factor - 0.5).astype(np.float32)
 
 
-class InsightFaceFinder:
-    """SCRFD finds faces and five landmarks, an ArcFace network gives the vectors."""
-
-    def __init__(self, spec: ModelSpec, detector: SCRFD, arcface: ArcFace) -> None:
-        self._spec = msgspec.structs.replace(spec, dim=arcface.dim)
-        self._detector, self._arcface = detector, arcface
-
-    @property
-    def spec(self) -> ModelSpec:
-        return self._spec
-
-    @property
-    def batch_size(self) -> int:
-        return self._arcface.batch_size
-
-    def warmup(self) -> None:
-        self.detect(np.zeros((360, 640, 3), np.uint8))
-        self.embed(np.zeros((self.batch_size, self._arcface.side, self._arcface.side, 3), np.uint8))
-
-    def detect(self, rgb: NDArray[np.uint8]) -> list[FaceBox]:
-        if min(rgb.shape[:2]) * _SMALL[0] < max(rgb.shape[:2]):  # less than a pixel is left
-            return []
-        bgr = np.ascontiguousarray(rgb[..., ::-1])
-        sizes = [_SMALL, _input_size(*rgb.shape[:2])]
-        rows, points = self._detector.detect(bgr, input_size=sizes, det_thresh=_LEAST_SCORE)
-        return [
-            FaceBox((left, top, right, bottom), np.asarray(marks, np.float32), min(1.0, score))
-            for (left, top, right, bottom, score), marks in zip(rows.tolist(), points, strict=True)
-        ]
-
-    def align(self, rgb: NDArray[np.uint8], face: FaceBox) -> NDArray[np.uint8]:
-        return self._arcface.align(rgb, face.landmarks)
-
-    def embed(self, aligned: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return self._arcface.embed(aligned)
-
-
 def _input_size(height: int, width: int) -> tuple[int, int]:
     """Width and height for the detector: the picture's shape, so that no square is half empty."""
     scale = _LONGER_SIDE / max(height, width)
@@ -147,12 +122,11 @@ def _input_size(height: int, width: int) -> tuple[int, int]:
     return across, down
 
 
-def load_insightface(settings: Settings, spec: ModelSpec) -> InsightFaceFinder:
-    """Load a pack. Raises ModelError if it is missing, damaged or not whole."""
-    return _load_from(settings, spec, pack_folder(settings.weights_dir, spec))
-
-
-def _load_from(settings: Settings, spec: ModelSpec, folder: Path) -> InsightFaceFinder:
+def load_insightface(
+    settings: Settings, spec: ModelSpec, folder: Path | None = None
+) -> InsightFaceFinder:
+    """Load a pack; raise ModelError for one that is missing, damaged or not whole."""
+    folder = folder or pack_folder(settings.weights_dir, spec)
     pack_scale(folder)  # says what is wrong with the operator's own numbers
     if not folder.is_dir():  # else insightface would download it
         raise ModelError(f"{spec.key} is not there: {folder} is no folder.")
@@ -163,7 +137,7 @@ def _load_from(settings: Settings, spec: ModelSpec, folder: Path) -> InsightFace
             raise ModelError(f"{folder} holds no network for {' and none for '.join(missing)}.")
         detector, network = (networks[task] for task in _TASKS)
         _require_fitting(folder, detector, network)
-        return InsightFaceFinder(spec, detector, ArcFace(network))
+        return InsightFaceFinder(spec, detector, network)
     except ModelError:
         raise
     except Exception as error:  # insightface, onnx and ONNX Runtime each raise their own
@@ -213,7 +187,7 @@ def download(settings: Settings, spec: ModelSpec, report: Callable[[str], None])
         if not found:
             raise ModelError(f"What insightface published as {spec.pretrained} holds no networks.")
         pack = found[0].parent
-        _load_from(settings, spec, pack).warmup()
+        load_insightface(settings, spec, pack).warmup()
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(pack, target)
     report(f"{spec.key} is ready")

@@ -183,35 +183,27 @@ class WhisperTranscriber:
 
     def __init__(self, spec: ModelSpec, model: WhisperModel, batch_size: int) -> None:
         self.batch_size = batch_size
-        self._spec = spec
+        self.spec = spec
         self._model = model
         # By the weights: the preprocessor_config.json that says 128 bands may be missing.
         self._features = FeatureExtractor(feature_size=model.model.n_mels)
-        self._languages = frozenset(_understood(spec, model))
+        self.languages = frozenset(_understood(spec, model))
         self._tokenizers: dict[str, Tokenizer] = {}
         # The last window that was encoded alone: what tells the language is heard right after.
         self._encoded: tuple[NDArray[np.float32], ctranslate2.StorageView] | None = None
         self._turns = Turns()
 
-    @property
-    def spec(self) -> ModelSpec:
-        return self._spec
-
-    @property
-    def languages(self) -> frozenset[str]:
-        return self._languages
-
     def warmup(self) -> None:
-        self.transcribe([np.zeros(SAMPLE_RATE, np.float32)], min(self._languages))
+        self.transcribe([np.zeros(SAMPLE_RATE, np.float32)], min(self.languages))
 
     def detect_language(self, piece: NDArray[np.float32]) -> dict[str, float]:
-        if len(self._languages) == 1:  # nothing to tell apart, and some have no tokens for it
-            return dict.fromkeys(self._languages, 1.0)
+        if len(self.languages) == 1:  # nothing to tell apart, and some have no tokens for it
+            return dict.fromkeys(self.languages, 1.0)
         with self._turns, self._translated():
             encoded = self._encode([self._piece(piece).window(_WINDOW_FRAMES)])
             [told] = self._model.model.detect_language(encoded)
         found = {token[2:-2]: float(probability) for token, probability in told}
-        return {code: found.get(code, 0.0) for code in sorted(self._languages)}
+        return {code: found.get(code, 0.0) for code in sorted(self.languages)}
 
     def transcribe(
         self,
@@ -222,9 +214,9 @@ class WhisperTranscriber:
         vocabulary: Sequence[str] = (),
     ) -> list[list[Utterance]]:
         """What is said in each piece. Raises ModelError for a language the model does not know."""
-        if language not in self._languages:
+        if language not in self.languages:
             raise ModelError(
-                f"{self._spec.key} does not understand {language_name(language)}. Choose another "
+                f"{self.spec.key} does not understand {language_name(language)}. Choose another "
                 "speech model."
             )
         tokenizer = self._tokenizer(language)
@@ -246,7 +238,7 @@ class WhisperTranscriber:
             yield
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:300]
-            raise ModelError(f"{self._spec.key} failed: {reason}") from error
+            raise ModelError(f"{self.spec.key} failed: {reason}") from error
 
     def _piece(self, pcm: NDArray[np.float32]) -> _SoundPiece:
         if pcm.ndim != 1 or len(pcm) > self.longest_s * SAMPLE_RATE:
@@ -276,12 +268,6 @@ class WhisperTranscriber:
             tokens += more
         return [tokenizer.sot_prev, *tokens] if tokens else []
 
-    def _encoded_alike(self, batch: list[_SoundPiece], *, whole: bool) -> ctranslate2.StorageView:
-        """Encoded pieces of one length; `whole`: of 30 s, as a language is told from."""
-        if whole:
-            return self._encode([batch[0].window(_WINDOW_FRAMES)])
-        return self._encode([piece.window(batch[0].encoded_frames) for piece in batch])
-
     def _encode(self, windows: list[NDArray[np.float32]]) -> ctranslate2.StorageView:
         is_alone = len(windows) == 1
         if is_alone and self._encoded and np.array_equal(self._encoded[0], windows[0]):
@@ -300,7 +286,9 @@ class WhisperTranscriber:
     ) -> list[_SoundPiece]:
         """One window of each piece; those of which something is left to hear come back."""
         is_alone = self.batch_size == 1
-        encoded = self._encoded_alike(batch, whole=cautious or is_alone)
+        # Alone a piece is encoded with all of the 30 s, as its language was told from.
+        frames = _WINDOW_FRAMES if cautious or is_alone else batch[0].encoded_frames
+        encoded = self._encode([piece.window(frames) for piece in batch])
         seconds = max(piece.frames - piece.heard for piece in batch) / FRAMES_PER_S
         is_timed = cautious or is_alone or batch[0].is_short
         if cautious:

@@ -16,12 +16,11 @@ from faster_whisper import WhisperModel, download_model
 
 from shared.errors import ModelError, os_errors_as
 from shared.models.download_progress import Report
-from shared.models.model_catalogue import catalogue, hub_dir, hub_marker, speech_folder
+from shared.models.model_catalogue import catalogue, hub_dir, speech_folder
 from shared.models.specs import ModelSpec
-from shared.private_files import replacing
 from shared.settings import Settings
 from workers.models.speech.whisper import WhisperTranscriber
-from workers.models.weights.hub_download import discard, hub_download
+from workers.models.weights.hub_download import discard, hub_download, mark_ready
 
 log = logging.getLogger(__name__)
 
@@ -89,13 +88,11 @@ class _CannotRunThere(Exception):
     """A model cannot run on one device in one precision; there may be others to try."""
 
 
-def load_whisper(settings: Settings, spec: ModelSpec) -> WhisperTranscriber:
+def load_whisper(
+    settings: Settings, spec: ModelSpec, folder: Path | None = None
+) -> WhisperTranscriber:
     """Load a Whisper model. Raises ModelError if missing, damaged or not to be run here."""
-    return _load_from(settings, spec, speech_folder(settings, spec))
-
-
-def _load_from(settings: Settings, spec: ModelSpec, folder: Path) -> WhisperTranscriber:
-    """The model in that folder. Raises as `load_whisper` does."""
+    folder = folder or speech_folder(settings, spec)
     logging.getLogger("faster_whisper").setLevel(logging.WARNING)  # else a line for each piece
     ctranslate2.set_log_level(logging.ERROR)
     require_whole(spec, folder)
@@ -184,8 +181,6 @@ def download(settings: Settings, spec: ModelSpec, report: Report) -> None:
 
     What an interrupted try has fetched stays in the hub's cache and is not fetched again.
     """
-    size = f" ({spec.size_bytes / 1e6:.0f} MB)" if spec.size_bytes else ""
-    report(f"downloading {spec.pretrained}{size} from the Hugging Face hub")
     try:
         with hub_download(settings, spec, spec.pretrained, report):
             folder = Path(download_model(spec.pretrained, cache_dir=str(hub_dir(settings))))
@@ -197,17 +192,9 @@ def download(settings: Settings, spec: ModelSpec, report: Report) -> None:
             f"{settings.weights_dir / 'whisper' / spec.architecture}."
         ) from error
     try:
-        _load_from(settings, spec, folder).warmup()
+        load_whisper(settings, spec, folder).warmup()
     except ModelError:
         if spec.key not in catalogue(settings):  # anybody's, whatever it is
             discard(settings, spec.pretrained)
         raise
-    marker = hub_marker(settings, spec)
-    facts = {
-        "key": spec.key,
-        "licence": spec.licence,
-        "folder": str(folder.relative_to(hub_dir(settings))),
-    }
-    with replacing(marker, is_private=False) as file:
-        file.write(json.dumps(facts).encode())
-    report(f"{spec.key} is ready")
+    mark_ready(settings, spec, report, folder=str(folder.relative_to(hub_dir(settings))))

@@ -93,16 +93,12 @@ class ConseEmbedder:
     picture_side = _SIDE
 
     def __init__(self, spec: ModelSpec, folder: Path, device: str) -> None:
-        self._spec = spec
+        self.spec = spec
         self._session = open_session(folder / "image.onnx", device)
         self._sentences = SentenceEncoder(folder, device)
         self._names = np.load(folder / "classes.npy")
         self._mean = self._names.mean(axis=0)
         self._turns = Turns()
-
-    @property
-    def spec(self) -> ModelSpec:
-        return self._spec
 
     def warmup(self) -> None:
         self.embed_images(np.zeros((1, 3, _SIDE, _SIDE), np.float32))

@@ -18,12 +18,11 @@ from PIL import Image
 
 from shared.errors import ModelError
 from shared.models.download_progress import Report
-from shared.models.model_catalogue import hub_dir, hub_marker
+from shared.models.model_catalogue import hub_dir
 from shared.models.specs import ModelSpec
-from shared.private_files import replacing
 from shared.settings import Settings
 from workers.models.turns import Turns
-from workers.models.weights.hub_download import hub_download
+from workers.models.weights.hub_download import hub_download, mark_ready
 
 log = logging.getLogger(__name__)
 
@@ -40,24 +39,15 @@ class OpenClipEmbedder:
         self._transform = image_transform_v2(transform_of, is_train=False)
         self._dtype = open_clip.get_input_dtype(device.precision) or torch.float32
         size = transform_of.size
-        self._side = int(size if isinstance(size, int) else min(size))
-        self._spec = spec
+        self.picture_side = int(size if isinstance(size, int) else min(size))
+        self.spec = spec
+        self.batch_size = device.batch_size
         self._turns = Turns()
 
-    @property
-    def spec(self) -> ModelSpec:
-        return self._spec
-
-    @property
-    def batch_size(self) -> int:
-        return self._device.batch_size
-
-    @property
-    def picture_side(self) -> int:
-        return self._side
-
     def warmup(self) -> None:
-        self.embed_images(np.zeros((self.batch_size, 3, self._side, self._side), np.float32))
+        self.embed_images(
+            np.zeros((self.batch_size, 3, self.picture_side, self.picture_side), np.float32)
+        )
         self.embed_texts(["warm-up"])
 
     def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -111,7 +101,8 @@ def _create(settings: Settings, spec: ModelSpec, device: Device) -> tuple[Any, A
     if weights is None:
         name, source = spec.architecture, spec.pretrained
         options["cache_dir"] = str(hub_dir(settings))
-        options["force_quick_gelu"] = _is_quick_gelu(name, source)
+        config = open_clip.get_pretrained_cfg(name, source)
+        options["force_quick_gelu"] = bool(config.get("quick_gelu", False))
     elif weights.is_dir():
         name, source = f"local-dir:{weights}", None
     else:
@@ -122,10 +113,6 @@ def _create(settings: Settings, spec: ModelSpec, device: Device) -> tuple[Any, A
         model = open_clip.create_model(name, source, require_pretrained=True, **options)
         tokenizer = open_clip.get_tokenizer(name, cache_dir=options.get("cache_dir"))
     return model, tokenizer
-
-
-def _is_quick_gelu(architecture: str, tag: str) -> bool:
-    return bool(open_clip.get_pretrained_cfg(architecture, tag).get("quick_gelu", False))
 
 
 def _repository(spec: ModelSpec) -> str:
@@ -165,15 +152,10 @@ def _training_facts(architecture: str, tag: str) -> dict[str, Any]:
 
 def download(settings: Settings, spec: ModelSpec, report: Report) -> None:
     """Fetch the weights of a tag through open_clip, from the hub, and prove that they load."""
-    size = f" ({spec.size_bytes / 1e6:.0f} MB)" if spec.size_bytes else ""
-    report(f"downloading {spec.key}{size} from the Hugging Face hub")
     with hub_download(settings, spec, _repository(spec), report):
         model = load_open_clip(settings, spec)
     model.warmup()
-    marker = hub_marker(settings, spec)
-    with replacing(marker, is_private=False) as file:
-        file.write(json.dumps({"key": spec.key, "licence": spec.licence}).encode())
-    report(f"{spec.key} is ready")
+    mark_ready(settings, spec, report)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ import msgspec
 import redis
 
 from shared.errors import ModelError, RedisAway
+from shared.models.download_progress import PullLine
 from shared.models.fetches import KEPT_S, Fetches, FetchRecord, lost
 from shared.models.model_catalogue import find, is_downloaded
 from shared.models.specs import ModelSpec
@@ -32,7 +33,6 @@ from shared.process.periodic import Periodic
 from shared.settings import PARENT_FD, Settings
 from workers.models.weights.package_weights import download_size
 from workers.models.weights.pull import discard_left
-from workers.models.weights.told import PullLine
 
 KEPT_FREE = 1_000_000_000  # bytes, for all else that is written to the same disk
 STALLED_S = 600.0
@@ -44,7 +44,6 @@ _TELL_EVERY_S = 1.0  # while something arrives
 _LAST_WORDS_S = 2.0
 _COMMAND = ("-m", "workers.models", "pull", "--json")
 _PREFIX = "rushes models: "  # of its errors
-_MOST_COMPLAINTS = 200  # lines
 
 
 class WeightsFetcher:
@@ -56,8 +55,6 @@ class WeightsFetcher:
         self._host = socket.gethostname()
         self._fetches = Fetches(client, settings.instance)
         self._pull: _Pull | None = None
-        self._record: FetchRecord | None = None  # of `_pull`
-        self._arrivals = Arrivals()  # of `_pull`
         self._thread = Periodic("weights-fetcher", self._look, _IDLE_S)
 
     def start(self) -> None:
@@ -66,16 +63,16 @@ class WeightsFetcher:
     def end(self) -> None:
         """End what is being fetched, in words."""
         self._thread.end(wait_s=_LAST_WORDS_S)
-        self._drop()
-        with contextlib.suppress(RedisAway):  # the heartbeat ends by itself, and that tells it too
-            if self._record is not None:
-                self._fetches.put(lost(self._record))
+        if (pull := self._pull) is not None:
+            self._drop(pull)
+            with contextlib.suppress(RedisAway):  # the heartbeat ends, too, and that tells it
+                self._fetches.put(lost(pull.record))
 
     def _look(self) -> float | None:
-        if self._pull is None or self._record is None:
+        if self._pull is None:
             self._begin()
         else:
-            self._follow(self._pull, self._record)
+            self._follow(self._pull)
         return None if self._pull is None else _TELL_EVERY_S
 
     def _begin(self) -> None:
@@ -97,37 +94,35 @@ class WeightsFetcher:
             if hindrance := self._hindrance(first):
                 self._fail(first, hindrance)
                 return
-            self._pull = _Pull(first.model_key)
-            self._arrivals = Arrivals()
-            self._record = msgspec.structs.replace(
+            began = msgspec.structs.replace(
                 first, state="running", worker=self._worker, started_at=round(time.time(), 3)
             )
-            self._fetches.put(self._record)
+            self._pull = _Pull(began)
+            self._fetches.put(began)
             log.info("Fetching the weights of %s", first.model_key)
 
-    def _follow(self, pull: _Pull, record: FetchRecord) -> None:
+    def _follow(self, pull: _Pull) -> None:
         """Tell how far it is, and what has become of it."""
         failure = pull.failure()  # before what has arrived is read: at the end that is all
-        told = pull.told(record)
+        told = pull.told()
         if failure is None:
-            if told != record:
+            if told != pull.record:
                 self._fetches.put(told)
-            self._record = told
-            limits = filling(self._settings), self._arrivals.stalled(told.bytes, told.message)
-            if hindrance := next(filter(None, limits), ""):
+            pull.record = told
+            if hindrance := filling(self._settings) or pull.stalled():
                 pull.end(hindrance)
             return
         if failure:
-            self._discard(record.model_key)
+            with contextlib.suppress(ModelError, OSError):  # what was ended may be half made
+                discard_left(self._settings, find(self._settings, told.model_key))
             self._fail(told, failure)
         else:
-            log.info("The weights of %s: %s", record.model_key, told.message)
+            log.info("The weights of %s: %s", told.model_key, told.message)
             count, now = told.total_bytes or told.bytes, round(time.time(), 3)
             self._fetches.put(
                 msgspec.structs.replace(told, state="done", bytes=count, finished_at=now)
             )
-        self._drop()
-        self._record = None
+        self._drop(pull)
 
     def _hindrance(self, record: FetchRecord) -> str:
         """Why a fetch cannot even be tried; "" where it can."""
@@ -146,11 +141,6 @@ class WeightsFetcher:
             msgspec.structs.replace(record, state="failed", message=why, finished_at=now)
         )
 
-    def _discard(self, model_key: str) -> None:
-        """Remove what the process that was ended has left half made."""
-        with contextlib.suppress(ModelError, OSError):
-            discard_left(self._settings, find(self._settings, model_key))
-
     def _forget_deleted(self, ours: Iterable[FetchRecord]) -> None:
         """Forget models that were fetched once, and lie here no more."""
         for record in ours:
@@ -161,20 +151,20 @@ class WeightsFetcher:
                     continue
             self._fetches.forget(record)
 
-    def _drop(self) -> None:
-        if self._pull is not None:
-            self._pull.close()
-            self._pull = None
+    def _drop(self, pull: _Pull) -> None:
+        pull.close()
+        self._pull = None
 
 
 class _Pull:
     """`python -m workers.models pull` in a session of its own, which ends with this process."""
 
-    def __init__(self, model_key: str) -> None:
+    def __init__(self, record: FetchRecord) -> None:
+        self.record = record  # as it was told last
         reading, self._writing = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, *_COMMAND, model_key],
+                [sys.executable, *_COMMAND, record.model_key],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -192,7 +182,9 @@ class _Pull:
         self._total: int | None = None
         self._words = ""
         self._ended_for = ""  # by us
-        self._complaints: list[str] = []
+        self._complaint = ""
+        self._arrived: tuple[int, str] | None = None
+        self._arrived_at = time.monotonic()
         self._readers = [
             threading.Thread(target=self._hear, args=(stream,), name="weights-words", daemon=True)
             for stream in (self._process.stdout, self._process.stderr)
@@ -200,15 +192,26 @@ class _Pull:
         for reader in self._readers:
             reader.start()
 
-    def told(self, record: FetchRecord) -> FetchRecord:
+    def told(self) -> FetchRecord:
         """The record with what was said by now."""
         with self._lock:
+            count = sum(self._parts.values())
             return msgspec.structs.replace(
-                record,
-                bytes=sum(self._parts.values()),
-                total_bytes=self._total,
-                message=self._words,
+                self.record, bytes=count, total_bytes=self._total, message=self._words
             )
+
+    def stalled(self) -> str:
+        """Why a fetch that has got so far is given up; "" while it gets further."""
+        words = self.record.message
+        if (self.record.bytes, words) != self._arrived:
+            self._arrived, self._arrived_at = (self.record.bytes, words), time.monotonic()
+        if time.monotonic() - self._arrived_at < STALLED_S:
+            return ""
+        last = f" Its last words: {words}." if words else ""
+        return (
+            f"Nothing has arrived for {STALLED_S / 60:.0f} minutes.{last} Check the network, and "
+            "whether another process fetches weights there, then fetch it again."
+        )
 
     def failure(self) -> str | None:
         """None while it runs, "" when all is there, else a sentence."""
@@ -228,8 +231,9 @@ class _Pull:
                 "whether the machine runs out of memory."
             )
         with self._lock:
-            said = next((line for line in reversed(self._complaints) if line.strip()), "")
-        return said.removeprefix(_PREFIX) or f"It failed with the exit status {status}."
+            return (
+                self._complaint.removeprefix(_PREFIX) or f"It failed with the exit status {status}."
+            )
 
     def end(self, why: str = "") -> None:
         """End the process, and what it has started: that is its failure."""
@@ -248,8 +252,8 @@ class _Pull:
             for raw in stream:
                 with self._lock:
                     if stream is self._process.stderr:
-                        self._complaints.append(raw.decode(errors="replace").rstrip())
-                        del self._complaints[:-_MOST_COMPLAINTS]
+                        said = raw.decode(errors="replace").rstrip()
+                        self._complaint = said or self._complaint
                         continue
                     with contextlib.suppress(*UNDECODABLE):
                         self._note(msgspec.json.decode(raw, type=PullLine))
@@ -284,26 +288,6 @@ def filling(settings: Settings) -> str:
         f"It was stopped before it filled the disk: only {_megabytes(free)} are free where "
         "RUSHES_MODELS_DIR lies. Make room, then fetch it again."
     )
-
-
-class Arrivals:
-    """Whether anything comes."""
-
-    def __init__(self) -> None:
-        self._last: tuple[int, str] | None = None
-        self._at = time.monotonic()
-
-    def stalled(self, count: int, words: str) -> str:
-        """Why a fetch that has got so far is given up; "" while it gets further."""
-        if (count, words) != self._last:
-            self._last, self._at = (count, words), time.monotonic()
-        if time.monotonic() - self._at < STALLED_S:
-            return ""
-        last = f" Its last words: {words}." if words else ""
-        return (
-            f"Nothing has arrived for {STALLED_S / 60:.0f} minutes.{last} Check the network, and "
-            "whether another process fetches weights there, then fetch it again."
-        )
 
 
 def _free(folder: Path) -> int:

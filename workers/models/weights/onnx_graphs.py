@@ -20,6 +20,8 @@ _BN_EPSILON = 1e-3
 # (repeats, kernel, stride) of EfficientNet-Lite0's seven stages.
 _STAGES = ((1, 3, 1), (2, 3, 2), (2, 5, 2), (3, 3, 2), (3, 5, 1), (4, 5, 2), (1, 3, 1))
 
+Shapes = dict[str, list[Any]]  # of tensors by name; a string stands for any number
+
 
 @dataclass
 class OnnxGraph:
@@ -33,17 +35,31 @@ class OnnxGraph:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
+    def number(self, value: float) -> str:
+        return self.constant(np.array(value, np.float32))
+
     def add(self, op: str, *inputs: str, output: str = "", **attributes: Any) -> str:
         output = output or f"n{len(self.nodes)}"
         self.nodes.append(helper.make_node(op, list(inputs), [output], **attributes))
         return output
 
+    def dense(self, x: str, weights: Tensors, name: str, output: str = "") -> str:
+        kernel, bias = (self.constant(weights[f"{name}.{part}"]) for part in ("weight", "bias"))
+        return self.add("Gemm", x, kernel, bias, transB=1, output=output)
+
     def unit_rows(self, x: str, output: str) -> None:
         norm = self.add("ReduceL2", x, axes=[1], keepdims=1)
         self.add("Div", x, norm, output=output)
 
-    def model(self, name: str, inputs: list[Any], outputs: list[Any]) -> onnx.ModelProto:
-        graph = helper.make_graph(self.nodes, name, inputs, outputs, self.constants)
+    def model(
+        self, name: str, inputs: Shapes, outputs: Shapes, kind: int = TensorProto.FLOAT
+    ) -> onnx.ModelProto:
+        """The graph with these tensors. `kind`: of the inputs; outputs are floats."""
+        given, made = (
+            [helper.make_tensor_value_info(tensor, of, shape) for tensor, shape in shapes.items()]
+            for shapes, of in ((inputs, kind), (outputs, TensorProto.FLOAT))
+        )
+        graph = helper.make_graph(self.nodes, name, given, made, self.constants)
         model = helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="rushes"
         )
@@ -63,26 +79,16 @@ def efficientnet_lite0(
     graph = OnnxGraph()
     x = _efficientnet_features(graph, weights)
     features = graph.add("Flatten", graph.add("GlobalAveragePool", x), axis=1)
-    logits = graph.add(
-        "Gemm",
-        features,
-        graph.constant(weights["_fc.weight"]),
-        graph.constant(weights["_fc.bias"]),
-        transB=1,
-    )
-    likely = graph.add("Softmax", logits, axis=1)
-    weighted = graph.add("Pow", likely, graph.constant(np.array(power, np.float32)))
+    likely = graph.add("Softmax", graph.dense(features, weights, "_fc"), axis=1)
+    weighted = graph.add("Pow", likely, graph.number(power))
     graph.unit_rows(graph.add("MatMul", weighted, graph.constant(class_rows)), "embeddings")
-    return graph.model(
-        "efficientnet_lite0",
-        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, 224, 224])],
-        [_rows_named("embeddings", class_rows.shape[1])],
-    )
+    rows = {"embeddings": ["n", class_rows.shape[1]]}
+    return graph.model("efficientnet_lite0", {"pixels": ["n", 3, 224, 224]}, rows)
 
 
 def _efficientnet_features(graph: OnnxGraph, weights: Tensors) -> str:
     """pixels -> the last feature maps [n, channels, 7, 7]."""
-    low, high = (graph.constant(np.array(v, np.float32)) for v in (0.0, 6.0))
+    low, high = graph.number(0.0), graph.number(6.0)
 
     def conv(x: str, name: str, norm: str, stride: int, groups: int, active: bool) -> str:
         kernel, bias = _fold_norm(weights, name, norm)
@@ -113,10 +119,6 @@ def _efficientnet_features(graph: OnnxGraph, weights: Tensors) -> str:
     return conv(x, "_conv_head", "_bn1", 1, 1, True)
 
 
-def _rows_named(name: str, dim: int) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", dim])
-
-
 def _fold_norm(
     weights: Tensors, conv: str, norm: str
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -134,28 +136,20 @@ def sentence_encoder(weights: Tensors, heads: int, epsilon: float) -> onnx.Model
     bert = _Bert(graph, weights, heads, epsilon)
     mask = graph.add("Cast", "attention_mask", to=TensorProto.FLOAT)
     x = bert.embed()
-    hidden = graph.add("Sub", graph.constant(np.array(1, np.float32)), mask)
-    hidden = graph.add("Mul", hidden, graph.constant(np.array(-1e9, np.float32)))
+    hidden = graph.add("Sub", graph.number(1), mask)
+    hidden = graph.add("Mul", hidden, graph.number(-1e9))
     hidden = graph.add("Unsqueeze", hidden, graph.constant(np.array([1, 2])))
     layers = 1 + max(int(name.split(".")[2]) for name in weights if ".layer." in name)
     for layer in range(layers):
         x = bert.layer(f"encoder.layer.{layer}.", x, hidden)
     column = graph.add("Unsqueeze", mask, graph.constant(np.array([2])))
-    total = graph.add(
-        "ReduceSum", graph.add("Mul", x, column), graph.constant(np.array([1])), keepdims=0
-    )
+    spoken = graph.add("Mul", x, column)
+    total = graph.add("ReduceSum", spoken, graph.constant(np.array([1])), keepdims=0)
     count = graph.add("ReduceSum", mask, graph.constant(np.array([1])), keepdims=1)
-    mean = graph.add("Div", total, count)
-    graph.unit_rows(mean, "embeddings")
-    dim = weights["embeddings.word_embeddings.weight"].shape[1]
-    return graph.model(
-        "sentence_encoder",
-        [
-            helper.make_tensor_value_info(name, TensorProto.INT64, ["n", "t"])
-            for name in ("input_ids", "attention_mask")
-        ],
-        [_rows_named("embeddings", dim)],
-    )
+    graph.unit_rows(graph.add("Div", total, count), "embeddings")
+    rows = {"embeddings": ["n", weights["embeddings.word_embeddings.weight"].shape[1]]}
+    tokens = {"input_ids": ["n", "t"], "attention_mask": ["n", "t"]}
+    return graph.model("sentence_encoder", tokens, rows, TensorProto.INT64)
 
 
 class _Bert:
@@ -196,7 +190,7 @@ class _Bert:
             return graph.add("Transpose", rows, perm=order)
 
         scores = graph.add("MatMul", by_head("query", [0, 2, 1, 3]), by_head("key", [0, 2, 3, 1]))
-        root = graph.constant(np.array(np.sqrt(dim / self._heads), np.float32))
+        root = graph.number(np.sqrt(dim / self._heads))
         scores = graph.add("Add", graph.add("Div", scores, root), hidden)
         mixed = graph.add(
             "MatMul", graph.add("Softmax", scores, axis=-1), by_head("value", [0, 2, 1, 3])
@@ -217,8 +211,6 @@ class _Bert:
 
     def _gelu(self, x: str) -> str:
         graph = self._graph
-        half, one, root = (
-            graph.constant(np.array(v, np.float32)) for v in (0.5, 1.0, np.sqrt(2.0))
-        )
+        half, one, root = (graph.number(value) for value in (0.5, 1.0, np.sqrt(2.0)))
         error = graph.add("Add", graph.add("Erf", graph.add("Div", x, root)), one)
         return graph.add("Mul", graph.add("Mul", x, error), half)

