@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 
 from shared.exports.clips import ClipCode
 from shared.media import MediaType, media_type_of
 from shared.opening import OpenedFile
 from shared.process import traces
-from workers.export.copying import copy
+from workers.export.copying import CopiedPictures, end_at
 from workers.export.merging import (
-    ClipProgress,
     Timed,
     WrittenClip,
     container_tags,
@@ -25,7 +23,7 @@ from workers.export.merging import (
     with_ending,
     write_merged,
 )
-from workers.export.output import ClipFailed, ClipFile
+from workers.export.output import ClipFailed, ClipFile, writing_failed
 from workers.export.picture_track import PictureTrack, decoded, held_still
 from workers.export.planning import ClipPlan
 from workers.export.reading import Damage
@@ -46,8 +44,10 @@ def cut(
     `report` is given the share that is done, 0 to 1.
     """
     _refuse_source(file, path)
-    write = copy if planned.method == "copy" else encode
-    written = write(planned, file, path, ClipProgress(checkpoint, report))
+    if media_type_of(planned.spec.media_path) is MediaType.IMAGE:
+        written = _cut_still(planned, file, path, checkpoint, report)
+    else:
+        written = _cut_streams(planned, file, path, checkpoint, report)
     report(1.0)
     return replace(written, warnings=planned.warnings + written.warnings)
 
@@ -62,47 +62,60 @@ def _refuse_source(source: OpenedFile, target: str) -> None:
         raise ClipFailed(ClipCode.NOT_ALLOWED, "The clip would overwrite its own source.")
 
 
-def encode(planned: ClipPlan, file: OpenedFile, path: str, progress: ClipProgress) -> WrittenClip:
-    """Write the clip to `path`. Raises ClipFailed."""
-    if media_type_of(planned.spec.media_path) is MediaType.IMAGE:
-        return _encode_still(planned, file, path, progress)
-    spec = planned.spec
-    with ExitStack() as stack:
-        pictures = stack.enter_context(open_source(file, spec.audio))
-        sounds = stack.enter_context(open_source(file, spec.audio))
-        tags = container_tags(pictures)
-        out = stack.enter_context(ClipFile(path, planned.form, tags, pictures.ticks))
-        damage = Damage()
-        parts: list[Iterator[Timed]] = []
-        track = None
+def _cut_streams(
+    planned: ClipPlan,
+    file: OpenedFile,
+    path: str,
+    checkpoint: Callable[[], None],
+    report: Callable[[float], None],
+) -> WrittenClip:
+    damage = Damage()
+    parts: list[Iterator[Timed]] = []
+    video: CopiedPictures | PictureTrack | None = None
+    sound = None
+    with (
+        open_source(file, planned.spec.audio) as pictures,
+        open_source(file, planned.spec.audio) as sounds,
+        ClipFile(path, planned.form, container_tags(pictures), pictures.ticks) as out,
+    ):
         if pictures.video is not None:
-            shots = decoded(pictures, planned, damage, progress.checkpoint)
-            track = PictureTrack(out, planned, shots, pictures)
-            parts.append(with_ending(track.packets(), track.length))
-        heard = None
+            if planned.method == "copy":
+                video = CopiedPictures(out, planned, pictures, damage)
+            else:
+                shots = decoded(pictures, planned, damage, checkpoint)
+                video = PictureTrack(out, planned, shots, pictures)
+            parts.append(with_ending(video.packets(), video.length))
         if sounds.sounds:
-            heard = SoundTracks(out, planned, sounds, damage)
-            parts.append(heard.packets())
-        write_merged(out, parts, planned.end - planned.start, progress)
-        warnings = (*(heard.warnings if heard is not None else ()), *told(damage))
-    if track is None:
-        end = heard.end if heard is not None else planned.end
-        return WrittenClip(planned.start, end, None, warnings)
-    return _outcome(planned, track, warnings)
+            sound = SoundTracks(out, planned, sounds, damage)
+            parts.append(sound.packets())
+        write_merged(out, parts, planned.end - planned.start, checkpoint, report)
+    if planned.method == "copy" and planned.form.has_edit_list:
+        _end_at_the_out_point(path, planned, video)
+    warnings = (*(sound.warnings if sound else ()), *told(damage))
+    if video is not None:
+        return video.outcome(warnings)
+    return WrittenClip(planned.start, sound.end if sound else planned.end, None, warnings)
 
 
-def _outcome(planned: ClipPlan, track: PictureTrack, warnings: tuple[str, ...]) -> WrittenClip:
-    end = planned.end
-    if track.end < end - 2 / track.rate:
-        warnings += (f"Only {track.frames} pictures could be read; the clip ends early.",)
-        end = track.end
-    return WrittenClip(planned.start, end, track.frames, track.warnings + warnings)
+def _end_at_the_out_point(
+    path: str, planned: ClipPlan, video: CopiedPictures | PictureTrack | None
+) -> None:
+    try:
+        ends_there = end_at(path, planned.end - planned.start)
+    except OSError as error:
+        raise writing_failed(error) from error
+    if ends_there and isinstance(video, CopiedPictures):
+        video.hide_the_rest()
 
 
-def _encode_still(
-    planned: ClipPlan, file: OpenedFile, path: str, progress: ClipProgress
+def _cut_still(
+    planned: ClipPlan,
+    file: OpenedFile,
+    path: str,
+    checkpoint: Callable[[], None],
+    report: Callable[[float], None],
 ) -> WrittenClip:
     with ClipFile(path, planned.form, {}, 1000) as out:
         track = PictureTrack(out, planned, held_still(file, planned), None)
-        write_merged(out, [track.packets()], planned.end - planned.start, progress)
+        write_merged(out, [track.packets()], planned.end - planned.start, checkpoint, report)
     return WrittenClip(planned.start, planned.end, track.frames, ())

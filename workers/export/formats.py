@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Literal
 
@@ -228,16 +228,17 @@ def sound_codec(stream: AudioStream, form: Form, picture: str) -> SoundCodec:
     """AAC, or PCM where the container and its users expect it. `picture`: the video's encoder."""
     channels, rate = stream.channels, stream.sample_rate
     layout = layout_of(stream)
-    deep = _is_deep(stream)
+    kind = ("pcm_s24le", "s32") if _is_deep(stream) else ("pcm_s16le", "s16")
+    pcm = SoundCodec(*kind, rate, layout)
     if form.extension == "wav":
-        return SoundCodec("pcm_s24le" if deep else "pcm_s16le", _pcm(deep), rate, layout)
+        return pcm
     if form.extension == "flac":
-        return SoundCodec("flac", "s32" if deep else "s16", rate, layout)
+        return replace(pcm, encoder="flac")
     if form.family == "mxf":
-        return SoundCodec("pcm_s24le" if deep else "pcm_s16le", _pcm(deep), _STUDIO_RATE, layout)
+        return replace(pcm, rate=_STUDIO_RATE)
     studio = picture in ("prores_aw", "prores_ks", "dnxhd") or bool(pcm_name(stream))
     if form.extension in ("mov", "mkv") and studio:
-        return SoundCodec("pcm_s24le" if deep else "pcm_s16le", _pcm(deep), rate, layout)
+        return pcm
     warning = ""
     if channels not in _AAC_LAYOUTS:
         if form.family != "mpegts":
@@ -277,7 +278,3 @@ def _is_deep(stream: AudioStream) -> bool:
     return any(bits in name for bits in ("s24", "s32", "f32", "f64")) or (
         name in ("flac", "alac", "wavpack") and stream.format.bytes > 2
     )
-
-
-def _pcm(deep: bool) -> str:
-    return "s32" if deep else "s16"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
 
+import av.error
 from av.packet import Packet
 
 from shared.exports.clips import ClipCode
@@ -44,24 +45,35 @@ class WrittenClip:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ClipProgress:
-    """How whoever waits for a clip is asked whether to go on, and told how far it is."""
+def encoded(stream: Any, frame: Any) -> Iterator[Timed]:
+    """Packets that the encoder of a stream has for a frame; for None: the last ones.
 
-    checkpoint: Callable[[], None]
-    report: Callable[[float], None]
+    Raises ClipFailed.
+    """
+    try:
+        packets = stream.encode(frame)
+    except av.error.FFmpegError as error:
+        reason = error.strerror or str(error)
+        raise ClipFailed(ClipCode.INTERNAL, f"The encoder failed: {reason}.") from error
+    for packet in packets:
+        base = packet.time_base or stream.codec_context.time_base
+        yield (packet.dts if packet.dts is not None else packet.pts or 0) * base, packet
 
 
 def write_merged(
-    out: ClipFile, parts: list[Iterator[Timed]], length: Fraction, progress: ClipProgress
+    out: ClipFile,
+    parts: list[Iterator[Timed]],
+    length: Fraction,
+    checkpoint: Callable[[], None],
+    report: Callable[[float], None],
 ) -> None:
     """Write packets of all parts in the order of decoding times. Raises ClipFailed for none."""
     seconds = None
     for seconds, packet in heapq.merge(*parts, key=lambda timed: timed[0]):
-        progress.checkpoint()
+        checkpoint()
         out.mux(packet)
         if length:
-            progress.report(min(1.0, max(0.0, float(seconds / length))))
+            report(min(1.0, max(0.0, float(seconds / length))))
     if seconds is None:  # less than a sample was asked for, or than a packet that is copied whole
         raise ClipFailed(ClipCode.BAD_RANGE, "The range is too short: no sound lies in it.")
 

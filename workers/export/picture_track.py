@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import chain
 
-import av.error
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -15,10 +14,17 @@ from av.video.stream import VideoStream
 from shared.errors import MediaError
 from shared.exports.clips import ClipCode
 from shared.opening import OpenedFile
-from workers.export.merging import Timed, tag_start, tag_stream
+from workers.export.merging import Timed, WrittenClip, encoded, tag_start, tag_stream
 from workers.export.output import ClipFailed, ClipFile
 from workers.export.planning import STILL_RATE, ClipPlan, still_of
-from workers.export.reading import Damage, VideoPacket, every_packet, note_hole, video_from
+from workers.export.reading import (
+    Damage,
+    VideoPacket,
+    every_packet,
+    frames_of,
+    note_hole,
+    video_from,
+)
 from workers.export.source import ClipSource
 from workers.media.frames import upright_rotation
 from workers.media.pictures import fit
@@ -95,21 +101,9 @@ def _frames(
 ) -> Iterator[VideoFrame]:
     """Frames that the decoder makes of the packets; packets that it refuses are counted."""
     assert source.video is not None
-    codec = source.video.codec_context
-    for packet in packets:
+    for packet in chain(packets, [None]):
         checkpoint()
-        try:
-            frames = codec.decode(packet)
-        except av.error.FFmpegError:
-            damage.refused += 1
-            continue
-        yield from frames
-    try:
-        frames = codec.decode(None)
-    except av.error.FFmpegError:
-        damage.refused += 1
-        return
-    yield from frames
+        yield from frames_of(source.video.codec_context, packet, damage)
 
 
 def held_still(file: OpenedFile, planned: ClipPlan) -> Iterator[Shot]:
@@ -183,6 +177,13 @@ class PictureTrack:
         """Length of the pictures that were encoded so far, in seconds."""
         return self.end - self._planned.start
 
+    def outcome(self, warnings: tuple[str, ...]) -> WrittenClip:
+        end = self._planned.end
+        if self.end < end - 2 / self.rate:
+            warnings += (f"Only {self.frames} pictures could be read; the clip ends early.",)
+            end = self.end
+        return WrittenClip(self._planned.start, end, self.frames, self.warnings + warnings)
+
     def packets(self) -> Iterator[Timed]:
         """Encoded pictures, each held until the next one; the last until the clip's end."""
         durations: dict[int, int] = {}
@@ -221,17 +222,12 @@ class PictureTrack:
         if frame is not None:
             frame.pts, frame.time_base, frame.pict_type = pts, self._base, 0
             self.frames += 1
-        try:
-            packets = self._stream.encode(frame)
-        except av.error.FFmpegError as error:
-            reason = error.strerror or str(error)
-            raise ClipFailed(ClipCode.INTERNAL, f"The encoder failed: {reason}.") from error
-        for packet in packets:
+        for seconds, packet in encoded(self._stream, frame):
             base = packet.time_base or self._base
             if packet.pts is not None:
                 asked = durations.pop(round(packet.pts * base / self._base), None)
                 packet.duration = asked and round(asked * self._base / base)
-            yield (packet.dts if packet.dts is not None else packet.pts or 0) * base, packet
+            yield seconds, packet
 
 
 class _Look:

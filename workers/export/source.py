@@ -71,6 +71,11 @@ class ClipSource:
             return None
         return replace(counted, first_frame=own.first_frame * self.label_step)
 
+    def presented(self, stamp: int) -> Fraction:
+        """Seconds of presented time of a time stamp of the video."""
+        assert self.video is not None
+        return (stamp - (self.video.start_time or 0)) * (self.video.time_base or Fraction(1))
+
     def only(self, streams: list[Stream]) -> None:
         """Let the reader drop everything but these streams, and decode in this thread alone."""
         kept = {stream.index for stream in streams}
