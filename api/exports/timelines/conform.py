@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from api.exports.timelines.model import Clip, Code, Marker, Media, Remark, rounded
+from api.exports.timelines.model import Clip, Code, Marker, Media, TimelineWarning, rounded
 from api.exports.timelines.sources import TimelineSource, clean_name
 from api.http.times import clock_seconds
 from shared.errors import BadInput
@@ -75,16 +75,16 @@ def commonest_rate(medias: Iterable[Media]) -> Fraction:
 
 def conform(
     asked: Sequence[tuple[AskedClip, TimelineSource]], rate: Fraction
-) -> tuple[tuple[Clip, ...], list[Remark]]:
+) -> tuple[tuple[Clip, ...], list[TimelineWarning]]:
     """Return clips one after the other; one whose media has no such range is a remark alone."""
     clips: list[Clip] = []
-    remarks: list[Remark] = []
+    remarks: list[TimelineWarning] = []
     for one, source in asked:
         start = clips[-1].end if clips else 0
         try:
             clip, said = _conformed(one, source, rate, start)
         except BadInput as error:
-            remarks.append(Remark(one.index, Code.BAD_RANGE, error.message))
+            remarks.append(TimelineWarning(one.index, Code.BAD_RANGE, error.message))
         else:
             clips.append(clip)
             remarks += said
@@ -101,9 +101,11 @@ def _as_long_as_used(clips: list[Clip]) -> list[Clip]:
 
 def _conformed(
     asked: AskedClip, source: TimelineSource, rate: Fraction, at: int
-) -> tuple[Clip, list[Remark]]:
+) -> tuple[Clip, list[TimelineWarning]]:
     media = source.media
-    remarks = [Remark(asked.index, code, f"{media.name}: {text}") for code, text in source.remarks]
+    remarks = [
+        TimelineWarning(asked.index, code, f"{media.name}: {text}") for code, text in source.remarks
+    ]
     begin, end, said = _range(asked, media, rate)
     remarks += said
     if media.rate is not None and media.rate != rate:
@@ -111,7 +113,7 @@ def _conformed(
             f"{media.name} runs at {rate_words(media.rate)} frames a second, the timeline at "
             f"{rate_words(rate)}: its cuts are rounded to the timeline's frames."
         )
-        remarks.append(Remark(asked.index, Code.RATE_CONFORMED, message))
+        remarks.append(TimelineWarning(asked.index, Code.RATE_CONFORMED, message))
     first, out, media_frames = _frames(media, begin, end, rate)
     name = clean_name(asked.name) if asked.name is not None else media.name
     if asked.name is not None and name != asked.name:
@@ -133,7 +135,7 @@ def _conformed(
 
 def _range(
     asked: AskedClip, media: Media, rate: Fraction
-) -> tuple[Fraction, Fraction, list[Remark]]:
+) -> tuple[Fraction, Fraction, list[TimelineWarning]]:
     """Begin and end in seconds of the media, with handles, within it."""
     field = f"clips[{asked.index}]"
     begin = _not_before(asked.start, media, f"{field}.start_time")
@@ -151,7 +153,7 @@ def _range(
                 f"{field}.end_time is {_clock(end)}, but {media.name} ends at "
                 f"{_clock(whole)}: the clip ends there."
             )
-            remarks.append(Remark(asked.index, Code.CLAMPED_OUT, message))
+            remarks.append(TimelineWarning(asked.index, Code.CLAMPED_OUT, message))
         end = whole
     wide_begin, wide_end = begin - asked.handle, end + asked.handle
     begin = max(Fraction(0), wide_begin)
@@ -161,7 +163,7 @@ def _range(
             f"{field}: {media.name} has no {float(asked.handle):.5g} s beyond the range on "
             "both sides; the handle is shorter."
         )
-        remarks.append(Remark(asked.index, Code.CLAMPED_HANDLE, message))
+        remarks.append(TimelineWarning(asked.index, Code.CLAMPED_HANDLE, message))
     return begin, end, remarks
 
 
@@ -190,10 +192,10 @@ def _on_a_picture(media: Media, begin: Fraction, length: Fraction) -> Fraction:
 
 def _markers(
     asked: AskedClip, media: Media, begin: Fraction, end: Fraction
-) -> tuple[tuple[Marker, ...], list[Remark]]:
+) -> tuple[tuple[Marker, ...], list[TimelineWarning]]:
     """Markers in the range; a still has a time of its own for each clip."""
     found: list[Marker] = []
-    remarks: list[Remark] = []
+    remarks: list[TimelineWarning] = []
     base = Fraction(0)
     if media.is_still and isinstance(asked.start, Fraction):
         base = asked.start - asked.handle
@@ -208,16 +210,16 @@ def _markers(
                 remarks.append(_cleaned(asked, f"markers[{number}]"))
         else:
             message = f"{field}.time lies outside the clip; the marker was left out."
-            remarks.append(Remark(asked.index, Code.MARKER_OUTSIDE, message))
+            remarks.append(TimelineWarning(asked.index, Code.MARKER_OUTSIDE, message))
     return tuple(found), remarks
 
 
-def _cleaned(asked: AskedClip, field: str) -> Remark:
+def _cleaned(asked: AskedClip, field: str) -> TimelineWarning:
     message = (
         f"clips[{asked.index}].{field} holds characters that no timeline can hold; they were left "
         "out."
     )
-    return Remark(asked.index, Code.NAME_CLEANED, message)
+    return TimelineWarning(asked.index, Code.NAME_CLEANED, message)
 
 
 def _not_before(time: SourceTime, media: Media, field: str) -> Fraction:

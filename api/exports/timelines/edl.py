@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from api.exports.timelines.model import Clip, Code, Media, Remark, Timeline, rounded
+from api.exports.timelines.model import Clip, Code, Media, Timeline, TimelineWarning, rounded
 from shared.errors import BadInput
 from shared.timecode import Timecode, has_drop_frame, rate_words
 
@@ -14,7 +14,7 @@ _REEL = 8  # characters
 _MOST_CHANNELS = 4
 
 
-def edl(timeline: Timeline) -> tuple[str, list[Remark]]:
+def edl(timeline: Timeline) -> tuple[str, list[TimelineWarning]]:
     """Raises BadInput for a source of another rate: one list counts in one."""
     for clip in timeline.clips:
         rate = clip.media.rate
@@ -32,9 +32,9 @@ def edl(timeline: Timeline) -> tuple[str, list[Remark]]:
     return "\n".join(lines), _left_out(timeline.clips)
 
 
-def _left_out(clips: Sequence[Clip]) -> list[Remark]:
+def _left_out(clips: Sequence[Clip]) -> list[TimelineWarning]:
     return [
-        Remark(
+        TimelineWarning(
             clip.index,
             Code.CHANNELS_LEFT_OUT,
             f"{clip.media.name} has {clip.media.channels} channels; an EDL names {_MOST_CHANNELS}.",

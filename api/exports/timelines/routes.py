@@ -10,9 +10,10 @@ from api.cache.view import CacheView
 from api.exports.cleaning import title
 from api.exports.exact_bounds import ExportServices, place_at_cuts
 from api.exports.output_path import resolved_output_path
-from api.exports.timelines.answers import ExportedTimeline, SequenceFacts, TimelineWarning
 from api.exports.timelines.bodies import (
+    ExportedTimeline,
     Layout,
+    SequenceFacts,
     TimelineBody,
     TimelineClipBody,
     TimelineFormat,
@@ -26,7 +27,7 @@ from api.exports.timelines.conform import (
     exact_seconds,
     source_time,
 )
-from api.exports.timelines.model import Code, PictureFormat, Remark, Timeline
+from api.exports.timelines.model import Code, PictureFormat, Timeline, TimelineWarning
 from api.exports.timelines.sources import TimelineSource, editors_path, path_map, source_of
 from api.http.client_paths import ClientPaths
 from api.http.concurrency import OUTAGES, map_concurrently, own_slot
@@ -66,26 +67,24 @@ _USUAL = PictureFormat(1920, 1080)
 
 def write_timeline(
     timeline: Timeline, kind: TimelineFormat, layout: Layout, style: UrlStyle | None
-) -> tuple[str, list[Remark]]:
+) -> tuple[str, list[TimelineWarning]]:
     """The file's text, and what is to be said about it. Libraries are loaded when they are used.
 
     Raises BadInput for what the format cannot hold.
     """
+    if kind == "edl":
+        from api.exports.timelines.edl import edl
+
+        return edl(timeline)
     if kind == "xmeml":
         from api.exports.timelines.xmeml import xmeml
 
         return xmeml(timeline, layout, style or "localhost"), []
     if kind == "fcpxml":
-        from api.exports.timelines.fcpxml import fcpxml
-
-        return fcpxml(timeline, style or "empty_host"), []
-    if kind == "otio":
-        from api.exports.timelines.otio import otio_json
-
-        return otio_json(timeline, style or "empty_host"), []
-    from api.exports.timelines.edl import edl
-
-    return edl(timeline)
+        from api.exports.timelines.fcpxml import fcpxml as write
+    else:
+        from api.exports.timelines.otio import otio_json as write
+    return write(timeline, style or "empty_host"), []
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,34 +145,32 @@ def _asked_clip(index: int, clip: TimelineClipBody) -> AskedClip:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineFiles:
-    """What the files of a request are; clips are named by their index in it."""
-
-    paths: Mapping[int, str]  # in our form
-    probes: Mapping[str, Probe | MediaError | NotAllowed]  # by path
-    offline: frozenset[str]  # paths whose probe is an old one: the file is away
-    refused: Mapping[int, RushesError]
-
-
 def exported_timeline(
-    paths: ClientPaths, asked: TimelineRequest, files: TimelineFiles
+    paths: ClientPaths,
+    asked: TimelineRequest,
+    ours: Mapping[int, str],
+    probes: Mapping[str, Probe | MediaError | NotAllowed],
+    offline: Mapping[str, Probe],
+    refused: Mapping[int, RushesError],
 ) -> ExportedTimeline:
+    """`ours` (paths in our form) and `refused` by the clip's index; what is known by path.
+
+    `offline`: what is known of files that are away.
+    """
     body = asked.body
     sources: dict[str, TimelineSource] = {}
     used: list[tuple[AskedClip, TimelineSource]] = []
     for clip in asked.clips:
-        path = files.paths.get(clip.index, "")
-        probe = files.probes.get(path)
+        path = ours.get(clip.index, "")
+        probe = offline.get(path) or probes.get(path)
         if isinstance(probe, Probe):
             if path not in sources:
                 sources[path] = source_of(
                     editors_path(body.clips[clip.index].media_path, path, asked.path_map), probe
                 )
             used.append((clip, sources[path]))
-    remarks = [_left_out(index, body, error) for index, error in files.refused.items()]
-    away = [index for index, path in files.paths.items() if path in files.offline]
-    remarks += [_offline(index, body) for index in away]
+    remarks = [_left_out(index, body, error) for index, error in refused.items()]
+    remarks += [_offline(index, body) for index, path in ours.items() if path in offline]
     timeline, said = _timeline(asked, used)
     remarks += said
     excluded = [remark for remark in _in_order(remarks) if remark.code in _EXCLUDED]
@@ -213,18 +210,20 @@ def _written(paths: ClientPaths, asked: TimelineRequest, text: str) -> str | Non
 
 def _timeline(
     asked: TimelineRequest, used: Sequence[tuple[AskedClip, TimelineSource]]
-) -> tuple[Timeline, list[Remark]]:
+) -> tuple[Timeline, list[TimelineWarning]]:
     body = asked.body
     remarks = []
     wanted = asked.rate or commonest_rate(source.media for _, source in used)
     rate = nearest_rate(wanted)
     if rate != wanted:
         message = f"No timeline runs at {rate_words(wanted)} frames a second: this one has {rate}."
-        remarks.append(Remark(None, Code.ODD_RATE, message))
+        remarks.append(TimelineWarning(None, Code.ODD_RATE, message))
     clips, said = conform(used, rate)
     name = title(body.sequence_name, _NAME)
     if name != body.sequence_name:
-        remarks.append(Remark(None, Code.NAME_CLEANED, f"The timeline is called {name!r}."))
+        remarks.append(
+            TimelineWarning(None, Code.NAME_CLEANED, f"The timeline is called {name!r}.")
+        )
     first = next((s.media.picture for _, s in used if s.media.picture), _USUAL)
     timeline = Timeline(
         name=name,
@@ -244,25 +243,24 @@ def _picture(body: TimelineBody, first: PictureFormat) -> PictureFormat:
     )
 
 
-def _left_out(index: int, body: TimelineBody, error: RushesError) -> Remark:
+def _left_out(index: int, body: TimelineBody, error: RushesError) -> TimelineWarning:
     code = Code.UNREADABLE_MEDIA
     if isinstance(error, MediaMissing):
         code = Code.MISSING_MEDIA
     elif isinstance(error, NotAllowed):
         code = Code.NOT_ALLOWED
     message = f"{body.clips[index].media_path} was left out: {error.message}"
-    return Remark(index, code, message)
+    return TimelineWarning(index, code, message)
 
 
-def _offline(index: int, body: TimelineBody) -> Remark:
+def _offline(index: int, body: TimelineBody) -> TimelineWarning:
     path = body.clips[index].media_path
     message = f"{path} is away: it was laid out as it was when it was analyzed."
-    return Remark(index, Code.OFFLINE_MEDIA, message)
+    return TimelineWarning(index, Code.OFFLINE_MEDIA, message)
 
 
-def _in_order(remarks: Sequence[Remark]) -> list[TimelineWarning]:
-    ordered = sorted(remarks, key=lambda remark: -1 if remark.index is None else remark.index)
-    return [TimelineWarning(index=r.index, code=r.code, message=r.message) for r in ordered]
+def _in_order(remarks: Sequence[TimelineWarning]) -> list[TimelineWarning]:
+    return sorted(remarks, key=lambda remark: -1 if remark.index is None else remark.index)
 
 
 class OutOfReach(MediaUnreadable):
@@ -320,9 +318,8 @@ async def export_timeline(call: Call[TimelineBody], services: ExportServices) ->
     _refuse_if_strict(body, refused)
     if len(refused) == len(asked.clips):
         raise NothingUsable(_reasons(body, refused))
-    files = TimelineFiles(ours, {**probes, **offline}, frozenset(offline), refused)
     return await services.in_export_folder(
-        body.output_path, exported_timeline, services.paths, asked, files
+        body.output_path, exported_timeline, services.paths, asked, ours, probes, offline, refused
     )
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from api.exports.timelines.conform import AskedClip, AskedMarker, commonest_rate, conform
-from api.exports.timelines.model import PictureFormat, Remark, Timeline
+from api.exports.timelines.model import PictureFormat, Timeline, TimelineWarning
 from api.exports.timelines.routes import write_timeline
 from api.exports.timelines.sources import TimelineSource, source_of
 from shared.domain import Probe
@@ -79,7 +79,7 @@ def asked(
 
 def timeline(
     *clips: tuple[AskedClip, TimelineSource], rate: Fraction | int | None = None, **more: Any
-) -> tuple[Timeline, list[Remark]]:
+) -> tuple[Timeline, list[TimelineWarning]]:
     """Clips in a row, numbered as a request numbers them."""
     numbered = [
         (
