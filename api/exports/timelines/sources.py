@@ -79,18 +79,6 @@ def clean_name(text: str) -> str:
     return clean(text).replace("\n", " ").replace("\t", " ").strip()
 
 
-def normalised(path: str, ours: str) -> str:
-    """A client's path without `..`, `.` and doubled separators, in its own form.
-
-    `ours`: the server's form. //nas/share/a.mov is a share's, unless the server opens it as that.
-    """
-    plain = "/" + posixpath.normpath(path).lstrip("/")
-    is_share = path.startswith("//") and plain != ours
-    if is_share or re.match(r"[A-Za-z]:|\\\\", path):
-        return ntpath.normpath(path)
-    return plain
-
-
 def _exact_rate(probe: Probe) -> Fraction | None:
     """The rate of moving pictures, a measured one snapped to the standard one near to it."""
     if probe.media_type is not MediaType.VIDEO or not probe.width:
@@ -203,9 +191,13 @@ def path_map(pairs: Sequence[tuple[str, str]]) -> PathMap:
 def editors_path(path: str, ours: str, paths: PathMap) -> str:
     """A client's path in the form of the editing system; the longest prefix wins.
 
-    `ours` is the server's form of it.
+    `ours`: the server's form. //nas/share/a.mov is a share's, unless the server opens it as that.
     """
-    return paths.to_client(normalised(path, ours))
+    plain = "/" + posixpath.normpath(path).lstrip("/")
+    is_share = path.startswith("//") and plain != ours
+    if is_share or re.match(r"[A-Za-z]:|\\\\", path):
+        plain = ntpath.normpath(path)
+    return paths.to_client(plain)
 
 
 def pathurl(path: str, style: UrlStyle = "localhost") -> str:
