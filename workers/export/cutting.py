@@ -23,7 +23,7 @@ from workers.export.merging import (
     with_ending,
     write_merged,
 )
-from workers.export.output import ClipFailed, ClipFile, writing_failed
+from workers.export.output import ClipFailed, ClipFile
 from workers.export.picture_track import PictureTrack, decoded, held_still
 from workers.export.planning import ClipPlan
 from workers.export.reading import Damage
@@ -39,7 +39,9 @@ def cut(
     checkpoint: Callable[[], None],
     report: Callable[[float], None],
 ) -> WrittenClip:
-    """Write a clip to `path`. Raises ClipFailed; what `checkpoint` raises goes through.
+    """Write a clip to `path`. Raises ClipFailed, and OSError where the disk refuses it.
+
+    What `checkpoint` raises goes through.
 
     `report` is given the share that is done, 0 to 1.
     """
@@ -90,22 +92,13 @@ def _cut_streams(
             parts.append(sound.packets())
         write_merged(out, parts, planned.end - planned.start, checkpoint, report)
     if planned.method == "copy" and planned.form.has_edit_list:
-        _end_at_the_out_point(path, planned, video)
+        ends_there = end_at(path, planned.end - planned.start)
+        if ends_there and isinstance(video, CopiedPictures):
+            video.hide_the_rest()
     warnings = (*(sound.warnings if sound else ()), *told(damage))
     if video is not None:
         return video.outcome(warnings)
     return WrittenClip(planned.start, sound.end if sound else planned.end, None, warnings)
-
-
-def _end_at_the_out_point(
-    path: str, planned: ClipPlan, video: CopiedPictures | PictureTrack | None
-) -> None:
-    try:
-        ends_there = end_at(path, planned.end - planned.start)
-    except OSError as error:
-        raise writing_failed(error) from error
-    if ends_there and isinstance(video, CopiedPictures):
-        video.hide_the_rest()
 
 
 def _cut_still(

@@ -17,10 +17,7 @@ from av.stream import Stream
 
 from shared.errors import RushesError
 from shared.exports.clips import ClipCode
-from shared.exports.writing import FULL
 from workers.export.formats import Form
-
-_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 _OF_THE_MUXER = (errno.EINVAL, errno.ENOSYS, errno.ERANGE)
 _LAST_OF_SYSTEMS = 4095  # greater error numbers are FFmpeg's own
@@ -29,7 +26,7 @@ _LAST_OF_SYSTEMS = 4095  # greater error numbers are FFmpeg's own
 class ClipFile:
     """The container that a clip is written to.
 
-    Errors of the system come as ClipFailed, also those that show only at the end.
+    Errors of the disk come as OSError, also those that show only at the end.
     """
 
     def __init__(self, path: str, form: Form, tags: dict[str, str], ticks: int) -> None:
@@ -88,7 +85,7 @@ def _clear() -> Iterator[None]:
             raise ClipFailed(
                 ClipCode.UNREADABLE, f"What the source holds cannot be written to a clip: {reason}."
             ) from error
-        raise writing_failed(OSError(error.errno, reason)) from error
+        raise OSError(error.errno, reason) from error  # of the disk that the clip goes to
 
 
 def _has_own_keys(form: Form, tags: dict[str, str]) -> bool:
@@ -102,18 +99,3 @@ class ClipFailed(RushesError):
     def __init__(self, code: ClipCode, message: str) -> None:
         super().__init__(message)
         self.code = code
-
-
-def writing_failed(error: OSError) -> ClipFailed:
-    """A ClipFailed for an OSError while a clip was written, as a sentence with the cure."""
-    if error.errno in FULL:
-        return ClipFailed(
-            ClipCode.DISK_FULL,
-            "The disk is full. Free some space and try again; nothing was left behind.",
-        )
-    if error.errno in _REFUSED:
-        return ClipFailed(
-            ClipCode.NOT_WRITABLE, "The server has no permission to write into the folder."
-        )
-    reason = error.strerror or str(error)
-    return ClipFailed(ClipCode.NOT_WRITABLE, f"The clip cannot be written: {reason}.")
