@@ -158,17 +158,7 @@ def exported_timeline(
     `offline`: what is known of files that are away.
     """
     body = asked.body
-    sources: dict[str, TimelineSource] = {}
-    used: list[tuple[AskedClip, TimelineSource]] = []
-    for clip in asked.clips:
-        path = ours.get(clip.index, "")
-        probe = offline.get(path) or probes.get(path)
-        if isinstance(probe, Probe):
-            if path not in sources:
-                sources[path] = source_of(
-                    editors_path(body.clips[clip.index].media_path, path, asked.path_map), probe
-                )
-            used.append((clip, sources[path]))
+    used = _used(asked, ours, {**probes, **offline})
     remarks = [_left_out(index, body, error) for index, error in refused.items()]
     remarks += [_offline(index, body) for index, path in ours.items() if path in offline]
     timeline, said = _timeline(asked, used)
@@ -191,6 +181,25 @@ def exported_timeline(
         ),
         warnings=_in_order(remarks),
     )
+
+
+def _used(
+    asked: TimelineRequest,
+    ours: Mapping[int, str],
+    probes: Mapping[str, Probe | MediaError | NotAllowed],
+) -> list[tuple[AskedClip, TimelineSource]]:
+    """The clips whose files are known; one file is one source."""
+    sources: dict[str, TimelineSource] = {}
+    used = []
+    for clip in asked.clips:
+        path = ours.get(clip.index, "")
+        probe = probes.get(path)
+        if isinstance(probe, Probe):
+            if path not in sources:
+                given = asked.body.clips[clip.index].media_path
+                sources[path] = source_of(editors_path(given, path, asked.path_map), probe)
+            used.append((clip, sources[path]))
+    return used
 
 
 def _written(paths: ClientPaths, asked: TimelineRequest, text: str) -> str | None:

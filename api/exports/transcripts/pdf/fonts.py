@@ -162,11 +162,6 @@ class EmbeddedFont:
         self._meanings: dict[int, tuple[int, float, str]] = {0: (0, self.width(0), "")}
         self._drawn: set[int] = set()
 
-    @property
-    def is_full(self) -> bool:
-        """Whether other text had better get another font: half of the codes are taken."""
-        return len(self._meanings) > _LARGEST_CODE // 2
-
     def code(self, glyph: int | None, text: str) -> int:
         """The code of a glyph that reads as `text`; None: of nothing, without a width."""
         key = (glyph, text)

@@ -113,6 +113,9 @@ def _draw(pen: _Pen, cluster: list[Any], text: str, rtl: bool) -> None:
         for number, (_, position) in enumerate(cluster)
         if cff or (position.x_advance and not position.y_offset)
     ][: len(text)]
+    if len(readable) == len(cluster) == len(text) == 1:  # nearly always, and quick
+        pen.glyph(*cluster[0], text)
+        return
     reads = list(text)
     if cff or not rtl:
         # Left to right, one code may read as several characters; right to left, readers differ
@@ -261,9 +264,8 @@ class Breaker:
 
     def __init__(self, language: str | None) -> None:
         self.choice = FontChoice(language)
-        self.fonts: list[EmbeddedFont] = []
+        self.fonts: dict[str, EmbeddedFont] = {}
         self._language = language or "und"
-        self._current: dict[str, EmbeddedFont] = {}
         self._runs: dict[tuple[str, str, bool], GlyphRun] = {}
 
     def lines(self, text: str, size: float, width: float, *, rtl: bool) -> Iterator[PdfLine]:
@@ -326,15 +328,11 @@ class Breaker:
         rtl = kind.level % 2 == 1
         key = (text, kind.face.name, rtl)
         if key not in self._runs:
-            self._runs[key] = self._shaped(text, self._font(kind.face), rtl)
+            if kind.face.name not in self.fonts:
+                resource = f"T{len(self.fonts) + 1}"
+                self.fonts[kind.face.name] = EmbeddedFont(kind.face, resource)
+            self._runs[key] = self._shaped(text, self.fonts[kind.face.name], rtl)
         return self._runs[key]
-
-    def _font(self, face: FontFace) -> EmbeddedFont:
-        font = self._current.get(face.name)
-        if font is None or font.is_full:
-            font = self._current[face.name] = EmbeddedFont(face, f"T{len(self.fonts) + 1}")
-            self.fonts.append(font)
-        return font
 
     def _shaped(self, text: str, font: EmbeddedFont, rtl: bool) -> GlyphRun:
         buffer = uharfbuzz.Buffer()
@@ -390,7 +388,7 @@ def _line(pieces: list[_ShapedPiece], size: float, rtl: bool) -> PdfLine:
     in_sight = [pieces[index] for index in visual_order([p.kind.level for p in pieces])]
     found = []
     x = 0.0
-    for _, group in groupby(in_sight, lambda piece: (piece.kind, piece.run.font.resource)):
+    for _, group in groupby(in_sight, lambda piece: piece.kind):
         block = list(group)
         found.append((min(piece.start for piece in block), (x, [piece.run for piece in block])))
         x += _width(block)

@@ -66,7 +66,7 @@ def pdf_bytes(document: TranscriptDocument) -> Rendered:
         for placed in page:
             _draw(canvas, placed)
         canvas.showPage()
-    for font in flow.breaker.fonts:
+    for font in flow.breaker.fonts.values():
         font.embed(canvas)
     canvas.save()
     return Rendered(file.getvalue(), _warnings(flow.breaker.choice.missing))
