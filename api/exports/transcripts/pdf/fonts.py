@@ -181,7 +181,8 @@ class EmbeddedFont:
 
     def width(self, glyph: int) -> float:
         """A glyph's width in thousandths of the font size, as the viewer of the PDF is told."""
-        return round(self.face.font.get_glyph_h_advance(glyph) * self.face.per_mille, 2)
+        advance: int = self.face.font.get_glyph_h_advance(glyph)
+        return round(advance * self.face.per_mille, 2)
 
     def form(self, glyph: int) -> str:
         """The name of a drawing of this glyph, in the font's units."""
