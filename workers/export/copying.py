@@ -20,20 +20,23 @@ from av.video.stream import VideoStream
 
 from shared.exports.clips import ClipCode
 from workers.export.formats import pcm_name
-from workers.export.merging import Timed, WrittenClip, tag_start, tag_stream
-from workers.export.output import ClipFailed, ClipFile
+from workers.export.output import (
+    ClipFailed,
+    ClipFile,
+    Timed,
+    WrittenClip,
+    tag_start,
+    tag_stream,
+)
 from workers.export.planning import ClipPlan
-from workers.export.reading import Damage, VideoPacket, note_hole, video_from
+from workers.export.reading import REORDERED_WITHIN, Damage, VideoPacket, note_hole, video_from
 from workers.export.source import ClipSource
 from workers.media.containers import boxes
-
-_REORDERED_WITHIN = 40  # packets
-
 
 _RUN_UP = 2  # packets that decoders need to be right; hidden by the edit list
 
 
-def same_stream(out: ClipFile, taken: Any, planned: ClipPlan, rate: Fraction) -> Any:
+def _same_stream(out: ClipFile, taken: Any, planned: ClipPlan, rate: Fraction) -> Any:
     """A stream for the packets of another one, with its tags."""
     try:
         written = out.container.add_stream_from_template(taken)
@@ -69,8 +72,8 @@ class CopiedPictures:
         self._beyond = 0  # of the shown ones, those after the out-point
         self._latest: int | None = None
         self._end = self._first
-        self._written = same_stream(out, source.video, planned, source.rate)
-        tag_start(self._written, source, planned.start_timecode, planned.form)
+        self._written = _same_stream(out, source.video, planned, source.rate)
+        tag_start(self._written, planned.start_timecode, source.reel, planned.form)
 
     def packets(self) -> Iterator[Timed]:
         for packet in _with_decode_times(self._wanted()):
@@ -118,7 +121,7 @@ class CopiedPictures:
             if packet.pts >= self._past and packet.pts > latest:
                 pending.append(packet)
                 done = packet.dts is not None and packet.dts >= max(self._past, latest + 1)
-                if done or len(pending) > _REORDERED_WITHIN:
+                if done or len(pending) > REORDERED_WITHIN:
                     return
                 continue
             if packet.pts < self._past:
@@ -166,7 +169,7 @@ def _with_decode_times(packets: Iterator[VideoPacket]) -> Iterator[VideoPacket]:
     for packet in packets:
         if known is None:
             held.append(packet)
-            if packet.dts is None and len(held) < _REORDERED_WITHIN:
+            if packet.dts is None and len(held) < REORDERED_WITHIN:
                 continue
             yield from _counted_back(held)
             known = packet.dts
@@ -278,7 +281,7 @@ class CopiedTrack:
         self._block = _block(stream)
         self._shift = round(begins / (stream.time_base or Fraction(1, self._rate)))
         self._hides = planned.form.has_edit_list
-        self._written = same_stream(out, stream, planned, source.rate)
+        self._written = _same_stream(out, stream, planned, source.rate)
 
     def fed(self, packet: Packet[Any]) -> Iterator[Timed]:
         if packet.pts is None:

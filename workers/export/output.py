@@ -6,8 +6,10 @@ import contextlib
 import errno
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import av
 import av.error
@@ -19,6 +21,9 @@ from shared.errors import RushesError
 from shared.exports.clips import ClipCode
 from workers.export.formats import Form
 
+Timed: TypeAlias = "tuple[Fraction, Packet[Any]]"  # seconds of decoding since the clip's start
+
+_TAGS_OF_STREAMS = ("language", "handler_name", "title", "reel_name", "vendor_id")
 _OF_THE_MUXER = (errno.EINVAL, errno.ENOSYS, errno.ERANGE)
 _LAST_OF_SYSTEMS = 4095  # greater error numbers are FFmpeg's own
 
@@ -99,3 +104,44 @@ class ClipFailed(RushesError):
     def __init__(self, code: ClipCode, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenClip:
+    """What a clip holds, in seconds of presented time of the source."""
+
+    start: Fraction
+    end: Fraction
+    frames: int | None
+    warnings: tuple[str, ...]
+
+
+def encoded(stream: Any, frame: Any) -> Iterator[Timed]:
+    """Packets that the encoder of a stream has for a frame; for None: the last ones.
+
+    Raises ClipFailed.
+    """
+    try:
+        packets = stream.encode(frame)
+    except av.error.FFmpegError as error:
+        reason = error.strerror or str(error)
+        raise ClipFailed(ClipCode.INTERNAL, f"The encoder failed: {reason}.") from error
+    for packet in packets:
+        base = packet.time_base or stream.codec_context.time_base
+        yield (packet.dts if packet.dts is not None else packet.pts or 0) * base, packet
+
+
+def tag_stream(taken: Any, written: Any) -> None:
+    """Copy language, names and role of a stream."""
+    for key in _TAGS_OF_STREAMS:
+        if value := taken.metadata.get(key):
+            written.metadata[key] = value
+    written.disposition = taken.disposition
+
+
+def tag_start(written: Any, label: str | None, reel: str, form: Form) -> None:
+    """Timecode of the clip's first picture, and the reel it comes from."""
+    if label is not None and form.family != "mpegts":
+        written.metadata["timecode"] = label
+    if reel:
+        written.metadata["reel_name"] = reel

@@ -14,8 +14,15 @@ from av.video.stream import VideoStream
 from shared.errors import MediaError
 from shared.exports.clips import ClipCode
 from shared.opening import OpenedFile
-from workers.export.merging import Timed, WrittenClip, encoded, tag_start, tag_stream
-from workers.export.output import ClipFailed, ClipFile
+from workers.export.output import (
+    ClipFailed,
+    ClipFile,
+    Timed,
+    WrittenClip,
+    encoded,
+    tag_start,
+    tag_stream,
+)
 from workers.export.planning import STILL_RATE, ClipPlan, still_of
 from workers.export.reading import (
     Damage,
@@ -32,7 +39,6 @@ from workers.media.probing.stream_facts import stated_scan
 from workers.media.turning import Turner
 
 Shot = tuple[Fraction, VideoFrame]
-
 
 _FINEST = 100_000_000  # parts of a second that containers can count
 _PQ = 16  # transfer of HDR10
@@ -162,7 +168,7 @@ class PictureTrack:
             context.codec_tag = codec.tag
         if source is not None and source.video is not None:
             tag_stream(source.video, stream)
-            tag_start(stream, source, self._planned.start_timecode, self._planned.form)
+            tag_start(stream, self._planned.start_timecode, source.reel, self._planned.form)
         return stream
 
     def _time_base(self, source: ClipSource | None) -> Fraction:

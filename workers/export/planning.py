@@ -38,7 +38,6 @@ _ROUNDING = Fraction(1_001, 1_000_000)
 _LATEST = 1e9  # seconds; clocks of containers overflow beyond
 _MIDNIGHT = "00:00:00:00"
 
-
 Method = Literal["copy", "encode"]
 _HEADROOM = 1.1
 _LEAST_BYTES = 256 * 1024

@@ -31,8 +31,7 @@ _LANDING = 200  # packets looked at for the first of the stream that was asked f
 # Containers that interleave finely: all of it is read in any case, and a seek needs the video.
 _READ_WHOLE = frozenset(("matroska,webm", "mpegts"))
 
-
-_REORDERED_WITHIN = 40  # packets; decoders reorder at most 16 pictures
+REORDERED_WITHIN = 40  # packets; decoders reorder at most 16 pictures
 _IDR = {"h264": (5,), "hevc": (19, 20)}  # NAL unit types; other key frames may look back past them
 _SLICES = {"h264": range(1, 6), "hevc": range(32)}
 
@@ -265,7 +264,7 @@ def _read(source: ClipSource, since_about: int, at: int) -> Surroundings:
         since += 1
         if packet.dts is not None and packet.dts >= after.pts and since > 1:
             break
-        if since > _REORDERED_WITHIN:
+        if since > REORDERED_WITHIN:
             break
     return found
 

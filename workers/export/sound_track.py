@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from workers.export.copying import CopiedTrack
 from workers.export.formats import SoundCodec, layout_of, sound_codec
-from workers.export.merging import Timed, encoded, tag_stream
-from workers.export.output import ClipFile
+from workers.export.output import ClipFile, Timed, encoded, tag_stream
 from workers.export.planning import ClipPlan
 from workers.export.reading import JUMP_S, LATE_S, Damage, frames_of, sound_from
 from workers.export.source import ClipSource

@@ -71,6 +71,12 @@ class ClipSource:
             return None
         return replace(counted, first_frame=own.first_frame * self.label_step)
 
+    @property
+    def reel(self) -> str:
+        """The name of the tape or card, from the timecode track or the container."""
+        places = [*(s.metadata for s in self.container.streams), self.container.metadata]
+        return next((str(p["reel_name"]) for p in places if p.get("reel_name")), "")
+
     def presented(self, stamp: int) -> Fraction:
         """Seconds of presented time of a time stamp of the video."""
         assert self.video is not None

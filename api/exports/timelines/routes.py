@@ -58,7 +58,6 @@ EXTENSIONS: dict[TimelineFormat, str] = {
     "edl": "edl",
 }
 
-
 _NAME = "Rushes Export"
 _EXCLUDED = (Code.MISSING_MEDIA, Code.UNREADABLE_MEDIA, Code.NOT_ALLOWED, Code.BAD_RANGE)
 _MOST_REASONS = 10

@@ -25,7 +25,6 @@ _WINDOWS = re.compile(r"[A-Za-z]:|\\\\|//")
 _UNKNOWN_SOUND = 2  # channels
 _DAY = 24 * 3600
 
-
 _PREFIX: dict[UrlStyle, str] = {
     "localhost": "file://localhost/",
     "empty_host": "file:///",

@@ -29,7 +29,6 @@ from shared.timecode import Timecode, is_ntsc, nominal_rate
 
 _STEREO = 2
 
-
 TICKS = 254_016_000_000  # a second of Premiere's clock
 _NAMESPACE = uuid.UUID("6f2f3f43-6d55-5f0e-9a5a-2a8e2f9c8d11")  # of our sequences
 _ANAMORPHIC: dict[

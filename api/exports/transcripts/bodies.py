@@ -49,7 +49,6 @@ _SEGMENT = {
     ]
 }
 
-
 _Speakers = Annotated[
     list[Annotated[Raw, Meta(extra_json_schema=_SPEAKER)]],
     Meta(max_length=_MOST_SEGMENTS, examples=[["Ada"]]),

@@ -46,7 +46,6 @@ _SHARED = re.compile(
     "[^A-Za-z\u00c0-\u02ff\u0370-\u08ff\u0980-\u1fff\u2c00-\uffff\U00010000-\U0010ffff]"
 )
 
-
 _FLAGS_SYMBOLIC = 4
 _LARGEST_CODE = 0xFFFF
 _FLAGS = uharfbuzz.SubsetFlags

@@ -20,7 +20,6 @@ from api.exports.transcripts.pdf.fonts import EmbeddedFont, FontChoice, FontFace
 _PLAIN = {"liga": False, "clig": False}
 _LONGEST = 64  # characters that one code may read as; readers of PDFs have limits
 
-
 _RTL = re.compile(
     "[\u0590-\u08ff\u200f\u202a-\u202e\ufb1d-\ufdff\ufe70-\ufefc"
     "\U00010800-\U00010fff\U0001e800-\U0001efff]"
