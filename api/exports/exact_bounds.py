@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
 
 from api.exact_cuts import ExactCuts, Film
+from api.exports.clips.bodies import ClipBody, ExportClipsBody
+from api.exports.timelines.bodies import TimelineBody, TimelineClipBody
 from api.http.auth import Access
 from api.http.services import CoreServices
 from api.http.times import clock_seconds
 from shared.errors import BadInput, NotAllowed, UnusablePath
 
+_Clip = ClipBody | TimelineClipBody
 _ENDS = ("start_time", "end_time")
 WAIT_S = 20.0  # for cuts that are not known yet: a fifth of a second each
 
@@ -25,21 +27,9 @@ class ExportServices(CoreServices):
     exact_cuts: ExactCuts
 
 
-class _Clip(Protocol):
-    media_path: str
-    start_time: float | str
-    end_time: float | str
-
-
-class _Body(Protocol):
-    exact_cuts: bool
-    cache_dir: str | None
-
-    @property
-    def clips(self) -> Sequence[_Clip]: ...
-
-
-async def place_at_cuts(services: ExportServices, body: _Body) -> list[str]:
+async def place_at_cuts(
+    services: ExportServices, body: ExportClipsBody | TimelineBody
+) -> list[str]:
     """Move times that are scenes' bounds, where asked; what there is to say of those that stay.
 
     Raises BadInput.

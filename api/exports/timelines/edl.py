@@ -83,13 +83,8 @@ def _channels(media: Media) -> str:
 
 def _reels(medias: Sequence[Media]) -> dict[str, str]:
     """Reels by path: the file's own, else its name; two names that look alike get numbers."""
-    own: dict[str, str] = {}
-    for media in medias:
-        reel = _plain(media.reel or "")
-        if reel:
-            own[media.path] = reel
-    taken = set(own.values())
-    found = dict(own)
+    found = {m.path: reel for m in medias if (reel := _plain(m.reel or ""))}
+    taken = set(found.values())
     for media in medias:
         if media.path not in found:
             reel = plain = _plain(media.name.rpartition(".")[0] or media.name) or "REEL"

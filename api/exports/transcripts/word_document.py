@@ -11,14 +11,17 @@ import datetime
 import io
 import re
 import zipfile
-from typing import TYPE_CHECKING
+
+from docx import Document as new_document
+from docx.document import Document
+from docx.enum.style import WD_STYLE_TYPE
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
+from docx.oxml.text.run import CT_R
+from docx.shared import RGBColor
 
 from api.exports.cleaning import is_rtl
 from api.exports.transcripts.document import ExportSegment, TranscriptDocument
-
-if TYPE_CHECKING:
-    from docx.document import Document
-    from docx.oxml.text.run import CT_R
 
 _LATIN, _COMPLEX = "Calibri", "Arial"
 _EAST_ASIAN = {"ja": "Yu Gothic", "ko": "Malgun Gothic"}
@@ -31,9 +34,6 @@ _GREY = (0x6B, 0x6B, 0x6B)
 
 def docx(document: TranscriptDocument) -> bytes:
     """A document of Word 2007 and later; the same bytes for the same input."""
-    from docx import Document as new_document
-    from docx.oxml import OxmlElement
-
     made = new_document()
     _set_properties(made, document)
     _set_fonts(made, document.language)
@@ -51,8 +51,6 @@ def docx(document: TranscriptDocument) -> bytes:
 
 def _add_segment(made: Document, document: TranscriptDocument, segment: ExportSegment) -> None:
     """Add a segment's elements by hand: python-docx takes minutes for 20,000 paragraphs."""
-    from docx.oxml import OxmlElement
-
     paragraph = OxmlElement("w:p")
     is_from_right = is_rtl(segment.text)
     if is_from_right:
@@ -67,8 +65,6 @@ def _add_segment(made: Document, document: TranscriptDocument, segment: ExportSe
 
 def _run(text: str, mark: str | None = None, style: str | None = None) -> CT_R:
     """A run of text, whose tabs and newlines become those of Word."""
-    from docx.oxml import OxmlElement
-
     run: CT_R = OxmlElement("w:r")
     if mark:
         run.get_or_add_rPr().append(OxmlElement(mark))
@@ -102,8 +98,6 @@ def _set_properties(made: Document, document: TranscriptDocument) -> None:
 
 def _set_fonts(made: Document, language: str | None) -> None:
     """A font for each kind of script: the template's come from a theme, which Word puts first."""
-    from docx.oxml.ns import qn
-
     fonts = {
         "w:ascii": _LATIN,
         "w:hAnsi": _LATIN,
@@ -118,9 +112,6 @@ def _set_fonts(made: Document, language: str | None) -> None:
 
 
 def _add_stamp_style(made: Document) -> None:
-    from docx.enum.style import WD_STYLE_TYPE
-    from docx.shared import RGBColor
-
     style = made.styles.add_style(_STAMP, WD_STYLE_TYPE.CHARACTER)
     style.font.color.rgb = RGBColor(*_GREY)
 
