@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.exports.transcripts.segments import LONGEST_SPOKEN, segments_of
+from api.exports.transcripts.document import LONGEST_SPOKEN
+from api.exports.transcripts.segments import segments_of
 from api.http.bodies import LONGEST_PATH, LONGEST_TEXT, LONGEST_WORD, MOST_ITEMS
 from shared.errors import BadInput
 from shared.query.bounds import LONGEST_QUERY, MOST_TEXTS

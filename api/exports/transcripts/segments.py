@@ -9,13 +9,16 @@ import msgspec
 from msgspec import Meta, Struct
 
 from api.exports.cleaning import clean, one_line
-from api.exports.transcripts.document import ExportSegment, ExportWord
+from api.exports.transcripts.document import (
+    LONGEST_SPOKEN,
+    MOST_WORDS,
+    ExportSegment,
+    ExportWord,
+)
 from api.http.body_reading import explain
 from shared.cache.transcripts import LONGEST_S
 from shared.errors import BadInput
 
-LONGEST_SPOKEN = 100_000  # characters of a segment, a word or a speaker
-MOST_WORDS = 100_000  # of one segment
 _FORMS = "[start, text, end] or an object with start, end and text"
 _WORD_FORMS = "[start, end, text, probability] or an object with start, end and text"
 _Seconds = Annotated[float, Meta(ge=0, le=LONGEST_S)]
