@@ -98,19 +98,14 @@ class CopiedPictures:
     def outcome(self, warnings: tuple[str, ...]) -> WrittenClip:
         if not self._shown:
             raise ClipFailed(ClipCode.UNREADABLE, "No picture of this range could be read.")
-        return WrittenClip(
-            self._first * self._base - self._source.origin,
-            self._end * self._base - self._source.origin,
-            self._shown,
-            warnings + self._overshoot(),
-        )
-
-    def _overshoot(self) -> tuple[str, ...]:
         over = round((self._end - self._past) * self._base * self._source.rate)
-        if over < 1:
-            return ()
-        pictures = "picture" if over == 1 else "pictures"
-        return (f"{over} {pictures} after the out-point had to be kept: others refer to them.",)
+        if over >= 1:
+            pictures = "picture" if over == 1 else "pictures"
+            kept = f"{over} {pictures} after the out-point had to be kept: others refer to them."
+            warnings += (kept,)
+        start, end = self._first * self._base, self._end * self._base
+        origin = self._source.origin
+        return WrittenClip(start - origin, end - origin, self._shown, warnings)
 
     def _wanted(self) -> Iterator[VideoPacket]:
         """Packets from the key frame to the out-point, and those that the last pictures need."""
@@ -287,7 +282,9 @@ class CopiedTrack:
         if packet.pts is None:
             return
         start = packet.pts * packet.time_base
-        length = self._length(packet)
+        length = (packet.duration or 0) * packet.time_base
+        if self._block:
+            length = Fraction(packet.size // self._block, self._rate)
         if start >= self._ends:
             self.is_full = True
             return
@@ -306,11 +303,6 @@ class CopiedTrack:
 
     def finished(self) -> Iterator[Timed]:
         yield from ()
-
-    def _length(self, packet: Packet[Any]) -> Fraction:
-        if self._block:
-            return Fraction(packet.size // self._block, self._rate)
-        return (packet.duration or 0) * packet.time_base
 
     def _sliced(self, packet: Packet[Any], start: Fraction, length: Fraction) -> Packet[Any]:
         """The part of a packet whose samples are in the range."""

@@ -113,13 +113,10 @@ def depth_of(pixels: VideoFormat | None) -> Depth:
     if pixels is None or not pixels.components:
         return Depth()
     first = pixels.components[0]
-    chroma = {(2, 2): "420", (2, 1): "422"}.get(_subsampling(pixels), "444")
+    subsampling = pixels.chroma_width(16), pixels.chroma_height(16)
+    chroma = {(8, 8): "420", (8, 16): "422"}.get(subsampling, "444")
     alpha = any(c.is_alpha for c in pixels.components)
     return Depth(first.bits, "420" if pixels.name.startswith("gray") else chroma, alpha)
-
-
-def _subsampling(pixels: VideoFormat) -> tuple[int, int]:
-    return 2 if pixels.chroma_width(16) == 8 else 1, 2 if pixels.chroma_height(16) == 8 else 1
 
 
 def picture_codec(codec: ClipCodec | None, quality: int | None, depth: Depth) -> PictureCodec:

@@ -35,9 +35,11 @@ class ClipFile:
     """
 
     def __init__(self, path: str, form: Form, tags: dict[str, str], ticks: int) -> None:
-        options = {"movflags": "use_metadata_tags"} if _has_own_keys(form, tags) else {}
+        options = {}
         if form.family == "isom":
             options["movie_timescale"] = str(ticks)  # edit lists count in it
+            if any("." in key for key in tags):  # keys of cameras, which it would drop
+                options["movflags"] = "use_metadata_tags"
         with _clear():
             self.container: OutputContainer = av.open(
                 f"file:{path}", "w", format=form.muxer, options=options
@@ -91,11 +93,6 @@ def _clear() -> Iterator[None]:
                 ClipCode.UNREADABLE, f"What the source holds cannot be written to a clip: {reason}."
             ) from error
         raise OSError(error.errno, reason) from error  # of the disk that the clip goes to
-
-
-def _has_own_keys(form: Form, tags: dict[str, str]) -> bool:
-    """Whether the muxer has to be told to keep all tags: MP4 and MOV lose keys of cameras."""
-    return form.family == "isom" and any("." in key for key in tags)
 
 
 class ClipFailed(RushesError):

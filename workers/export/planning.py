@@ -126,15 +126,11 @@ def length_of(source: ClipSource) -> Fraction | None:
     return None
 
 
-def _rounding(source: ClipSource) -> Fraction:
-    return min(_ROUNDING, 1 / source.rate / 4)
-
-
 def _range(start: Fraction, end: Fraction, source: ClipSource) -> Range:
     """The pictures of a range; raises ClipFailed (BAD_RANGE) where it is past the end."""
     if source.video is None:
         return _sound_range(start, end, source)
-    slack = _rounding(source)
+    slack = min(_ROUNDING, 1 / source.rate / 4)
     if not source.is_timed:
         return _counted_range(start + slack, end - slack, source)
     base = source.video.time_base or Fraction(1, 1000)
@@ -269,12 +265,12 @@ def _plan(spec: ClipSpec, source: ClipSource) -> ClipPlan:
         form = encoded_form(own, spec.container, picture)
         start, end = _within_holds(found, *wanted, source)
     planned = ClipPlan(spec, method, form, start, end, 0, found, picture=picture)
-    start_label, end_label = _labels(planned, source)
+    timecode, rate = source.clip_timecode, source.rate
     return replace(
         planned,
         estimated_bytes=_estimate(planned, source),
-        start_timecode=start_label,
-        end_timecode=end_label,
+        start_timecode=timecode and timecode.label(round(start * rate)),
+        end_timecode=timecode and timecode.label(round(end * rate)),
         warnings=_warnings(planned, source),
     )
 
@@ -376,14 +372,6 @@ def _left_out(source: ClipSource) -> tuple[str, ...]:
     if len(shown_video_streams(source.container)) > 1:
         warnings += ("Only the main one of its video tracks is exported.",)
     return warnings
-
-
-def _labels(planned: ClipPlan, source: ClipSource) -> tuple[str | None, str | None]:
-    """Timecodes of both ends, where the source has timecode."""
-    timecode, rate = source.clip_timecode, source.rate
-    if timecode is None:
-        return None, None
-    return timecode.label(round(planned.start * rate)), timecode.label(round(planned.end * rate))
 
 
 def _estimate(planned: ClipPlan, source: ClipSource) -> int:

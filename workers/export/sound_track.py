@@ -21,6 +21,7 @@ from workers.export.reading import JUMP_S, LATE_S, Damage, frames_of, sound_from
 from workers.export.source import ClipSource
 from workers.media.budget import ENCODED_SILENCE_BASE_S, check_silence
 
+_SAMPLES: dict[str, Any] = {"s16": np.int16, "s32": np.int32, "fltp": np.float32}
 Samples = NDArray[Any]
 Span = tuple[Fraction, Fraction]  # seconds of the container's clock
 
@@ -118,7 +119,11 @@ class _EncodedTrack:
             self._due = position
             self._resampler = None
         if frame.layout.name != self._layout:
-            frame = _relabelled(frame, self._layout)
+            # Encoders refuse channels without names: the samples under the name of a layout.
+            pts, base, rate = frame.pts, frame.time_base, frame.sample_rate
+            samples, kind = frame.to_ndarray(), frame.format.name
+            frame = AudioFrame.from_ndarray(samples, format=kind, layout=self._layout)
+            frame.sample_rate, frame.pts, frame.time_base = rate, pts, base
         yield from self._resampled(frame)
 
     def _resampled(self, frame: AudioFrame | None) -> Iterator[Timed]:
@@ -154,11 +159,13 @@ class _EncodedTrack:
         heard, self._silent = self._written - self._silent, self._silent + max(0, count)
         rate = self._codec.rate
         check_silence(self._silent / rate, heard / rate, ENCODED_SILENCE_BASE_S)
-        planes = samples_shape(self._codec, self._stream.channels)
+        kind = _SAMPLES[self._codec.samples]
+        channels = self._stream.channels
         while count > 0:
-            part = min(count, self._codec.rate)
-            shape = (planes[0], part * planes[1])
-            yield from self._put(np.zeros(shape, planes[2]), part)
+            part = min(count, rate)
+            planar = self._codec.samples.endswith("p")
+            shape = (channels, part) if planar else (1, part * channels)
+            yield from self._put(np.zeros(shape, kind), part)
             count -= part
 
     def _put(self, samples: Samples, count: int) -> Iterator[Timed]:
@@ -172,17 +179,3 @@ class _EncodedTrack:
         frame.time_base = Fraction(1, codec.rate)
         self._written += count
         yield from encoded(self._stream, frame)
-
-
-def _relabelled(frame: AudioFrame, layout: str) -> AudioFrame:
-    """The frame's samples under the name of a layout: encoders refuse channels without names."""
-    named = AudioFrame.from_ndarray(frame.to_ndarray(), format=frame.format.name, layout=layout)
-    named.sample_rate, named.pts, named.time_base = frame.sample_rate, frame.pts, frame.time_base
-    return named
-
-
-def samples_shape(codec: SoundCodec, channels: int) -> tuple[int, int, Any]:
-    """Planes of a codec, samples of all channels in a plane, and numpy's type."""
-    kinds = {"s16": np.int16, "s32": np.int32, "fltp": np.float32}
-    kind = kinds[codec.samples]
-    return (channels, 1, kind) if codec.samples.endswith("p") else (1, channels, kind)

@@ -114,7 +114,8 @@ def open_source(file: OpenedFile, audio: ClipAudio) -> Iterator[ClipSource]:
 
 
 def _source(file: OpenedFile, container: InputContainer, audio: ClipAudio) -> ClipSource:
-    known = [s for s in container.streams.audio if _is_known(s)]
+    # Damaged headers, or a late begin, may tell nothing of a sound track.
+    known = [s for s in container.streams.audio if s.codec_context and s.channels and s.sample_rate]
     sounds, why = plausible_sound(container, known)
     unknown = len(container.streams.audio) - len(sounds)
     if audio == "first":
@@ -128,7 +129,9 @@ def _source(file: OpenedFile, container: InputContainer, audio: ClipAudio) -> Cl
     if video is None and not sounds:
         raise ClipFailed(ClipCode.UNREADABLE, why or "It holds neither video nor audio to export.")
     rate = (frame_rate(video) if video is not None else None) or _DEFAULT_RATE
-    origin = _origin(video, sounds)
+    # Where there is no picture, the clock begins with the first sound.
+    streams: list[VideoStream | AudioStream] = [video] if video is not None else [*sounds]
+    origin = min((s.start_time or 0) * (s.time_base or Fraction(0)) for s in streams)
     label = _start_label(container)
     step = _label_step(file, container, rate) if label is not None else 1
     return ClipSource(
@@ -143,17 +146,6 @@ def _label_step(file: OpenedFile, container: InputContainer, rate: Fraction) -> 
         return 1
     step, rest = divmod(round(rate), round(stated))
     return step if step > 1 and not rest else 1
-
-
-def _is_known(sound: AudioStream) -> bool:
-    """Whether a sound track can be read: damaged headers, or a late begin, may tell nothing."""
-    return sound.codec_context is not None and sound.channels > 0 and sound.sample_rate > 0
-
-
-def _origin(video: VideoStream | None, sounds: list[AudioStream]) -> Fraction:
-    if video is not None:
-        return (video.start_time or 0) * (video.time_base or Fraction(0))
-    return min((s.start_time or 0) * (s.time_base or Fraction(0)) for s in sounds)
 
 
 def _start_label(container: InputContainer) -> str | None:

@@ -35,6 +35,7 @@ def fcpxml(timeline: Timeline, style: UrlStyle) -> str:
     event = etree.SubElement(etree.SubElement(root, "library"), "event", name=timeline.name)
     project = etree.SubElement(event, "project", name=timeline.name)
     timecode = timeline.timecode
+    rates = (sound.sample_rate for clip in timeline.clips for sound in clip.media.sounds)
     sequence = etree.SubElement(
         project,
         "sequence",
@@ -43,7 +44,8 @@ def fcpxml(timeline: Timeline, style: UrlStyle) -> str:
         tcStart=_time(timecode.first_frame / timecode.rate),
         tcFormat=_counting(timecode.drop_frame),
         audioLayout="stereo",
-        audioRate=_sample_rate(timeline),
+        # The first sound's rate, where Final Cut has it.
+        audioRate=_SAMPLE_RATES.get(next(rates, 48_000), "48k"),
     )
     spine = etree.SubElement(sequence, "spine")
     for clip in timeline.clips:
@@ -153,9 +155,3 @@ def _time(seconds: Fraction) -> str:
 
 def _counting(drop_frame: bool) -> str:
     return "DF" if drop_frame else "NDF"
-
-
-def _sample_rate(timeline: Timeline) -> str:
-    """The first sound's rate, where Final Cut has it."""
-    rates = (sound.sample_rate for clip in timeline.clips for sound in clip.media.sounds)
-    return _SAMPLE_RATES.get(next(rates, 48_000), "48k")

@@ -159,7 +159,10 @@ def exported_timeline(
     body = asked.body
     used = _used(asked, ours, {**probes, **offline})
     remarks = [_left_out(index, body, error) for index, error in refused.items()]
-    remarks += [_offline(index, body) for index, path in ours.items() if path in offline]
+    for index in [index for index, path in ours.items() if path in offline]:
+        given = body.clips[index].media_path
+        message = f"{given} is away: it was laid out as it was when it was analyzed."
+        remarks.append(TimelineWarning(index, Code.OFFLINE_MEDIA, message))
     timeline, said = _timeline(asked, used)
     remarks += said
     excluded = [remark for remark in _in_order(remarks) if remark.code in _EXCLUDED]
@@ -259,12 +262,6 @@ def _left_out(index: int, body: TimelineBody, error: RushesError) -> TimelineWar
         code = Code.NOT_ALLOWED
     message = f"{body.clips[index].media_path} was left out: {error.message}"
     return TimelineWarning(index, code, message)
-
-
-def _offline(index: int, body: TimelineBody) -> TimelineWarning:
-    path = body.clips[index].media_path
-    message = f"{path} is away: it was laid out as it was when it was analyzed."
-    return TimelineWarning(index, Code.OFFLINE_MEDIA, message)
 
 
 def _in_order(remarks: Sequence[TimelineWarning]) -> list[TimelineWarning]:
