@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
+from typing import NamedTuple
 
+from api.exports.timelines.bodies import TimelineClipBody
 from api.exports.timelines.model import Clip, Code, Marker, Media, TimelineWarning, rounded
 from api.exports.timelines.sources import TimelineSource, clean_name
 from api.http.times import clock_seconds
@@ -21,26 +23,12 @@ DEFAULT_RATE = Fraction(25)  # of sound and stills alone
 SourceTime = Fraction | str  # exact seconds, or a timecode of the source
 
 
-@dataclass(frozen=True, slots=True)
-class AskedMarker:
-    """A marker as a request names it; `time` as the clip's own times."""
-
-    time: SourceTime
-    name: str
-    comment: str = ""
-    length: Fraction | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AskedClip:
-    """A range as a request names it."""
+class AskedClip(NamedTuple):
+    """A range as a request names it, with its index there and its file."""
 
     index: int
-    start: SourceTime
-    end: SourceTime
-    name: str | None = None
-    handle: Fraction = Fraction(0)
-    markers: tuple[AskedMarker, ...] = ()
+    body: TimelineClipBody
+    source: TimelineSource
 
 
 def source_time(value: float | str, field: str) -> SourceTime:
@@ -74,15 +62,15 @@ def commonest_rate(medias: Iterable[Media]) -> Fraction:
 
 
 def conform(
-    asked: Sequence[tuple[AskedClip, TimelineSource]], rate: Fraction
+    asked: Sequence[AskedClip], rate: Fraction
 ) -> tuple[tuple[Clip, ...], list[TimelineWarning]]:
     """Return clips one after the other; one whose media has no such range is a remark alone."""
     clips: list[Clip] = []
     remarks: list[TimelineWarning] = []
-    for one, source in asked:
+    for one in asked:
         start = clips[-1].end if clips else 0
         try:
-            clip, said = _conformed(one, source, rate, start)
+            clip, said = _conformed(one, rate, start)
         except BadInput as error:
             remarks.append(TimelineWarning(one.index, Code.BAD_RANGE, error.message))
         else:
@@ -99,13 +87,9 @@ def _as_long_as_used(clips: list[Clip]) -> list[Clip]:
     return [replace(clip, media_frames=longest[clip.media.path]) for clip in clips]
 
 
-def _conformed(
-    asked: AskedClip, source: TimelineSource, rate: Fraction, at: int
-) -> tuple[Clip, list[TimelineWarning]]:
-    media = source.media
-    remarks = [
-        TimelineWarning(asked.index, code, f"{media.name}: {text}") for code, text in source.remarks
-    ]
+def _conformed(asked: AskedClip, rate: Fraction, at: int) -> tuple[Clip, list[TimelineWarning]]:
+    index, body, (media, said_of_it) = asked.index, asked.body, asked.source
+    remarks = [TimelineWarning(index, code, f"{media.name}: {text}") for code, text in said_of_it]
     begin, end, said = _range(asked, media, rate)
     remarks += said
     if media.rate is not None and media.rate != rate:
@@ -113,14 +97,14 @@ def _conformed(
             f"{media.name} runs at {rate_words(media.rate)} frames a second, the timeline at "
             f"{rate_words(rate)}: its cuts are rounded to the timeline's frames."
         )
-        remarks.append(TimelineWarning(asked.index, Code.RATE_CONFORMED, message))
+        remarks.append(TimelineWarning(index, Code.RATE_CONFORMED, message))
     first, out, media_frames = _frames(media, begin, end, rate)
-    name = clean_name(asked.name) if asked.name is not None else media.name
-    if asked.name is not None and name != asked.name:
+    name = clean_name(body.name) if body.name is not None else media.name
+    if body.name is not None and name != body.name:
         remarks.append(_cleaned(asked, "name"))
     markers, outside = _markers(asked, media, begin, end)
     clip = Clip(
-        index=asked.index,
+        index=index,
         media=media,
         name=name or media.name,
         start=at,
@@ -138,13 +122,14 @@ def _range(
 ) -> tuple[Fraction, Fraction, list[TimelineWarning]]:
     """Begin and end in seconds of the media, with handles, within it."""
     field = f"clips[{asked.index}]"
-    begin = _not_before(asked.start, media, f"{field}.start_time")
-    end = _not_before(asked.end, media, f"{field}.end_time")
+    begin = _not_before(asked.body.start_time, media, f"{field}.start_time")
+    end = _not_before(asked.body.end_time, media, f"{field}.end_time")
+    handle = exact_seconds(asked.body.handle_seconds, f"{field}.handle_seconds")
     if media.is_still and begin == end:
         end += Fraction(STILL_S)
     _check_range(begin, end, media, field)
     if media.is_still:
-        return Fraction(0), end - begin + 2 * asked.handle, []
+        return Fraction(0), end - begin + 2 * handle, []
     whole = media.seconds
     remarks = []
     if whole is not None and end > whole:
@@ -155,12 +140,12 @@ def _range(
             )
             remarks.append(TimelineWarning(asked.index, Code.CLAMPED_OUT, message))
         end = whole
-    wide_begin, wide_end = begin - asked.handle, end + asked.handle
+    wide_begin, wide_end = begin - handle, end + handle
     begin = max(Fraction(0), wide_begin)
     end = wide_end if whole is None else min(whole, wide_end)
     if (begin, end) != (wide_begin, wide_end):
         message = (
-            f"{field}: {media.name} has no {float(asked.handle):.5g} s beyond the range on "
+            f"{field}: {media.name} has no {float(handle):.5g} s beyond the range on "
             "both sides; the handle is shorter."
         )
         remarks.append(TimelineWarning(asked.index, Code.CLAMPED_HANDLE, message))
@@ -196,16 +181,17 @@ def _markers(
     """Markers in the range; a still has a time of its own for each clip."""
     found: list[Marker] = []
     remarks: list[TimelineWarning] = []
-    base = Fraction(0)
-    if media.is_still and isinstance(asked.start, Fraction):
-        base = asked.start - asked.handle
-    for number, marker in enumerate(asked.markers):
+    body, base = asked.body, Fraction(0)
+    if media.is_still:
+        handle = exact_seconds(body.handle_seconds, "handle_seconds")
+        base = _seconds(body.start_time, media, "start_time") - handle
+    for number, marker in enumerate(body.markers):
         field = f"clips[{asked.index}].markers[{number}]"
         seconds = _seconds(marker.time, media, f"{field}.time") - base
         if begin <= seconds < end:
             name, comment = clean_name(marker.name), clean_name(marker.comment)
-            length = None if marker.length is None else min(marker.length, end - seconds)
-            found.append(Marker(seconds, name, comment, length or None))
+            length = exact_seconds(marker.duration or 0, f"{field}.duration")
+            found.append(Marker(seconds, name, comment, min(length, end - seconds) or None))
             if name != marker.name or comment != marker.comment:
                 remarks.append(_cleaned(asked, f"markers[{number}]"))
         else:
@@ -222,7 +208,7 @@ def _cleaned(asked: AskedClip, field: str) -> TimelineWarning:
     return TimelineWarning(asked.index, Code.NAME_CLEANED, message)
 
 
-def _not_before(time: SourceTime, media: Media, field: str) -> Fraction:
+def _not_before(time: float | str, media: Media, field: str) -> Fraction:
     seconds = _seconds(time, media, field)
     if seconds < 0 and media.timecode is not None:
         begins = media.timecode.label()
@@ -230,11 +216,12 @@ def _not_before(time: SourceTime, media: Media, field: str) -> Fraction:
     return seconds
 
 
-def _seconds(time: SourceTime, media: Media, field: str) -> Fraction:
+def _seconds(given: float | str, media: Media, field: str) -> Fraction:
     """Seconds since the first picture; negative for a timecode before it.
 
     Raises BadInput for a timecode that cannot be there.
     """
+    time = source_time(given, field)
     if isinstance(time, Fraction):
         return time
     if media.is_still:

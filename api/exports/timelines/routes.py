@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 
 from api.cache.view import CacheView
 from api.exports.cleaning import title
@@ -21,7 +19,6 @@ from api.exports.timelines.bodies import (
 )
 from api.exports.timelines.conform import (
     AskedClip,
-    AskedMarker,
     commonest_rate,
     conform,
     exact_seconds,
@@ -86,67 +83,41 @@ def write_timeline(
     return write(timeline, style or "empty_host"), []
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineRequest:
-    """A request whose shape is right."""
+def checked_target(paths: ClientPaths, body: TimelineBody) -> str | None:
+    """Where the file goes, in our form. All that can be refused before a file is looked at is.
 
-    body: TimelineBody
-    clips: tuple[AskedClip, ...]
-    rate: Fraction | None
-    path_map: PathMap
-    target: str | None
-
-
-def checked_request(paths: ClientPaths, body: TimelineBody) -> TimelineRequest:
-    """All that can be refused before a file is looked at."""
-    rate = None
+    Raises BadInput and NotAllowed.
+    """
     if body.fps is not None:
-        rate = frame_rate(body.fps)
-        Timecode.starting_at(nearest_rate(rate), body.start_timecode)
+        Timecode.starting_at(nearest_rate(frame_rate(body.fps)), body.start_timecode)
     if body.layout != "sequence" and body.format != "xmeml":
         raise BadInput(f'layout "{body.layout}" exists for the format xmeml only.')
-    clips = tuple(_asked_clip(index, clip) for index, clip in enumerate(body.clips))
-    return TimelineRequest(
-        body=body,
-        clips=clips,
-        rate=rate,
-        path_map=path_map([(pair.from_, pair.to) for pair in body.path_map]),
-        target=resolved_output_path(
-            paths,
-            body.output_path,
-            body.sequence_name,
-            EXTENSIONS[body.format],
-            EXTENSIONS.values(),
-        ),
+    for index, clip in enumerate(body.clips):
+        _check_times(clip, f"clips[{index}]")
+    _path_map(body)
+    extension = EXTENSIONS[body.format]
+    return resolved_output_path(
+        paths, body.output_path, body.sequence_name, extension, EXTENSIONS.values()
     )
 
 
-def _asked_clip(index: int, clip: TimelineClipBody) -> AskedClip:
-    field = f"clips[{index}]"
-    markers = tuple(
-        AskedMarker(
-            time=source_time(marker.time, f"{field}.markers[{number}].time"),
-            name=marker.name,
-            comment=marker.comment,
-            length=None
-            if marker.duration is None
-            else exact_seconds(marker.duration, f"{field}.markers[{number}].duration"),
-        )
-        for number, marker in enumerate(clip.markers)
-    )
-    return AskedClip(
-        index=index,
-        start=source_time(clip.start_time, f"{field}.start_time"),
-        end=source_time(clip.end_time, f"{field}.end_time"),
-        name=clip.name,
-        handle=exact_seconds(clip.handle_seconds, f"{field}.handle_seconds"),
-        markers=markers,
-    )
+def _check_times(clip: TimelineClipBody, field: str) -> None:
+    for number, marker in enumerate(clip.markers):
+        source_time(marker.time, f"{field}.markers[{number}].time")
+        exact_seconds(marker.duration or 0, f"{field}.markers[{number}].duration")
+    source_time(clip.start_time, f"{field}.start_time")
+    source_time(clip.end_time, f"{field}.end_time")
+    exact_seconds(clip.handle_seconds, f"{field}.handle_seconds")
+
+
+def _path_map(body: TimelineBody) -> PathMap:
+    return path_map([(pair.from_, pair.to) for pair in body.path_map])
 
 
 def exported_timeline(
     paths: ClientPaths,
-    asked: TimelineRequest,
+    body: TimelineBody,
+    target: str | None,
     ours: Mapping[int, str],
     probes: Mapping[str, Probe | MediaError | NotAllowed],
     offline: Mapping[str, Probe],
@@ -156,14 +127,13 @@ def exported_timeline(
 
     `offline`: what is known of files that are away.
     """
-    body = asked.body
-    used = _used(asked, ours, {**probes, **offline})
+    used = _used(body, ours, {**probes, **offline})
     remarks = [_left_out(index, body, error) for index, error in refused.items()]
     for index in [index for index, path in ours.items() if path in offline]:
         given = body.clips[index].media_path
         message = f"{given} is away: it was laid out as it was when it was analyzed."
         remarks.append(TimelineWarning(index, Code.OFFLINE_MEDIA, message))
-    timeline, said = _timeline(asked, used)
+    timeline, said = _timeline(body, used)
     remarks += said
     excluded = [remark for remark in _in_order(remarks) if remark.code in _EXCLUDED]
     if excluded and body.strict:
@@ -177,7 +147,7 @@ def exported_timeline(
     return ExportedTimeline(
         xml=text if is_xml else None,
         text=None if is_xml else text,
-        output_path=_written(paths, asked, text),
+        output_path=_written(paths, body, target, text),
         sequence=SequenceFacts(
             fps=f"{rate.numerator}/{rate.denominator}", duration_frames=timeline.frames
         ),
@@ -186,31 +156,29 @@ def exported_timeline(
 
 
 def _used(
-    asked: TimelineRequest,
+    body: TimelineBody,
     ours: Mapping[int, str],
     probes: Mapping[str, Probe | MediaError | NotAllowed],
-) -> list[tuple[AskedClip, TimelineSource]]:
+) -> list[AskedClip]:
     """The clips whose files are known; one file is one source."""
     sources: dict[str, TimelineSource] = {}
     used = []
-    for clip in asked.clips:
-        path = ours.get(clip.index, "")
-        probe = probes.get(path)
+    folders = _path_map(body)
+    for index, path in ours.items():
+        probe, clip = probes[path], body.clips[index]
         if isinstance(probe, Probe):
             if path not in sources:
-                given = asked.body.clips[clip.index].media_path
-                sources[path] = source_of(editors_path(given, path, asked.path_map), probe)
-            used.append((clip, sources[path]))
+                sources[path] = source_of(editors_path(clip.media_path, path, folders), probe)
+            used.append(AskedClip(index, clip, sources[path]))
     return used
 
 
-def _written(paths: ClientPaths, asked: TimelineRequest, text: str) -> str | None:
+def _written(paths: ClientPaths, body: TimelineBody, target: str | None, text: str) -> str | None:
     """Where the file lies, in the client's form; None where none was asked for."""
-    body = asked.body
-    if asked.target is None or body.output_path is None:
+    if target is None or body.output_path is None:
         return None
     placed = write_output(
-        asked.target,
+        target,
         text.encode(),
         paths.export_roots,
         on_exists=body.on_exists,
@@ -220,11 +188,11 @@ def _written(paths: ClientPaths, asked: TimelineRequest, text: str) -> str | Non
 
 
 def _timeline(
-    asked: TimelineRequest, used: Sequence[tuple[AskedClip, TimelineSource]]
+    body: TimelineBody, used: Sequence[AskedClip]
 ) -> tuple[Timeline, list[TimelineWarning]]:
-    body = asked.body
     remarks = []
-    wanted = asked.rate or commonest_rate(source.media for _, source in used)
+    medias = [clip.source.media for clip in used]
+    wanted = commonest_rate(medias) if body.fps is None else frame_rate(body.fps)
     rate = nearest_rate(wanted)
     if rate != wanted:
         message = f"No timeline runs at {rate_words(wanted)} frames a second: this one has {rate}."
@@ -235,7 +203,7 @@ def _timeline(
         remarks.append(
             TimelineWarning(None, Code.NAME_CLEANED, f"The timeline is called {name!r}.")
         )
-    first = next((s.media.picture for _, s in used if s.media.picture), _USUAL)
+    first = next((media.picture for media in medias if media.picture), _USUAL)
     timeline = Timeline(
         name=name,
         timecode=Timecode.starting_at(rate, body.start_timecode),
@@ -302,16 +270,14 @@ async def export_timeline(call: Call[TimelineBody], services: ExportServices) ->
     """
     body = call.body
     call.warnings.extend(await place_at_cuts(services, body))
-    asked = await services.in_export_folder(body.output_path, checked_request, services.paths, body)
+    target = await services.in_export_folder(body.output_path, checked_target, services.paths, body)
     ours: dict[int, str] = {}  # by the clip's index
     refused: dict[int, RushesError] = {}
-    for clip in asked.clips:
+    for index, clip in enumerate(body.clips):
         try:
-            ours[clip.index] = services.paths.media(
-                body.clips[clip.index].media_path, f"clips[{clip.index}].media_path"
-            )
+            ours[index] = services.paths.media(clip.media_path, f"clips[{index}].media_path")
         except (NotAllowed, UnusablePath) as error:
-            refused[clip.index] = error
+            refused[index] = error
     paths = list(dict.fromkeys(ours.values()))
     found = await map_concurrently(lambda p: _probed(services, p), paths, call.is_gone)
     probes = dict(zip(paths, found, strict=True))
@@ -321,10 +287,18 @@ async def export_timeline(call: Call[TimelineBody], services: ExportServices) ->
         if isinstance(probe, RushesError) and path not in offline:
             refused[index] = probe
     _refuse_if_strict(body, refused)
-    if len(refused) == len(asked.clips):
+    if len(refused) == len(body.clips):
         raise NothingUsable(_reasons(body, refused))
     return await services.in_export_folder(
-        body.output_path, exported_timeline, services.paths, asked, ours, probes, offline, refused
+        body.output_path,
+        exported_timeline,
+        services.paths,
+        body,
+        target,
+        ours,
+        probes,
+        offline,
+        refused,
     )
 
 

@@ -7,8 +7,8 @@ import ntpath
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 from urllib.parse import quote
 
 from api.exports.cleaning import clean
@@ -33,12 +33,11 @@ _PREFIX: dict[UrlStyle, str] = {
 _DRIVE = re.compile(r"([A-Za-z]):[\\/]")
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineSource:
+class TimelineSource(NamedTuple):
     """A media file and what is to be said wherever it is used."""
 
     media: Media
-    remarks: tuple[tuple[Code, str], ...] = ()
+    remarks: tuple[tuple[Code, str], ...]
 
 
 def source_of(path: str, probe: Probe) -> TimelineSource:
