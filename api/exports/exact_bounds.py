@@ -36,7 +36,8 @@ async def place_at_cuts(
     """
     if not body.exact_cuts:
         return []
-    cache_dir, clips = body.cache_dir, body.clips
+    cache_dir = body.cache_dir
+    clips: Sequence[_Clip] = body.clips
     if cache_dir is None:
         raise BadInput("cache_dir is required for exact_cuts: the folder with the analysis data.")
     films = await services.in_cache_dir(cache_dir, _films, services, cache_dir, clips)

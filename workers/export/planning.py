@@ -269,8 +269,8 @@ def _plan(spec: ClipSpec, source: ClipSource) -> ClipPlan:
     return replace(
         planned,
         estimated_bytes=_estimate(planned, source),
-        start_timecode=timecode and timecode.label(round(start * rate)),
-        end_timecode=timecode and timecode.label(round(end * rate)),
+        start_timecode=timecode.label(round(start * rate)) if timecode else None,
+        end_timecode=timecode.label(round(end * rate)) if timecode else None,
         warnings=_warnings(planned, source),
     )
 

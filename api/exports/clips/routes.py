@@ -92,11 +92,12 @@ def _specs(services: CoreServices, body: ExportClipsBody) -> list[ClipSpec]:
         raise BadInput("clips must hold at least one clip.")
     check_naming(body.naming)
     folder = _output_dir(services, body)
+    is_ours = "/" + posixpath.normpath(body.output_dir).lstrip("/") == folder
     common = {name: getattr(body, name) for name in _SAME} | {
         "output_dir": folder,
         "roots": services.paths.key_roots,
         # As it was written, so that answers never lead through another pair of the path map.
-        "client_output_dir": folder if _is_ours(body.output_dir, folder) else body.output_dir,
+        "client_output_dir": folder if is_ours else body.output_dir,
     }
     return [_spec(services, clip, n, common) for n, clip in enumerate(body.clips)]
 
@@ -113,11 +114,6 @@ def _spec(services: CoreServices, clip: ClipBody, n: int, common: dict[str, Any]
         end=clip_time(clip.end_time, f"clips[{n}].end_time"),
         name=clip.name,
     )
-
-
-def _is_ours(given: str, folder: str) -> bool:
-    """Whether a client calls the folder as we do."""
-    return "/" + posixpath.normpath(given).lstrip("/") == folder
 
 
 def _output_dir(services: CoreServices, body: ExportClipsBody, *, make: bool = False) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import NamedTuple
 
 from api.exports.timelines.bodies import TimelineClipBody
 from api.exports.timelines.model import Clip, Code, Marker, Media, TimelineWarning, rounded
@@ -23,7 +22,8 @@ DEFAULT_RATE = Fraction(25)  # of sound and stills alone
 SourceTime = Fraction | str  # exact seconds, or a timecode of the source
 
 
-class AskedClip(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class AskedClip:
     """A range as a request names it, with its index there and its file."""
 
     index: int

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from api.cache.view import CacheView
 from api.exports.cleaning import title
 from api.exports.exact_bounds import ExportServices, place_at_cuts
-from api.exports.output_path import resolved_output_path
+from api.exports.output_path import resolved_output_path, write_to
 from api.exports.timelines.bodies import (
     ExportedTimeline,
     Layout,
@@ -42,7 +42,6 @@ from shared.errors import (
     RushesError,
     UnusablePath,
 )
-from shared.exports.writing import write_output
 from shared.paths import PathMap
 from shared.query.messages import Lane, ProbeFile
 from shared.rights import KeyScope
@@ -147,7 +146,7 @@ def exported_timeline(
     return ExportedTimeline(
         xml=text if is_xml else None,
         text=None if is_xml else text,
-        output_path=_written(paths, body, target, text),
+        output_path=target and write_to(target, text.encode(), paths, body),
         sequence=SequenceFacts(
             fps=f"{rate.numerator}/{rate.denominator}", duration_frames=timeline.frames
         ),
@@ -171,20 +170,6 @@ def _used(
                 sources[path] = source_of(editors_path(clip.media_path, path, folders), probe)
             used.append(AskedClip(index, clip, sources[path]))
     return used
-
-
-def _written(paths: ClientPaths, body: TimelineBody, target: str | None, text: str) -> str | None:
-    """Where the file lies, in the client's form; None where none was asked for."""
-    if target is None or body.output_path is None:
-        return None
-    placed = write_output(
-        target,
-        text.encode(),
-        paths.export_roots,
-        on_exists=body.on_exists,
-        create_dir=body.create_dir,
-    )
-    return paths.back(placed, body.output_path)
 
 
 def _timeline(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -103,7 +104,7 @@ def timeline(
     *clips: AskedClip, rate: Fraction | int | None = None, **more: Any
 ) -> tuple[Timeline, list[TimelineWarning]]:
     """Clips in a row, numbered as a request numbers them."""
-    numbered = [clip._replace(index=n) for n, clip in enumerate(clips)]
+    numbered = [replace(clip, index=n) for n, clip in enumerate(clips)]
     own = Fraction(rate) if rate else commonest_rate(clip.source.media for clip in numbered)
     made, remarks = conform(numbered, own)
     fields: dict[str, Any] = {"name": "T", "timecode": Timecode(own), "picture": HD, **more}

@@ -113,7 +113,8 @@ def _draw(pen: _Pen, cluster: list[Any], text: str, rtl: bool) -> None:
         if cff or (position.x_advance and not position.y_offset)
     ][: len(text)]
     if len(readable) == len(cluster) == len(text) == 1:  # nearly always, and quick
-        pen.glyph(*cluster[0], text)
+        ((info, position),) = cluster
+        pen.glyph(info, position, text)
         return
     reads = list(text)
     if cff or not rtl:
