@@ -127,10 +127,15 @@ def _range(
     handle = exact_seconds(asked.body.handle_seconds, f"{field}.handle_seconds")
     if media.is_still and begin == end:
         end += Fraction(STILL_S)
-    _check_range(begin, end, media, field)
+    if end <= begin:
+        order = f"{_clock(end)} is not after {_clock(begin)}"
+        raise BadInput(f"{field}.end_time must be after start_time: {order}.")
     if media.is_still:
         return Fraction(0), end - begin + 2 * handle, []
     whole = media.seconds
+    if whole is not None and begin >= whole:
+        late = f"{_clock(begin)}, but {media.name} ends at {_clock(whole)}"
+        raise BadInput(f"{field}.start_time is {late}.")
     remarks = []
     if whole is not None and end > whole:
         if rounded(end * rate) > rounded(whole * rate):
@@ -247,15 +252,6 @@ def _seconds(given: float | str, media: Media, field: str) -> Fraction:
             f"{field} is a timecode, but {media.name} has none and no frame rate: give seconds."
         )
     return Timecode.starting_at(media.rate, time, field).first_frame / media.rate
-
-
-def _check_range(begin: Fraction, end: Fraction, media: Media, field: str) -> None:
-    if end <= begin:
-        order = f"{_clock(end)} is not after {_clock(begin)}"
-        raise BadInput(f"{field}.end_time must be after start_time: {order}.")
-    if media.seconds is not None and begin >= media.seconds:
-        name, end_of = media.name, _clock(media.seconds)
-        raise BadInput(f"{field}.start_time is {_clock(begin)}, but {name} ends at {end_of}.")
 
 
 def _clock(seconds: Fraction) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 from api.cache.view import CacheView
@@ -208,11 +209,8 @@ def _picture(body: TimelineBody, first: PictureFormat) -> PictureFormat:
 
 
 def _left_out(index: int, body: TimelineBody, error: RushesError) -> TimelineWarning:
-    code = Code.UNREADABLE_MEDIA
-    if isinstance(error, MediaMissing):
-        code = Code.MISSING_MEDIA
-    elif isinstance(error, NotAllowed):
-        code = Code.NOT_ALLOWED
+    codes = {MediaMissing: Code.MISSING_MEDIA, NotAllowed: Code.NOT_ALLOWED}
+    code = codes.get(type(error), Code.UNREADABLE_MEDIA)
     message = f"{body.clips[index].media_path} was left out: {error.message}"
     return TimelineWarning(index, code, message)
 
@@ -271,20 +269,11 @@ async def export_timeline(call: Call[TimelineBody], services: ExportServices) ->
         probe = probes[path]
         if isinstance(probe, RushesError) and path not in offline:
             refused[index] = probe
-    _refuse_if_strict(body, refused)
-    if len(refused) == len(body.clips):
-        raise NothingUsable(_reasons(body, refused))
-    return await services.in_export_folder(
-        body.output_path,
-        exported_timeline,
-        services.paths,
-        body,
-        target,
-        ours,
-        probes,
-        offline,
-        refused,
+    _check_refused(body, refused)
+    export = functools.partial(
+        exported_timeline, services.paths, body, target, ours, probes, offline, refused
     )
+    return await services.in_export_folder(body.output_path, export)
 
 
 async def _known_before(
@@ -310,25 +299,19 @@ async def _probed(services: ExportServices, path: str) -> Probe | MediaError | N
     return OutOfReach(failure.reason)
 
 
-def _reasons(body: TimelineBody, refused: Mapping[int, RushesError]) -> str:
-    """Why none of the clips is there, for the first of them."""
-    said = [
+def _check_refused(body: TimelineBody, refused: Mapping[int, RushesError]) -> None:
+    """Raise NothingUsable where no clip is left; with `strict`, the first error there is."""
+    reasons = [
         f"clips[{index}].media_path: {body.clips[index].media_path}: {error.message}"
-        for index, error in sorted(refused.items())[:_MOST_REASONS]
+        for index, error in sorted(refused.items())
     ]
-    more = len(refused) - len(said)
-    return " ".join(said) + (f" And {more} more." if more else "")
-
-
-def _refuse_if_strict(body: TimelineBody, refused: Mapping[int, RushesError]) -> None:
-    if not body.strict or not refused:
-        return
-    index = min(refused)
-    if isinstance(refused[index], NotAllowed):
-        raise refused[index]
-    raise BadInput(
-        f"clips[{index}].media_path: {body.clips[index].media_path}: {refused[index].message}"
-    )
+    if body.strict and reasons:
+        first = refused[min(refused)]
+        raise first if isinstance(first, NotAllowed) else BadInput(reasons[0])
+    if len(reasons) == len(body.clips):
+        more = len(reasons) - _MOST_REASONS
+        end = f" And {more} more." if more > 0 else ""
+        raise NothingUsable(" ".join(reasons[:_MOST_REASONS]) + end)
 
 
 ENDPOINTS = (

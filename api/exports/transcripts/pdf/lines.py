@@ -239,7 +239,6 @@ class PdfLine:
     blocks: list[tuple[float, list[GlyphRun]]]
     size: float
     width: float
-    rtl: bool
 
 
 class _ShapingKind(NamedTuple):
@@ -277,7 +276,7 @@ class Breaker:
             shown, faces = self.choice.choose(each)
             kinds = _kinds(shown, faces, levels(shown, rtl=rtl))
             for pieces in self._broken(shown, kinds, width * 1000 / size):
-                yield _line(pieces, size, rtl)
+                yield _line(pieces, size)
 
     def _broken(
         self, text: str, kinds: list[_ShapingKind], width: float
@@ -382,7 +381,7 @@ def _spans(pieces: Iterable[str], start: int = 0) -> Iterator[tuple[int, int]]:
         start += len(piece)
 
 
-def _line(pieces: list[_ShapedPiece], size: float, rtl: bool) -> PdfLine:
+def _line(pieces: list[_ShapedPiece], size: float) -> PdfLine:
     while pieces and pieces[-1].blank:
         pieces.pop()
     in_sight = [pieces[index] for index in visual_order([p.kind.level for p in pieces])]
@@ -393,4 +392,4 @@ def _line(pieces: list[_ShapedPiece], size: float, rtl: bool) -> PdfLine:
         found.append((min(piece.start for piece in block), (x, [piece.run for piece in block])))
         x += _width(block)
     blocks = [block for _, block in sorted(found, key=lambda each: each[0])]
-    return PdfLine(blocks, size, x * size / 1000, rtl)
+    return PdfLine(blocks, size, x * size / 1000)
