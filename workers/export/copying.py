@@ -16,7 +16,6 @@ from typing import Any
 import av.error
 from av.audio.stream import AudioStream
 from av.packet import Packet
-from av.video.stream import VideoStream
 
 from shared.exports.clips import ClipCode
 from workers.export.formats import pcm_name
@@ -159,35 +158,23 @@ class CopiedPictures:
 
 def _with_decode_times(packets: Iterator[VideoPacket]) -> Iterator[VideoPacket]:
     """Packets with decode times: Matroska tells no first ones; they are counted back."""
-    held: list[Packet[VideoStream]] = []
-    known = None
+    held: list[VideoPacket] = []
     for packet in packets:
-        if known is None:
-            held.append(packet)
-            if packet.dts is None and len(held) < REORDERED_WITHIN:
-                continue
-            yield from _counted_back(held)
-            known = packet.dts
-            held = []
-            continue
-        if packet.dts is None:
-            packet.dts = known + 1
-        known = packet.dts
-        yield packet
-    yield from _counted_back(held)
-
-
-def _counted_back(held: list[VideoPacket]) -> list[VideoPacket]:
+        held.append(packet)
+        if packet.dts is not None or len(held) == REORDERED_WITHIN:
+            break
     if not held:
-        return held
-    last = held[-1]
-    assert last.pts is not None
-    dts = last.dts if last.dts is not None else min(p.pts or 0 for p in held)
-    last.dts = dts
+        return
+    known = held[-1].dts
+    latest = dts = min(packet.pts or 0 for packet in held) if known is None else known
+    held[-1].dts = latest
     for packet in reversed(held[:-1]):
         dts -= max(1, packet.duration or 1)
         packet.dts = dts
-    return held
+    yield from held
+    for packet in packets:
+        packet.dts = latest = latest + 1 if packet.dts is None else packet.dts
+        yield packet
 
 
 def end_at(path: str, length: Fraction) -> bool:

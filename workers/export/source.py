@@ -149,13 +149,7 @@ def _label_step(file: OpenedFile, container: InputContainer, rate: Fraction) -> 
 
 
 def _start_label(container: InputContainer) -> str | None:
-    places = [
-        *(s.metadata for s in container.streams if s.type == "video"),
-        *(s.metadata for s in container.streams if s.type == "data"),
-        container.metadata,
-    ]
-    for place in places:
-        for key in ("timecode", "TIMECODE"):
-            if label := label_of_tag(str(place.get(key, ""))):
-                return label
-    return None
+    streams = [s for kind in ("video", "data") for s in container.streams if s.type == kind]
+    places = [*(stream.metadata for stream in streams), container.metadata]
+    tags = (place.get(key, "") for place in places for key in ("timecode", "TIMECODE"))
+    return next(filter(None, map(label_of_tag, tags)), None)

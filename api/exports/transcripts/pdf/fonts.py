@@ -86,7 +86,7 @@ class FontFace:
 
 @functools.cache
 def _face(name: str) -> FontFace:
-    """A font by its name, or that of a language of `_CJK`."""
+    """Open a font by its name, or that of a language of `_CJK`."""
     index, *forms = _CJK.get(name, (0,))
     path = files("manimgx_fonts") / f"{name}[wght].ttf"
     if forms:
@@ -101,33 +101,29 @@ def _face(name: str) -> FontFace:
 
 @functools.lru_cache(100_000)
 def _face_with(character: str, cjk: str) -> FontFace | None:
-    """The first font that shows a character, Han in the forms of the language `cjk`."""
+    """Return the first font that shows a character, Han in the forms of the language `cjk`."""
     faces = (_face(cjk if name == "CJK" else name) for name in _NAMES)
     return next((face for face in faces if ord(character) in face.characters), None)
 
 
-class FontChoice:
-    """Picks a font for each character of one document."""
+def choose_faces(text: str, language: str | None) -> tuple[str, list[FontFace], set[str]]:
+    """Return a paragraph, the font of each character of it, and what no font shows.
 
-    def __init__(self, language: str | None) -> None:
-        self.missing: set[str] = set()  # what no font shows
-        self._han = language if language in _CJK else "zh"
-
-    def choose(self, text: str) -> tuple[str, list[FontFace]]:
-        """A paragraph with U+FFFD for what no font shows, and the font of each character of it."""
-        lost = {c for c in set(text) if _face_with(c, "ja") is None and not _UNSEEN.match(c)}
-        self.missing |= lost
-        text = "".join(REPLACEMENT if c in lost else c for c in text) if lost else text
-        latin = _face("NotoSans")
-        if _EMOJI_STYLE not in text and latin.characters.issuperset(map(ord, text)):
-            return text, [latin] * len(text)
-        # Han has the forms of Japan or Korea where their own letters stand beside it.
-        cjk = "ja" if _KANA.search(text) else "ko" if _HANGUL.search(text) else self._han
-        faces: list[FontFace] = []
-        for index, character in enumerate(text):
-            before = faces[-1] if faces else None
-            faces.append(_next_face(before, character, text[index + 1 : index + 2], cjk))
-        return text, faces
+    That is U+FFFD in the paragraph. `language`: of the whole document.
+    """
+    lost = {c for c in set(text) if _face_with(c, "ja") is None and not _UNSEEN.match(c)}
+    text = "".join(REPLACEMENT if c in lost else c for c in text) if lost else text
+    latin = _face("NotoSans")
+    if _EMOJI_STYLE not in text and latin.characters.issuperset(map(ord, text)):
+        return text, [latin] * len(text), lost
+    # Han has the forms of Japan or Korea where their own letters stand beside it.
+    cjk = language if language in _CJK else "zh"
+    cjk = "ja" if _KANA.search(text) else "ko" if _HANGUL.search(text) else cjk
+    faces: list[FontFace] = []
+    for index, character in enumerate(text):
+        before = faces[-1] if faces else None
+        faces.append(_next_face(before, character, text[index + 1 : index + 2], cjk))
+    return text, faces, lost
 
 
 def _next_face(before: FontFace | None, character: str, after: str, cjk: str) -> FontFace:
@@ -162,7 +158,7 @@ class EmbeddedFont:
         self._drawn: set[int] = set()
 
     def code(self, glyph: int | None, text: str) -> int:
-        """The code of a glyph that reads as `text`; None: of nothing, without a width."""
+        """Return the code of a glyph that reads as `text`; None: of nothing, without a width."""
         key = (glyph, text)
         if key not in self._codes:
             code = min(len(self._meanings), _LARGEST_CODE)
@@ -248,7 +244,7 @@ class EmbeddedFont:
 
 
 def _drawing(font: Any, glyph: int) -> Any:
-    """The outline of a glyph as a form, in the font's units."""
+    """Draw the outline of a glyph as a form, in the font's units."""
     parts: list[str] = []
 
     def add(operator: str, *values: float) -> None:
@@ -269,7 +265,7 @@ def _drawing(font: Any, glyph: int) -> Any:
 
 
 def _to_unicode(texts: list[tuple[int, str]]) -> str:
-    """The CMap of codes to texts, in blocks of at most a hundred."""
+    """Write the CMap of codes to texts, in blocks of at most a hundred."""
     blocks = []
     for start in range(0, len(texts), 100):
         lines = [

@@ -14,7 +14,7 @@ from bidi import algorithm
 from bidi.mirror import MIRRORED
 from icu4py.breakers import CharacterBreaker, LineBreaker
 
-from api.exports.transcripts.pdf.fonts import EmbeddedFont, FontChoice, FontFace
+from api.exports.transcripts.pdf.fonts import EmbeddedFont, FontFace, choose_faces
 
 # Ligatures of Latin only look nicer, and some readers of PDFs do not take them apart.
 _PLAIN = {"liga": False, "clig": False}
@@ -262,18 +262,19 @@ class Breaker:
     """Shapes and breaks the paragraphs of one document, and keeps the fonts that it uses."""
 
     def __init__(self, language: str | None) -> None:
-        self.choice = FontChoice(language)
+        self.missing: set[str] = set()  # what no font shows
         self.fonts: dict[str, EmbeddedFont] = {}
-        self._language = language or "und"
+        self._language = language
         self._runs: dict[tuple[str, str, bool], GlyphRun] = {}
 
     def lines(self, text: str, size: float, width: float, *, rtl: bool) -> Iterator[PdfLine]:
-        """The lines of a text of a size, none of them wider than `width` (both in points).
+        """Break a text of a size into lines, none of them wider than `width` (both in points).
 
         Newlines begin a line. `rtl`: the direction of its paragraphs.
         """
         for each in text.replace("\t", _TAB).split("\n"):
-            shown, faces = self.choice.choose(each)
+            shown, faces, lost = choose_faces(each, self._language)
+            self.missing |= lost
             kinds = _kinds(shown, faces, levels(shown, rtl=rtl))
             for pieces in self._broken(shown, kinds, width * 1000 / size):
                 yield _line(pieces, size)
@@ -340,7 +341,7 @@ class Breaker:
         if not buffer.script:
             buffer.script = font.face.script
         buffer.direction = "rtl" if rtl else "ltr"
-        buffer.language = font.face.language or self._language
+        buffer.language = font.face.language or self._language or "und"
         buffer.flags = uharfbuzz.BufferFlags.REMOVE_DEFAULT_IGNORABLES
         uharfbuzz.shape(font.face.font, buffer, _PLAIN if font.face.name == "NotoSans" else {})
         glyphs = list(zip(buffer.glyph_infos, buffer.glyph_positions, strict=True))

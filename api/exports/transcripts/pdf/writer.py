@@ -69,7 +69,7 @@ def pdf_bytes(document: TranscriptDocument) -> Rendered:
     for font in flow.breaker.fonts.values():
         font.embed(canvas)
     canvas.save()
-    return Rendered(file.getvalue(), _warnings(flow.breaker.choice.missing))
+    return Rendered(file.getvalue(), _warnings(flow.breaker.missing))
 
 
 class _Flow:
