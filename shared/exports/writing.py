@@ -92,7 +92,10 @@ class PartFile:
     def _moved(self, target: str) -> bool:
         """Give the complete file its name; False where somebody else has just taken it."""
         try:
-            self._link(target)
+            if sys.platform == "darwin":  # which links names, not what is open
+                self.folder.link(self.part, target)
+            else:
+                os.link(self.path, target, dst_dir_fd=self.folder.fd, follow_symlinks=True)
         except FileExistsError:
             return False
         except OSError as error:
@@ -102,12 +105,6 @@ class PartFile:
         with contextlib.suppress(OSError):  # the file has its name; the rest is swept later
             self.folder.remove(self.part)
         return True
-
-    def _link(self, target: str) -> None:
-        if sys.platform == "darwin":  # which links names, not what is open
-            self.folder.link(self.part, target)
-        else:
-            os.link(self.path, target, dst_dir_fd=self.folder.fd, follow_symlinks=True)
 
     def _moved_without_link(self, target: str) -> bool:
         """Move where the file system has no hard links: take the name first, then replace it."""

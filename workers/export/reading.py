@@ -246,18 +246,26 @@ def surroundings(source: ClipSource, at: int) -> Surroundings:
 
 
 def _read(source: ClipSource, since_about: int, at: int) -> Surroundings:
-    assert source.video is not None
+    stream = source.video
+    assert stream is not None
     found = Surroundings(at)
-    reader = _PacketReader(source, source.video)
+    frame = _ticks_of_a_frame(source, stream)
     since = 0
     for packet in video_from(source, since_about, Damage()):
         if packet.pts is None:
-            if packet.dts is None or not source.video.codec.intra_only:
+            if packet.dts is None or not stream.codec.intra_only:
                 continue  # the second field of a picture
             packet.pts = packet.dts
         if packet.is_keyframe and packet.pts <= at and not packet.is_discard:
             found.pictures.clear()
-        found.pictures.append(reader.picture(packet))
+        picture = CodedPicture(
+            packet.pts,
+            packet.pts + (packet.duration or frame),
+            packet.is_keyframe,
+            not packet.is_discard,
+            _resets(packet, stream),
+        )
+        found.pictures.append(picture)
         after = found.after if packet.pts >= at or since else None
         if after is None:
             continue
@@ -274,33 +282,17 @@ def is_intra(stream: VideoStream) -> bool:
     return stream.codec.intra_only or "Intra" in (stream.profile or "")
 
 
-class _PacketReader:
-    """Reads what a packet is, by its codec."""
-
-    def __init__(self, source: ClipSource, stream: VideoStream) -> None:
-        self._codec = stream.codec.canonical_name
-        self._header = stream.codec_context.extradata or b""
-        self._frame = _ticks_of_a_frame(source, stream)
-
-    def picture(self, packet: VideoPacket) -> CodedPicture:
-        assert packet.pts is not None
-        return CodedPicture(
-            packet.pts,
-            packet.pts + (packet.duration or self._frame),
-            packet.is_keyframe,
-            not packet.is_discard,
-            packet.is_keyframe and self._resets(memoryview(packet)),
-        )
-
-    def _resets(self, data: memoryview) -> bool:
-        if self._codec not in _IDR:
-            return True
-        for start, end in nal_units(data, self._codec, self._header):
-            if start < end:
-                kind = data[start] & 0x1F if self._codec == "h264" else data[start] >> 1 & 0x3F
-                if kind in _SLICES[self._codec]:
-                    return kind in _IDR[self._codec]
-        return False
+def _resets(packet: VideoPacket, stream: VideoStream) -> bool:
+    codec, header = stream.codec.canonical_name, stream.codec_context.extradata or b""
+    if not packet.is_keyframe or codec not in _IDR:
+        return packet.is_keyframe
+    data = memoryview(packet)
+    for start, end in nal_units(data, codec, header):
+        if start < end:
+            kind = data[start] & 0x1F if codec == "h264" else data[start] >> 1 & 0x3F
+            if kind in _SLICES[codec]:
+                return kind in _IDR[codec]
+    return False
 
 
 def _ticks_of_a_frame(source: ClipSource, stream: VideoStream) -> int:
