@@ -189,7 +189,7 @@ def _losses(depth: Depth, bits: int, chroma: str, what: str) -> tuple[str, ...]:
 
 def encoded_form(own: Form | None, wanted: str | None, codec: PictureCodec) -> Form:
     """The container of an encoded clip: as asked for or as the source's, where the codec fits."""
-    asked = FORMS.get((wanted or "").lower().lstrip("."), own)
+    asked = FORMS.get(wanted or "", own)
     if codec.encoder.startswith("prores"):
         return asked if asked is not None and asked.extension in ("mov", "mkv") else FORMS["mov"]
     if codec.encoder == "dnxhd":
@@ -250,7 +250,7 @@ def sound_codec(stream: AudioStream, form: Form, picture: str) -> SoundCodec:
 
 def sound_form(sounds: Sequence[AudioStream], own: Form | None, wanted: str | None) -> Form:
     """The container of a clip of sound alone."""
-    asked = FORMS.get((wanted or "").lower().lstrip("."))
+    asked = FORMS.get(wanted or "")
     if asked is not None and asked.extension in ("wav", "flac", "m4a", "mka", "mov", "mp4"):
         return asked
     if len(sounds) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
@@ -263,7 +264,10 @@ def _plan(spec: ClipSpec, source: ClipSource) -> ClipPlan:
         depth = depth_of(source.video.codec_context.format)
         picture = picture_codec(spec.codec, spec.quality, depth)
         form = encoded_form(own, spec.container, picture)
-        start, end = _within_holds(found, *wanted, source)
+        # A clip need not hold all of a long picture of a VFR file.
+        longest = _LONGEST_HOLD / source.rate
+        start = wanted[0] if wanted[0] - start > longest else start
+        end = max(wanted[1] if end - wanted[1] > longest else end, start + Fraction(1, 1000))
     planned = ClipPlan(spec, method, form, start, end, 0, found, picture=picture)
     timecode, rate = source.clip_timecode, source.rate
     return replace(
@@ -271,40 +275,37 @@ def _plan(spec: ClipSpec, source: ClipSource) -> ClipPlan:
         estimated_bytes=_estimate(planned, source),
         start_timecode=timecode.label(round(start * rate)) if timecode else None,
         end_timecode=timecode.label(round(end * rate)) if timecode else None,
-        warnings=_warnings(planned, source),
+        warnings=tuple(_warnings(planned, source)),
     )
 
 
-def _warnings(planned: ClipPlan, source: ClipSource) -> tuple[str, ...]:
-    warnings: list[str] = []
+def _warnings(planned: ClipPlan, source: ClipSource) -> Iterator[str]:
     found = planned.range
     if found.is_clamped:
         end = f"{float(found.end):.3f} s"
-        warnings.append(f"end_time lies past the end of the file; the clip ends at {end}.")
+        yield f"end_time lies past the end of the file; the clip ends at {end}."
     if planned.method == "copy" and not planned.form.has_edit_list:
         if planned.start < found.start:
-            warnings.append(
+            yield (
                 "This container cannot hide what comes before the in-point: the clip begins at "
                 f"the key frame {float(found.start - planned.start):.3f} s before it."
             )
         if not all(pcm_name(sound) for sound in source.sounds):
-            warnings.append(
+            yield (
                 "This container cannot hide a part of a packet of sound: the sound begins with "
                 "the first whole one, up to 0.05 s late."
             )
-    return (
-        *warnings,
-        *(planned.picture.warnings if planned.picture is not None else ()),
-        *_left_out(source),
-        *_other_form(planned.spec, planned.form),
-    )
+    if planned.picture is not None:
+        yield from planned.picture.warnings
+    yield from _left_out(source)
+    yield from _other_form(planned.spec, planned.form)
 
 
 def _method(
     spec: ClipSpec, source: ClipSource, found: Range, own: Form | None
 ) -> tuple[Method, Form]:
     """The method and form of a clip. Raises ClipFailed (NOT_COPYABLE) where "copy" cannot be."""
-    asked = FORMS.get((spec.container or "").lower().lstrip("."), own)
+    asked = FORMS.get(spec.container or "", own)
     why = _why_not_copyable(spec, source, found, own, asked)
     form = asked or own or FORMS["mp4"]
     if spec.mode == "copy":
@@ -345,33 +346,20 @@ def _why_not_copyable(
 
 
 def _other_form(spec: ClipSpec, form: Form) -> tuple[str, ...]:
-    asked = (spec.container or "").lower().lstrip(".")
-    if not asked or asked == form.extension:
+    if spec.container in (None, form.extension):
         return ()
-    return (f"The clip was written as {form.extension}: {asked} cannot hold it.",)
+    return (f"The clip was written as {form.extension}: {spec.container} cannot hold it.",)
 
 
-def _within_holds(
-    found: Range, start: Fraction, end: Fraction, source: ClipSource
-) -> tuple[Fraction, Fraction]:
-    """Start and end of a clip that need not hold all of a long picture of a VFR file."""
-    longest = _LONGEST_HOLD / source.rate
-    first = start if start - found.start > longest else found.start
-    last = end if found.end - end > longest else found.end
-    return first, max(last, first + Fraction(1, 1000))
-
-
-def _left_out(source: ClipSource) -> tuple[str, ...]:
+def _left_out(source: ClipSource) -> Iterator[str]:
     streams = source.container.streams
     others = [s for s in streams if s.type == "data" and "timecode" not in s.metadata]
-    warnings: tuple[str, ...] = ()
     if others or any(s.type == "subtitle" for s in streams):
-        warnings += ("Subtitle and data tracks are not carried into clips.",)
+        yield "Subtitle and data tracks are not carried into clips."
     if source.unknown_sounds:
-        warnings += ("A sound track cannot be read and is left out.",)
+        yield "A sound track cannot be read and is left out."
     if len(shown_video_streams(source.container)) > 1:
-        warnings += ("Only the main one of its video tracks is exported.",)
-    return warnings
+        yield "Only the main one of its video tracks is exported."
 
 
 def _estimate(planned: ClipPlan, source: ClipSource) -> int:

@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from fractions import Fraction
 
 import av
-import av.error
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler

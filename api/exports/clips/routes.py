@@ -136,23 +136,6 @@ def _output_dir(services: CoreServices, body: ExportClipsBody, *, make: bool = F
     return folder
 
 
-def clips_of(services: CoreServices, task_id: str) -> ClipsOfTask:
-    """The clips that have ended, in request order. Raises Missing for what is no export task."""
-    record = services.ledger.record(task_id)
-    if record is None or record.kind is not TaskKind.EXPORT:
-        raise Missing(f"There is no export task {task_id}.")
-    found = ClipsOfTask(exported=[], failed=[], task_id=task_id, status=record.status)
-    results = services.ledger.results(task_id)
-    files = services.ledger.files(task_id)
-    for n, (raw, file) in enumerate(zip(results, files, strict=True)):
-        clip = _clip(n, None if raw is None else msgspec.convert(raw, ClipResult), file)
-        if isinstance(clip, ExportedClip):
-            found.exported.append(clip)
-        elif clip:
-            found.failed.append(clip)
-    return found
-
-
 def _clip(n: int, result: ClipResult | None, file: FileRecord) -> ExportedClip | FailedClip | None:
     """The answer about one clip; None while it has not ended."""
     if result is not None and result.error is None:
@@ -225,7 +208,19 @@ def _clips_so_far(call: Call[None], services: ExportServices) -> ClipsOfTask:
 def _clips(
     call: Call[Any], services: ExportServices, task_id: str, wants_urls: bool
 ) -> ClipsOfTask:
-    found = clips_of(services, task_id)
+    """The clips that have ended, in request order. Raises Missing for what is no export task."""
+    record = services.ledger.record(task_id)
+    if record is None or record.kind is not TaskKind.EXPORT:
+        raise Missing(f"There is no export task {task_id}.")
+    found = ClipsOfTask(exported=[], failed=[], task_id=task_id, status=record.status)
+    results = services.ledger.results(task_id)
+    files = services.ledger.files(task_id)
+    for n, (raw, file) in enumerate(zip(results, files, strict=True)):
+        clip = _clip(n, None if raw is None else msgspec.convert(raw, ClipResult), file)
+        if isinstance(clip, ExportedClip):
+            found.exported.append(clip)
+        elif clip:
+            found.failed.append(clip)
     if wants_urls:
         add_addresses(services, task_id, found.exported, call.sender.owner)
     return found

@@ -189,23 +189,17 @@ def _timeline(
         remarks.append(
             TimelineWarning(None, Code.NAME_CLEANED, f"The timeline is called {name!r}.")
         )
-    first = next((media.picture for media in medias if media.picture), _USUAL)
+    picture = next((media.picture for media in medias if media.picture), _USUAL)
+    if body.width is not None or body.height is not None:  # which has square pixels
+        width, height = body.width or picture.width, body.height or picture.height
+        picture = PictureFormat(width, height, field_order=picture.field_order)
     timeline = Timeline(
         name=name,
         timecode=Timecode.starting_at(rate, body.start_timecode),
-        picture=_picture(body, first),
+        picture=picture,
         clips=clips,
     )
     return timeline, remarks + said
-
-
-def _picture(body: TimelineBody, first: PictureFormat) -> PictureFormat:
-    """The first clip's form; a size that is asked for has square pixels."""
-    if body.width is None and body.height is None:
-        return first
-    return PictureFormat(
-        body.width or first.width, body.height or first.height, field_order=first.field_order
-    )
 
 
 def _left_out(index: int, body: TimelineBody, error: RushesError) -> TimelineWarning:
