@@ -86,7 +86,11 @@ class PartFile:
                 self.folder.sync()
                 return target
         if not may_number:
-            raise NameTaken(f"{self.name} is there already.")
+            path = os.path.join(self.folder.path, self.name)
+            raise NameTaken(
+                f'output_path: {path} is there already; on_exists "number" or "replace" would '
+                "write."
+            )
         raise BadInput(f"{self.folder.path} holds {self.name} under every number.")
 
     def _moved(self, target: str) -> bool:
@@ -234,15 +238,7 @@ def write_output(
         part_file(folder, name) as part,
     ):
         part.file.write(content)
-        try:
-            placed = part.place(
-                may_number=on_exists == "number", may_replace=on_exists == "replace"
-            )
-        except NameTaken:
-            raise NameTaken(
-                f'output_path: {path} is there already; on_exists "number" or "replace" would '
-                "write."
-            ) from None
+        placed = part.place(may_number=on_exists == "number", may_replace=on_exists == "replace")
         return os.path.join(given, placed)
 
 

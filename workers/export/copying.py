@@ -69,7 +69,7 @@ class CopiedPictures:
         self._past = found.past
         self._shown = 0
         self._beyond = 0  # of the shown ones, those after the out-point
-        self._latest: int | None = None
+        self._latest = self._key
         self._end = self._first
         self._written = _same_stream(out, source.video, planned, source.rate)
         tag_start(self._written, planned.start_timecode, source.reel, planned.form)
@@ -111,10 +111,9 @@ class CopiedPictures:
         pending: list[VideoPacket] = []  # beyond the out-point, kept only if needed
         for packet in self._since_the_key():
             assert packet.pts is not None
-            latest = self._latest if self._latest is not None else packet.pts - 1
-            if packet.pts >= self._past and packet.pts > latest:
+            if packet.pts >= self._past and packet.pts > self._latest:
                 pending.append(packet)
-                done = packet.dts is not None and packet.dts >= max(self._past, latest + 1)
+                done = packet.dts is not None and packet.dts >= max(self._past, self._latest + 1)
                 if done or len(pending) > REORDERED_WITHIN:
                     return
                 continue
@@ -126,9 +125,8 @@ class CopiedPictures:
     def _taken(self, packet: VideoPacket) -> VideoPacket:
         assert packet.pts is not None
         frame = max(1, round(1 / self._source.rate / self._base))
-        latest = self._latest if self._latest is not None else packet.pts
-        note_hole(self._source, self._damage, packet.pts - latest)
-        self._latest = max(packet.pts, latest)
+        note_hole(self._source, self._damage, packet.pts - self._latest)
+        self._latest = max(packet.pts, self._latest)
         self._end = max(self._end, packet.pts + (packet.duration or frame))
         return packet
 

@@ -297,7 +297,14 @@ def _warnings(planned: ClipPlan, source: ClipSource) -> Iterator[str]:
             )
     if planned.picture is not None:
         yield from planned.picture.warnings
-    yield from _left_out(source)
+    streams = source.container.streams
+    others = [s for s in streams if s.type == "data" and "timecode" not in s.metadata]
+    if others or any(s.type == "subtitle" for s in streams):
+        yield "Subtitle and data tracks are not carried into clips."
+    if source.unknown_sounds:
+        yield "A sound track cannot be read and is left out."
+    if len(shown_video_streams(source.container)) > 1:
+        yield "Only the main one of its video tracks is exported."
     yield from _other_form(planned.spec, planned.form)
 
 
@@ -349,17 +356,6 @@ def _other_form(spec: ClipSpec, form: Form) -> tuple[str, ...]:
     if spec.container in (None, form.extension):
         return ()
     return (f"The clip was written as {form.extension}: {spec.container} cannot hold it.",)
-
-
-def _left_out(source: ClipSource) -> Iterator[str]:
-    streams = source.container.streams
-    others = [s for s in streams if s.type == "data" and "timecode" not in s.metadata]
-    if others or any(s.type == "subtitle" for s in streams):
-        yield "Subtitle and data tracks are not carried into clips."
-    if source.unknown_sounds:
-        yield "A sound track cannot be read and is left out."
-    if len(shown_video_streams(source.container)) > 1:
-        yield "Only the main one of its video tracks is exported."
 
 
 def _estimate(planned: ClipPlan, source: ClipSource) -> int:
