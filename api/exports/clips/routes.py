@@ -35,7 +35,6 @@ from shared.ledger.records import (
     NewItem,
     NewTask,
     Sender,
-    TaskRecord,
 )
 from shared.process import logs
 from shared.redis import heartbeats
@@ -236,7 +235,12 @@ async def _ended(call: Call[ExportClipsBody], services: ExportServices, task_id:
             try:
                 record = await run_in_threadpool(ledger.record, task_id)
                 answered_at = time.monotonic()
-                if _is_over(record, task_id):
+                if record is None:
+                    raise Unavailable(
+                        f"Redis was started anew and has lost task {task_id}. Clips that were "
+                        "exported are in output_dir; send the others again."
+                    )
+                if record.status.is_final:
                     return
                 if await call.is_gone():
                     log.info("the client has gone: task %s is stopped", task_id)
@@ -257,15 +261,6 @@ async def _ended(call: Call[ExportClipsBody], services: ExportServices, task_id:
             "This server is being stopped, and the clips with it. What was exported stays in "
             "output_dir; send the others again."
         ) from None
-
-
-def _is_over(record: TaskRecord | None, task_id: str) -> bool:
-    if record is None:
-        raise Unavailable(
-            f"Redis was started anew and has lost task {task_id}. Clips that were exported are in "
-            "output_dir; send the others again."
-        )
-    return record.status.is_final
 
 
 ENDPOINTS = (

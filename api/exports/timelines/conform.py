@@ -76,15 +76,11 @@ def conform(
         else:
             clips.append(clip)
             remarks += said
-    return tuple(_as_long_as_used(clips)), remarks
-
-
-def _as_long_as_used(clips: list[Clip]) -> list[Clip]:
-    """Stills, and files of unknown length, are as long as the longest use of them."""
+    # Stills, and files of unknown length, are as long as the longest use of them.
     longest: dict[str, int] = {}
     for clip in clips:
         longest[clip.media.path] = max(clip.media_frames, longest.get(clip.media.path, 0))
-    return [replace(clip, media_frames=longest[clip.media.path]) for clip in clips]
+    return tuple(replace(clip, media_frames=longest[clip.media.path]) for clip in clips), remarks
 
 
 def _conformed(asked: AskedClip, rate: Fraction, at: int) -> tuple[Clip, list[TimelineWarning]]:

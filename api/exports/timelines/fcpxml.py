@@ -88,7 +88,11 @@ class _Resources:
         shape = self.format(media.rate, media.picture) if media.picture is not None else None
         known = self.assets[media.path] = self._next()
         element = etree.SubElement(self.element, "asset", id=known, name=media.name)
-        duration = "0s" if media.is_still else _time(self._length(clip))
+        seconds = media.seconds
+        if seconds is None:  # as far as it is used
+            rate = self.timeline.rate
+            seconds = clip.media_frames / rate + 1 / (media.rate or rate)
+        duration = "0s" if media.is_still else _time(seconds)
         _set(element, start=_time(media.timecode_seconds), duration=duration)
         if shape is not None:
             _set(element, hasVideo=1, format=shape, videoSources=1)
@@ -98,12 +102,6 @@ class _Resources:
         url = pathurl(media.path, self.style)
         etree.SubElement(element, "media-rep", kind="original-media", src=url)
         return known
-
-    def _length(self, clip: Clip) -> Fraction:
-        """All of the file; as far as it is used where its length is not known."""
-        if clip.media.seconds is not None:
-            return clip.media.seconds
-        return clip.media_frames / self.timeline.rate + 1 / (clip.media.rate or self.timeline.rate)
 
     def _next(self) -> str:
         return f"r{len(self.formats) + len(self.assets) + 1}"

@@ -151,25 +151,17 @@ def _timecode(probe: Probe, rate: Fraction | None) -> tuple[Timecode | None, boo
     text = _text(probe)
     if text is None or probe.media_type is MediaType.IMAGE:
         return None, False
-    counted = _counted_rates(probe, rate)
-    for one in counted:
-        with contextlib.suppress(BadInput):
-            return Timecode.starting_at(one, text), False
-    return None, bool(counted)
-
-
-def _counted_rates(probe: Probe, rate: Fraction | None) -> list[Fraction]:
-    """Rates that a source's frames may be counted in, the likeliest first.
-
-    A timecode of the pictures' own base counts them one by one: 24 of 23.976 is 23.976.
-    """
-    found = [rate] if rate is not None else []
+    rates = [rate] if rate is not None else []
     if probe.timecode is not None:
         with contextlib.suppress(BadInput):
             own = frame_rate(probe.timecode.rate)
+            # One of the pictures' own base counts them one by one: 24 of 23.976 is 23.976.
             if rate is None or nominal_rate(own) != nominal_rate(rate):
-                found.insert(0, own)
-    return found
+                rates.insert(0, own)
+    for likeliest in rates:
+        with contextlib.suppress(BadInput):
+            return Timecode.starting_at(likeliest, text), False
+    return None, bool(rates)
 
 
 def path_map(pairs: Sequence[tuple[str, str]]) -> PathMap:

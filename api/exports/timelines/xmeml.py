@@ -258,28 +258,24 @@ class _XmemlWriter:
         _add(element, "duration", max(1, frames))
         if not media.is_still:
             _timecode(element, media.counted_in(rate), media.reel)
-        _file_media(element, media, rate)
+        # Picture and sound in one file: an audio item of a file without sound is refused.
+        inner = etree.SubElement(element, "media")
+        if media.picture is not None:
+            video = etree.SubElement(inner, "video")
+            if media.is_still:
+                _add(video, "stillframe", "TRUE")
+            shape = etree.SubElement(video, "samplecharacteristics")
+            _rate(shape, rate)
+            _shape(shape, media.picture)
+        for sound in media.sounds:
+            audio = etree.SubElement(inner, "audio")
+            shape = etree.SubElement(audio, "samplecharacteristics")
+            _add_all(shape, depth=sound.bits, samplerate=sound.sample_rate)
+            _add(audio, "channelcount", sound.channels)
 
     def _markers(self, element: Any, clip: Clip) -> None:
         for marker in clip.markers:
             _marker(element, marker, clip, self.timeline.rate)
-
-
-def _file_media(element: Any, media: Media, rate: Fraction) -> None:
-    """Picture and sound in one file: an audio item of a file without sound is refused."""
-    inner = etree.SubElement(element, "media")
-    if media.picture is not None:
-        video = etree.SubElement(inner, "video")
-        if media.is_still:
-            _add(video, "stillframe", "TRUE")
-        shape = etree.SubElement(video, "samplecharacteristics")
-        _rate(shape, rate)
-        _shape(shape, media.picture)
-    for sound in media.sounds:
-        audio = etree.SubElement(inner, "audio")
-        shape = etree.SubElement(audio, "samplecharacteristics")
-        _add_all(shape, depth=sound.bits, samplerate=sound.sample_rate)
-        _add(audio, "channelcount", sound.channels)
 
 
 def _add(parent: Any, tag: str, text: object) -> None:

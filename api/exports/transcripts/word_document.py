@@ -36,7 +36,7 @@ def docx(document: TranscriptDocument) -> bytes:
     made = new_document()
     _set_properties(made, document)
     _set_fonts(made, document.language)
-    _add_stamp_style(made)
+    made.styles.add_style(_STAMP, WD_STYLE_TYPE.CHARACTER).font.color.rgb = RGBColor(*_GREY)
     heading = made.add_heading(document.title, level=1)
     if is_rtl(document.title):
         heading._p.get_or_add_pPr().append(OxmlElement("w:bidi"))
@@ -98,11 +98,6 @@ def _set_fonts(made: Document, language: str | None) -> None:
         element.attrib.clear()
         for attribute, font in fonts.items():
             element.set(qn(attribute), font)
-
-
-def _add_stamp_style(made: Document) -> None:
-    style = made.styles.add_style(_STAMP, WD_STYLE_TYPE.CHARACTER)
-    style.font.color.rgb = RGBColor(*_GREY)
 
 
 def _undated(file: io.BytesIO) -> bytes:
