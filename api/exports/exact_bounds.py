@@ -41,7 +41,11 @@ async def place_at_cuts(
     if cache_dir is None:
         raise BadInput("cache_dir is required for exact_cuts: the folder with the analysis data.")
     films = await services.in_cache_dir(cache_dir, _films, services, cache_dir, clips)
-    wanted = {path: _bounds(film, path, clips) for path, film in films.items()}
+    bounds: dict[str, set[int]] = {path: set() for path in films}
+    for clip in clips:
+        if clip.media_path in films:
+            bounds[clip.media_path] |= {_whole(clip.start_time), _whole(clip.end_time)}
+    wanted = {path: times.intersection(films[path].cuts) for path, times in bounds.items()}
     asked = [(films[path], cuts) for path, cuts in wanted.items()]
     found = await services.exact_cuts.find(asked, WAIT_S, services.paths.key_roots)
     places = dict(zip(wanted, found, strict=True))
@@ -69,17 +73,6 @@ def _place(clip: _Clip, places: Mapping[int, float]) -> set[int]:
     for name, place in moved.items():
         setattr(clip, name, place)
     return set()
-
-
-def _bounds(film: Film, client_path: str, clips: Sequence[_Clip]) -> set[int]:
-    """The cuts of a film at which its clips begin or end."""
-    times = {
-        _whole(time)
-        for clip in clips
-        if clip.media_path == client_path
-        for time in (clip.start_time, clip.end_time)
-    }
-    return times.intersection(film.cuts)
 
 
 def _films(services: ExportServices, cache_dir: str, clips: Sequence[_Clip]) -> dict[str, Film]:

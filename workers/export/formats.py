@@ -224,7 +224,10 @@ def sound_codec(stream: AudioStream, form: Form, picture: str) -> SoundCodec:
     """AAC, or PCM where the container and its users expect it. `picture`: the video's encoder."""
     channels, rate = stream.channels, stream.sample_rate
     layout = layout_of(stream)
-    kind = ("pcm_s24le", "s32") if _is_deep(stream) else ("pcm_s16le", "s16")
+    name = stream.codec.canonical_name
+    is_deep = any(bits in name for bits in ("s24", "s32", "f32", "f64"))
+    is_deep |= name in ("flac", "alac", "wavpack") and stream.format.bytes > 2
+    kind = ("pcm_s24le", "s32") if is_deep else ("pcm_s16le", "s16")
     pcm = SoundCodec(*kind, rate, layout)
     if form.extension == "wav":
         return pcm
@@ -267,10 +270,3 @@ def layout_of(stream: AudioStream) -> str:
     if name and "channels" not in name:
         return name
     return _LAYOUTS.get(stream.channels, f"{stream.channels} channels")
-
-
-def _is_deep(stream: AudioStream) -> bool:
-    name = stream.codec.canonical_name
-    return any(bits in name for bits in ("s24", "s32", "f32", "f64")) or (
-        name in ("flac", "alac", "wavpack") and stream.format.bytes > 2
-    )

@@ -77,13 +77,9 @@ def decoded(
         latest = frame.pts
         damage.patched += frame.is_corrupt
         seconds = max(Fraction(0), (frame.pts - origin) * base - planned.start)
-        yield on_grid(seconds, source.rate, base), frame
-
-
-def on_grid(seconds: Fraction, rate: Fraction, base: Fraction) -> Fraction:
-    """Seconds put back on the grid of the frame rate, off which the time base has rounded them."""
-    number = round(seconds * rate)
-    return number / rate if abs(seconds - number / rate) <= base else seconds
+        # The time base has rounded them off the grid of the frame rate.
+        on_grid = round(seconds * source.rate) / source.rate
+        yield on_grid if abs(seconds - on_grid) <= base else seconds, frame
 
 
 def _counted(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 
-from api.cache.view import CacheView
 from api.exports.cleaning import title
 from api.exports.exact_bounds import ExportServices, place_at_cuts
 from api.exports.output_path import resolved_output_path, write_to
@@ -224,14 +223,13 @@ def last_known(services: CoreServices, cache_dir: str, paths: Sequence[str]) -> 
     """
     view = services.caches.open(cache_dir)
     hashes = services.caches.hashes_for(view, paths)
-    known = {h: probe for h in set(hashes) if h and (probe := _probe(view, h))}
+    known: dict[str | None, Probe] = {}
+    for hash_str in filter(None, set(hashes)):
+        # The newest that a stage has noted.
+        for manifest in sorted(view.cache.manifests(hash_str), key=lambda each: each.made_at):
+            if manifest.probe:
+                known[hash_str] = manifest.probe
     return {path: known[h] for path, h in zip(paths, hashes, strict=True) if h in known}
-
-
-def _probe(view: CacheView, hash_str: str) -> Probe | None:
-    """The newest that a stage has noted."""
-    noted = sorted(view.cache.manifests(hash_str), key=lambda manifest: -manifest.made_at)
-    return next((manifest.probe for manifest in noted if manifest.probe), None)
 
 
 async def export_timeline(call: Call[TimelineBody], services: ExportServices) -> ExportedTimeline:
