@@ -215,8 +215,7 @@ def remove_left_behind(part: PartFile, is_over: Callable[[str], bool]) -> None:
 
 def free_number(folder: OpenedFolder, name: str) -> str:
     """The name that a new file would get in a folder now. Raises BadInput as PartFile.place."""
-    numbers = range(1, _MOST_NUMBERS)
-    names = (numbered(name, number) for number in numbers)
+    names = (numbered(name, number) for number in range(1, _MOST_NUMBERS))
     return next((one for one in names if not is_taken(folder, one)), name)
 
 

@@ -147,7 +147,9 @@ class PictureTrack:
         assert codec is not None
         options = dict(codec.options)
         if self._look.is_large:
-            _keep_few(codec.encoder, options)
+            # For 8K in 10 bits x265 takes 190 MB for each picture that it looks ahead.
+            for name, value in _FEW_KEPT.get(codec.encoder, {}).items():
+                options[name] = f"{options[name]}:{value}" if name in options else value
         if self._look.is_interlaced:
             self.warnings += (_interlaced(codec.encoder, options, self._look.bottom_first),)
         if self._look.transfer == _PQ:
@@ -296,13 +298,6 @@ def _is_bottom_first(frame: VideoFrame, source: ClipSource | None) -> bool:
     if stated in ("top_first", "bottom_first"):
         return stated == "bottom_first"
     return source.video.codec.canonical_name == "dvvideo" or frame.height in _NTSC_HEIGHTS
-
-
-def _keep_few(encoder: str, options: dict[str, str]) -> None:
-    """Bounds memory: for 8K in 10 bits x265 takes 190 MB for each picture that it looks ahead."""
-    for name, value in _FEW_KEPT.get(encoder, {}).items():
-        own = options.get(name)
-        options[name] = f"{own}:{value}" if own else value
 
 
 def _interlaced(encoder: str, options: dict[str, str], bottom_first: bool) -> str:

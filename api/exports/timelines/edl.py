@@ -26,22 +26,15 @@ def edl(timeline: Timeline) -> tuple[str, list[TimelineWarning]]:
             )
     reels = _reels([clip.media for clip in timeline.clips])
     counting = "DROP FRAME" if timeline.timecode.drop_frame else "NON-DROP FRAME"
+    remarks = []
     lines = [f"TITLE: {timeline.name}", f"FCM: {counting}", ""]
     for number, clip in enumerate(timeline.clips, 1):
         lines += [*_event(number, clip, timeline, reels[clip.media.path]), ""]
-    return "\n".join(lines), _left_out(timeline.clips)
-
-
-def _left_out(clips: Sequence[Clip]) -> list[TimelineWarning]:
-    return [
-        TimelineWarning(
-            clip.index,
-            Code.CHANNELS_LEFT_OUT,
-            f"{clip.media.name} has {clip.media.channels} channels; an EDL names {_MOST_CHANNELS}.",
-        )
-        for clip in clips
-        if clip.media.channels > _MOST_CHANNELS
-    ]
+        channels = clip.media.channels
+        if channels > _MOST_CHANNELS:
+            said = f"{clip.media.name} has {channels} channels; an EDL names {_MOST_CHANNELS}."
+            remarks.append(TimelineWarning(clip.index, Code.CHANNELS_LEFT_OUT, said))
+    return "\n".join(lines), remarks
 
 
 def _event(number: int, clip: Clip, timeline: Timeline, reel: str) -> Iterator[str]:
