@@ -51,9 +51,9 @@ def source_of(path: str, probe: Probe) -> TimelineSource:
     if probe.is_vfr:
         message = "Its frame rate varies: cuts may be a few frames off in the editing system."
         remarks.append((Code.VFR_SOURCE, message))
-    timecode, is_bad = _timecode(probe, rate)
-    if is_bad:
-        remarks.append((Code.BAD_TIMECODE, f"Its timecode {_text(probe)!r} counts no such frame."))
+    timecode, refused = _timecode(probe, rate)
+    if refused:
+        remarks.append((Code.BAD_TIMECODE, f"Its timecode {refused!r} counts no such frame."))
     name = re.split(r"[\\/]" if _WINDOWS.match(path) else "/", path)[-1]
     if clean_name(name) != name:
         remarks.append((Code.NAME_CLEANED, "Its file name holds characters that were left out."))
@@ -142,15 +142,11 @@ def _since_midnight(probe: Probe) -> Fraction:
     return Fraction(probe.time_reference, sample_rate) % _DAY if sample_rate else Fraction(0)
 
 
-def _text(probe: Probe) -> str | None:
-    return probe.timecode.value if probe.timecode else probe.start_timecode
-
-
-def _timecode(probe: Probe, rate: Fraction | None) -> tuple[Timecode | None, bool]:
-    """Timecode of the first picture, and whether there is one that cannot be counted."""
-    text = _text(probe)
+def _timecode(probe: Probe, rate: Fraction | None) -> tuple[Timecode | None, str | None]:
+    """Timecode of the first picture, or as it is written where it cannot be counted."""
+    text = probe.timecode.value if probe.timecode else probe.start_timecode
     if text is None or probe.media_type is MediaType.IMAGE:
-        return None, False
+        return None, None
     rates = [rate] if rate is not None else []
     if probe.timecode is not None:
         with contextlib.suppress(BadInput):
@@ -160,8 +156,8 @@ def _timecode(probe: Probe, rate: Fraction | None) -> tuple[Timecode | None, boo
                 rates.insert(0, own)
     for likeliest in rates:
         with contextlib.suppress(BadInput):
-            return Timecode.starting_at(likeliest, text), False
-    return None, bool(rates)
+            return Timecode.starting_at(likeliest, text), None
+    return None, text if rates else None
 
 
 def path_map(pairs: Sequence[tuple[str, str]]) -> PathMap:

@@ -285,7 +285,7 @@ class Breaker:
         line: list[_ShapedPiece] = []
         used = 0.0
         for unit in self._units(text, kinds, width):
-            if line and used + _seen_width(unit) > width:
+            if line and used + _width(unit, with_blanks=False) > width:
                 yield line
                 line, used = [], 0.0
             line += unit
@@ -301,7 +301,7 @@ class Breaker:
         """
         for start, end in _spans(LineBreaker(text, _LOCALE)):
             unit = self._pieces(text, kinds, start, end)
-            if _seen_width(unit) > width:
+            if _width(unit, with_blanks=False) > width:
                 used = 0.0
                 for first, last in _spans(CharacterBreaker(text[start:end], _LOCALE), start):
                     wide = _width(self._pieces(text, kinds, first, last))
@@ -367,12 +367,8 @@ def _is_letter(character: str) -> bool:
     return unicodedata.bidirectional(character) in ("R", "AL", "NSM", "BN")
 
 
-def _width(pieces: list[_ShapedPiece]) -> float:
-    return sum(piece.run.width for piece in pieces)
-
-
-def _seen_width(pieces: list[_ShapedPiece]) -> float:
-    return sum(piece.run.width for piece in pieces if not piece.blank)
+def _width(pieces: list[_ShapedPiece], *, with_blanks: bool = True) -> float:
+    return sum(piece.run.width for piece in pieces if with_blanks or not piece.blank)
 
 
 def _spans(pieces: Iterable[str], start: int = 0) -> Iterator[tuple[int, int]]:
