@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
 
 from api.exact_cuts import ExactCuts, Film
+from api.exports.clips.bodies import ClipBody, ExportClipsBody
+from api.exports.timelines.bodies import TimelineBody, TimelineClipBody
 from api.http.auth import Access
 from api.http.services import CoreServices
 from api.http.times import clock_seconds
 from shared.errors import BadInput, NotAllowed, UnusablePath
 
+_Clip = ClipBody | TimelineClipBody
 _ENDS = ("start_time", "end_time")
 WAIT_S = 20.0  # for cuts that are not known yet: a fifth of a second each
 
@@ -25,32 +27,25 @@ class ExportServices(CoreServices):
     exact_cuts: ExactCuts
 
 
-class _Clip(Protocol):
-    media_path: str
-    start_time: float | str
-    end_time: float | str
-
-
-class _Body(Protocol):
-    exact_cuts: bool
-    cache_dir: str | None
-
-    @property
-    def clips(self) -> Sequence[_Clip]: ...
-
-
-async def place_at_cuts(services: ExportServices, body: _Body) -> list[str]:
+async def place_at_cuts(
+    services: ExportServices, body: ExportClipsBody | TimelineBody
+) -> list[str]:
     """Move times that are scenes' bounds, where asked; what there is to say of those that stay.
 
     Raises BadInput.
     """
     if not body.exact_cuts:
         return []
-    cache_dir, clips = body.cache_dir, body.clips
+    cache_dir = body.cache_dir
+    clips: Sequence[_Clip] = body.clips
     if cache_dir is None:
         raise BadInput("cache_dir is required for exact_cuts: the folder with the analysis data.")
     films = await services.in_cache_dir(cache_dir, _films, services, cache_dir, clips)
-    wanted = {path: _bounds(film, path, clips) for path, film in films.items()}
+    bounds: dict[str, set[int]] = {path: set() for path in films}
+    for clip in clips:
+        if clip.media_path in films:
+            bounds[clip.media_path] |= {_whole(clip.start_time), _whole(clip.end_time)}
+    wanted = {path: times.intersection(films[path].cuts) for path, times in bounds.items()}
     asked = [(films[path], cuts) for path, cuts in wanted.items()]
     found = await services.exact_cuts.find(asked, WAIT_S, services.paths.key_roots)
     places = dict(zip(wanted, found, strict=True))
@@ -78,17 +73,6 @@ def _place(clip: _Clip, places: Mapping[int, float]) -> set[int]:
     for name, place in moved.items():
         setattr(clip, name, place)
     return set()
-
-
-def _bounds(film: Film, client_path: str, clips: Sequence[_Clip]) -> set[int]:
-    """The cuts of a film at which its clips begin or end."""
-    times = {
-        _whole(time)
-        for clip in clips
-        if clip.media_path == client_path
-        for time in (clip.start_time, clip.end_time)
-    }
-    return times.intersection(film.cuts)
 
 
 def _films(services: ExportServices, cache_dir: str, clips: Sequence[_Clip]) -> dict[str, Film]:

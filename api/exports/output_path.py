@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable
 
+from api.exports.timelines.bodies import TimelineBody
+from api.exports.transcripts.bodies import ExportTranscriptBody
 from api.http.client_paths import ClientPaths
 from shared.errors import BadInput, NotAllowed
 from shared.exports.names import file_name
+from shared.exports.writing import write_output
 from shared.opening import open_folder
 from shared.paths import Roots
 
@@ -32,6 +35,20 @@ def resolved_output_path(
     folder, name = os.path.split(found)
     others = set(extensions) - {extension}
     return os.path.join(folder, with_extension(name, extension, others, "output_path"))
+
+
+def write_to(
+    target: str, content: bytes, paths: ClientPaths, body: ExportTranscriptBody | TimelineBody
+) -> str:
+    """Write a file there, as its request says; the path it got, in the client's form."""
+    written = write_output(
+        target,
+        content,
+        paths.export_roots,
+        on_exists=body.on_exists,
+        create_dir=body.create_dir,
+    )
+    return paths.back(written, body.output_path or target)
 
 
 def _is_folder(path: str, roots: Roots) -> bool:

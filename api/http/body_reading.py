@@ -194,7 +194,7 @@ class BodyDecoder(Generic[Body]):
         try:
             found = self._typed(content)
         except msgspec.ValidationError as error:
-            raise BadInput(_explain(str(error), self._body, self._keeps_nulls)) from None
+            raise BadInput(explain(str(error), self._body, self._keeps_nulls)) from None
         except UNDECODABLE as error:
             raise BadInput(f"The body is not valid JSON: {error}.{_hint(error, content)}") from None
         if isinstance(found.license_key, msgspec.Raw):
@@ -304,7 +304,7 @@ def _drop_nulls(found: list[Any]) -> None:
         todo += [item for item in value if isinstance(item, dict | list)]
 
 
-def _explain(message: str, body: type[msgspec.Struct], keeps_nulls: bool) -> str:
+def explain(message: str, body: type[msgspec.Struct], keeps_nulls: bool = False) -> str:
     """msgspec's words as ours: `jobs[2].path must be a string, not int.`"""
     if no_object := _NO_OBJECT.match(message):
         return f"The body must be a JSON object, not {_json_type(no_object[1])}."

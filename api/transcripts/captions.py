@@ -9,7 +9,6 @@ import msgspec
 from api.transcripts.answers import Transcription, TranscriptionCaptions
 from shared.cache import cache_files, captions
 from shared.cache.cache_dir import CacheDir
-from shared.cache.captions import CaptionTrack
 from shared.errors import CacheError
 
 MOST_BYTES = 64 << 20  # of one answer: hundreds of films
@@ -51,19 +50,18 @@ def add_captions(answer: Transcription, cache: CacheDir, hash_str: str, room: Ro
         found = captions.read(cache, hash_str, manifest)
     except CacheError as error:
         raise CacheError(f"{error.message} {captions.CURE}") from error
-    tracks = [_track(track) for track in found.tracks]
+    tracks = [
+        TranscriptionCaptions(
+            kind=track.kind,
+            language=track.language,
+            title=track.title,
+            service=track.service,
+            segments=[(segment.start, segment.text, segment.end) for segment in track.segments],
+        )
+        for track in found.tracks
+    ]
     if tracks and not room.take(len(msgspec.json.encode(tracks))):
         answer.caption_warnings = [_NO_ROOM]
         return
     answer.captions = tracks
     answer.caption_warnings = list(manifest.warnings) or None
-
-
-def _track(track: CaptionTrack) -> TranscriptionCaptions:
-    return TranscriptionCaptions(
-        kind=track.kind,
-        language=track.language,
-        title=track.title,
-        service=track.service,
-        segments=[(segment.start, segment.text, segment.end) for segment in track.segments],
-    )

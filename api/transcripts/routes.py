@@ -19,10 +19,10 @@ from api.people.voices.speaking import FolderVoices, SpokenPerson
 from api.transcripts.answers import (
     Transcription,
     Transcriptions,
+    TranscriptionsBody,
     TranscriptVoice,
     TranscriptWord,
 )
-from api.transcripts.bodies import TranscriptionsBody
 from api.transcripts.captions import RoomInAnswer, add_captions
 from shared.cache import cache_files, speakers, transcripts
 from shared.cache.cache_dir import CacheDir
@@ -43,16 +43,6 @@ class _Encoded(msgspec.Struct):
     """
 
     transcriptions: list[msgspec.Raw]
-
-
-@dataclass(frozen=True, slots=True)
-class _RequestedFile:
-    """A slot of the request: the file that was found, or why there is none."""
-
-    client_path: str
-    path: str = ""
-    hash_str: str | None = None
-    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +68,7 @@ async def get_transcriptions(
     cache_dir, run = services.paths.cache(call.body.cache_dir), services.folders.run
     source, asked = await run(cache_dir, _found, services, call.body)
     call.warnings.extend(source.voices.warnings if source.voices else ())
-    slots = await map_concurrently(lambda slot: run(cache_dir, _slot, source, slot), asked)
+    slots = await map_concurrently(lambda slot: run(cache_dir, _slot, source, *slot), asked)
     if source.without_speakers:
         count = counted(len(source.without_speakers), "transcript")
         call.warnings.append(
@@ -90,61 +80,62 @@ async def get_transcriptions(
 
 def _found(
     services: PeopleServices, body: TranscriptionsBody
-) -> tuple[_TranscriptSource, list[_RequestedFile]]:
-    cache_dir = services.paths.cache(body.cache_dir)
-    view = services.caches.open(cache_dir)
+) -> tuple[_TranscriptSource, list[tuple[str, Transcription]]]:
+    """What transcripts are read from; a slot for each path of the request, with our form of it."""
+    view = services.caches.open(services.paths.cache(body.cache_dir))
     voices = services.people.voices(view.cache) if body.speakers else None
     model = active_key(services, ModelKind.SPEECH)
     source = _TranscriptSource(view.cache, model, body, voices, RoomInAnswer())
-    asked = [_allowed(services, path, n) for n, path in enumerate(body.media_paths)]
-    paths = list(dict.fromkeys(slot.path for slot in asked if slot.path))
+    asked = [_empty_slot(services, path, n) for n, path in enumerate(body.media_paths)]
+    paths = list(dict.fromkeys(path for path, _ in asked if path))
     hashes = dict(zip(paths, services.caches.hashes_for(view, paths), strict=True))
-    return source, [_known(services, slot, hashes.get(slot.path)) for slot in asked]
+    for path, slot in asked:
+        if path:
+            slot.hash_str = hashes[path] or _hash(services, path, slot)
+    return source, asked
 
 
-def _allowed(services: PeopleServices, client_path: str, number: int) -> _RequestedFile:
-    try:
-        return _RequestedFile(
-            client_path, services.paths.media(client_path, f"media_paths[{number}]")
-        )
-    except (NotAllowed, UnusablePath) as error:
-        return _RequestedFile(client_path, error=error.message)
-
-
-def _known(services: PeopleServices, slot: _RequestedFile, hash_str: str | None) -> _RequestedFile:
-    """The slot with its file's id; a file that was never seen and cannot be read says why."""
-    if slot.path and hash_str is None:
-        try:
-            hash_str = services.folders.call(
-                os.path.dirname(slot.path), lambda: _hash(services, slot.path)
-            )
-        except (MediaError, NotAllowed, FolderHangs) as error:
-            return _RequestedFile(slot.client_path, slot.path, error=error.message)
-    return _RequestedFile(slot.client_path, slot.path, hash_str, slot.error)
-
-
-def _hash(services: PeopleServices, path: str) -> str:
-    with services.paths.open_media(path) as file:
-        return services.caches.hashes.hash_of(file)
-
-
-def _slot(source: _TranscriptSource, asked: _RequestedFile) -> msgspec.Raw:
-    answer = Transcription(
-        media_path=asked.client_path,
-        hash_str=asked.hash_str,
+def _empty_slot(
+    services: PeopleServices, client_path: str, number: int
+) -> tuple[str, Transcription]:
+    slot = Transcription(
+        media_path=client_path,
+        hash_str=None,
         language=None,
         segments=None,
         language_probability=None,
         model_key=None,
-        error=asked.error,
+        error=None,
     )
-    if asked.hash_str:
-        with own_slot(asked.path) as failure:
-            _fill(answer, source, asked.hash_str)
+    try:
+        return services.paths.media(client_path, f"media_paths[{number}]"), slot
+    except (NotAllowed, UnusablePath) as error:
+        slot.error = error.message
+        return "", slot
+
+
+def _hash(services: PeopleServices, path: str, slot: Transcription) -> str | None:
+    """The id of a file that was never seen; one that cannot be read says why in its slot."""
+
+    def read() -> str:
+        with services.paths.open_media(path) as file:
+            return services.caches.hashes.hash_of(file)
+
+    try:
+        return services.folders.call(os.path.dirname(path), read)
+    except (MediaError, NotAllowed, FolderHangs) as error:
+        slot.error = error.message
+        return None
+
+
+def _slot(source: _TranscriptSource, path: str, answer: Transcription) -> msgspec.Raw:
+    if answer.hash_str:
+        with own_slot(path) as failure:
+            _fill(answer, source, answer.hash_str)
         answer.error = failure.reason
         if source.body.captions:
-            with own_slot(asked.path) as failure:
-                add_captions(answer, source.cache, asked.hash_str, source.room)
+            with own_slot(path) as failure:
+                add_captions(answer, source.cache, answer.hash_str, source.room)
             answer.error = answer.error or failure.reason
     return msgspec.Raw(msgspec.json.encode(answer))
 

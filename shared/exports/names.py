@@ -19,7 +19,6 @@ _DEVICES = re.compile(
     r"\A(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9¹²³]|LPT[0-9¹²³])(?= *(?:\.|$))", re.IGNORECASE
 )
 
-
 USUAL_NAMING = "{stem}_{in_tc}_{out_tc}"
 NAMING_FIELDS = ("stem", "in_tc", "out_tc", "index")
 _FIELD = re.compile(r"\{([^{}]*)\}")

@@ -86,13 +86,20 @@ class PartFile:
                 self.folder.sync()
                 return target
         if not may_number:
-            raise NameTaken(f"{self.name} is there already.")
+            path = os.path.join(self.folder.path, self.name)
+            raise NameTaken(
+                f'output_path: {path} is there already; on_exists "number" or "replace" would '
+                "write."
+            )
         raise BadInput(f"{self.folder.path} holds {self.name} under every number.")
 
     def _moved(self, target: str) -> bool:
         """Give the complete file its name; False where somebody else has just taken it."""
         try:
-            self._link(target)
+            if sys.platform == "darwin":  # which links names, not what is open
+                self.folder.link(self.part, target)
+            else:
+                os.link(self.path, target, dst_dir_fd=self.folder.fd, follow_symlinks=True)
         except FileExistsError:
             return False
         except OSError as error:
@@ -102,12 +109,6 @@ class PartFile:
         with contextlib.suppress(OSError):  # the file has its name; the rest is swept later
             self.folder.remove(self.part)
         return True
-
-    def _link(self, target: str) -> None:
-        if sys.platform == "darwin":  # which links names, not what is open
-            self.folder.link(self.part, target)
-        else:
-            os.link(self.path, target, dst_dir_fd=self.folder.fd, follow_symlinks=True)
 
     def _moved_without_link(self, target: str) -> bool:
         """Move where the file system has no hard links: take the name first, then replace it."""
@@ -214,8 +215,7 @@ def remove_left_behind(part: PartFile, is_over: Callable[[str], bool]) -> None:
 
 def free_number(folder: OpenedFolder, name: str) -> str:
     """The name that a new file would get in a folder now. Raises BadInput as PartFile.place."""
-    numbers = range(1, _MOST_NUMBERS)
-    names = (numbered(name, number) for number in numbers)
+    names = (numbered(name, number) for number in range(1, _MOST_NUMBERS))
     return next((one for one in names if not is_taken(folder, one)), name)
 
 
@@ -237,15 +237,7 @@ def write_output(
         part_file(folder, name) as part,
     ):
         part.file.write(content)
-        try:
-            placed = part.place(
-                may_number=on_exists == "number", may_replace=on_exists == "replace"
-            )
-        except NameTaken:
-            raise NameTaken(
-                f'output_path: {path} is there already; on_exists "number" or "replace" would '
-                "write."
-            ) from None
+        placed = part.place(may_number=on_exists == "number", may_replace=on_exists == "replace")
         return os.path.join(given, placed)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.exports.transcripts.segments import LONGEST_SPOKEN, segments_of
+from api.exports.transcripts.document import LONGEST_SPOKEN
+from api.exports.transcripts.segments import segments_of
 from api.http.bodies import LONGEST_PATH, LONGEST_TEXT, LONGEST_WORD, MOST_ITEMS
 from shared.errors import BadInput
 from shared.query.bounds import LONGEST_QUERY, MOST_TEXTS
@@ -125,5 +126,5 @@ def test_what_is_too_long_in_a_url_is_400(client: Client, path: str) -> None:
 
 def test_what_is_said_in_a_segment_has_a_bound() -> None:
     segments_of([[0, "x" * LONGEST_SPOKEN, 1]])
-    with pytest.raises(BadInput, match=r"^segments\[1\]\[1\] may have at most 100,000 characters"):
+    with pytest.raises(BadInput, match=r"^segments\[1\]\.text may have at most 100,000 characters"):
         segments_of([[0, "x", 1], [0, "x" * (LONGEST_SPOKEN + 1), 1]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Literal
 
@@ -27,7 +27,6 @@ _FAMILIES: dict[str, Family] = {
     "wav": "sound",
     "w64": "sound",
 }
-
 
 _RANK = {"420": 0, "422": 1, "444": 2}
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
@@ -114,13 +113,10 @@ def depth_of(pixels: VideoFormat | None) -> Depth:
     if pixels is None or not pixels.components:
         return Depth()
     first = pixels.components[0]
-    chroma = {(2, 2): "420", (2, 1): "422"}.get(_subsampling(pixels), "444")
+    subsampling = pixels.chroma_width(16), pixels.chroma_height(16)
+    chroma = {(8, 8): "420", (8, 16): "422"}.get(subsampling, "444")
     alpha = any(c.is_alpha for c in pixels.components)
     return Depth(first.bits, "420" if pixels.name.startswith("gray") else chroma, alpha)
-
-
-def _subsampling(pixels: VideoFormat) -> tuple[int, int]:
-    return 2 if pixels.chroma_width(16) == 8 else 1, 2 if pixels.chroma_height(16) == 8 else 1
 
 
 def picture_codec(codec: ClipCodec | None, quality: int | None, depth: Depth) -> PictureCodec:
@@ -193,7 +189,7 @@ def _losses(depth: Depth, bits: int, chroma: str, what: str) -> tuple[str, ...]:
 
 def encoded_form(own: Form | None, wanted: str | None, codec: PictureCodec) -> Form:
     """The container of an encoded clip: as asked for or as the source's, where the codec fits."""
-    asked = FORMS.get((wanted or "").lower().lstrip("."), own)
+    asked = FORMS.get(wanted or "", own)
     if codec.encoder.startswith("prores"):
         return asked if asked is not None and asked.extension in ("mov", "mkv") else FORMS["mov"]
     if codec.encoder == "dnxhd":
@@ -228,16 +224,20 @@ def sound_codec(stream: AudioStream, form: Form, picture: str) -> SoundCodec:
     """AAC, or PCM where the container and its users expect it. `picture`: the video's encoder."""
     channels, rate = stream.channels, stream.sample_rate
     layout = layout_of(stream)
-    deep = _is_deep(stream)
+    name = stream.codec.canonical_name
+    is_deep = any(bits in name for bits in ("s24", "s32", "f32", "f64"))
+    is_deep |= name in ("flac", "alac", "wavpack") and stream.format.bytes > 2
+    kind = ("pcm_s24le", "s32") if is_deep else ("pcm_s16le", "s16")
+    pcm = SoundCodec(*kind, rate, layout)
     if form.extension == "wav":
-        return SoundCodec("pcm_s24le" if deep else "pcm_s16le", _pcm(deep), rate, layout)
+        return pcm
     if form.extension == "flac":
-        return SoundCodec("flac", "s32" if deep else "s16", rate, layout)
+        return replace(pcm, encoder="flac")
     if form.family == "mxf":
-        return SoundCodec("pcm_s24le" if deep else "pcm_s16le", _pcm(deep), _STUDIO_RATE, layout)
+        return replace(pcm, rate=_STUDIO_RATE)
     studio = picture in ("prores_aw", "prores_ks", "dnxhd") or bool(pcm_name(stream))
     if form.extension in ("mov", "mkv") and studio:
-        return SoundCodec("pcm_s24le" if deep else "pcm_s16le", _pcm(deep), rate, layout)
+        return pcm
     warning = ""
     if channels not in _AAC_LAYOUTS:
         if form.family != "mpegts":
@@ -253,7 +253,7 @@ def sound_codec(stream: AudioStream, form: Form, picture: str) -> SoundCodec:
 
 def sound_form(sounds: Sequence[AudioStream], own: Form | None, wanted: str | None) -> Form:
     """The container of a clip of sound alone."""
-    asked = FORMS.get((wanted or "").lower().lstrip("."))
+    asked = FORMS.get(wanted or "")
     if asked is not None and asked.extension in ("wav", "flac", "m4a", "mka", "mov", "mp4"):
         return asked
     if len(sounds) > 1:
@@ -270,14 +270,3 @@ def layout_of(stream: AudioStream) -> str:
     if name and "channels" not in name:
         return name
     return _LAYOUTS.get(stream.channels, f"{stream.channels} channels")
-
-
-def _is_deep(stream: AudioStream) -> bool:
-    name = stream.codec.canonical_name
-    return any(bits in name for bits in ("s24", "s32", "f32", "f64")) or (
-        name in ("flac", "alac", "wavpack") and stream.format.bytes > 2
-    )
-
-
-def _pcm(deep: bool) -> str:
-    return "s32" if deep else "s16"

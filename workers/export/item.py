@@ -63,7 +63,8 @@ def export_clip(context: Context) -> None:
             context.judge(path, failure)
         if failure.code is ClipCode.INTERNAL:
             raise  # it is tried again, as any error of ours
-        message = _in_clients_words(failure.message, spec)
+        message = failure.message.replace(spec.media_path, spec.client_path)
+        message = message.replace(spec.output_dir, spec.client_output_dir)
         error = _blamed(failure.code, message)
         result = ClipResult(
             index=spec.index, media_path=spec.client_path, error=message, code=failure.code
@@ -206,10 +207,12 @@ class _Export:
         )
 
     def _planned(self, name: str, plan: ClipPlan) -> ClipResult:
+        folder = self._spec.client_output_dir
+        separator = "\\" if "\\" in folder or folder.endswith(":") else "/"
         return ClipResult(
             index=self._spec.index,
             media_path=self._spec.client_path,
-            output_path=_client_path(self._spec, name),
+            output_path=folder.rstrip(separator) + separator + name,
             start_seconds=float(plan.start),
             end_seconds=float(plan.end),
             method=plan.method,
@@ -257,22 +260,6 @@ def _blamed(code: ClipCode, message: str) -> RushesError:
     if code in (ClipCode.UNREADABLE, ClipCode.BAD_RANGE, ClipCode.NOT_COPYABLE):
         return MediaUnreadable(message)
     return ExportError(message)
-
-
-def _client_path(spec: ClipSpec, name: str) -> str:
-    """Path of a file in the output folder, in the client's form."""
-    folder = spec.client_output_dir
-    separator = "\\" if "\\" in folder or folder.endswith(":") else "/"
-    return folder.rstrip(separator) + separator + name
-
-
-def _in_clients_words(message: str, spec: ClipSpec) -> str:
-    """A sentence with the two paths that it may name as the client calls them."""
-    if spec.media_path != spec.client_path:
-        message = message.replace(spec.media_path, spec.client_path)
-    if spec.output_dir != spec.client_output_dir:
-        message = message.replace(spec.output_dir, spec.client_output_dir)
-    return message
 
 
 def _time(seconds: Fraction) -> str:

@@ -6,8 +6,10 @@ import contextlib
 import errno
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import av
 import av.error
@@ -17,11 +19,11 @@ from av.stream import Stream
 
 from shared.errors import RushesError
 from shared.exports.clips import ClipCode
-from shared.exports.writing import FULL
 from workers.export.formats import Form
 
-_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+Timed: TypeAlias = "tuple[Fraction, Packet[Any]]"  # seconds of decoding since the clip's start
 
+_TAGS_OF_STREAMS = ("language", "handler_name", "title", "reel_name", "vendor_id")
 _OF_THE_MUXER = (errno.EINVAL, errno.ENOSYS, errno.ERANGE)
 _LAST_OF_SYSTEMS = 4095  # greater error numbers are FFmpeg's own
 
@@ -29,13 +31,15 @@ _LAST_OF_SYSTEMS = 4095  # greater error numbers are FFmpeg's own
 class ClipFile:
     """The container that a clip is written to.
 
-    Errors of the system come as ClipFailed, also those that show only at the end.
+    Errors of the disk come as OSError, also those that show only at the end.
     """
 
     def __init__(self, path: str, form: Form, tags: dict[str, str], ticks: int) -> None:
-        options = {"movflags": "use_metadata_tags"} if _has_own_keys(form, tags) else {}
+        options = {}
         if form.family == "isom":
             options["movie_timescale"] = str(ticks)  # edit lists count in it
+            if any("." in key for key in tags):  # keys of cameras, which it would drop
+                options["movflags"] = "use_metadata_tags"
         with _clear():
             self.container: OutputContainer = av.open(
                 f"file:{path}", "w", format=form.muxer, options=options
@@ -88,12 +92,7 @@ def _clear() -> Iterator[None]:
             raise ClipFailed(
                 ClipCode.UNREADABLE, f"What the source holds cannot be written to a clip: {reason}."
             ) from error
-        raise writing_failed(OSError(error.errno, reason)) from error
-
-
-def _has_own_keys(form: Form, tags: dict[str, str]) -> bool:
-    """Whether the muxer has to be told to keep all tags: MP4 and MOV lose keys of cameras."""
-    return form.family == "isom" and any("." in key for key in tags)
+        raise OSError(error.errno, reason) from error  # of the disk that the clip goes to
 
 
 class ClipFailed(RushesError):
@@ -104,16 +103,42 @@ class ClipFailed(RushesError):
         self.code = code
 
 
-def writing_failed(error: OSError) -> ClipFailed:
-    """A ClipFailed for an OSError while a clip was written, as a sentence with the cure."""
-    if error.errno in FULL:
-        return ClipFailed(
-            ClipCode.DISK_FULL,
-            "The disk is full. Free some space and try again; nothing was left behind.",
-        )
-    if error.errno in _REFUSED:
-        return ClipFailed(
-            ClipCode.NOT_WRITABLE, "The server has no permission to write into the folder."
-        )
-    reason = error.strerror or str(error)
-    return ClipFailed(ClipCode.NOT_WRITABLE, f"The clip cannot be written: {reason}.")
+@dataclass(frozen=True, slots=True)
+class WrittenClip:
+    """What a clip holds, in seconds of presented time of the source."""
+
+    start: Fraction
+    end: Fraction
+    frames: int | None
+    warnings: tuple[str, ...]
+
+
+def encoded(stream: Any, frame: Any) -> Iterator[Timed]:
+    """Packets that the encoder of a stream has for a frame; for None: the last ones.
+
+    Raises ClipFailed.
+    """
+    try:
+        packets = stream.encode(frame)
+    except av.error.FFmpegError as error:
+        reason = error.strerror or str(error)
+        raise ClipFailed(ClipCode.INTERNAL, f"The encoder failed: {reason}.") from error
+    for packet in packets:
+        base = packet.time_base or stream.codec_context.time_base
+        yield (packet.dts if packet.dts is not None else packet.pts or 0) * base, packet
+
+
+def tag_stream(taken: Any, written: Any) -> None:
+    """Copy language, names and role of a stream."""
+    for key in _TAGS_OF_STREAMS:
+        if value := taken.metadata.get(key):
+            written.metadata[key] = value
+    written.disposition = taken.disposition
+
+
+def tag_start(written: Any, label: str | None, reel: str, form: Form) -> None:
+    """Timecode of the clip's first picture, and the reel it comes from."""
+    if label is not None and form.family != "mpegts":
+        written.metadata["timecode"] = label
+    if reel:
+        written.metadata["reel_name"] = reel

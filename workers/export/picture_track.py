@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import chain
 
-import av.error
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -15,10 +14,24 @@ from av.video.stream import VideoStream
 from shared.errors import MediaError
 from shared.exports.clips import ClipCode
 from shared.opening import OpenedFile
-from workers.export.merging import Timed, tag_start, tag_stream
-from workers.export.output import ClipFailed, ClipFile
+from workers.export.output import (
+    ClipFailed,
+    ClipFile,
+    Timed,
+    WrittenClip,
+    encoded,
+    tag_start,
+    tag_stream,
+)
 from workers.export.planning import STILL_RATE, ClipPlan, still_of
-from workers.export.reading import Damage, VideoPacket, every_packet, note_hole, video_from
+from workers.export.reading import (
+    Damage,
+    VideoPacket,
+    every_packet,
+    frames_of,
+    note_hole,
+    video_from,
+)
 from workers.export.source import ClipSource
 from workers.media.frames import upright_rotation
 from workers.media.pictures import fit
@@ -26,7 +39,6 @@ from workers.media.probing.stream_facts import stated_scan
 from workers.media.turning import Turner
 
 Shot = tuple[Fraction, VideoFrame]
-
 
 _FINEST = 100_000_000  # parts of a second that containers can count
 _PQ = 16  # transfer of HDR10
@@ -65,13 +77,9 @@ def decoded(
         latest = frame.pts
         damage.patched += frame.is_corrupt
         seconds = max(Fraction(0), (frame.pts - origin) * base - planned.start)
-        yield on_grid(seconds, source.rate, base), frame
-
-
-def on_grid(seconds: Fraction, rate: Fraction, base: Fraction) -> Fraction:
-    """Seconds put back on the grid of the frame rate, off which the time base has rounded them."""
-    number = round(seconds * rate)
-    return number / rate if abs(seconds - number / rate) <= base else seconds
+        # The time base has rounded them off the grid of the frame rate.
+        on_grid = round(seconds * source.rate) / source.rate
+        yield on_grid if abs(seconds - on_grid) <= base else seconds, frame
 
 
 def _counted(
@@ -95,21 +103,9 @@ def _frames(
 ) -> Iterator[VideoFrame]:
     """Frames that the decoder makes of the packets; packets that it refuses are counted."""
     assert source.video is not None
-    codec = source.video.codec_context
-    for packet in packets:
+    for packet in chain(packets, [None]):
         checkpoint()
-        try:
-            frames = codec.decode(packet)
-        except av.error.FFmpegError:
-            damage.refused += 1
-            continue
-        yield from frames
-    try:
-        frames = codec.decode(None)
-    except av.error.FFmpegError:
-        damage.refused += 1
-        return
-    yield from frames
+        yield from frames_of(source.video.codec_context, packet, damage)
 
 
 def held_still(file: OpenedFile, planned: ClipPlan) -> Iterator[Shot]:
@@ -151,7 +147,9 @@ class PictureTrack:
         assert codec is not None
         options = dict(codec.options)
         if self._look.is_large:
-            _keep_few(codec.encoder, options)
+            # For 8K in 10 bits x265 takes 190 MB for each picture that it looks ahead.
+            for name, value in _FEW_KEPT.get(codec.encoder, {}).items():
+                options[name] = f"{options[name]}:{value}" if name in options else value
         if self._look.is_interlaced:
             self.warnings += (_interlaced(codec.encoder, options, self._look.bottom_first),)
         if self._look.transfer == _PQ:
@@ -168,7 +166,7 @@ class PictureTrack:
             context.codec_tag = codec.tag
         if source is not None and source.video is not None:
             tag_stream(source.video, stream)
-            tag_start(stream, source, self._planned.start_timecode, self._planned.form)
+            tag_start(stream, self._planned.start_timecode, source.reel, self._planned.form)
         return stream
 
     def _time_base(self, source: ClipSource | None) -> Fraction:
@@ -182,6 +180,13 @@ class PictureTrack:
     def length(self) -> Fraction:
         """Length of the pictures that were encoded so far, in seconds."""
         return self.end - self._planned.start
+
+    def outcome(self, warnings: tuple[str, ...]) -> WrittenClip:
+        end = self._planned.end
+        if self.end < end - 2 / self.rate:
+            warnings += (f"Only {self.frames} pictures could be read; the clip ends early.",)
+            end = self.end
+        return WrittenClip(self._planned.start, end, self.frames, self.warnings + warnings)
 
     def packets(self) -> Iterator[Timed]:
         """Encoded pictures, each held until the next one; the last until the clip's end."""
@@ -221,17 +226,12 @@ class PictureTrack:
         if frame is not None:
             frame.pts, frame.time_base, frame.pict_type = pts, self._base, 0
             self.frames += 1
-        try:
-            packets = self._stream.encode(frame)
-        except av.error.FFmpegError as error:
-            reason = error.strerror or str(error)
-            raise ClipFailed(ClipCode.INTERNAL, f"The encoder failed: {reason}.") from error
-        for packet in packets:
+        for seconds, packet in encoded(self._stream, frame):
             base = packet.time_base or self._base
             if packet.pts is not None:
                 asked = durations.pop(round(packet.pts * base / self._base), None)
                 packet.duration = asked and round(asked * self._base / base)
-            yield (packet.dts if packet.dts is not None else packet.pts or 0) * base, packet
+            yield seconds, packet
 
 
 class _Look:
@@ -298,13 +298,6 @@ def _is_bottom_first(frame: VideoFrame, source: ClipSource | None) -> bool:
     if stated in ("top_first", "bottom_first"):
         return stated == "bottom_first"
     return source.video.codec.canonical_name == "dvvideo" or frame.height in _NTSC_HEIGHTS
-
-
-def _keep_few(encoder: str, options: dict[str, str]) -> None:
-    """Bounds memory: for 8K in 10 bits x265 takes 190 MB for each picture that it looks ahead."""
-    for name, value in _FEW_KEPT.get(encoder, {}).items():
-        own = options.get(name)
-        options[name] = f"{own}:{value}" if own else value
 
 
 def _interlaced(encoder: str, options: dict[str, str], bottom_first: bool) -> str:

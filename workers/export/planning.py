@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
@@ -12,7 +13,7 @@ from shared.exports.clips import ClipCode, ClipSpec
 from shared.media import MediaType, media_type_of
 from shared.opening import OpenedFile
 from shared.process import traces
-from shared.timecode import Timecode, label_parts
+from shared.timecode import label_parts
 from workers.export.formats import (
     FORMS,
     Depth,
@@ -38,7 +39,6 @@ _ROUNDING = Fraction(1_001, 1_000_000)
 _LATEST = 1e9  # seconds; clocks of containers overflow beyond
 _MIDNIGHT = "00:00:00:00"
 
-
 Method = Literal["copy", "encode"]
 _HEADROOM = 1.1
 _LEAST_BYTES = 256 * 1024
@@ -49,14 +49,6 @@ _SOUND_BYTES_A_S = 48_000 * 4  # of one channel
 _CODEC_NAMES = {"h264": "h264", "hevc": "hevc", "prores": "prores", "dnxhr": "dnxhd"}
 # What an encoded picture may be held for before its clip begins in the middle of it.
 _LONGEST_HOLD = Fraction(3, 2)  # usual frames
-
-
-@dataclass(frozen=True, slots=True)
-class _AskedRange:
-    """A range in seconds of presented time, as asked for, with handles."""
-
-    start: Fraction
-    end: Fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +65,14 @@ class Range:
     is_clamped: bool = False
 
 
-def _wanted(spec: ClipSpec, source: ClipSource) -> _AskedRange:
-    """The range that a clip's spec asks for. Raises ClipFailed (BAD_RANGE)."""
+def _wanted(spec: ClipSpec, source: ClipSource) -> tuple[Fraction, Fraction]:
+    """The range that a clip's spec asks for, with handles. Raises ClipFailed (BAD_RANGE)."""
     start = _seconds(spec.start, source, "start_time")
     end = _seconds(spec.end, source, "end_time")
     if end <= start:
         raise ClipFailed(ClipCode.BAD_RANGE, "end_time must be after start_time.")
     handle = _plain_seconds(spec.handle_seconds, "handle_seconds")
-    return _AskedRange(max(Fraction(0), start - handle), end + handle)
+    return max(Fraction(0), start - handle), end + handle
 
 
 def _seconds(given: float | str, source: ClipSource, field: str) -> Fraction:
@@ -92,16 +84,11 @@ def _seconds(given: float | str, source: ClipSource, field: str) -> Fraction:
 def _plain_seconds(given: float | str, field: str) -> Fraction:
     """A time given in seconds. Raises ClipFailed (BAD_RANGE), for any text (a timecode), too."""
     if not isinstance(given, str):
-        seconds = _finite(given, field)
-        if seconds >= 0:
-            return seconds
+        if not math.isfinite(given) or abs(given) > _LATEST:
+            raise ClipFailed(ClipCode.BAD_RANGE, f"{field} is no time: {given:g}.")
+        if given >= 0:
+            return Fraction(given)
     raise ClipFailed(ClipCode.BAD_RANGE, f'{field} is no time of this file: "{given}".')
-
-
-def _finite(seconds: float, field: str) -> Fraction:
-    if not math.isfinite(seconds) or abs(seconds) > _LATEST:
-        raise ClipFailed(ClipCode.BAD_RANGE, f"{field} is no time: {seconds:g}.")
-    return Fraction(seconds)
 
 
 def _labelled_seconds(label: str, source: ClipSource, field: str) -> Fraction:
@@ -114,21 +101,17 @@ def _labelled_seconds(label: str, source: ClipSource, field: str) -> Fraction:
             ClipCode.BAD_RANGE,
             f'{field}: "{label}" has more frames than the {timecode.nominal} of a second here.',
         )
-    frames = _offset(number - timecode.first_frame, timecode, source, f'{field}: "{label}"')
+    frames = number - timecode.first_frame
+    if frames < 0:  # labels start again at midnight
+        length = length_of(source)
+        if length is None or frames + timecode.day > length * timecode.rate + 1:
+            begins = source.start_label or _MIDNIGHT
+            raise ClipFailed(
+                ClipCode.BAD_RANGE,
+                f'{field}: "{label}" lies before the beginning of the file at {begins}.',
+            )
+        frames += timecode.day
     return frames / timecode.rate
-
-
-def _offset(frames: int, timecode: Timecode, source: ClipSource, what: str) -> int:
-    """Labels after the first one; they start again at midnight."""
-    if frames >= 0:
-        return frames
-    length = length_of(source)
-    if length is not None and frames + timecode.day <= length * timecode.rate + 1:
-        return frames + timecode.day
-    raise ClipFailed(
-        ClipCode.BAD_RANGE,
-        f"{what} lies before the beginning of the file at {source.start_label or _MIDNIGHT}.",
-    )
 
 
 def length_of(source: ClipSource) -> Fraction | None:
@@ -144,69 +127,58 @@ def length_of(source: ClipSource) -> Fraction | None:
     return None
 
 
-def _rounding(source: ClipSource) -> Fraction:
-    return min(_ROUNDING, 1 / source.rate / 4)
-
-
-def _range(wanted: _AskedRange, source: ClipSource) -> Range:
+def _range(start: Fraction, end: Fraction, source: ClipSource) -> Range:
     """The pictures of a range; raises ClipFailed (BAD_RANGE) where it is past the end."""
     if source.video is None:
-        return _sound_range(wanted, source)
+        return _sound_range(start, end, source)
+    slack = min(_ROUNDING, 1 / source.rate / 4)
     if not source.is_timed:
-        return _counted_range(wanted, source)
+        return _counted_range(start + slack, end - slack, source)
     base = source.video.time_base or Fraction(1, 1000)
     origin = source.video.start_time or 0
-    slack = _rounding(source)
-    about_start = surroundings(source, origin + math.floor((wanted.start + slack) / base))
+    about_start = surroundings(source, origin + math.floor((start + slack) / base))
     first = about_start.before or about_start.after
     if first is None:
         raise ClipFailed(ClipCode.UNREADABLE, "No picture is found at the start of the clip.")
     if about_start.after is None and about_start.end <= about_start.at:
         raise _past_the_end(Fraction(about_start.end - origin) * base)
-    about_end = surroundings(
-        source, max(first.pts + 1, origin + math.ceil((wanted.end - slack) / base))
-    )
+    about_end = surroundings(source, max(first.pts + 1, origin + math.ceil((end - slack) / base)))
     after = about_end.after
     past = after.pts if after is not None else max(about_end.end, first.pts + 1)
     key = about_start.key_for(first.pts)
-    end = (past - origin) * base
+    shown_end = (past - origin) * base
     return Range(
         (first.pts - origin) * base,
-        end,
+        shown_end,
         first.pts,
         past,
         key.pts if key is not None else None,
         about_start.is_clean(first),
         after is None or about_end.is_clean(after),
-        is_clamped=after is None and wanted.end > end + max(1 / source.rate, slack),
+        is_clamped=after is None and end > shown_end + max(1 / source.rate, slack),
     )
 
 
-def _counted_range(wanted: _AskedRange, source: ClipSource) -> Range:
+def _counted_range(start: Fraction, end: Fraction, source: ClipSource) -> Range:
     """Where times are guesses: picture n is shown at n over the frame rate."""
-    rate, slack = source.rate, _rounding(source)
+    rate, length = source.rate, length_of(source)
     assert source.video is not None
-    length = length_of(source)
-    frames = source.video.frames or (round(length * rate) if length else None)
-    first = math.floor((wanted.start + slack) * rate)
-    past = max(first + 1, math.ceil((wanted.end - slack) * rate))
-    if frames is not None:
+    first = math.floor(start * rate)
+    past = wanted = max(first + 1, math.ceil(end * rate))
+    if frames := source.video.frames or (round(length * rate) if length else None):
         if first >= frames:
             raise _past_the_end(frames / rate)
-        clamped = past > frames + 1
         past = min(past, frames)
-        return Range(first / rate, past / rate, first, past, is_clamped=clamped)
-    return Range(first / rate, past / rate, first, past)
+    return Range(first / rate, past / rate, first, past, is_clamped=wanted > past + 1)
 
 
-def _sound_range(wanted: _AskedRange, source: ClipSource) -> Range:
+def _sound_range(start: Fraction, end: Fraction, source: ClipSource) -> Range:
     length = length_of(source)
     if length is None:
-        return Range(wanted.start, wanted.end, 0, 0)
-    if wanted.start >= length:
+        return Range(start, end, 0, 0)
+    if start >= length:
         raise _past_the_end(length)
-    end = min(wanted.end, length)
-    return Range(wanted.start, end, 0, 0, is_clamped=wanted.end > length + _ROUNDING)
+    return Range(start, min(end, length), 0, 0, is_clamped=end > length + _ROUNDING)
 
 
 def _past_the_end(length: Fraction) -> ClipFailed:
@@ -279,35 +251,68 @@ def still_of(file: OpenedFile) -> Picture:
 
 def _plan(spec: ClipSpec, source: ClipSource) -> ClipPlan:
     wanted = _wanted(spec, source)
-    found = _range(wanted, source)
+    found = _range(*wanted, source)
     own = own_form(source.container, spec.media_path, source.video is not None)
-    warnings = _clamped(found)
     method, form = _method(spec, source, found, own)
+    start, end, picture = found.start, found.end, None
     if method == "copy":
-        start = found.start
-        if source.video is not None and not form.has_edit_list and found.key is not None:
-            base = source.video.time_base or Fraction(1)
-            start = (found.key - (source.video.start_time or 0)) * base
-            warnings += _early(start, found.start)
-        if not form.has_edit_list:
-            warnings += _late_sound(source)
-        return _finished(ClipPlan(spec, method, form, start, found.end, 0, found), source, warnings)
-    if source.video is None:
+        if not form.has_edit_list and found.key is not None:
+            start = source.presented(found.key)
+    elif source.video is None:
         form = sound_form(source.sounds, own, spec.container)
-        planned = ClipPlan(spec, method, form, found.start, found.end, 0, found)
-        return _finished(planned, source, warnings)
-    codec = picture_codec(spec.codec, spec.quality, depth_of(source.video.codec_context.format))
-    form = encoded_form(own, spec.container, codec)
-    start, end = _within_holds(found, wanted.start, wanted.end, source)
-    planned = ClipPlan(spec, method, form, start, end, 0, found, picture=codec)
-    return _finished(planned, source, warnings + codec.warnings)
+    else:
+        depth = depth_of(source.video.codec_context.format)
+        picture = picture_codec(spec.codec, spec.quality, depth)
+        form = encoded_form(own, spec.container, picture)
+        # A clip need not hold all of a long picture of a VFR file.
+        longest = _LONGEST_HOLD / source.rate
+        start = wanted[0] if wanted[0] - start > longest else start
+        end = max(wanted[1] if end - wanted[1] > longest else end, start + Fraction(1, 1000))
+    planned = ClipPlan(spec, method, form, start, end, 0, found, picture=picture)
+    timecode, rate = source.clip_timecode, source.rate
+    return replace(
+        planned,
+        estimated_bytes=_estimate(planned, source),
+        start_timecode=timecode.label(round(start * rate)) if timecode else None,
+        end_timecode=timecode.label(round(end * rate)) if timecode else None,
+        warnings=tuple(_warnings(planned, source)),
+    )
+
+
+def _warnings(planned: ClipPlan, source: ClipSource) -> Iterator[str]:
+    found = planned.range
+    if found.is_clamped:
+        end = f"{float(found.end):.3f} s"
+        yield f"end_time lies past the end of the file; the clip ends at {end}."
+    if planned.method == "copy" and not planned.form.has_edit_list:
+        if planned.start < found.start:
+            yield (
+                "This container cannot hide what comes before the in-point: the clip begins at "
+                f"the key frame {float(found.start - planned.start):.3f} s before it."
+            )
+        if not all(pcm_name(sound) for sound in source.sounds):
+            yield (
+                "This container cannot hide a part of a packet of sound: the sound begins with "
+                "the first whole one, up to 0.05 s late."
+            )
+    if planned.picture is not None:
+        yield from planned.picture.warnings
+    streams = source.container.streams
+    others = [s for s in streams if s.type == "data" and "timecode" not in s.metadata]
+    if others or any(s.type == "subtitle" for s in streams):
+        yield "Subtitle and data tracks are not carried into clips."
+    if source.unknown_sounds:
+        yield "A sound track cannot be read and is left out."
+    if len(shown_video_streams(source.container)) > 1:
+        yield "Only the main one of its video tracks is exported."
+    yield from _other_form(planned.spec, planned.form)
 
 
 def _method(
     spec: ClipSpec, source: ClipSource, found: Range, own: Form | None
 ) -> tuple[Method, Form]:
     """The method and form of a clip. Raises ClipFailed (NOT_COPYABLE) where "copy" cannot be."""
-    asked = FORMS.get((spec.container or "").lower().lstrip("."), own)
+    asked = FORMS.get(spec.container or "", own)
     why = _why_not_copyable(spec, source, found, own, asked)
     form = asked or own or FORMS["mp4"]
     if spec.mode == "copy":
@@ -347,87 +352,18 @@ def _why_not_copyable(
     return ""
 
 
-def _early(start: Fraction, wanted: Fraction) -> tuple[str, ...]:
-    if start >= wanted:
-        return ()
-    return (
-        f"This container cannot hide what comes before the in-point: the clip begins at the key "
-        f"frame {float(wanted - start):.3f} s before it.",
-    )
-
-
 def _other_form(spec: ClipSpec, form: Form) -> tuple[str, ...]:
-    asked = (spec.container or "").lower().lstrip(".")
-    if not asked or asked == form.extension:
+    if spec.container in (None, form.extension):
         return ()
-    return (f"The clip was written as {form.extension}: {asked} cannot hold it.",)
-
-
-def _late_sound(source: ClipSource) -> tuple[str, ...]:
-    if all(pcm_name(sound) for sound in source.sounds):
-        return ()
-    return (
-        "This container cannot hide a part of a packet of sound: the sound begins with the first "
-        "whole one, up to 0.05 s late.",
-    )
-
-
-def _clamped(found: Range) -> tuple[str, ...]:
-    if not found.is_clamped:
-        return ()
-    return (f"end_time lies past the end of the file; the clip ends at {float(found.end):.3f} s.",)
-
-
-def _within_holds(
-    found: Range, start: Fraction, end: Fraction, source: ClipSource
-) -> tuple[Fraction, Fraction]:
-    """Start and end of a clip that need not hold all of a long picture of a VFR file."""
-    longest = _LONGEST_HOLD / source.rate
-    first = start if start - found.start > longest else found.start
-    last = end if found.end - end > longest else found.end
-    return first, max(last, first + Fraction(1, 1000))
-
-
-def _finished(planned: ClipPlan, source: ClipSource, warnings: tuple[str, ...]) -> ClipPlan:
-    start_label, end_label = _labels(planned, source)
-    warnings += _left_out(source) + _other_form(planned.spec, planned.form)
-    return replace(
-        planned,
-        estimated_bytes=_estimate(planned, source),
-        start_timecode=start_label,
-        end_timecode=end_label,
-        warnings=warnings,
-    )
-
-
-def _left_out(source: ClipSource) -> tuple[str, ...]:
-    streams = source.container.streams
-    others = [s for s in streams if s.type == "data" and "timecode" not in s.metadata]
-    warnings: tuple[str, ...] = ()
-    if others or any(s.type == "subtitle" for s in streams):
-        warnings += ("Subtitle and data tracks are not carried into clips.",)
-    if source.unknown_sounds:
-        warnings += ("A sound track cannot be read and is left out.",)
-    if len(shown_video_streams(source.container)) > 1:
-        warnings += ("Only the main one of its video tracks is exported.",)
-    return warnings
-
-
-def _labels(planned: ClipPlan, source: ClipSource) -> tuple[str | None, str | None]:
-    """Timecodes of both ends, where the source has timecode."""
-    timecode, rate = source.clip_timecode, source.rate
-    if timecode is None:
-        return None, None
-    return timecode.label(round(planned.start * rate)), timecode.label(round(planned.end * rate))
+    return (f"The clip was written as {form.extension}: {spec.container} cannot hold it.",)
 
 
 def _estimate(planned: ClipPlan, source: ClipSource) -> int:
     seconds = planned.end - planned.start
     if planned.method == "copy":
-        base = (source.video.time_base if source.video is not None else None) or Fraction(1)
         start = planned.start
-        if source.video is not None and planned.range.key is not None:
-            start = min(start, (planned.range.key - (source.video.start_time or 0)) * base)
+        if planned.range.key is not None:
+            start = min(start, source.presented(planned.range.key))
         length = length_of(source) or planned.end
         share = min(Fraction(1), (planned.end - start) / length) if length else Fraction(1)
         return int(source.size * share * Fraction(_HEADROOM)) + _LEAST_BYTES

@@ -17,6 +17,7 @@ from shared.exports.clips import ClipCode
 from workers.export.output import ClipFailed
 from workers.export.source import ClipSource
 from workers.media.containers import describe, packets_of
+from workers.media.ranges import nal_units
 
 VideoPacket: TypeAlias = "Packet[VideoStream]"
 AnyPacket: TypeAlias = "Packet[Any]"
@@ -30,8 +31,7 @@ _LANDING = 200  # packets looked at for the first of the stream that was asked f
 # Containers that interleave finely: all of it is read in any case, and a seek needs the video.
 _READ_WHOLE = frozenset(("matroska,webm", "mpegts"))
 
-
-_REORDERED_WITHIN = 40  # packets; decoders reorder at most 16 pictures
+REORDERED_WITHIN = 40  # packets; decoders reorder at most 16 pictures
 _IDR = {"h264": (5,), "hevc": (19, 20)}  # NAL unit types; other key frames may look back past them
 _SLICES = {"h264": range(1, 6), "hevc": range(32)}
 
@@ -56,6 +56,16 @@ def note_hole(source: ClipSource, damage: Damage, ticks: int) -> None:
     average = stream.average_rate
     if average and abs(average / source.rate - 1) < _EVEN:
         damage.hole = max(damage.hole, ticks * stream.time_base)
+
+
+def frames_of(codec: Any, packet: AnyPacket | None, damage: Damage) -> list[Any]:
+    """Frames that a decoder makes of a packet; for None: those that it holds back."""
+    try:
+        frames: list[Any] = codec.decode(packet)
+    except av.error.FFmpegError:
+        damage.refused += 1
+        return []
+    return frames
 
 
 def video_from(source: ClipSource, at: int, damage: Damage) -> Iterator[VideoPacket]:
@@ -236,24 +246,33 @@ def surroundings(source: ClipSource, at: int) -> Surroundings:
 
 
 def _read(source: ClipSource, since_about: int, at: int) -> Surroundings:
+    stream = source.video
+    assert stream is not None
     found = Surroundings(at)
-    kind = _PacketReader(source)
+    frame = _ticks_of_a_frame(source, stream)
     since = 0
     for packet in video_from(source, since_about, Damage()):
         if packet.pts is None:
-            if packet.dts is None or not kind.is_intra:
+            if packet.dts is None or not stream.codec.intra_only:
                 continue  # the second field of a picture
             packet.pts = packet.dts
         if packet.is_keyframe and packet.pts <= at and not packet.is_discard:
             found.pictures.clear()
-        found.pictures.append(kind.picture(packet))
+        picture = CodedPicture(
+            packet.pts,
+            packet.pts + (packet.duration or frame),
+            packet.is_keyframe,
+            not packet.is_discard,
+            _resets(packet, stream),
+        )
+        found.pictures.append(picture)
         after = found.after if packet.pts >= at or since else None
         if after is None:
             continue
         since += 1
         if packet.dts is not None and packet.dts >= after.pts and since > 1:
             break
-        if since > _REORDERED_WITHIN:
+        if since > REORDERED_WITHIN:
             break
     return found
 
@@ -263,58 +282,18 @@ def is_intra(stream: VideoStream) -> bool:
     return stream.codec.intra_only or "Intra" in (stream.profile or "")
 
 
-class _PacketReader:
-    """Reads what a packet is, by its codec."""
-
-    def __init__(self, source: ClipSource) -> None:
-        stream = source.video
-        assert stream is not None
-        self._name = stream.codec.canonical_name
-        self.is_intra = stream.codec.intra_only
-        self._frame = _ticks_of_a_frame(source, stream)
-        self._prefix = _length_bytes(stream, self._name)
-
-    def picture(self, packet: VideoPacket) -> CodedPicture:
-        assert packet.pts is not None
-        return CodedPicture(
-            packet.pts,
-            packet.pts + (packet.duration or self._frame),
-            packet.is_keyframe,
-            not packet.is_discard,
-            packet.is_keyframe and self._resets(packet),
-        )
-
-    def _resets(self, packet: VideoPacket) -> bool:
-        if self._name not in _IDR:
-            return True
-        for unit in _units(bytes(packet), self._prefix):
-            kind = unit & 0x1F if self._name == "h264" else unit >> 1 & 0x3F
-            if kind in _SLICES[self._name]:
-                return kind in _IDR[self._name]
-        return False
+def _resets(packet: VideoPacket, stream: VideoStream) -> bool:
+    codec, header = stream.codec.canonical_name, stream.codec_context.extradata or b""
+    if not packet.is_keyframe or codec not in _IDR:
+        return packet.is_keyframe
+    data = memoryview(packet)
+    for start, end in nal_units(data, codec, header):
+        if start < end:
+            kind = data[start] & 0x1F if codec == "h264" else data[start] >> 1 & 0x3F
+            if kind in _SLICES[codec]:
+                return kind in _IDR[codec]
+    return False
 
 
 def _ticks_of_a_frame(source: ClipSource, stream: VideoStream) -> int:
     return max(1, round(1 / source.rate / stream.time_base)) if stream.time_base else 1
-
-
-def _length_bytes(stream: VideoStream, name: str) -> int:
-    """Bytes of the length before each NAL unit; 0: start codes part the units (Annex B)."""
-    extra = stream.codec_context.extradata or b""
-    place = {"h264": 4, "hevc": 21}.get(name, 0)
-    if len(extra) <= place or extra[0] != 1:
-        return 0
-    return (extra[place] & 3) + 1
-
-
-def _units(data: bytes, prefix: int) -> Iterator[int]:
-    """The first byte of each NAL unit."""
-    at = 0
-    if prefix:
-        while at + prefix < len(data):
-            yield data[at + prefix]
-            at += prefix + int.from_bytes(data[at : at + prefix], "big")
-        return
-    while (at := data.find(b"\x00\x00\x01", at)) >= 0 and at + 3 < len(data):
-        yield data[at + 3]
-        at += 3

@@ -1,4 +1,4 @@
-"""Encoding sound: exactly the samples of the range, of every stream."""
+"""The sound of a clip: encoded, exactly the samples of the range of every stream."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-import av.error
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
@@ -14,36 +13,38 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 from numpy.typing import NDArray
 
-from shared.exports.clips import ClipCode
+from workers.export.copying import CopiedTrack
 from workers.export.formats import SoundCodec, layout_of, sound_codec
-from workers.export.merging import Timed, tag_stream
-from workers.export.output import ClipFailed, ClipFile
+from workers.export.output import ClipFile, Timed, encoded, tag_stream
 from workers.export.planning import ClipPlan
-from workers.export.reading import JUMP_S, LATE_S, Damage, sound_from
+from workers.export.reading import JUMP_S, LATE_S, Damage, frames_of, sound_from
 from workers.export.source import ClipSource
 from workers.media.budget import ENCODED_SILENCE_BASE_S, check_silence
 
+_SAMPLES: dict[str, Any] = {"s16": np.int16, "s32": np.int32, "fltp": np.float32}
 Samples = NDArray[Any]
 Span = tuple[Fraction, Fraction]  # seconds of the container's clock
 
 
 class SoundTracks:
-    """All chosen streams of sound, encoded."""
+    """All chosen streams of sound, copied or encoded."""
 
     def __init__(
         self, out: ClipFile, planned: ClipPlan, source: ClipSource, damage: Damage
     ) -> None:
         self._source, self._planned, self._damage = source, planned, damage
+        self._tracks: dict[int, CopiedTrack | _EncodedTrack] = {}
+        self.warnings: tuple[str, ...] = ()
         encoder = planned.picture.encoder if planned.picture is not None else ""
-        self._tracks: dict[int, _EncodedTrack] = {}
         span = source.origin + planned.start, source.origin + planned.end
-        warnings: list[str] = []
         for stream in source.sounds:
+            if planned.method == "copy":
+                track = CopiedTrack(out, planned, source, stream, span[0])
+                self._tracks[stream.index] = track
+                continue
             codec = sound_codec(stream, planned.form, encoder)
-            warnings += [codec.warning] if codec.warning else []
-            track = _EncodedTrack(out, stream, codec, span, damage)
-            self._tracks[stream.index] = track
-        self.warnings = tuple(warnings)
+            self.warnings += (codec.warning,) if codec.warning else ()
+            self._tracks[stream.index] = _EncodedTrack(out, stream, codec, span, damage)
 
     @property
     def end(self) -> Fraction:
@@ -53,10 +54,9 @@ class SoundTracks:
 
     def packets(self) -> Iterator[Timed]:
         tracks = self._tracks
+        begins = self._source.origin + self._planned.start
         ends = self._source.origin + self._planned.end
-        for packet in sound_from(
-            self._source, self._source.origin + self._planned.start, self._damage
-        ):
+        for packet in sound_from(self._source, begins, self._damage):
             seconds = (packet.pts or 0) * packet.time_base
             if all(t.is_full for t in tracks.values()) or seconds > ends + LATE_S:
                 break
@@ -100,25 +100,16 @@ class _EncodedTrack:
         return Fraction(self._written, self._codec.rate)
 
     def fed(self, packet: Packet[Any]) -> Iterator[Timed]:
-        try:
-            frames = self._decoder.decode(packet)
-        except av.error.FFmpegError:
-            self._damage.refused += 1
-            return
-        for frame in frames:
+        for frame in frames_of(self._decoder, packet, self._damage):
             yield from self._heard(frame)
 
     def finished(self) -> Iterator[Timed]:
         if not self.is_full:
-            try:
-                frames = self._decoder.decode(None)
-            except av.error.FFmpegError:
-                frames = []
-            for frame in frames:
+            for frame in frames_of(self._decoder, None, self._damage):
                 yield from self._heard(frame)
             yield from self._resampled(None)
         if self._written:
-            yield from self._encoded(None)
+            yield from encoded(self._stream, None)
 
     def _heard(self, frame: AudioFrame) -> Iterator[Timed]:
         if frame.pts is None or frame.time_base is None or self.is_full:
@@ -128,7 +119,11 @@ class _EncodedTrack:
             self._due = position
             self._resampler = None
         if frame.layout.name != self._layout:
-            frame = _relabelled(frame, self._layout)
+            # Encoders refuse channels without names: the samples under the name of a layout.
+            pts, base, rate = frame.pts, frame.time_base, frame.sample_rate
+            samples, kind = frame.to_ndarray(), frame.format.name
+            frame = AudioFrame.from_ndarray(samples, format=kind, layout=self._layout)
+            frame.sample_rate, frame.pts, frame.time_base = rate, pts, base
         yield from self._resampled(frame)
 
     def _resampled(self, frame: AudioFrame | None) -> Iterator[Timed]:
@@ -164,11 +159,13 @@ class _EncodedTrack:
         heard, self._silent = self._written - self._silent, self._silent + max(0, count)
         rate = self._codec.rate
         check_silence(self._silent / rate, heard / rate, ENCODED_SILENCE_BASE_S)
-        planes = samples_shape(self._codec, self._stream.channels)
+        kind = _SAMPLES[self._codec.samples]
+        channels = self._stream.channels
         while count > 0:
-            part = min(count, self._codec.rate)
-            shape = (planes[0], part * planes[1])
-            yield from self._put(np.zeros(shape, planes[2]), part)
+            part = min(count, rate)
+            planar = self._codec.samples.endswith("p")
+            shape = (channels, part) if planar else (1, part * channels)
+            yield from self._put(np.zeros(shape, kind), part)
             count -= part
 
     def _put(self, samples: Samples, count: int) -> Iterator[Timed]:
@@ -181,28 +178,4 @@ class _EncodedTrack:
         frame.sample_rate, frame.pts = codec.rate, self._written
         frame.time_base = Fraction(1, codec.rate)
         self._written += count
-        yield from self._encoded(frame)
-
-    def _encoded(self, frame: AudioFrame | None) -> Iterator[Timed]:
-        try:
-            packets = self._stream.encode(frame)
-        except av.error.FFmpegError as error:
-            reason = error.strerror or str(error)
-            raise ClipFailed(ClipCode.INTERNAL, f"The encoder failed: {reason}.") from error
-        for packet in packets:
-            base = packet.time_base or Fraction(1, self._codec.rate)
-            yield (packet.dts if packet.dts is not None else packet.pts or 0) * base, packet
-
-
-def _relabelled(frame: AudioFrame, layout: str) -> AudioFrame:
-    """The frame's samples under the name of a layout: encoders refuse channels without names."""
-    named = AudioFrame.from_ndarray(frame.to_ndarray(), format=frame.format.name, layout=layout)
-    named.sample_rate, named.pts, named.time_base = frame.sample_rate, frame.pts, frame.time_base
-    return named
-
-
-def samples_shape(codec: SoundCodec, channels: int) -> tuple[int, int, Any]:
-    """Planes of a codec, samples of all channels in a plane, and numpy's type."""
-    kinds = {"s16": np.int16, "s32": np.int32, "fltp": np.float32}
-    kind = kinds[codec.samples]
-    return (channels, 1, kind) if codec.samples.endswith("p") else (1, channels, kind)
+        yield from encoded(self._stream, frame)

@@ -71,6 +71,17 @@ class ClipSource:
             return None
         return replace(counted, first_frame=own.first_frame * self.label_step)
 
+    @property
+    def reel(self) -> str:
+        """The name of the tape or card, from the timecode track or the container."""
+        places = [*(s.metadata for s in self.container.streams), self.container.metadata]
+        return next((str(p["reel_name"]) for p in places if p.get("reel_name")), "")
+
+    def presented(self, stamp: int) -> Fraction:
+        """Seconds of presented time of a time stamp of the video."""
+        assert self.video is not None
+        return (stamp - (self.video.start_time or 0)) * (self.video.time_base or Fraction(1))
+
     def only(self, streams: list[Stream]) -> None:
         """Let the reader drop everything but these streams, and decode in this thread alone."""
         kept = {stream.index for stream in streams}
@@ -103,7 +114,8 @@ def open_source(file: OpenedFile, audio: ClipAudio) -> Iterator[ClipSource]:
 
 
 def _source(file: OpenedFile, container: InputContainer, audio: ClipAudio) -> ClipSource:
-    known = [s for s in container.streams.audio if _is_known(s)]
+    # Damaged headers, or a late begin, may tell nothing of a sound track.
+    known = [s for s in container.streams.audio if s.codec_context and s.channels and s.sample_rate]
     sounds, why = plausible_sound(container, known)
     unknown = len(container.streams.audio) - len(sounds)
     if audio == "first":
@@ -117,7 +129,9 @@ def _source(file: OpenedFile, container: InputContainer, audio: ClipAudio) -> Cl
     if video is None and not sounds:
         raise ClipFailed(ClipCode.UNREADABLE, why or "It holds neither video nor audio to export.")
     rate = (frame_rate(video) if video is not None else None) or _DEFAULT_RATE
-    origin = _origin(video, sounds)
+    # Where there is no picture, the clock begins with the first sound.
+    streams: list[VideoStream | AudioStream] = [video] if video is not None else [*sounds]
+    origin = min((s.start_time or 0) * (s.time_base or Fraction(0)) for s in streams)
     label = _start_label(container)
     step = _label_step(file, container, rate) if label is not None else 1
     return ClipSource(
@@ -134,25 +148,8 @@ def _label_step(file: OpenedFile, container: InputContainer, rate: Fraction) -> 
     return step if step > 1 and not rest else 1
 
 
-def _is_known(sound: AudioStream) -> bool:
-    """Whether a sound track can be read: damaged headers, or a late begin, may tell nothing."""
-    return sound.codec_context is not None and sound.channels > 0 and sound.sample_rate > 0
-
-
-def _origin(video: VideoStream | None, sounds: list[AudioStream]) -> Fraction:
-    if video is not None:
-        return (video.start_time or 0) * (video.time_base or Fraction(0))
-    return min((s.start_time or 0) * (s.time_base or Fraction(0)) for s in sounds)
-
-
 def _start_label(container: InputContainer) -> str | None:
-    places = [
-        *(s.metadata for s in container.streams if s.type == "video"),
-        *(s.metadata for s in container.streams if s.type == "data"),
-        container.metadata,
-    ]
-    for place in places:
-        for key in ("timecode", "TIMECODE"):
-            if label := label_of_tag(str(place.get(key, ""))):
-                return label
-    return None
+    streams = [s for kind in ("video", "data") for s in container.streams if s.type == kind]
+    places = [*(stream.metadata for stream in streams), container.metadata]
+    tags = (place.get(key, "") for place in places for key in ("timecode", "TIMECODE"))
+    return next(filter(None, map(label_of_tag, tags)), None)

@@ -328,23 +328,29 @@ class ParameterSets:
 
     def _sets_in(self, data: memoryview) -> Iterator[bytes]:
         kinds = _SETS[self._codec]
-        for start, end in self._units(data):
+        for start, end in nal_units(data, self._codec, self._header):
             if start >= end:
                 continue
             first = data[start]
             if (first & 31 if self._codec == "h264" else first >> 1 & 63) in kinds:
                 yield bytes(data[start:end]).rstrip(b"\0")
 
-    def _units(self, data: memoryview) -> Iterator[tuple[int, int]]:
-        if self._header[:1] != b"\1":
-            yield from _after_start_codes(bytes(data))
-            return
-        width = (self._header[_LENGTHS_AT[self._codec]] & 3) + 1
-        at = 0
-        while at + width < len(data):
-            start = at + width
-            at = start + int.from_bytes(data[at:start], "big")
-            yield start, min(at, len(data))
+
+def nal_units(data: memoryview, codec: str, header: bytes) -> Iterator[tuple[int, int]]:
+    """Where the units of a packet of H.264 or HEVC begin and end.
+
+    By the container's header of the stream their lengths stand before them, else start codes part
+    them (Annex B).
+    """
+    if header[:1] != b"\1" or len(header) <= _LENGTHS_AT[codec]:
+        yield from _after_start_codes(bytes(data))
+        return
+    width = (header[_LENGTHS_AT[codec]] & 3) + 1
+    at = 0
+    while at + width < len(data):
+        start = at + width
+        at = start + int.from_bytes(data[at:start], "big")
+        yield start, min(at, len(data))
 
 
 def _after_start_codes(data: bytes) -> Iterator[tuple[int, int]]:

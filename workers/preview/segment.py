@@ -11,7 +11,6 @@ from fractions import Fraction
 from functools import partial
 
 import av
-import av.error
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
@@ -30,7 +29,7 @@ from shared.opening import OpenedFile
 from shared.paths import Roots
 from shared.query.messages import MakePreview
 from workers.export.output import ClipFailed
-from workers.export.reading import JUMP_S, LATE_S, Damage, sound_from
+from workers.export.reading import JUMP_S, LATE_S, Damage, frames_of, sound_from
 from workers.export.source import ClipSource, open_source
 from workers.media.containers import (
     first_picture,
@@ -167,20 +166,12 @@ class _Track:
         self._due = Fraction(0)  # seconds at which the next frame begins if it follows
         self._at = 0  # sample that the next one out of the resampler is
 
-    def feed(self, packet: Packet[AudioStream]) -> None:
-        try:
-            frames = self._stream.codec_context.decode(packet)
-        except av.error.FFmpegError:
-            return
-        for frame in frames:
+    def feed(self, packet: Packet[AudioStream] | None) -> None:
+        for frame in frames_of(self._stream.codec_context, packet, Damage()):
             self._hear(frame)
 
     def finished(self) -> Stereo:
-        try:
-            for frame in self._stream.codec_context.decode(None):
-                self._hear(frame)
-        except av.error.FFmpegError:
-            pass
+        self.feed(None)
         self._flush()
         return self._line
 

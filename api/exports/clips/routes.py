@@ -35,7 +35,6 @@ from shared.ledger.records import (
     NewItem,
     NewTask,
     Sender,
-    TaskRecord,
 )
 from shared.process import logs
 from shared.redis import heartbeats
@@ -92,11 +91,12 @@ def _specs(services: CoreServices, body: ExportClipsBody) -> list[ClipSpec]:
         raise BadInput("clips must hold at least one clip.")
     check_naming(body.naming)
     folder = _output_dir(services, body)
+    is_ours = "/" + posixpath.normpath(body.output_dir).lstrip("/") == folder
     common = {name: getattr(body, name) for name in _SAME} | {
         "output_dir": folder,
         "roots": services.paths.key_roots,
         # As it was written, so that answers never lead through another pair of the path map.
-        "client_output_dir": folder if _is_ours(body.output_dir, folder) else body.output_dir,
+        "client_output_dir": folder if is_ours else body.output_dir,
     }
     return [_spec(services, clip, n, common) for n, clip in enumerate(body.clips)]
 
@@ -113,11 +113,6 @@ def _spec(services: CoreServices, clip: ClipBody, n: int, common: dict[str, Any]
         end=clip_time(clip.end_time, f"clips[{n}].end_time"),
         name=clip.name,
     )
-
-
-def _is_ours(given: str, folder: str) -> bool:
-    """Whether a client calls the folder as we do."""
-    return "/" + posixpath.normpath(given).lstrip("/") == folder
 
 
 def _output_dir(services: CoreServices, body: ExportClipsBody, *, make: bool = False) -> str:
@@ -138,23 +133,6 @@ def _output_dir(services: CoreServices, body: ExportClipsBody, *, make: bool = F
             said = said.replace("make it, or send create_dir: true", "a dry run makes none")
         raise type(error)(in_clients_words(said, {folder: given})) from None
     return folder
-
-
-def clips_of(services: CoreServices, task_id: str) -> ClipsOfTask:
-    """The clips that have ended, in request order. Raises Missing for what is no export task."""
-    record = services.ledger.record(task_id)
-    if record is None or record.kind is not TaskKind.EXPORT:
-        raise Missing(f"There is no export task {task_id}.")
-    found = ClipsOfTask(exported=[], failed=[], task_id=task_id, status=record.status)
-    results = services.ledger.results(task_id)
-    files = services.ledger.files(task_id)
-    for n, (raw, file) in enumerate(zip(results, files, strict=True)):
-        clip = _clip(n, None if raw is None else msgspec.convert(raw, ClipResult), file)
-        if isinstance(clip, ExportedClip):
-            found.exported.append(clip)
-        elif clip:
-            found.failed.append(clip)
-    return found
 
 
 def _clip(n: int, result: ClipResult | None, file: FileRecord) -> ExportedClip | FailedClip | None:
@@ -229,7 +207,19 @@ def _clips_so_far(call: Call[None], services: ExportServices) -> ClipsOfTask:
 def _clips(
     call: Call[Any], services: ExportServices, task_id: str, wants_urls: bool
 ) -> ClipsOfTask:
-    found = clips_of(services, task_id)
+    """The clips that have ended, in request order. Raises Missing for what is no export task."""
+    record = services.ledger.record(task_id)
+    if record is None or record.kind is not TaskKind.EXPORT:
+        raise Missing(f"There is no export task {task_id}.")
+    found = ClipsOfTask(exported=[], failed=[], task_id=task_id, status=record.status)
+    results = services.ledger.results(task_id)
+    files = services.ledger.files(task_id)
+    for n, (raw, file) in enumerate(zip(results, files, strict=True)):
+        clip = _clip(n, None if raw is None else msgspec.convert(raw, ClipResult), file)
+        if isinstance(clip, ExportedClip):
+            found.exported.append(clip)
+        elif clip:
+            found.failed.append(clip)
     if wants_urls:
         add_addresses(services, task_id, found.exported, call.sender.owner)
     return found
@@ -245,7 +235,12 @@ async def _ended(call: Call[ExportClipsBody], services: ExportServices, task_id:
             try:
                 record = await run_in_threadpool(ledger.record, task_id)
                 answered_at = time.monotonic()
-                if _is_over(record, task_id):
+                if record is None:
+                    raise Unavailable(
+                        f"Redis was started anew and has lost task {task_id}. Clips that were "
+                        "exported are in output_dir; send the others again."
+                    )
+                if record.status.is_final:
                     return
                 if await call.is_gone():
                     log.info("the client has gone: task %s is stopped", task_id)
@@ -266,15 +261,6 @@ async def _ended(call: Call[ExportClipsBody], services: ExportServices, task_id:
             "This server is being stopped, and the clips with it. What was exported stays in "
             "output_dir; send the others again."
         ) from None
-
-
-def _is_over(record: TaskRecord | None, task_id: str) -> bool:
-    if record is None:
-        raise Unavailable(
-            f"Redis was started anew and has lost task {task_id}. Clips that were exported are in "
-            "output_dir; send the others again."
-        )
-    return record.status.is_final
 
 
 ENDPOINTS = (

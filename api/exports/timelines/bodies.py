@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from api.exports.bodies import CreateDir, ExactCutsWanted
+from api.exports.timelines.model import TimelineWarning
 from api.http.bodies import (
     LONGEST_PATH,
     LONGEST_TEXT,
@@ -129,3 +130,31 @@ class TimelineBody(Keyed, kw_only=True):
     cache_dir: CacheDir | None = None
     """Folder with the analysis data: a file that is away is laid out as it was when it was analyzed
     into it, with a warning. Without it such a file is left out."""
+
+
+class SequenceFacts(Struct, kw_only=True):
+    """The timeline as it was made."""
+
+    fps: Annotated[str, Meta(examples=["24000/1001"])]
+    """Exactly."""
+    duration_frames: Annotated[int, Meta(examples=[207])]
+    """Frames."""
+
+
+class ExportedTimeline(Struct, kw_only=True):
+    """The timeline, and where it was written."""
+
+    xml: (
+        Annotated[
+            str, Meta(examples=['<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE xmeml>\n…'])
+        ]
+        | None
+    )
+    """The file, for the formats xmeml and fcpxml."""
+    text: Annotated[str, Meta(examples=["TITLE: A"])] | None
+    """The file, for the formats otio and edl."""
+    output_path: Annotated[str, Meta(examples=["/footage/exports/selects.xml"])] | None
+    """Where it was written, in the client's form."""
+    sequence: SequenceFacts
+    warnings: list[TimelineWarning]
+    """By clip, in request order; those of the whole come first."""

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from api.exports.timelines.model import Clip, Code, Marker, Media, Remark, rounded
+from api.exports.timelines.bodies import TimelineClipBody
+from api.exports.timelines.model import Clip, Code, Marker, Media, TimelineWarning, rounded
 from api.exports.timelines.sources import TimelineSource, clean_name
 from api.http.times import clock_seconds
 from shared.errors import BadInput
@@ -22,25 +23,12 @@ SourceTime = Fraction | str  # exact seconds, or a timecode of the source
 
 
 @dataclass(frozen=True, slots=True)
-class AskedMarker:
-    """A marker as a request names it; `time` as the clip's own times."""
-
-    time: SourceTime
-    name: str
-    comment: str = ""
-    length: Fraction | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class AskedClip:
-    """A range as a request names it."""
+    """A range as a request names it, with its index there and its file."""
 
     index: int
-    start: SourceTime
-    end: SourceTime
-    name: str | None = None
-    handle: Fraction = Fraction(0)
-    markers: tuple[AskedMarker, ...] = ()
+    body: TimelineClipBody
+    source: TimelineSource
 
 
 def source_time(value: float | str, field: str) -> SourceTime:
@@ -74,36 +62,30 @@ def commonest_rate(medias: Iterable[Media]) -> Fraction:
 
 
 def conform(
-    asked: Sequence[tuple[AskedClip, TimelineSource]], rate: Fraction
-) -> tuple[tuple[Clip, ...], list[Remark]]:
+    asked: Sequence[AskedClip], rate: Fraction
+) -> tuple[tuple[Clip, ...], list[TimelineWarning]]:
     """Return clips one after the other; one whose media has no such range is a remark alone."""
     clips: list[Clip] = []
-    remarks: list[Remark] = []
-    for one, source in asked:
+    remarks: list[TimelineWarning] = []
+    for one in asked:
         start = clips[-1].end if clips else 0
         try:
-            clip, said = _conformed(one, source, rate, start)
+            clip, said = _conformed(one, rate, start)
         except BadInput as error:
-            remarks.append(Remark(one.index, Code.BAD_RANGE, error.message))
+            remarks.append(TimelineWarning(one.index, Code.BAD_RANGE, error.message))
         else:
             clips.append(clip)
             remarks += said
-    return tuple(_as_long_as_used(clips)), remarks
-
-
-def _as_long_as_used(clips: list[Clip]) -> list[Clip]:
-    """Stills, and files of unknown length, are as long as the longest use of them."""
+    # Stills, and files of unknown length, are as long as the longest use of them.
     longest: dict[str, int] = {}
     for clip in clips:
         longest[clip.media.path] = max(clip.media_frames, longest.get(clip.media.path, 0))
-    return [replace(clip, media_frames=longest[clip.media.path]) for clip in clips]
+    return tuple(replace(clip, media_frames=longest[clip.media.path]) for clip in clips), remarks
 
 
-def _conformed(
-    asked: AskedClip, source: TimelineSource, rate: Fraction, at: int
-) -> tuple[Clip, list[Remark]]:
-    media = source.media
-    remarks = [Remark(asked.index, code, f"{media.name}: {text}") for code, text in source.remarks]
+def _conformed(asked: AskedClip, rate: Fraction, at: int) -> tuple[Clip, list[TimelineWarning]]:
+    index, body, (media, said_of_it) = asked.index, asked.body, asked.source
+    remarks = [TimelineWarning(index, code, f"{media.name}: {text}") for code, text in said_of_it]
     begin, end, said = _range(asked, media, rate)
     remarks += said
     if media.rate is not None and media.rate != rate:
@@ -111,14 +93,14 @@ def _conformed(
             f"{media.name} runs at {rate_words(media.rate)} frames a second, the timeline at "
             f"{rate_words(rate)}: its cuts are rounded to the timeline's frames."
         )
-        remarks.append(Remark(asked.index, Code.RATE_CONFORMED, message))
+        remarks.append(TimelineWarning(index, Code.RATE_CONFORMED, message))
     first, out, media_frames = _frames(media, begin, end, rate)
-    name = clean_name(asked.name) if asked.name is not None else media.name
-    if asked.name is not None and name != asked.name:
+    name = clean_name(body.name) if body.name is not None else media.name
+    if body.name is not None and name != body.name:
         remarks.append(_cleaned(asked, "name"))
     markers, outside = _markers(asked, media, begin, end)
     clip = Clip(
-        index=asked.index,
+        index=index,
         media=media,
         name=name or media.name,
         start=at,
@@ -133,17 +115,23 @@ def _conformed(
 
 def _range(
     asked: AskedClip, media: Media, rate: Fraction
-) -> tuple[Fraction, Fraction, list[Remark]]:
+) -> tuple[Fraction, Fraction, list[TimelineWarning]]:
     """Begin and end in seconds of the media, with handles, within it."""
     field = f"clips[{asked.index}]"
-    begin = _not_before(asked.start, media, f"{field}.start_time")
-    end = _not_before(asked.end, media, f"{field}.end_time")
+    begin = _not_before(asked.body.start_time, media, f"{field}.start_time")
+    end = _not_before(asked.body.end_time, media, f"{field}.end_time")
+    handle = exact_seconds(asked.body.handle_seconds, f"{field}.handle_seconds")
     if media.is_still and begin == end:
         end += Fraction(STILL_S)
-    _check_range(begin, end, media, field)
+    if end <= begin:
+        order = f"{_clock(end)} is not after {_clock(begin)}"
+        raise BadInput(f"{field}.end_time must be after start_time: {order}.")
     if media.is_still:
-        return Fraction(0), end - begin + 2 * asked.handle, []
+        return Fraction(0), end - begin + 2 * handle, []
     whole = media.seconds
+    if whole is not None and begin >= whole:
+        late = f"{_clock(begin)}, but {media.name} ends at {_clock(whole)}"
+        raise BadInput(f"{field}.start_time is {late}.")
     remarks = []
     if whole is not None and end > whole:
         if rounded(end * rate) > rounded(whole * rate):
@@ -151,17 +139,17 @@ def _range(
                 f"{field}.end_time is {_clock(end)}, but {media.name} ends at "
                 f"{_clock(whole)}: the clip ends there."
             )
-            remarks.append(Remark(asked.index, Code.CLAMPED_OUT, message))
+            remarks.append(TimelineWarning(asked.index, Code.CLAMPED_OUT, message))
         end = whole
-    wide_begin, wide_end = begin - asked.handle, end + asked.handle
+    wide_begin, wide_end = begin - handle, end + handle
     begin = max(Fraction(0), wide_begin)
     end = wide_end if whole is None else min(whole, wide_end)
     if (begin, end) != (wide_begin, wide_end):
         message = (
-            f"{field}: {media.name} has no {float(asked.handle):.5g} s beyond the range on "
+            f"{field}: {media.name} has no {float(handle):.5g} s beyond the range on "
             "both sides; the handle is shorter."
         )
-        remarks.append(Remark(asked.index, Code.CLAMPED_HANDLE, message))
+        remarks.append(TimelineWarning(asked.index, Code.CLAMPED_HANDLE, message))
     return begin, end, remarks
 
 
@@ -190,37 +178,38 @@ def _on_a_picture(media: Media, begin: Fraction, length: Fraction) -> Fraction:
 
 def _markers(
     asked: AskedClip, media: Media, begin: Fraction, end: Fraction
-) -> tuple[tuple[Marker, ...], list[Remark]]:
+) -> tuple[tuple[Marker, ...], list[TimelineWarning]]:
     """Markers in the range; a still has a time of its own for each clip."""
     found: list[Marker] = []
-    remarks: list[Remark] = []
-    base = Fraction(0)
-    if media.is_still and isinstance(asked.start, Fraction):
-        base = asked.start - asked.handle
-    for number, marker in enumerate(asked.markers):
+    remarks: list[TimelineWarning] = []
+    body, base = asked.body, Fraction(0)
+    if media.is_still:
+        handle = exact_seconds(body.handle_seconds, "handle_seconds")
+        base = _seconds(body.start_time, media, "start_time") - handle
+    for number, marker in enumerate(body.markers):
         field = f"clips[{asked.index}].markers[{number}]"
         seconds = _seconds(marker.time, media, f"{field}.time") - base
         if begin <= seconds < end:
             name, comment = clean_name(marker.name), clean_name(marker.comment)
-            length = None if marker.length is None else min(marker.length, end - seconds)
-            found.append(Marker(seconds, name, comment, length or None))
+            length = exact_seconds(marker.duration or 0, f"{field}.duration")
+            found.append(Marker(seconds, name, comment, min(length, end - seconds) or None))
             if name != marker.name or comment != marker.comment:
                 remarks.append(_cleaned(asked, f"markers[{number}]"))
         else:
             message = f"{field}.time lies outside the clip; the marker was left out."
-            remarks.append(Remark(asked.index, Code.MARKER_OUTSIDE, message))
+            remarks.append(TimelineWarning(asked.index, Code.MARKER_OUTSIDE, message))
     return tuple(found), remarks
 
 
-def _cleaned(asked: AskedClip, field: str) -> Remark:
+def _cleaned(asked: AskedClip, field: str) -> TimelineWarning:
     message = (
         f"clips[{asked.index}].{field} holds characters that no timeline can hold; they were left "
         "out."
     )
-    return Remark(asked.index, Code.NAME_CLEANED, message)
+    return TimelineWarning(asked.index, Code.NAME_CLEANED, message)
 
 
-def _not_before(time: SourceTime, media: Media, field: str) -> Fraction:
+def _not_before(time: float | str, media: Media, field: str) -> Fraction:
     seconds = _seconds(time, media, field)
     if seconds < 0 and media.timecode is not None:
         begins = media.timecode.label()
@@ -228,11 +217,12 @@ def _not_before(time: SourceTime, media: Media, field: str) -> Fraction:
     return seconds
 
 
-def _seconds(time: SourceTime, media: Media, field: str) -> Fraction:
+def _seconds(given: float | str, media: Media, field: str) -> Fraction:
     """Seconds since the first picture; negative for a timecode before it.
 
     Raises BadInput for a timecode that cannot be there.
     """
+    time = source_time(given, field)
     if isinstance(time, Fraction):
         return time
     if media.is_still:
@@ -258,15 +248,6 @@ def _seconds(time: SourceTime, media: Media, field: str) -> Fraction:
             f"{field} is a timecode, but {media.name} has none and no frame rate: give seconds."
         )
     return Timecode.starting_at(media.rate, time, field).first_frame / media.rate
-
-
-def _check_range(begin: Fraction, end: Fraction, media: Media, field: str) -> None:
-    if end <= begin:
-        order = f"{_clock(end)} is not after {_clock(begin)}"
-        raise BadInput(f"{field}.end_time must be after start_time: {order}.")
-    if media.seconds is not None and begin >= media.seconds:
-        name, end_of = media.name, _clock(media.seconds)
-        raise BadInput(f"{field}.start_time is {_clock(begin)}, but {name} ends at {end_of}.")
 
 
 def _clock(seconds: Fraction) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from api.exports.timelines.model import Clip, Code, Media, Remark, Timeline, rounded
+from api.exports.timelines.model import Clip, Code, Media, Timeline, TimelineWarning, rounded
 from shared.errors import BadInput
 from shared.timecode import Timecode, has_drop_frame, rate_words
 
@@ -14,7 +14,7 @@ _REEL = 8  # characters
 _MOST_CHANNELS = 4
 
 
-def edl(timeline: Timeline) -> tuple[str, list[Remark]]:
+def edl(timeline: Timeline) -> tuple[str, list[TimelineWarning]]:
     """Raises BadInput for a source of another rate: one list counts in one."""
     for clip in timeline.clips:
         rate = clip.media.rate
@@ -26,22 +26,15 @@ def edl(timeline: Timeline) -> tuple[str, list[Remark]]:
             )
     reels = _reels([clip.media for clip in timeline.clips])
     counting = "DROP FRAME" if timeline.timecode.drop_frame else "NON-DROP FRAME"
+    remarks = []
     lines = [f"TITLE: {timeline.name}", f"FCM: {counting}", ""]
     for number, clip in enumerate(timeline.clips, 1):
         lines += [*_event(number, clip, timeline, reels[clip.media.path]), ""]
-    return "\n".join(lines), _left_out(timeline.clips)
-
-
-def _left_out(clips: Sequence[Clip]) -> list[Remark]:
-    return [
-        Remark(
-            clip.index,
-            Code.CHANNELS_LEFT_OUT,
-            f"{clip.media.name} has {clip.media.channels} channels; an EDL names {_MOST_CHANNELS}.",
-        )
-        for clip in clips
-        if clip.media.channels > _MOST_CHANNELS
-    ]
+        channels = clip.media.channels
+        if channels > _MOST_CHANNELS:
+            said = f"{clip.media.name} has {channels} channels; an EDL names {_MOST_CHANNELS}."
+            remarks.append(TimelineWarning(clip.index, Code.CHANNELS_LEFT_OUT, said))
+    return "\n".join(lines), remarks
 
 
 def _event(number: int, clip: Clip, timeline: Timeline, reel: str) -> Iterator[str]:
@@ -83,13 +76,8 @@ def _channels(media: Media) -> str:
 
 def _reels(medias: Sequence[Media]) -> dict[str, str]:
     """Reels by path: the file's own, else its name; two names that look alike get numbers."""
-    own: dict[str, str] = {}
-    for media in medias:
-        reel = _plain(media.reel or "")
-        if reel:
-            own[media.path] = reel
-    taken = set(own.values())
-    found = dict(own)
+    found = {m.path: reel for m in medias if (reel := _plain(m.reel or ""))}
+    taken = set(found.values())
     for media in medias:
         if media.path not in found:
             reel = plain = _plain(media.name.rpartition(".")[0] or media.name) or "REEL"

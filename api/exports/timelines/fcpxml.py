@@ -35,6 +35,7 @@ def fcpxml(timeline: Timeline, style: UrlStyle) -> str:
     event = etree.SubElement(etree.SubElement(root, "library"), "event", name=timeline.name)
     project = etree.SubElement(event, "project", name=timeline.name)
     timecode = timeline.timecode
+    rates = (sound.sample_rate for clip in timeline.clips for sound in clip.media.sounds)
     sequence = etree.SubElement(
         project,
         "sequence",
@@ -43,7 +44,8 @@ def fcpxml(timeline: Timeline, style: UrlStyle) -> str:
         tcStart=_time(timecode.first_frame / timecode.rate),
         tcFormat=_counting(timecode.drop_frame),
         audioLayout="stereo",
-        audioRate=_sample_rate(timeline),
+        # The first sound's rate, where Final Cut has it.
+        audioRate=_SAMPLE_RATES.get(next(rates, 48_000), "48k"),
     )
     spine = etree.SubElement(sequence, "spine")
     for clip in timeline.clips:
@@ -70,13 +72,12 @@ class _Resources:
             if rate is None:
                 element.set("name", "FFVideoFormatRateUndefined")
             else:
-                element.set("frameDuration", _time(1 / rate))
-                element.set("fieldOrder", _FIELDS[picture.field_order])
-            element.set("width", str(picture.width))
-            element.set("height", str(picture.height))
-            if picture.pixel_aspect != 1:
-                element.set("paspH", str(picture.pixel_aspect.numerator))
-                element.set("paspV", str(picture.pixel_aspect.denominator))
+                _set(element, frameDuration=_time(1 / rate))
+                _set(element, fieldOrder=_FIELDS[picture.field_order])
+            _set(element, width=picture.width, height=picture.height)
+            aspect = picture.pixel_aspect
+            if aspect != 1:
+                _set(element, paspH=aspect.numerator, paspV=aspect.denominator)
         return known
 
     def asset(self, clip: Clip) -> str:
@@ -87,27 +88,20 @@ class _Resources:
         shape = self.format(media.rate, media.picture) if media.picture is not None else None
         known = self.assets[media.path] = self._next()
         element = etree.SubElement(self.element, "asset", id=known, name=media.name)
-        element.set("start", _time(media.timecode_seconds))
-        element.set("duration", "0s" if media.is_still else _time(self._length(clip)))
+        seconds = media.seconds
+        if seconds is None:  # as far as it is used
+            rate = self.timeline.rate
+            seconds = clip.media_frames / rate + 1 / (media.rate or rate)
+        duration = "0s" if media.is_still else _time(seconds)
+        _set(element, start=_time(media.timecode_seconds), duration=duration)
         if shape is not None:
-            element.set("hasVideo", "1")
-            element.set("format", shape)
-            element.set("videoSources", "1")
+            _set(element, hasVideo=1, format=shape, videoSources=1)
         if media.sounds:
-            element.set("hasAudio", "1")
-            element.set("audioSources", str(len(media.sounds)))
-            element.set("audioChannels", str(media.channels))
-            element.set("audioRate", str(media.sounds[0].sample_rate))
-        etree.SubElement(
-            element, "media-rep", kind="original-media", src=pathurl(media.path, self.style)
-        )
+            _set(element, hasAudio=1, audioSources=len(media.sounds))
+            _set(element, audioChannels=media.channels, audioRate=media.sounds[0].sample_rate)
+        url = pathurl(media.path, self.style)
+        etree.SubElement(element, "media-rep", kind="original-media", src=url)
         return known
-
-    def _length(self, clip: Clip) -> Fraction:
-        """All of the file; as far as it is used where its length is not known."""
-        if clip.media.seconds is not None:
-            return clip.media.seconds
-        return clip.media_frames / self.timeline.rate + 1 / (clip.media.rate or self.timeline.rate)
 
     def _next(self) -> str:
         return f"r{len(self.formats) + len(self.assets) + 1}"
@@ -116,12 +110,10 @@ class _Resources:
 def _story(spine: Any, clip: Clip, timeline: Timeline, resources: _Resources) -> None:
     media = clip.media
     element = etree.SubElement(spine, "video" if media.is_still else "asset-clip")
-    element.set("ref", resources.asset(clip))
-    began = timeline.timecode.first_frame
-    element.set("offset", _time((began + clip.start) / timeline.rate))
-    element.set("name", clip.name)
-    element.set("start", _time(media.timecode_seconds + clip.source_start))
-    element.set("duration", _time(clip.length / timeline.rate))
+    offset = _time((timeline.timecode.first_frame + clip.start) / timeline.rate)
+    _set(element, ref=resources.asset(clip), offset=offset, name=clip.name)
+    begin = media.timecode_seconds + clip.source_start
+    _set(element, start=_time(begin), duration=_time(clip.length / timeline.rate))
     if not media.is_still:
         if media.picture is not None:
             element.set("format", resources.format(media.rate, media.picture))
@@ -144,26 +136,20 @@ def _marker(parent: Any, marker: Marker, clip: Clip, rate: Fraction) -> None:
     begin = marker.seconds
     if media.rate is not None:  # on a picture
         begin = rounded(begin * media.rate) / media.rate
-    element.set("start", _time(media.timecode_seconds + max(begin, clip.source_start)))
-    element.set("duration", _time(marker.length or 1 / rate))
-    element.set("value", marker.name)
+    begin = media.timecode_seconds + max(begin, clip.source_start)
+    _set(element, start=_time(begin), duration=_time(marker.length or 1 / rate), value=marker.name)
     if marker.comment:
         element.set("note", marker.comment)
 
 
+def _set(element: Any, **attributes: object) -> None:
+    for name, value in attributes.items():
+        element.set(name, str(value))
+
+
 def _time(seconds: Fraction) -> str:
-    if seconds.denominator == 1:
-        return f"{seconds.numerator}s"
-    return f"{seconds.numerator}/{seconds.denominator}s"
+    return f"{seconds}s"  # 5 or 1001/24000
 
 
 def _counting(drop_frame: bool) -> str:
     return "DF" if drop_frame else "NDF"
-
-
-def _sample_rate(timeline: Timeline) -> str:
-    """The first sound's rate, where Final Cut has it."""
-    for clip in timeline.clips:
-        for sound in clip.media.sounds:
-            return _SAMPLE_RATES.get(sound.sample_rate, "48k")
-    return "48k"

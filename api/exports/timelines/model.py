@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from shared.media import MediaType
 from shared.timecode import Timecode
@@ -29,13 +32,15 @@ class Code(StrEnum):
     CHANNELS_LEFT_OUT = "channels_left_out"
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """A warning; `index` is the clip's in the request, None for the whole timeline."""
+class TimelineWarning(Struct, frozen=True):
+    """What is not as asked for, or may surprise."""
 
-    index: int | None
-    code: Code
-    message: str
+    index: Annotated[int | None, Meta(examples=[0])]
+    """The clip's in the request; null: the whole."""
+    code: Annotated[Code, Meta(examples=["rate_conformed"])]
+    """What kind."""
+    message: Annotated[str, Meta(examples=["The clip ends there."])]
+    """For people."""
 
 
 @dataclass(frozen=True, slots=True)

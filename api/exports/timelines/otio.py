@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 
 import opentimelineio as otio
@@ -34,30 +33,25 @@ def otio_json(timeline: Timeline, style: UrlStyle) -> str:
 
 
 def _clip(clip: Clip, timeline: Timeline, style: UrlStyle) -> otio.schema.Clip:
-    media = clip.media
+    media, rate = clip.media, timeline.rate
+    whole = _frames(clip.media_frames, rate)
+    if media.seconds is not None and media.rate is not None:
+        whole = _frames(rounded(media.seconds * media.rate), media.rate)
     reference = otio.schema.ExternalReference(
         target_url=pathurl(media.path, style),
-        available_range=_available(clip, timeline.clips, timeline.rate),
+        # All of the file, from its timecode on.
+        available_range=otio.opentime.TimeRange(_at(media, Fraction(0), rate), whole),
     )
     reference.name = media.name
     made = otio.schema.Clip(
         name=clip.name,
         media_reference=reference,
         source_range=otio.opentime.TimeRange(
-            _at(media, clip.source_start, timeline.rate), _frames(clip.length, timeline.rate)
+            _at(media, clip.source_start, rate), _frames(clip.length, rate)
         ),
     )
-    made.markers.extend(_marker(marker, media, timeline.rate) for marker in clip.markers)
+    made.markers.extend(_marker(marker, media, rate) for marker in clip.markers)
     return made
-
-
-def _available(clip: Clip, clips: Sequence[Clip], rate: Fraction) -> otio.opentime.TimeRange:
-    """All of the file, from its timecode on."""
-    media = clip.media
-    begin = _at(media, Fraction(0), rate)
-    if media.seconds is None or media.rate is None:
-        return otio.opentime.TimeRange(begin, _frames(clip.media_frames, rate))
-    return otio.opentime.TimeRange(begin, _frames(rounded(media.seconds * media.rate), media.rate))
 
 
 def _marker(marker: Marker, media: Media, rate: Fraction) -> otio.schema.Marker:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 
-from api.cache.view import CacheView
 from api.exports.cleaning import title
 from api.exports.exact_bounds import ExportServices, place_at_cuts
-from api.exports.output_path import resolved_output_path
-from api.exports.timelines.answers import ExportedTimeline, SequenceFacts, TimelineWarning
+from api.exports.output_path import resolved_output_path, write_to
 from api.exports.timelines.bodies import (
+    ExportedTimeline,
     Layout,
+    SequenceFacts,
     TimelineBody,
     TimelineClipBody,
     TimelineFormat,
@@ -20,13 +19,12 @@ from api.exports.timelines.bodies import (
 )
 from api.exports.timelines.conform import (
     AskedClip,
-    AskedMarker,
     commonest_rate,
     conform,
     exact_seconds,
     source_time,
 )
-from api.exports.timelines.model import Code, PictureFormat, Remark, Timeline
+from api.exports.timelines.model import Code, PictureFormat, Timeline, TimelineWarning
 from api.exports.timelines.sources import TimelineSource, editors_path, path_map, source_of
 from api.http.client_paths import ClientPaths
 from api.http.concurrency import OUTAGES, map_concurrently, own_slot
@@ -44,7 +42,6 @@ from shared.errors import (
     RushesError,
     UnusablePath,
 )
-from shared.exports.writing import write_output
 from shared.paths import PathMap
 from shared.query.messages import Lane, ProbeFile
 from shared.rights import KeyScope
@@ -57,7 +54,6 @@ EXTENSIONS: dict[TimelineFormat, str] = {
     "edl": "edl",
 }
 
-
 _NAME = "Rushes Export"
 _EXCLUDED = (Code.MISSING_MEDIA, Code.UNREADABLE_MEDIA, Code.NOT_ALLOWED, Code.BAD_RANGE)
 _MOST_REASONS = 10
@@ -66,115 +62,77 @@ _USUAL = PictureFormat(1920, 1080)
 
 def write_timeline(
     timeline: Timeline, kind: TimelineFormat, layout: Layout, style: UrlStyle | None
-) -> tuple[str, list[Remark]]:
+) -> tuple[str, list[TimelineWarning]]:
     """The file's text, and what is to be said about it. Libraries are loaded when they are used.
 
     Raises BadInput for what the format cannot hold.
     """
+    if kind == "edl":
+        from api.exports.timelines.edl import edl
+
+        return edl(timeline)
     if kind == "xmeml":
         from api.exports.timelines.xmeml import xmeml
 
         return xmeml(timeline, layout, style or "localhost"), []
     if kind == "fcpxml":
-        from api.exports.timelines.fcpxml import fcpxml
-
-        return fcpxml(timeline, style or "empty_host"), []
-    if kind == "otio":
-        from api.exports.timelines.otio import otio_json
-
-        return otio_json(timeline, style or "empty_host"), []
-    from api.exports.timelines.edl import edl
-
-    return edl(timeline)
+        from api.exports.timelines.fcpxml import fcpxml as write
+    else:
+        from api.exports.timelines.otio import otio_json as write
+    return write(timeline, style or "empty_host"), []
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineRequest:
-    """A request whose shape is right."""
+def checked_target(paths: ClientPaths, body: TimelineBody) -> str | None:
+    """Where the file goes, in our form. All that can be refused before a file is looked at is.
 
-    body: TimelineBody
-    clips: tuple[AskedClip, ...]
-    rate: Fraction | None
-    path_map: PathMap
-    target: str | None
-
-
-def checked_request(paths: ClientPaths, body: TimelineBody) -> TimelineRequest:
-    """All that can be refused before a file is looked at."""
-    rate = None
+    Raises BadInput and NotAllowed.
+    """
     if body.fps is not None:
-        rate = frame_rate(body.fps)
-        Timecode.starting_at(nearest_rate(rate), body.start_timecode)
+        Timecode.starting_at(nearest_rate(frame_rate(body.fps)), body.start_timecode)
     if body.layout != "sequence" and body.format != "xmeml":
         raise BadInput(f'layout "{body.layout}" exists for the format xmeml only.')
-    clips = tuple(_asked_clip(index, clip) for index, clip in enumerate(body.clips))
-    return TimelineRequest(
-        body=body,
-        clips=clips,
-        rate=rate,
-        path_map=path_map([(pair.from_, pair.to) for pair in body.path_map]),
-        target=resolved_output_path(
-            paths,
-            body.output_path,
-            body.sequence_name,
-            EXTENSIONS[body.format],
-            EXTENSIONS.values(),
-        ),
+    for index, clip in enumerate(body.clips):
+        _check_times(clip, f"clips[{index}]")
+    _path_map(body)
+    extension = EXTENSIONS[body.format]
+    return resolved_output_path(
+        paths, body.output_path, body.sequence_name, extension, EXTENSIONS.values()
     )
 
 
-def _asked_clip(index: int, clip: TimelineClipBody) -> AskedClip:
-    field = f"clips[{index}]"
-    markers = tuple(
-        AskedMarker(
-            time=source_time(marker.time, f"{field}.markers[{number}].time"),
-            name=marker.name,
-            comment=marker.comment,
-            length=None
-            if marker.duration is None
-            else exact_seconds(marker.duration, f"{field}.markers[{number}].duration"),
-        )
-        for number, marker in enumerate(clip.markers)
-    )
-    return AskedClip(
-        index=index,
-        start=source_time(clip.start_time, f"{field}.start_time"),
-        end=source_time(clip.end_time, f"{field}.end_time"),
-        name=clip.name,
-        handle=exact_seconds(clip.handle_seconds, f"{field}.handle_seconds"),
-        markers=markers,
-    )
+def _check_times(clip: TimelineClipBody, field: str) -> None:
+    for number, marker in enumerate(clip.markers):
+        source_time(marker.time, f"{field}.markers[{number}].time")
+        exact_seconds(marker.duration or 0, f"{field}.markers[{number}].duration")
+    source_time(clip.start_time, f"{field}.start_time")
+    source_time(clip.end_time, f"{field}.end_time")
+    exact_seconds(clip.handle_seconds, f"{field}.handle_seconds")
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineFiles:
-    """What the files of a request are; clips are named by their index in it."""
-
-    paths: Mapping[int, str]  # in our form
-    probes: Mapping[str, Probe | MediaError | NotAllowed]  # by path
-    offline: frozenset[str]  # paths whose probe is an old one: the file is away
-    refused: Mapping[int, RushesError]
+def _path_map(body: TimelineBody) -> PathMap:
+    return path_map([(pair.from_, pair.to) for pair in body.path_map])
 
 
 def exported_timeline(
-    paths: ClientPaths, asked: TimelineRequest, files: TimelineFiles
+    paths: ClientPaths,
+    body: TimelineBody,
+    target: str | None,
+    ours: Mapping[int, str],
+    probes: Mapping[str, Probe | MediaError | NotAllowed],
+    offline: Mapping[str, Probe],
+    refused: Mapping[int, RushesError],
 ) -> ExportedTimeline:
-    body = asked.body
-    sources: dict[str, TimelineSource] = {}
-    used: list[tuple[AskedClip, TimelineSource]] = []
-    for clip in asked.clips:
-        path = files.paths.get(clip.index, "")
-        probe = files.probes.get(path)
-        if isinstance(probe, Probe):
-            if path not in sources:
-                sources[path] = source_of(
-                    editors_path(body.clips[clip.index].media_path, path, asked.path_map), probe
-                )
-            used.append((clip, sources[path]))
-    remarks = [_left_out(index, body, error) for index, error in files.refused.items()]
-    away = [index for index, path in files.paths.items() if path in files.offline]
-    remarks += [_offline(index, body) for index in away]
-    timeline, said = _timeline(asked, used)
+    """`ours` (paths in our form) and `refused` by the clip's index; what is known by path.
+
+    `offline`: what is known of files that are away.
+    """
+    used = _used(body, ours, {**probes, **offline})
+    remarks = [_left_out(index, body, error) for index, error in refused.items()]
+    for index in [index for index, path in ours.items() if path in offline]:
+        given = body.clips[index].media_path
+        message = f"{given} is away: it was laid out as it was when it was analyzed."
+        remarks.append(TimelineWarning(index, Code.OFFLINE_MEDIA, message))
+    timeline, said = _timeline(body, used)
     remarks += said
     excluded = [remark for remark in _in_order(remarks) if remark.code in _EXCLUDED]
     if excluded and body.strict:
@@ -188,7 +146,7 @@ def exported_timeline(
     return ExportedTimeline(
         xml=text if is_xml else None,
         text=None if is_xml else text,
-        output_path=_written(paths, asked, text),
+        output_path=target and write_to(target, text.encode(), paths, body),
         sequence=SequenceFacts(
             fps=f"{rate.numerator}/{rate.denominator}", duration_frames=timeline.frames
         ),
@@ -196,73 +154,62 @@ def exported_timeline(
     )
 
 
-def _written(paths: ClientPaths, asked: TimelineRequest, text: str) -> str | None:
-    """Where the file lies, in the client's form; None where none was asked for."""
-    body = asked.body
-    if asked.target is None or body.output_path is None:
-        return None
-    placed = write_output(
-        asked.target,
-        text.encode(),
-        paths.export_roots,
-        on_exists=body.on_exists,
-        create_dir=body.create_dir,
-    )
-    return paths.back(placed, body.output_path)
+def _used(
+    body: TimelineBody,
+    ours: Mapping[int, str],
+    probes: Mapping[str, Probe | MediaError | NotAllowed],
+) -> list[AskedClip]:
+    """The clips whose files are known; one file is one source."""
+    sources: dict[str, TimelineSource] = {}
+    used = []
+    folders = _path_map(body)
+    for index, path in ours.items():
+        probe, clip = probes[path], body.clips[index]
+        if isinstance(probe, Probe):
+            if path not in sources:
+                sources[path] = source_of(editors_path(clip.media_path, path, folders), probe)
+            used.append(AskedClip(index, clip, sources[path]))
+    return used
 
 
 def _timeline(
-    asked: TimelineRequest, used: Sequence[tuple[AskedClip, TimelineSource]]
-) -> tuple[Timeline, list[Remark]]:
-    body = asked.body
+    body: TimelineBody, used: Sequence[AskedClip]
+) -> tuple[Timeline, list[TimelineWarning]]:
     remarks = []
-    wanted = asked.rate or commonest_rate(source.media for _, source in used)
+    medias = [clip.source.media for clip in used]
+    wanted = commonest_rate(medias) if body.fps is None else frame_rate(body.fps)
     rate = nearest_rate(wanted)
     if rate != wanted:
         message = f"No timeline runs at {rate_words(wanted)} frames a second: this one has {rate}."
-        remarks.append(Remark(None, Code.ODD_RATE, message))
+        remarks.append(TimelineWarning(None, Code.ODD_RATE, message))
     clips, said = conform(used, rate)
     name = title(body.sequence_name, _NAME)
     if name != body.sequence_name:
-        remarks.append(Remark(None, Code.NAME_CLEANED, f"The timeline is called {name!r}."))
-    first = next((s.media.picture for _, s in used if s.media.picture), _USUAL)
+        remarks.append(
+            TimelineWarning(None, Code.NAME_CLEANED, f"The timeline is called {name!r}.")
+        )
+    picture = next((media.picture for media in medias if media.picture), _USUAL)
+    if body.width is not None or body.height is not None:  # which has square pixels
+        width, height = body.width or picture.width, body.height or picture.height
+        picture = PictureFormat(width, height, field_order=picture.field_order)
     timeline = Timeline(
         name=name,
         timecode=Timecode.starting_at(rate, body.start_timecode),
-        picture=_picture(body, first),
+        picture=picture,
         clips=clips,
     )
     return timeline, remarks + said
 
 
-def _picture(body: TimelineBody, first: PictureFormat) -> PictureFormat:
-    """The first clip's form; a size that is asked for has square pixels."""
-    if body.width is None and body.height is None:
-        return first
-    return PictureFormat(
-        body.width or first.width, body.height or first.height, field_order=first.field_order
-    )
-
-
-def _left_out(index: int, body: TimelineBody, error: RushesError) -> Remark:
-    code = Code.UNREADABLE_MEDIA
-    if isinstance(error, MediaMissing):
-        code = Code.MISSING_MEDIA
-    elif isinstance(error, NotAllowed):
-        code = Code.NOT_ALLOWED
+def _left_out(index: int, body: TimelineBody, error: RushesError) -> TimelineWarning:
+    codes = {MediaMissing: Code.MISSING_MEDIA, NotAllowed: Code.NOT_ALLOWED}
+    code = codes.get(type(error), Code.UNREADABLE_MEDIA)
     message = f"{body.clips[index].media_path} was left out: {error.message}"
-    return Remark(index, code, message)
+    return TimelineWarning(index, code, message)
 
 
-def _offline(index: int, body: TimelineBody) -> Remark:
-    path = body.clips[index].media_path
-    message = f"{path} is away: it was laid out as it was when it was analyzed."
-    return Remark(index, Code.OFFLINE_MEDIA, message)
-
-
-def _in_order(remarks: Sequence[Remark]) -> list[TimelineWarning]:
-    ordered = sorted(remarks, key=lambda remark: -1 if remark.index is None else remark.index)
-    return [TimelineWarning(index=r.index, code=r.code, message=r.message) for r in ordered]
+def _in_order(remarks: Sequence[TimelineWarning]) -> list[TimelineWarning]:
+    return sorted(remarks, key=lambda remark: -1 if remark.index is None else remark.index)
 
 
 class OutOfReach(MediaUnreadable):
@@ -276,14 +223,13 @@ def last_known(services: CoreServices, cache_dir: str, paths: Sequence[str]) -> 
     """
     view = services.caches.open(cache_dir)
     hashes = services.caches.hashes_for(view, paths)
-    known = {h: probe for h in set(hashes) if h and (probe := _probe(view, h))}
+    known: dict[str | None, Probe] = {}
+    for hash_str in filter(None, set(hashes)):
+        # The newest that a stage has noted.
+        for manifest in sorted(view.cache.manifests(hash_str), key=lambda each: each.made_at):
+            if manifest.probe:
+                known[hash_str] = manifest.probe
     return {path: known[h] for path, h in zip(paths, hashes, strict=True) if h in known}
-
-
-def _probe(view: CacheView, hash_str: str) -> Probe | None:
-    """The newest that a stage has noted."""
-    noted = sorted(view.cache.manifests(hash_str), key=lambda manifest: -manifest.made_at)
-    return next((manifest.probe for manifest in noted if manifest.probe), None)
 
 
 async def export_timeline(call: Call[TimelineBody], services: ExportServices) -> ExportedTimeline:
@@ -299,16 +245,14 @@ async def export_timeline(call: Call[TimelineBody], services: ExportServices) ->
     """
     body = call.body
     call.warnings.extend(await place_at_cuts(services, body))
-    asked = await services.in_export_folder(body.output_path, checked_request, services.paths, body)
+    target = await services.in_export_folder(body.output_path, checked_target, services.paths, body)
     ours: dict[int, str] = {}  # by the clip's index
     refused: dict[int, RushesError] = {}
-    for clip in asked.clips:
+    for index, clip in enumerate(body.clips):
         try:
-            ours[clip.index] = services.paths.media(
-                body.clips[clip.index].media_path, f"clips[{clip.index}].media_path"
-            )
+            ours[index] = services.paths.media(clip.media_path, f"clips[{index}].media_path")
         except (NotAllowed, UnusablePath) as error:
-            refused[clip.index] = error
+            refused[index] = error
     paths = list(dict.fromkeys(ours.values()))
     found = await map_concurrently(lambda p: _probed(services, p), paths, call.is_gone)
     probes = dict(zip(paths, found, strict=True))
@@ -317,13 +261,11 @@ async def export_timeline(call: Call[TimelineBody], services: ExportServices) ->
         probe = probes[path]
         if isinstance(probe, RushesError) and path not in offline:
             refused[index] = probe
-    _refuse_if_strict(body, refused)
-    if len(refused) == len(asked.clips):
-        raise NothingUsable(_reasons(body, refused))
-    files = TimelineFiles(ours, {**probes, **offline}, frozenset(offline), refused)
-    return await services.in_export_folder(
-        body.output_path, exported_timeline, services.paths, asked, files
+    _check_refused(body, refused)
+    export = functools.partial(
+        exported_timeline, services.paths, body, target, ours, probes, offline, refused
     )
+    return await services.in_export_folder(body.output_path, export)
 
 
 async def _known_before(
@@ -349,25 +291,19 @@ async def _probed(services: ExportServices, path: str) -> Probe | MediaError | N
     return OutOfReach(failure.reason)
 
 
-def _reasons(body: TimelineBody, refused: Mapping[int, RushesError]) -> str:
-    """Why none of the clips is there, for the first of them."""
-    said = [
+def _check_refused(body: TimelineBody, refused: Mapping[int, RushesError]) -> None:
+    """Raise NothingUsable where no clip is left; with `strict`, the first error there is."""
+    reasons = [
         f"clips[{index}].media_path: {body.clips[index].media_path}: {error.message}"
-        for index, error in sorted(refused.items())[:_MOST_REASONS]
+        for index, error in sorted(refused.items())
     ]
-    more = len(refused) - len(said)
-    return " ".join(said) + (f" And {more} more." if more else "")
-
-
-def _refuse_if_strict(body: TimelineBody, refused: Mapping[int, RushesError]) -> None:
-    if not body.strict or not refused:
-        return
-    index = min(refused)
-    if isinstance(refused[index], NotAllowed):
-        raise refused[index]
-    raise BadInput(
-        f"clips[{index}].media_path: {body.clips[index].media_path}: {refused[index].message}"
-    )
+    if body.strict and reasons:
+        first = refused[min(refused)]
+        raise first if isinstance(first, NotAllowed) else BadInput(reasons[0])
+    if len(reasons) == len(body.clips):
+        more = len(reasons) - _MOST_REASONS
+        end = f" And {more} more." if more > 0 else ""
+        raise NothingUsable(" ".join(reasons[:_MOST_REASONS]) + end)
 
 
 ENDPOINTS = (

@@ -7,8 +7,8 @@ import ntpath
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 from urllib.parse import quote
 
 from api.exports.cleaning import clean
@@ -25,7 +25,6 @@ _WINDOWS = re.compile(r"[A-Za-z]:|\\\\|//")
 _UNKNOWN_SOUND = 2  # channels
 _DAY = 24 * 3600
 
-
 _PREFIX: dict[UrlStyle, str] = {
     "localhost": "file://localhost/",
     "empty_host": "file:///",
@@ -34,12 +33,11 @@ _PREFIX: dict[UrlStyle, str] = {
 _DRIVE = re.compile(r"([A-Za-z]):[\\/]")
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineSource:
+class TimelineSource(NamedTuple):
     """A media file and what is to be said wherever it is used."""
 
     media: Media
-    remarks: tuple[tuple[Code, str], ...] = ()
+    remarks: tuple[tuple[Code, str], ...]
 
 
 def source_of(path: str, probe: Probe) -> TimelineSource:
@@ -53,9 +51,9 @@ def source_of(path: str, probe: Probe) -> TimelineSource:
     if probe.is_vfr:
         message = "Its frame rate varies: cuts may be a few frames off in the editing system."
         remarks.append((Code.VFR_SOURCE, message))
-    timecode, is_bad = _timecode(probe, rate)
-    if is_bad:
-        remarks.append((Code.BAD_TIMECODE, f"Its timecode {_text(probe)!r} counts no such frame."))
+    timecode, refused = _timecode(probe, rate)
+    if refused:
+        remarks.append((Code.BAD_TIMECODE, f"Its timecode {refused!r} counts no such frame."))
     name = re.split(r"[\\/]" if _WINDOWS.match(path) else "/", path)[-1]
     if clean_name(name) != name:
         remarks.append((Code.NAME_CLEANED, "Its file name holds characters that were left out."))
@@ -77,18 +75,6 @@ def source_of(path: str, probe: Probe) -> TimelineSource:
 def clean_name(text: str) -> str:
     """One line that XML can hold."""
     return clean(text).replace("\n", " ").replace("\t", " ").strip()
-
-
-def normalised(path: str, ours: str) -> str:
-    """A client's path without `..`, `.` and doubled separators, in its own form.
-
-    `ours`: the server's form. //nas/share/a.mov is a share's, unless the server opens it as that.
-    """
-    plain = "/" + posixpath.normpath(path).lstrip("/")
-    is_share = path.startswith("//") and plain != ours
-    if is_share or re.match(r"[A-Za-z]:|\\\\", path):
-        return ntpath.normpath(path)
-    return plain
 
 
 def _exact_rate(probe: Probe) -> Fraction | None:
@@ -156,34 +142,22 @@ def _since_midnight(probe: Probe) -> Fraction:
     return Fraction(probe.time_reference, sample_rate) % _DAY if sample_rate else Fraction(0)
 
 
-def _text(probe: Probe) -> str | None:
-    return probe.timecode.value if probe.timecode else probe.start_timecode
-
-
-def _timecode(probe: Probe, rate: Fraction | None) -> tuple[Timecode | None, bool]:
-    """Timecode of the first picture, and whether there is one that cannot be counted."""
-    text = _text(probe)
+def _timecode(probe: Probe, rate: Fraction | None) -> tuple[Timecode | None, str | None]:
+    """Timecode of the first picture, or as it is written where it cannot be counted."""
+    text = probe.timecode.value if probe.timecode else probe.start_timecode
     if text is None or probe.media_type is MediaType.IMAGE:
-        return None, False
-    counted = _counted_rates(probe, rate)
-    for one in counted:
-        with contextlib.suppress(BadInput):
-            return Timecode.starting_at(one, text), False
-    return None, bool(counted)
-
-
-def _counted_rates(probe: Probe, rate: Fraction | None) -> list[Fraction]:
-    """Rates that a source's frames may be counted in, the likeliest first.
-
-    A timecode of the pictures' own base counts them one by one: 24 of 23.976 is 23.976.
-    """
-    found = [rate] if rate is not None else []
+        return None, None
+    rates = [rate] if rate is not None else []
     if probe.timecode is not None:
         with contextlib.suppress(BadInput):
             own = frame_rate(probe.timecode.rate)
+            # One of the pictures' own base counts them one by one: 24 of 23.976 is 23.976.
             if rate is None or nominal_rate(own) != nominal_rate(rate):
-                found.insert(0, own)
-    return found
+                rates.insert(0, own)
+    for likeliest in rates:
+        with contextlib.suppress(BadInput):
+            return Timecode.starting_at(likeliest, text), None
+    return None, text if rates else None
 
 
 def path_map(pairs: Sequence[tuple[str, str]]) -> PathMap:
@@ -203,9 +177,13 @@ def path_map(pairs: Sequence[tuple[str, str]]) -> PathMap:
 def editors_path(path: str, ours: str, paths: PathMap) -> str:
     """A client's path in the form of the editing system; the longest prefix wins.
 
-    `ours` is the server's form of it.
+    `ours`: the server's form. //nas/share/a.mov is a share's, unless the server opens it as that.
     """
-    return paths.to_client(normalised(path, ours))
+    plain = "/" + posixpath.normpath(path).lstrip("/")
+    is_share = path.startswith("//") and plain != ours
+    if is_share or re.match(r"[A-Za-z]:|\\\\", path):
+        plain = ntpath.normpath(path)
+    return paths.to_client(plain)
 
 
 def pathurl(path: str, style: UrlStyle = "localhost") -> str:

@@ -29,7 +29,6 @@ from shared.timecode import Timecode, is_ntsc, nominal_rate
 
 _STEREO = 2
 
-
 TICKS = 254_016_000_000  # a second of Premiere's clock
 _NAMESPACE = uuid.UUID("6f2f3f43-6d55-5f0e-9a5a-2a8e2f9c8d11")  # of our sequences
 _ANAMORPHIC: dict[
@@ -114,14 +113,13 @@ class _XmemlWriter:
 
     timeline: Timeline
     style: UrlStyle
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, int] = field(default_factory=dict)  # their numbers, by path
     items: int = 0
 
     def sequence(self) -> Any:
         timeline = self.timeline
         element = etree.Element("sequence", id="sequence-1", explodedTracks="true")
-        _add(element, "uuid", str(uuid.uuid5(_NAMESPACE, repr(timeline))))
-        _add(element, "duration", timeline.frames)
+        _add_all(element, uuid=uuid.uuid5(_NAMESPACE, repr(timeline)), duration=timeline.frames)
         _rate(element, timeline.rate)
         _add(element, "name", timeline.name)
         element.append(self._media(timeline.clips))
@@ -138,17 +136,15 @@ class _XmemlWriter:
         return element
 
     def _subclip(self, clip: Clip, number: int) -> Any:
-        element = etree.Element("clip", id=f"subclip-{number}", explodedTracks="true")
-        _add(element, "uuid", str(uuid.uuid5(_NAMESPACE, repr(clip))))
-        _add(element, "masterclipid", f"subclip-{number}")
-        _add(element, "ismasterclip", "TRUE")
-        _add(element, "duration", clip.media_frames)
+        master = f"subclip-{number}"
+        element = etree.Element("clip", id=master, explodedTracks="true")
+        _add_all(element, uuid=uuid.uuid5(_NAMESPACE, repr(clip)), masterclipid=master)
+        _add_all(element, ismasterclip="TRUE", duration=clip.media_frames)
         _rate(element, self.timeline.rate)
-        _add(element, "in", clip.first)
-        _add(element, "out", clip.first + clip.length)
+        _add_range(element, clip)
         _add(element, "name", clip.name)
         alone = replace(clip, start=0)  # the only one on its timeline
-        element.append(self._media((alone,), master=f"subclip-{number}"))
+        element.append(self._media((alone,), master))
         self._markers(element, clip)
         return element
 
@@ -186,7 +182,7 @@ class _XmemlWriter:
             number += 1
             element = self._item(track, clip, master)
             found.append(_Item(element, "video", 1, number))
-        _end_track(track)
+        _add_all(track, enabled="TRUE", locked="FALSE")
         return found
 
     def _audio(
@@ -201,66 +197,58 @@ class _XmemlWriter:
             _add(audio, "numOutputChannels", 2)
             first = next(sound for clip in clips for sound in clip.media.sounds)
             shape = etree.SubElement(etree.SubElement(audio, "format"), "samplecharacteristics")
-            _add(shape, "depth", 16)
-            _add(shape, "samplerate", first.sample_rate)
-        elements = [_sound_track(audio, track) for track in tracks]
+            _add_all(shape, depth=16, samplerate=first.sample_rate)
+        elements = [
+            etree.SubElement(
+                audio,
+                "track",
+                currentExplodedTrackIndex=str(track.side),
+                totalExplodedTrackCount="2" if track.is_stereo else "1",
+                premiereTrackType="Stereo" if track.is_stereo else "Mono",
+            )
+            for track in tracks
+        ]
         counts = [0] * len(tracks)
         found: list[list[_Item]] = []
         for clip in clips:
             mine = []
             for channel, at in _placed(clip.media, tracks):
                 counts[at] += 1
-                element = self._sound_item(elements[at], clip, channel, tracks[at], master)
+                element = self._item(elements[at], clip, master)
+                element.set("premiereChannelType", "stereo" if tracks[at].is_stereo else "mono")
+                source = etree.SubElement(element, "sourcetrack")
+                _add_all(source, mediatype="audio", trackindex=channel)
                 mine.append(_Item(element, "audio", at + 1, counts[at]))
             found.append(mine)
         for element, track in zip(elements, tracks, strict=True):
-            _end_track(element)
-            _add(element, "outputchannelindex", track.side + 1)
+            _add_all(element, enabled="TRUE", locked="FALSE", outputchannelindex=track.side + 1)
         return found
-
-    def _sound_item(
-        self, track: Any, clip: Clip, channel: int, kind: _SoundTrack, master: str | None
-    ) -> Any:
-        element = self._item(track, clip, master)
-        element.set("premiereChannelType", "stereo" if kind.is_stereo else "mono")
-        source = etree.SubElement(element, "sourcetrack")
-        _add(source, "mediatype", "audio")
-        _add(source, "trackindex", channel)
-        return element
 
     def _item(self, track: Any, clip: Clip, master: str | None) -> Any:
         self.items += 1
         element = etree.SubElement(track, "clipitem", id=f"clipitem-{self.items}")
-        _add(element, "masterclipid", master or f"masterclip-{self._number(clip.media)}")
-        _add(element, "name", clip.name)
-        _add(element, "enabled", "TRUE")
-        _add(element, "duration", clip.media_frames)
+        number = self.files.get(clip.media.path, len(self.files) + 1)
+        _add_all(element, masterclipid=master or f"masterclip-{number}", name=clip.name)
+        _add_all(element, enabled="TRUE", duration=clip.media_frames)
         _rate(element, self.timeline.rate)
-        _add(element, "start", clip.start)
-        _add(element, "end", clip.end)
-        _add(element, "in", clip.first)
-        _add(element, "out", clip.first + clip.length)
+        _add_all(element, start=clip.start, end=clip.end)
+        _add_range(element, clip)
         begin = rounded(clip.source_start * TICKS)
-        _add(element, "pproTicksIn", begin)
-        _add(element, "pproTicksOut", begin + rounded(clip.length / self.timeline.rate * TICKS))
+        end = begin + rounded(clip.length / self.timeline.rate * TICKS)
+        _add_all(element, pproTicksIn=begin, pproTicksOut=end)
         self._file(element, clip)
         return element
-
-    def _number(self, media: Media) -> str:
-        return self.files.get(media.path, f"file-{len(self.files) + 1}").removeprefix("file-")
 
     def _file(self, parent: Any, clip: Clip) -> None:
         """Full once; Resolve drops clips where it meets the full form again."""
         media = clip.media
-        known = self.files.get(media.path)
-        if known is not None:
-            etree.SubElement(parent, "file", id=known)
+        is_known = media.path in self.files
+        number = self.files.setdefault(media.path, len(self.files) + 1)
+        element = etree.SubElement(parent, "file", id=f"file-{number}")
+        if is_known:
             return
-        known = self.files[media.path] = f"file-{len(self.files) + 1}"
-        element = etree.SubElement(parent, "file", id=known)
         rate = media.rate or self.timeline.rate
-        _add(element, "name", media.name)
-        _add(element, "pathurl", pathurl(media.path, self.style))
+        _add_all(element, name=media.name, pathurl=pathurl(media.path, self.style))
         _rate(element, rate)
         frames = clip.media_frames
         if media.rate is not None and media.seconds is not None:
@@ -270,49 +258,49 @@ class _XmemlWriter:
         _add(element, "duration", max(1, frames))
         if not media.is_still:
             _timecode(element, media.counted_in(rate), media.reel)
-        _file_media(element, media, rate)
+        # Picture and sound in one file: an audio item of a file without sound is refused.
+        inner = etree.SubElement(element, "media")
+        if media.picture is not None:
+            video = etree.SubElement(inner, "video")
+            if media.is_still:
+                _add(video, "stillframe", "TRUE")
+            shape = etree.SubElement(video, "samplecharacteristics")
+            _rate(shape, rate)
+            _shape(shape, media.picture)
+        for sound in media.sounds:
+            audio = etree.SubElement(inner, "audio")
+            shape = etree.SubElement(audio, "samplecharacteristics")
+            _add_all(shape, depth=sound.bits, samplerate=sound.sample_rate)
+            _add(audio, "channelcount", sound.channels)
 
     def _markers(self, element: Any, clip: Clip) -> None:
         for marker in clip.markers:
             _marker(element, marker, clip, self.timeline.rate)
 
 
-def _file_media(element: Any, media: Media, rate: Fraction) -> None:
-    """Picture and sound in one file: an audio item of a file without sound is refused."""
-    inner = etree.SubElement(element, "media")
-    if media.picture is not None:
-        video = etree.SubElement(inner, "video")
-        if media.is_still:
-            _add(video, "stillframe", "TRUE")
-        shape = etree.SubElement(video, "samplecharacteristics")
-        _rate(shape, rate)
-        _shape(shape, media.picture)
-    for sound in media.sounds:
-        audio = etree.SubElement(inner, "audio")
-        shape = etree.SubElement(audio, "samplecharacteristics")
-        _add(shape, "depth", sound.bits)
-        _add(shape, "samplerate", sound.sample_rate)
-        _add(audio, "channelcount", sound.channels)
+def _add(parent: Any, tag: str, text: object) -> None:
+    etree.SubElement(parent, tag).text = str(text)
 
 
-def _add(parent: Any, tag: str, text: str | int) -> Any:
-    element = etree.SubElement(parent, tag)
-    element.text = str(text)
-    return element
+def _add_all(parent: Any, **texts: object) -> None:
+    for tag, text in texts.items():
+        _add(parent, tag, text)
+
+
+def _add_range(parent: Any, clip: Clip) -> None:
+    _add(parent, "in", clip.first)
+    _add(parent, "out", clip.first + clip.length)
 
 
 def _rate(parent: Any, rate: Fraction) -> None:
     element = etree.SubElement(parent, "rate")
-    _add(element, "timebase", nominal_rate(rate))
-    _add(element, "ntsc", "TRUE" if is_ntsc(rate) else "FALSE")
+    _add_all(element, timebase=nominal_rate(rate), ntsc="TRUE" if is_ntsc(rate) else "FALSE")
 
 
 def _shape(parent: Any, picture: PictureFormat) -> None:
     pixels, is_wide = _pixels(picture)
-    _add(parent, "width", picture.width)
-    _add(parent, "height", picture.height)
-    _add(parent, "anamorphic", "TRUE" if is_wide else "FALSE")
-    _add(parent, "pixelaspectratio", pixels)
+    _add_all(parent, width=picture.width, height=picture.height)
+    _add_all(parent, anamorphic="TRUE" if is_wide else "FALSE", pixelaspectratio=pixels)
     _add(parent, "fielddominance", picture.field_order)
 
 
@@ -333,36 +321,19 @@ def _timecode(parent: Any, timecode: Timecode, reel: str | None = None) -> None:
     element = etree.SubElement(parent, "timecode")
     _rate(element, timecode.rate)
     text = timecode.label()
-    _add(element, "string", text.replace(":", ";") if timecode.drop_frame else text)
-    _add(element, "frame", timecode.first_frame)
+    text = text.replace(":", ";") if timecode.drop_frame else text
+    _add_all(element, string=text, frame=timecode.first_frame)
     _add(element, "displayformat", "DF" if timecode.drop_frame else "NDF")
     if reel:
         _add(etree.SubElement(element, "reel"), "name", reel)
-
-
-def _sound_track(audio: Any, track: _SoundTrack) -> Any:
-    return etree.SubElement(
-        audio,
-        "track",
-        currentExplodedTrackIndex=str(track.side),
-        totalExplodedTrackCount="2" if track.is_stereo else "1",
-        premiereTrackType="Stereo" if track.is_stereo else "Mono",
-    )
-
-
-def _end_track(track: Any) -> None:
-    _add(track, "enabled", "TRUE")
-    _add(track, "locked", "FALSE")
 
 
 def _links(element: Any, members: Sequence[_Item]) -> None:
     """Every member names all, itself too."""
     for member in members:
         link = etree.SubElement(element, "link")
-        _add(link, "linkclipref", member.element.get("id"))
-        _add(link, "mediatype", member.kind)
-        _add(link, "trackindex", member.track)
-        _add(link, "clipindex", member.number)
+        _add_all(link, linkclipref=member.element.get("id"), mediatype=member.kind)
+        _add_all(link, trackindex=member.track, clipindex=member.number)
         if member.kind == "audio":
             _add(link, "groupindex", 1)
 
@@ -371,13 +342,12 @@ def _marker(parent: Any, marker: Marker, clip: Clip, rate: Fraction) -> None:
     element = etree.SubElement(parent, "marker")
     # A clip that ends with its media may begin a frame before its time, rounded as the marker's is.
     begin = min(max(clip.first, rounded(marker.seconds * rate)), clip.first + clip.length)
-    _add(element, "comment", marker.comment)
-    _add(element, "name", marker.name)
+    end = -1
+    if marker.length is not None:
+        end = max(begin + 1, rounded((marker.seconds + marker.length) * rate))
+    _add_all(element, comment=marker.comment, name=marker.name)
     _add(element, "in", begin)
-    if marker.length is None:
-        _add(element, "out", -1)
-    else:
-        _add(element, "out", max(begin + 1, rounded((marker.seconds + marker.length) * rate)))
+    _add(element, "out", end)
 
 
 def xml_text(root: Any) -> str:

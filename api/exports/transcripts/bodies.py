@@ -7,9 +7,8 @@ from typing import Annotated
 from msgspec import Meta, Raw
 
 from api.exports.bodies import CreateDir
-from api.exports.transcripts.document import CaptionsBody
+from api.exports.transcripts.document import LONGEST_SPOKEN, MOST_WORDS, CaptionsBody
 from api.exports.transcripts.formats import FORMATS
-from api.exports.transcripts.segments import LONGEST_SPOKEN, MOST_WORDS
 from api.http.bodies import LONGEST_TEXT, LONGEST_WORD, AbsolutePath, Keyed, Word
 from shared.cache.transcripts import LONGEST_S
 from shared.exports.clips import OutputOnExists
@@ -48,7 +47,6 @@ _SEGMENT = {
         },
     ]
 }
-
 
 _Speakers = Annotated[
     list[Annotated[Raw, Meta(extra_json_schema=_SPEAKER)]],

@@ -84,7 +84,6 @@ _NOT_FIRST = frozenset(
 )
 _NOT_LAST = frozenset("（［｛「『【《〈")
 
-
 _USUAL_RATE = 24  # frames a second for gap_frames where the request names none, as Netflix does
 _RAGGED = 6.0  # cost of a wholly empty line, against the penalties of breaks
 _LOPSIDED = 12.0  # cost of a cut at the very end of a text, against the same

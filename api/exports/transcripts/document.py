@@ -14,6 +14,9 @@ from msgspec import Meta, Struct
 from shared.clock_times import clock, milliseconds
 from shared.timecode import Timecode
 
+LONGEST_SPOKEN = 100_000  # characters of a segment, a word or a speaker
+MOST_WORDS = 100_000  # of one segment
+
 
 @dataclass(frozen=True, slots=True)
 class ExportWord:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from api.exports.transcripts import text_formats, word_document
+from api.exports.transcripts import text_formats
 from api.exports.transcripts.document import Rendered, TranscriptDocument
 from shared.errors import BadInput
 
@@ -38,6 +38,12 @@ def _whole(
     return lambda document: Rendered(write(document))
 
 
+def _docx(document: TranscriptDocument) -> Rendered:
+    from api.exports.transcripts.word_document import docx  # loads a library
+
+    return Rendered(docx(document))
+
+
 def _pdf(document: TranscriptDocument) -> Rendered:
     from api.exports.transcripts.pdf.writer import pdf_bytes  # loads fonts and two libraries
 
@@ -52,7 +58,7 @@ FORMATS = {
         Format(
             "docx",
             "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-            _whole(word_document.docx),
+            _docx,
             is_document=True,
         ),
         Format("pdf", "application/pdf", _pdf, is_document=True),

@@ -9,7 +9,7 @@ from anyio import CapacityLimiter
 from msgspec import Raw
 
 from api.exports.cleaning import title
-from api.exports.output_path import resolved_output_path
+from api.exports.output_path import resolved_output_path, write_to
 from api.exports.transcripts.answers import ExportedTranscript, TranscriptFile
 from api.exports.transcripts.bodies import ExportTranscriptBody
 from api.exports.transcripts.document import TranscriptDocument
@@ -21,7 +21,6 @@ from api.http.endpoint import Call, Endpoint, FileReply
 from api.http.services import CoreServices
 from shared.errors import BadInput
 from shared.exports.names import file_name
-from shared.exports.writing import write_output
 from shared.models.languages import language_code
 from shared.rights import KeyScope
 from shared.timecode import Timecode, frame_rate
@@ -59,16 +58,8 @@ def _exported(
     if target is None:
         name = file_name(body.display_name, wanted.extension)
         return FileReply(rendered.content, wanted.media_type, name, rendered.warnings)
-    written = write_output(
-        target,
-        rendered.content,
-        paths.export_roots,
-        on_exists=body.on_exists,
-        create_dir=body.create_dir,
-    )
-    return ExportedTranscript(
-        output_path=paths.back(written, body.output_path), warnings=list(rendered.warnings)
-    )
+    written = write_to(target, rendered.content, paths, body)
+    return ExportedTranscript(output_path=written, warnings=list(rendered.warnings))
 
 
 def _document(body: ExportTranscriptBody) -> TranscriptDocument:

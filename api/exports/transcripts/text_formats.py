@@ -19,7 +19,6 @@ from shared.models.languages import language_name
 
 _BOM = "\ufeff"  # without it Excel takes UTF-8 for the machine's old code page
 
-
 # A line of text that reads like the timing of a cue; readers that tolerate missing blank lines
 # (FFmpeg's among them) would begin a cue there. SubRip has no escape.
 _LOOKS_LIKE_TIMING = re.compile(r"^(\s*\d+:\d+:\d+[,.]\d+\s*)-->", re.MULTILINE)

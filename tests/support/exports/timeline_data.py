@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from api.exports.timelines.conform import AskedClip, AskedMarker, commonest_rate, conform
-from api.exports.timelines.model import PictureFormat, Remark, Timeline
+from api.exports.timelines.bodies import TimelineClipBody, TimelineMarkerBody
+from api.exports.timelines.conform import AskedClip, commonest_rate, conform
+from api.exports.timelines.model import PictureFormat, Timeline, TimelineWarning
 from api.exports.timelines.routes import write_timeline
 from api.exports.timelines.sources import TimelineSource, source_of
 from shared.domain import Probe
@@ -64,31 +66,46 @@ def streams(*channels: int) -> tuple[AudioStream, ...]:
     )
 
 
+Time = float | str | Fraction
+
+
+def _sent(time: Time) -> float | str:
+    """A time as a request has it."""
+    return time if isinstance(time, str) else float(time)
+
+
+def marker(
+    time: Time, name: str, comment: str = "", length: Fraction | None = None
+) -> TimelineMarkerBody:
+    duration = None if length is None else float(length)
+    return TimelineMarkerBody(time=_sent(time), name=name, comment=comment, duration=duration)
+
+
 def asked(
     source: TimelineSource,
-    start: float | str | Fraction = 2,
-    end: float | str | Fraction = 4,
-    markers: Sequence[AskedMarker] = (),
-    **more: Any,
-) -> tuple[AskedClip, TimelineSource]:
-    def exact(time: float | str | Fraction) -> Fraction | str:
-        return time if isinstance(time, str) else Fraction(str(time))
-
-    return AskedClip(0, exact(start), exact(end), markers=tuple(markers), **more), source
+    start: Time = 2,
+    end: Time = 4,
+    markers: Sequence[TimelineMarkerBody] = (),
+    name: str | None = None,
+    handle: Fraction = Fraction(0),
+) -> AskedClip:
+    body = TimelineClipBody(
+        media_path=source.media.path,
+        start_time=_sent(start),
+        end_time=_sent(end),
+        name=name,
+        markers=[*markers],
+        handle_seconds=float(handle),
+    )
+    return AskedClip(0, body, source)
 
 
 def timeline(
-    *clips: tuple[AskedClip, TimelineSource], rate: Fraction | int | None = None, **more: Any
-) -> tuple[Timeline, list[Remark]]:
+    *clips: AskedClip, rate: Fraction | int | None = None, **more: Any
+) -> tuple[Timeline, list[TimelineWarning]]:
     """Clips in a row, numbered as a request numbers them."""
-    numbered = [
-        (
-            AskedClip(n, clip.start, clip.end, clip.name, clip.handle, clip.markers),
-            source,
-        )
-        for n, (clip, source) in enumerate(clips)
-    ]
-    own = Fraction(rate) if rate else commonest_rate(source.media for _, source in numbered)
+    numbered = [replace(clip, index=n) for n, clip in enumerate(clips)]
+    own = Fraction(rate) if rate else commonest_rate(clip.source.media for clip in numbered)
     made, remarks = conform(numbered, own)
     fields: dict[str, Any] = {"name": "T", "timecode": Timecode(own), "picture": HD, **more}
     return Timeline(clips=made, **fields), remarks

@@ -38,29 +38,35 @@ def test_text_is_cleaned_and_a_minus_before_zero_is_gone() -> None:
 @pytest.mark.parametrize(
     ("item", "message"),
     [
-        ([True, "a", 1], "segments[1][0] must be a number of seconds, not true."),
-        ([0, "a", "1.0"], "segments[1][2] must be a number of seconds, not '1.0'."),
-        ([0, "a", None], "segments[1][2] must be a number of seconds, not null."),
-        ([-1, "a", 1], "segments[1][0] must not be negative: -1."),
-        ([math.nan, "a", 1], "segments[1][0] must be a number of seconds, not nan."),
-        ([0, "a", math.inf], "segments[1][2] must be a number of seconds, not inf."),
-        ([0, "a", 10**400], "segments[1][2] must be a number of seconds below 10,000,000"),
-        ([-(10**400), "a", 1], "segments[1][0] must not be negative"),
-        ([2, "a", 1.5], "segments[1] ends at 1.5 s, before it starts at 2 s. The order is [start"),
-        ([0, 1, 2], "segments[1][1] must be a string, not a number."),
-        ([0, 1, "a"], "segments[1]: the order is [start, text, end], text in the middle."),
-        ([0, ["a"], 1], "segments[1][1] must be a string, not a list."),
-        ([0, "a"], "segments[1] must be [start, text, end] or an object with start, end and text;"),
+        ([True, "a", 1], "segments[1].start: expected a number, not true or false."),
+        ([0, "a", "1.0"], "segments[1].end: expected a number, not a string."),
+        ([0, "a", None], "segments[1].end is required."),
+        ([-1, "a", 1], "segments[1].start: expected a number >= 0.0."),
+        ([math.nan, "a", 1], "segments[1].start: expected a number >= 0.0."),
+        ([0, "a", math.inf], "segments[1].end: expected a number <= 10000000.0."),
+        ([0, "a", 10**400], "segments[1].end: number out of range."),
+        ([-(10**400), "a", 1], "segments[1].start: number out of range."),
+        ([2, "a", 1.5], "segments[1] ends at 1.5 s, before it starts at 2 s. Give [start"),
+        ([0, 1, 2], "segments[1].text: expected a string, not a whole number."),
+        (
+            [0, 1, "a"],
+            "segments[1].text: expected a string, not a whole number. Give [start, text,",
+        ),
+        ([0, ["a"], 1], "segments[1].text: expected a string, not an array."),
+        ([0, "a"], "segments[1] must be [start, text, end] or an object with start, end and text."),
         ([0, "a", 1, 2], "segments[1] must be [start, text, end] or an object"),
-        ("text", "segments[1] must be [start, text, end] or an object with start, end and text, "),
+        ("text", "segments[1] must be [start, text, end] or an object with start, end and text."),
         (None, "segments[1] must be [start, text, end]"),
         ({"start": 0, "text": "a"}, "segments[1].end is required."),
-        ({"start": 0, "end": 1, "text": 5}, "segments[1].text must be a string, not a number."),
-        ({"start": 0, "end": 1, "text": "a", "speaker": 1}, "segments[1].speaker must be a str"),
-        ({"start": 0, "end": 1, "text": "a", "words": "a"}, "segments[1].words must be a list"),
+        (
+            {"start": 0, "end": 1, "text": 5},
+            "segments[1].text: expected a string, not a whole number.",
+        ),
+        ({"start": 0, "end": 1, "text": "a", "speaker": 1}, "segments[1].speaker: expected a str"),
+        ({"start": 0, "end": 1, "text": "a", "words": "a"}, "segments[1].words: expected an array"),
         (
             {"start": 0, "end": 1, "text": "a", "words": [[0, "a", 1]]},
-            "segments[1].words[0][1] must be a number of seconds, not 'a'.",
+            "segments[1].words[0].end: expected a number, not a string.",
         ),
         (
             {"start": 0, "end": 1, "text": "a", "words": [[0, 1]]},
@@ -68,11 +74,11 @@ def test_text_is_cleaned_and_a_minus_before_zero_is_gone() -> None:
         ),
         (
             {"start": 0, "end": 1, "text": "a", "words": [[0, 1, "a", 1.5]]},
-            "segments[1].words[0][3] must be a number from 0 to 1, not 1.5.",
+            "segments[1].words[0].probability: expected a number <= 1.0.",
         ),
         (
             {"start": 0, "end": 1, "text": "a", "words": [[0, 1, "a", 1, 1]]},
-            "segments[1].words[0][4] must be true or false, not a number.",
+            "segments[1].words[0].doubtful: expected true or false, not a whole number.",
         ),
         (
             {"start": 0, "end": 1, "text": "a", "words": [{"start": 1, "end": 0, "text": "a"}]},
@@ -91,7 +97,7 @@ def test_what_stands_beside_the_segments_has_an_entry_for_each() -> None:
         segments_of([GOOD], [])
     with pytest.raises(BadInput, match="speakers must have one entry"):
         segments_of([GOOD], None, ["A", "B"])
-    with pytest.raises(BadInput, match=r"words\[0\]\[0\] must be \[start, end, text"):
+    with pytest.raises(BadInput, match=r"words\[0\] must be \[start, end, text"):
         segments_of([GOOD], [[7]])
-    with pytest.raises(BadInput, match=r"speakers\[0\] must be a string"):
+    with pytest.raises(BadInput, match=r"segments\[0\]\.speaker: expected a string"):
         segments_of([GOOD], None, [7])

@@ -7,10 +7,9 @@ from fractions import Fraction
 
 import pytest
 
-from api.exports.timelines.conform import AskedMarker
 from api.exports.timelines.routes import write_timeline
 from tests.support.exports.timeline_checker import check_fcpxml, check_xmeml
-from tests.support.exports.timeline_data import NTSC_30, asked, film, timeline
+from tests.support.exports.timeline_data import NTSC_30, asked, film, marker, timeline
 
 FAULTS = {
     "no DOCTYPE": (r"<!DOCTYPE xmeml>\n", ""),
@@ -44,7 +43,7 @@ FAULTS = {
 
 def good() -> str:
     source = film(rate=NTSC_30, start_timecode="00:59:58;00")
-    marks = [AskedMarker(Fraction(5, 2), "m")]
+    marks = [marker(Fraction(5, 2), "m")]
     made, _ = timeline(asked(source, markers=marks), asked(source))
     return write_timeline(made, "xmeml", "sequence", None)[0]
 
@@ -80,7 +79,7 @@ def test_a_fault_of_xmeml_is_noticed(fault: str) -> None:
 def test_a_fault_of_fcpxml_is_noticed(pattern: str, wrong: str) -> None:
     other = film("/media/b.mov", 25)
     source = film(rate=NTSC_30, start_timecode="00:59:58;00")
-    marks = [AskedMarker(Fraction(5, 2), "m")]
+    marks = [marker(Fraction(5, 2), "m")]
     made, _ = timeline(asked(source), asked(other, markers=marks), asked(source))
     text = write_timeline(made, "fcpxml", "sequence", None)[0]
     check_fcpxml(text)

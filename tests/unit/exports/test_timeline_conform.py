@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.exports.timelines.conform import AskedMarker, commonest_rate, exact_seconds, source_time
+from api.exports.timelines.conform import commonest_rate, exact_seconds, source_time
 from api.exports.timelines.model import Code
 from shared.errors import BadInput
 from shared.media_facts import StartTimecode
@@ -17,6 +17,7 @@ from tests.support.exports.timeline_data import (
     NTSC_60,
     asked,
     film,
+    marker,
     recording,
     still,
     timeline,
@@ -176,7 +177,7 @@ def test_a_timecode_before_the_media_is_refused_and_named(start: str, end: str, 
     assert refusal(asked(source, start, end)) == (
         f"clips[0].{field}: 00:59:00:00 lies before a.mov, which begins at 01:00:00:00."
     )
-    mark = AskedMarker("00:59:59:00", "early")
+    mark = marker("00:59:59:00", "early")
     made, said_too = timeline(asked(source, 1, 2, markers=[mark]))
     assert made.clips[0].markers == ()
     assert [remark.code for remark in said_too] == [Code.MARKER_OUTSIDE]

@@ -11,7 +11,6 @@ import opentimelineio as otio
 import pycmx
 import pytest
 
-from api.exports.timelines.conform import AskedMarker
 from api.exports.timelines.model import Code, Timeline
 from api.exports.timelines.routes import write_timeline
 from api.exports.timelines.sources import source_of
@@ -28,6 +27,7 @@ from tests.support.exports.timeline_data import (
     asked,
     fcpxml_of,
     film,
+    marker,
     recording,
     still,
     streams,
@@ -47,12 +47,12 @@ def edl_of(made: Timeline) -> list[Any]:
 
 
 def mixed() -> Timeline:
-    mark = AskedMarker(Fraction(3), "here & there", "why")
+    mark = marker(Fraction(3), "here & there", "why")
     return timeline(
         asked(film("/m/a.mov", NTSC_24), markers=[mark]),
         asked(film("/m/b é.mov", 25, start_timecode="10:00:00:00", channels=(1, 1))),
         asked(film("/m/c.mov", NTSC_30, start_timecode="00:59:58;00", channels=())),
-        asked(still(), 0, 2, markers=[AskedMarker(Fraction(1), "half way")]),
+        asked(still(), 0, 2, markers=[marker(Fraction(1), "half way")]),
         asked(recording("/m/d.wav", 10, 6), 1.000003, 2),
         rate=NTSC_24,
     )[0]
@@ -230,7 +230,7 @@ def test_an_edl_counts_a_timecode_track_of_half_the_rate_in_its_own() -> None:
 
 
 def test_an_edl_marks_the_record_side() -> None:
-    mark = AskedMarker(Fraction(3), "here", "why")
+    mark = marker(Fraction(3), "here", "why")
     made, _ = timeline(asked(film()), asked(film(), markers=[mark]))
     text = write_timeline(made, "edl", "sequence", None)[0]
     assert "* LOC: 00:00:03:00 RED     here why" in text

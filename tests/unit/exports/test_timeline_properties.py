@@ -11,7 +11,6 @@ import pycmx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.exports.timelines.conform import AskedMarker
 from api.exports.timelines.model import Timeline
 from api.exports.timelines.routes import write_timeline
 from shared.timecode import Timecode
@@ -22,6 +21,7 @@ from tests.support.exports.timeline_data import (
     NTSC_60,
     asked,
     film,
+    marker,
     recording,
     still,
     timeline,
@@ -59,7 +59,7 @@ def clips(draw: Any, rates: Any) -> Any:
     start = draw(st.integers(0, longest - 1))
     length = draw(st.integers(1, 8 * _MILLION))
     at = start + draw(st.integers(0, length))
-    marks = [AskedMarker(Fraction(at, _MILLION), "m")] if draw(st.booleans()) else []
+    marks = [marker(Fraction(at, _MILLION), "m")] if draw(st.booleans()) else []
     return asked(
         source,
         Fraction(start, _MILLION),

@@ -8,7 +8,6 @@ from urllib.parse import unquote
 
 import pytest
 
-from api.exports.timelines.conform import AskedMarker
 from api.exports.timelines.model import Code
 from api.exports.timelines.routes import write_timeline
 from api.exports.timelines.sources import source_of
@@ -23,6 +22,7 @@ from tests.support.exports.timeline_data import (
     NTSC_60,
     asked,
     film,
+    marker,
     recording,
     still,
     streams,
@@ -248,9 +248,9 @@ def test_the_same_timeline_gives_the_same_bytes_and_another_one_another_uuid() -
 
 def test_markers_count_from_the_first_picture_of_the_media() -> None:
     marks = [
-        AskedMarker(Fraction(3), "here", "why"),
-        AskedMarker("10:00:03:12", "later", length=Fraction(1, 2)),
-        AskedMarker(Fraction(9), "outside"),
+        marker(Fraction(3), "here", "why"),
+        marker("10:00:03:12", "later", length=Fraction(1, 2)),
+        marker(Fraction(9), "outside"),
     ]
     made, remarks = timeline(asked(film(start_timecode="10:00:00:00"), markers=marks))
     for item in xmeml_of(made).iter("clipitem"):

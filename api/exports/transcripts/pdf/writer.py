@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from reportlab.pdfgen.canvas import Canvas
 
 from api.exports.cleaning import is_rtl
 from api.exports.transcripts.document import ExportSegment, Rendered, TranscriptDocument
-from api.exports.transcripts.pdf.fonts import FontChoice
-from api.exports.transcripts.pdf.lines import Breaker, PdfLine, Shaper
+from api.exports.transcripts.pdf.lines import Breaker, PdfLine
 from api.exports.transcripts.text_formats import spoken
 
 # Points. A4 is 595.276 by 841.89.
@@ -26,60 +24,28 @@ _BOTTOM = 64.0
 _FOOT = 34.0  # where the page number stands
 _GAP = 5.0  # between segments
 _COLUMN_GAP = 12.0
+_SMALL = 8.0  # times and page numbers, in grey
 _BLACK, _GREY = 0.0, 0.4
 _NAMED = 10  # characters in a warning
 
 
-@dataclass(frozen=True, slots=True)
-class _Style:
+class _Style(NamedTuple):
     """Sizes in points; `leading` has room for marks above and below of every script."""
 
     size: float
     leading: float
-    grey: float = _BLACK
 
 
 _TITLE = _Style(18, 27)
 _TEXT = _Style(10.5, 16)
-_STAMP = _Style(8, 16, _GREY)
-_NUMBER = _Style(8, 16, _GREY)
 
 
-@dataclass(frozen=True, slots=True)
-class _PlacedLine:
+class _PlacedLine(NamedTuple):
     """A line on a page. `x` and `y` in points from the bottom left, of where its text begins."""
 
     line: PdfLine
-    style: _Style
     x: float
     y: float
-
-
-class _Flow:
-    """Puts lines below each other, on as many pages as they need."""
-
-    def __init__(self) -> None:
-        self.pages: list[list[_PlacedLine]] = [[]]
-        self._y = _HEIGHT - _MARGIN
-
-    def next_line(self, leading: float, *, with_next: bool = False) -> float:
-        """The next line's base line, on a new page where this one is full.
-
-        `with_next`: a line like it shall be on the same page.
-        """
-        if self._y - leading * (1 + with_next) < _BOTTOM:
-            self.pages.append([])
-            self._y = _HEIGHT - _MARGIN
-        self._y -= leading
-        return self._y
-
-    def put(self, line: PdfLine, style: _Style, left: float, y: float) -> None:
-        """Between `left` and the right margin, on the side where its paragraph begins."""
-        x = _WIDTH - _MARGIN - _points(line, style) if line.rtl else left
-        self.pages[-1].append(_PlacedLine(line, style, x, y))
-
-    def space(self, height: float) -> None:
-        self._y -= height
 
 
 def pdf_bytes(document: TranscriptDocument) -> Rendered:
@@ -87,8 +53,8 @@ def pdf_bytes(document: TranscriptDocument) -> Rendered:
 
     The same document always gives the same bytes.
     """
-    choice, shaper = FontChoice(document.language), Shaper(document.language)
-    pages = _pages(document, Breaker(choice, shaper))
+    flow = _Flow(Breaker(document.language))
+    flow.write(document)
     file = io.BytesIO()
     canvas = Canvas(file, pagesize=(_WIDTH, _HEIGHT), invariant=1, pageCompression=1)
     canvas.setTitle(document.title)
@@ -96,96 +62,96 @@ def pdf_bytes(document: TranscriptDocument) -> Rendered:
     canvas.setSubject("Transcript")
     canvas.setCreator("Rushes")
     canvas.setProducer("Rushes")
-    for page in pages:
+    for page in flow.pages:
         for placed in page:
             _draw(canvas, placed)
         canvas.showPage()
-    for font in shaper.fonts:
+    for font in flow.breaker.fonts.values():
         font.embed(canvas)
     canvas.save()
-    return Rendered(file.getvalue(), _warnings(choice.missing))
+    return Rendered(file.getvalue(), _warnings(flow.breaker.missing))
 
 
-def _pages(document: TranscriptDocument, breaker: Breaker) -> list[list[_PlacedLine]]:
-    flow = _Flow()
-    across = _WIDTH - 2 * _MARGIN
-    for line in _broken(breaker, document.title, _TITLE, across, is_rtl(document.title)):
-        flow.put(line, _TITLE, _MARGIN, flow.next_line(_TITLE.leading))
-    flow.space(2 * _GAP)
-    column = _stamp_column(document, breaker)
-    for segment in document.segments:
-        _put_segment(flow, document, segment, breaker, column)
-    for number, page in enumerate(flow.pages, 1):
-        text = f"{number} / {len(flow.pages)}"
-        line = _one_line(breaker, text, _NUMBER)
-        page.append(_PlacedLine(line, _NUMBER, (_WIDTH - _points(line, _NUMBER)) / 2, _FOOT))
-    return flow.pages
+class _Flow:
+    """Puts lines below each other, on as many pages as they need."""
 
+    def __init__(self, breaker: Breaker) -> None:
+        self.pages: list[list[_PlacedLine]] = [[]]
+        self.breaker = breaker
+        self._y = _HEIGHT - _MARGIN  # the base line of the last line
 
-def _put_segment(
-    flow: _Flow,
-    document: TranscriptDocument,
-    segment: ExportSegment,
-    breaker: Breaker,
-    column: float,
-) -> None:
-    left = _MARGIN + column
-    rtl = is_rtl(segment.text)
-    y = flow.next_line(_TEXT.leading, with_next=rtl and column > 0)
-    if column:
-        stamp = _one_line(breaker, document.stamp(segment), _STAMP)
-        x = _WIDTH - _MARGIN - _points(stamp, _STAMP) if rtl else _MARGIN
-        flow.put(stamp, _STAMP, x, y)
-        if rtl:  # on one line, readers of PDFs would turn the times around with the text
-            y = flow.next_line(_TEXT.leading)
-    lines = _broken(breaker, spoken(segment), _TEXT, _WIDTH - _MARGIN - left, rtl)
-    for number, line in enumerate(lines):
-        flow.put(line, _TEXT, left, flow.next_line(_TEXT.leading) if number else y)
-    flow.space(_GAP)
+    def write(self, document: TranscriptDocument) -> None:
+        self._put_text(document.title, _TITLE, _MARGIN, is_rtl(document.title))
+        self._y -= 2 * _GAP
+        stamps = [document.stamp(each) if document.timestamps else "" for each in document.segments]
+        # Digits are of one width.
+        column = self._small(max(stamps, key=len, default="")).width
+        left = _MARGIN + (min(column + _COLUMN_GAP, _WIDTH / 2 - _MARGIN) if column else 0)
+        for segment, stamp in zip(document.segments, stamps, strict=True):
+            self._put_segment(segment, stamp, left)
+        for number, page in enumerate(self.pages, 1):
+            line = self._small(f"{number} / {len(self.pages)}")
+            page.append(_PlacedLine(line, (_WIDTH - line.width) / 2, _FOOT))
 
+    def _put_segment(self, segment: ExportSegment, stamp: str, left: float) -> None:
+        rtl = is_rtl(segment.text)
+        if stamp:
+            self._next_line(_TEXT, lines=2 if rtl else 1)
+            line = self._small(stamp)
+            self._put(line, _WIDTH - _MARGIN - line.width if rtl else _MARGIN)
+        # From right to left it stands under its times: beside it, readers of PDFs would turn them
+        # around with the text.
+        self._put_text(spoken(segment), _TEXT, left, rtl, is_beside=bool(stamp) and not rtl)
+        self._y -= _GAP
 
-def _stamp_column(document: TranscriptDocument, breaker: Breaker) -> float:
-    """Points that the times and the gap beside them take. Digits are of one width."""
-    stamps = [document.stamp(segment) for segment in document.segments]
-    if not document.timestamps or not stamps:
-        return 0.0
-    widest = _points(_one_line(breaker, max(stamps, key=len), _STAMP), _STAMP)
-    return min(widest + _COLUMN_GAP, _WIDTH / 2 - _MARGIN)
+    def _put_text(
+        self, text: str, style: _Style, left: float, rtl: bool, *, is_beside: bool = False
+    ) -> None:
+        """Lines between `left` and the right margin. `is_beside`: beside what was put before."""
+        width = _WIDTH - _MARGIN - left
+        for line in self.breaker.lines(text, style.size, width, rtl=rtl):
+            if not is_beside:
+                self._next_line(style)
+            is_beside = False
+            self._put(line, _WIDTH - _MARGIN - line.width if rtl else left)
 
+    def _next_line(self, style: _Style, lines: int = 1) -> None:
+        """Go on to the next line, on a new page where this one has no room for so many."""
+        if self._y - style.leading * lines < _BOTTOM:
+            self.pages.append([])
+            self._y = _HEIGHT - _MARGIN
+        self._y -= style.leading
 
-def _broken(
-    breaker: Breaker, text: str, style: _Style, width: float, rtl: bool
-) -> Iterator[PdfLine]:
-    return breaker.lines(text, width * 1000 / style.size, rtl=rtl)
+    def _put(self, line: PdfLine, x: float) -> None:
+        self.pages[-1].append(_PlacedLine(line, x, self._y))
 
-
-def _one_line(breaker: Breaker, text: str, style: _Style) -> PdfLine:
-    (line,) = _broken(breaker, text, style, math.inf, False)
-    return line
-
-
-def _points(line: PdfLine, style: _Style) -> float:
-    return line.width * style.size / 1000
+    def _small(self, text: str) -> PdfLine:
+        """One line of times or numbers."""
+        return next(self.breaker.lines(text, _SMALL, math.inf, rtl=False))
 
 
 def _draw(canvas: Canvas, placed: _PlacedLine) -> None:
     """Writes a line's text, then the marks that are drawn beside it, by PDF's operators."""
-    size, y = placed.style.size, placed.y
+    line, y = placed.line, placed.y
+    grey = _GREY if line.size == _SMALL else _BLACK
+    points = line.size / 1000
     shown = []
-    for block in placed.line.blocks:
-        left = placed.x + block.x * size / 1000
+    for x, runs in line.blocks:
+        left = placed.x + x * points
+        parts = " ".join(run.shown for run in runs)
         shown.append(
-            f"/{block.font.resource} {size:g} Tf 1 0 0 1 {left:.2f} {y:.2f} Tm [{block.shown}] TJ"
+            f"/{runs[0].font.resource} {line.size:g} Tf 1 0 0 1 {left:.2f} {y:.2f} Tm [{parts}] TJ"
         )
-    canvas.addLiteral(f"{placed.style.grey:g} g BT {' '.join(shown)} ET")
-    for block in placed.line.blocks:
-        scale = size * block.font.face.per_mille / 1000
-        for mark in block.marks:
-            left = placed.x + (block.x + mark.x) * size / 1000
-            bottom = y + mark.y * size / 1000
-            canvas.addLiteral(f"q {scale:.6f} 0 0 {scale:.6f} {left:.2f} {bottom:.2f} cm")
-            canvas.doForm(block.font.form(mark.glyph))
-            canvas.addLiteral("Q")
+    canvas.addLiteral(f"{grey:g} g BT {' '.join(shown)} ET")
+    for x, runs in line.blocks:
+        for run in runs:
+            scale = points * run.font.face.per_mille
+            for mark in run.marks:
+                left, bottom = placed.x + (x + mark.x) * points, y + mark.y * points
+                canvas.addLiteral(f"q {scale:.6f} 0 0 {scale:.6f} {left:.2f} {bottom:.2f} cm")
+                canvas.doForm(run.font.form(mark.glyph))
+                canvas.addLiteral("Q")
+            x += run.width
 
 
 def _warnings(missing: set[str]) -> tuple[str, ...]:
