@@ -15,27 +15,9 @@ from shared.process.periodic import Periodic
 
 EDITS = "edits.claim"  # in the folder of a Collection: who checks an edit and writes it
 EDITS_WAIT_S = 2.0  # for one who may write all the same
-# How long a claim counts whose owner was killed.
-_KEPT_S = 60.0  # what is done meanwhile takes seconds at the most
-TURN_KEPT_S = 6.0  # of a turn, whose claim is renewed meanwhile
+TURN_KEPT_S = 6.0  # how long a claim counts whose owner was killed
 _RENEWED_S = 1.5
 _PAUSES_S = (0.01, 0.1)  # the first and the longest
-
-
-@contextlib.contextmanager
-def claimed(folder: OpenedFolder, claim: str, now: float) -> Iterator[bool]:
-    """Whether the caller alone may use the name that a claim stands for. `now`: by the share."""
-    began = time.monotonic()
-    fd = _taken(folder, claim, now, _KEPT_S)
-    if fd is None:
-        yield False
-        return
-    os.close(fd)
-    try:
-        yield True
-    finally:
-        if time.monotonic() - began < _KEPT_S:  # else it may be somebody else's by now
-            _let_go(folder, claim)
 
 
 @contextlib.contextmanager
@@ -45,16 +27,13 @@ def turn(path: RootedPath, claim: str, wait_s: float) -> Iterator[bool]:
     Also False where there is no such folder. Raises OSError and CacheError.
     """
     with contextlib.ExitStack() as at_end:
-        try:
+        held = None
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             folder = at_end.enter_context(cache_files.folder(path))
             held = _Held.within(folder, claim, wait_s)
-        except (FileNotFoundError, NotADirectoryError):
-            held = None
-        if held is None:
-            yield False
-            return
-        at_end.callback(held.let_go)
-        yield True
+        if held is not None:
+            at_end.callback(held.let_go)
+        yield held is not None
 
 
 class _Held:
@@ -76,7 +55,7 @@ class _Held:
         pause, longest = _PAUSES_S
         while True:
             waited = time.monotonic() - asked
-            fd = _taken(folder, claim, None if now is None else now + waited, TURN_KEPT_S)
+            fd = _taken(folder, claim, None if now is None else now + waited)
             if fd is not None:
                 return cls(folder, claim, fd)
             if waited >= wait_s:
@@ -91,7 +70,8 @@ class _Held:
         self._thread.end()
         os.close(self._fd)
         if time.monotonic() - self._renewed < TURN_KEPT_S:
-            _let_go(self._folder, self._claim)
+            with contextlib.suppress(OSError):  # what was done under it is done; it grows too old
+                remove(self._folder, [self._claim])
 
     def _renew(self) -> None:
         # By what is written, as the clock of the share tells how old it is; and to this very file,
@@ -104,11 +84,11 @@ class _Held:
                 self._renewed = began
 
 
-def _taken(folder: OpenedFolder, claim: str, now: float | None, kept_s: float) -> int | None:
+def _taken(folder: OpenedFolder, claim: str, now: float | None) -> int | None:
     """Take the claim if nobody has it, for writing; one that is too old counts as nobody's."""
     if now is not None:
         with contextlib.suppress(FileNotFoundError):
-            if folder.status(claim).st_mtime < now - kept_s:  # its owner was killed
+            if folder.status(claim).st_mtime < now - TURN_KEPT_S:  # its owner was killed
                 # Of several who take it away, one can.
                 dead = f".{claim}.{secrets.token_hex(4)}.tmp"
                 folder.rename(claim, dead)
@@ -117,8 +97,3 @@ def _taken(folder: OpenedFolder, claim: str, now: float | None, kept_s: float) -
         return folder.create(claim)
     except FileExistsError:
         return None
-
-
-def _let_go(folder: OpenedFolder, claim: str) -> None:
-    with contextlib.suppress(OSError):  # what was done under it is done; it grows too old
-        remove(folder, [claim])

@@ -37,10 +37,11 @@ def _no_arrays(kind: type) -> dict[str, Any]:
     }
 
 
-def take(grouping: T, at: NDArray[np.integer]) -> T:
-    """A grouping, or a memory, of only these of its faces or voices."""
-    first = next(iter(shapes_of(type(grouping)).values()))[0]
-    kept = (name for name, (axes, _) in shapes_of(type(grouping)).items() if axes[0] == first)
+def take(grouping: T, at: NDArray[np.integer] | NDArray[np.bool_], axis: str = "") -> T:
+    """Return a grouping, or a memory, of only these rows of an axis; "": of faces or voices."""
+    shapes = {name: axes for name, (axes, _) in shapes_of(type(grouping)).items()}
+    axis = axis or next(iter(shapes.values()))[0]
+    kept = (name for name, axes in shapes.items() if axes[0] == axis)
     return replace(grouping, **{name: getattr(grouping, name)[at] for name in kept})
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from itertools import pairwise
 from typing import IO, Any, TypeVar
 
@@ -34,31 +34,35 @@ _DAMAGE = (  # as a flipped bit can look
     *(ValueError, KeyError, EOFError, RuntimeError, TypeError, SyntaxError, AttributeError),
     *(OverflowError, MemoryError, zipfile.BadZipFile, zlib.error, struct.error),
 )
-_OF_FACES = {
-    "number": int, "eps": float, "min_samples": int, "made_at": float, "grouped_faces": int,
+_NUMBERS: dict[type, dict[str, type]] = {
+    Clustering: {
+        "number": int, "eps": float, "min_samples": int, "made_at": float, "grouped_faces": int,
+    },
+    VoiceGrouping: {"number": int, "made_at": float},
+    Memory: {},
 }  # fmt: skip
-_OF_VOICES = {"number": int, "made_at": float}
 _TEXTS = ("media", "media_files")
-_MEMORY = [f"memory_{name}" for name in ("media", *shapes_of(Memory))]
 T = TypeVar("T", Clustering, VoiceGrouping)
-Arrays = dict[str, NDArray[Any]]
 
 
-def read_whole(
-    path: RootedPath,
-    what: str,
-    limit: int,
-    names: Iterable[str],
-    decoded: Callable[[Arrays], T],
-    check: Callable[[T], None],
+def _read_whole(
+    path: RootedPath, what: str, limit: int, kind: type[T], check: Callable[[T], None]
 ) -> T:
     """Read a grouping from its file; `what`: as people call it.
 
     Raises CacheError for a damaged file, OSError (FileNotFoundError) where there is none.
     """
+    columns = (*shapes_of(kind), *_NUMBERS[kind], *_TEXTS)
+    of_memory = ("media", *shapes_of(Memory)) if kind is Clustering else ()
+    names = ("model", *columns, *(f"memory_{name}" for name in of_memory))
     try:
         with cache_files.opened(path) as file:
-            found = decoded(read_npz(file, limit, names))
+            arrays = read_npz(file, limit, names)
+        fields = {name: _decoded(kind, name, arrays[name]) for name in columns}
+        if of_memory:
+            own = {name: _decoded(Memory, name, arrays[f"memory_{name}"]) for name in of_memory}
+            fields["memory"] = Memory(**own)
+        found = kind(model=arrays["model"].item().decode(), **fields)
         check(found)
     except (UnusableFile, *_DAMAGE) as error:
         why = error.strerror if isinstance(error, OSError) else error
@@ -67,18 +71,11 @@ def read_whole(
 
 
 def read_clustering(path: RootedPath) -> Clustering:
-    """Read a clustering from its file. Raises as `read_whole`."""
-    names = (*shapes_of(Clustering), *_OF_FACES, *_TEXTS, *_MEMORY, "model")
-    return read_whole(path, "clustering", limits.CLUSTERING, names, _clustering, check_clustering)
+    return _read_whole(path, "clustering", limits.CLUSTERING, Clustering, check_clustering)
 
 
 def read_voices(path: RootedPath) -> VoiceGrouping:
-    names = (*shapes_of(VoiceGrouping), *_OF_VOICES, *_TEXTS, "model")
-
-    def decoded(arrays: Arrays) -> VoiceGrouping:
-        return VoiceGrouping(**_fields(arrays, shapes_of(VoiceGrouping), _OF_VOICES))
-
-    return read_whole(path, "grouping of voices", limits.VOICES, names, decoded, check_voices)
+    return _read_whole(path, "grouping of voices", limits.VOICES, VoiceGrouping, check_voices)
 
 
 def check_clustering(clustering: Clustering) -> None:
@@ -126,8 +123,8 @@ def _check_fields(grouping: Clustering | VoiceGrouping, count: int) -> None:
 
 
 def _encode(file: IO[bytes], grouping: Clustering | VoiceGrouping) -> None:
-    numbers = _OF_FACES if isinstance(grouping, Clustering) else _OF_VOICES
-    fields = {name: getattr(grouping, name) for name in (*numbers, *shapes_of(type(grouping)))}
+    kind = type(grouping)
+    fields = {name: getattr(grouping, name) for name in (*_NUMBERS[kind], *shapes_of(kind))}
     fields |= {name: np.array(getattr(grouping, name), np.bytes_) for name in _TEXTS}
     if isinstance(grouping, Clustering):
         memory = grouping.memory
@@ -136,24 +133,12 @@ def _encode(file: IO[bytes], grouping: Clustering | VoiceGrouping) -> None:
     np.savez(file, model=np.array(grouping.model.encode()), **fields)
 
 
-def _clustering(arrays: Arrays) -> Clustering:
-    own = {name: arrays[f"memory_{name}"] for name in shapes_of(Memory)}
-    memory = Memory(_texts(arrays["memory_media"]), **own)
-    return Clustering(memory=memory, **_fields(arrays, shapes_of(Clustering), _OF_FACES))
-
-
-def _fields(arrays: Arrays, plain: Iterable[str], numbers: Mapping[str, type]) -> dict[str, Any]:
-    """What `_encode` has written, but for the memory of a clustering."""
-    return {
-        "model": arrays["model"].item().decode(),
-        **{name: arrays[name] for name in plain},
-        **{name: kind(arrays[name]) for name, kind in numbers.items()},
-        **{name: _texts(arrays[name]) for name in _TEXTS},
-    }
-
-
-def _texts(stored: NDArray[Any]) -> tuple[str, ...]:
-    return tuple(text.decode() for text in stored.tolist())
+def _decoded(kind: type, name: str, stored: NDArray[Any]) -> Any:
+    """A field of a grouping or a memory as `_encode` has written it."""
+    if name in _TEXTS:
+        return tuple(text.decode() for text in stored.tolist())
+    number = _NUMBERS[kind].get(name)
+    return number(stored) if number else stored
 
 
 def _require_shapes(of: Clustering | VoiceGrouping | Memory, lengths: dict[str, int]) -> None:

@@ -20,7 +20,6 @@ from shared.cache.cache_files import GONE
 from shared.errors import CacheError, NotAllowed
 from shared.opening import OpenedFolder, RootedPath
 from shared.people.addition_log import remove, remove_temporaries
-from shared.people.claims import claimed
 from shared.people.clustering import Clustering, VoiceGrouping
 
 _log = logging.getLogger(__name__)
@@ -28,7 +27,6 @@ _KEPT = 3
 # A reader may be on its way from the listing to the file; of 100,000 faces each takes 25 MB.
 _KEPT_S = 60.0
 _FILE = re.compile(r"([a-z]+)-(\d{9,15})\.npz")
-_CLAIM = re.compile(r"(?:[a-z]+-.*|edits)\.claim")
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL)
 
 
@@ -116,17 +114,25 @@ class NumberedFiles(Generic[T]):
         may hold what is to go. Raises CacheError; asked again it goes on.
         """
         while True:
-            number = self.next_number()
+            kept = number = self.next_number()
             found = self.newest()
-            if found is None:
-                kept = 0
+            changed = change(found) if found is not None else None
+            if changed is None or changed is found:
+                kept = found.number if found is not None else 0
                 break
-            changed = change(found)
-            kept = found.number if changed is found else number
-            if changed is found or self.publish(replace(changed, number=number)):
+            if self.publish(replace(changed, number=number)):
                 break
-        with cache_files.clear_errors(self._root):
-            self._remove_all_but(kept, before=max(kept, number))
+        with (
+            cache_files.clear_errors(self._root),
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            cache_files.folder(self._folder) as opened,
+        ):
+            # At once: whoever is about to read finds that.
+            there = _stamps(opened, self._kind.name, opened.names())
+            before = max(kept, number)
+            others = [s.name for s in there if s.number < before and s.number != kept]
+            remove(opened, others)
+            opened.sync()
 
     def _read(self, stamp: Stamp) -> T | None:
         if stamp not in self._known:
@@ -153,7 +159,7 @@ class NumberedFiles(Generic[T]):
                 taken = _stamps(opened, kind, opened.names())
                 if taken and taken[0].number >= grouping.number:
                     return False
-                if not _appears(opened, temporary, name, now):
+                if not _appears(opened, temporary, name):
                     return False
             finally:
                 with contextlib.suppress(OSError):
@@ -161,17 +167,6 @@ class NumberedFiles(Generic[T]):
             opened.sync()
             _tidy(opened, kind, now)
         return True
-
-    def _remove_all_but(self, kept: int, before: int) -> None:
-        """Remove groupings before a number, at once. Whoever is about to read finds that."""
-        with (
-            contextlib.suppress(FileNotFoundError, NotADirectoryError),
-            cache_files.folder(self._folder) as opened,
-        ):
-            there = _stamps(opened, self._kind.name, opened.names())
-            others = [s.name for s in there if s.number < before and s.number != kept]
-            remove(opened, others)
-            opened.sync()
 
 
 def stamps(folder: RootedPath, *kinds: str) -> tuple[tuple[Stamp, ...], ...]:
@@ -197,20 +192,22 @@ def _stamps(folder: OpenedFolder, kind: str, names: Iterable[str]) -> tuple[Stam
     return tuple(sorted(found, reverse=True))
 
 
-def _appears(folder: OpenedFolder, temporary: str, name: str, now: float) -> bool:
+def _appears(folder: OpenedFolder, temporary: str, name: str) -> bool:
     """Give a written file its name; False where somebody else's file has it."""
     try:
         folder.link(temporary, name)
+        return True
     except FileExistsError:
         # A share may do it and lose the answer, and deny the second try.
         return folder.status(temporary).st_nlink > 1
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        with claimed(folder, f"{name.removesuffix('.npz')}.claim", now) as is_ours:
-            if not is_ours or name in folder.names():
-                return False
-            folder.rename(temporary, name)
+    try:  # an empty file takes the number, and is damage to its readers until it is replaced
+        os.close(folder.create(name))
+    except FileExistsError:
+        return False
+    folder.rename(temporary, name)
     return True
 
 
@@ -219,7 +216,7 @@ def _tidy(folder: OpenedFolder, kind: str, now: float) -> None:
     try:
         names = folder.names()
         old = [stamp.name for stamp in _stamps(folder, kind, names)[_KEPT:]]
-        old += [name for name in names if _CLAIM.fullmatch(name)]  # of killed owners
+        old += [name for name in names if name.endswith(".claim")]  # of killed owners
         for name in old:
             with contextlib.suppress(FileNotFoundError):
                 if folder.status(name).st_mtime < now - _KEPT_S:

@@ -33,11 +33,8 @@ NOT_PINNED = -2  # NO_CLUSTER is a place to be pinned to
 class EditOutcome(NamedTuple):
     """Whether an edit still does something, and what of it does not."""
 
-    applies: bool
+    applies: bool = True
     reason: str = ""
-
-
-_FINE = EditOutcome(True)
 
 
 class Moved(NamedTuple):
@@ -62,11 +59,11 @@ class Ground:
         self.recognised = recognise(clustering, known)
         self.faces = FaceIndex(clustering)
         self.voice_index = VoiceIndex(voices)
-        self.row_of_id = {id_: n for n, id_ in enumerate(clustering.cluster_ids.tolist())}
-        ids = np.append(clustering.cluster_ids, np.int32(np.iinfo(np.int32).max))
-        rows = np.searchsorted(ids, clustering.labels)
+        ids = clustering.cluster_ids
+        self.row_of_id = {id_: n for n, id_ in enumerate(ids.tolist())}
         # [n] row in cluster_ids; those in no cluster have the one behind the last
-        self.rows = np.where(ids[rows] == clustering.labels, rows, len(ids) - 1)
+        rows = np.searchsorted(ids, clustering.labels)
+        self.rows = np.where(clustering.labels == NO_CLUSTER, len(ids), rows)
         self._found: dict[tuple[str, int], Moved] = {}
 
     def found(self, edit: Edit, number: int, move: FaceMove) -> Moved:
@@ -149,7 +146,7 @@ class Replay:
             case ClearNames():
                 self.names.clear()
                 self.nameless.clear()
-                parts = [_FINE]
+                parts = [EditOutcome()]
             case Undo():
                 raise AssertionError("an undo chooses among edits, it is none")
         reasons = dict.fromkeys(part.reason for part in parts if part.reason)
@@ -166,7 +163,8 @@ class Replay:
         else:
             self.names.pop(root, None)
             self.nameless.add(root)
-        return _FINE if root in self._alive else EditOutcome(False, _gone([what.cluster_id]))
+        is_alive = root in self._alive
+        return EditOutcome(is_alive, "" if is_alive else _gone([what.cluster_id]))
 
     def _merge(self, what: ClusterMerge) -> EditOutcome:
         """Ids of clusters that are gone are united, too: their names go on, and they may return."""
@@ -416,19 +414,13 @@ def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain])
     clustering, grouped = replay.ground.clustering, replay.ground.voices
     names = _names(replay)
     recognised = _recognised(replay, names)
-    pins = np.where(replay.pins != NOT_PINNED, replay.pins, recognised)
+    pins = _pinned(replay.pins, recognised)
     pinned = np.flatnonzero((replay.pins != NOT_PINNED) | (recognised != NO_CLUSTER))
-    targets, which = np.unique(pins[pinned], return_inverse=True)
     of_rows = [*map(replay.root, clustering.cluster_ids.tolist()), NO_CLUSTER]
-    of_targets = list(map(replay.root, targets.tolist()))
-    ids = sorted({*of_rows, *of_targets})
-    place = {id_: n for n, id_ in enumerate(ids)}
-    places = np.array([place[id_] for id_ in of_rows], np.int32)[replay.ground.rows]
-    places[pinned] = np.array([place[id_] for id_ in of_targets], np.int32)[which]
-    faces = np.array(ids, np.int32)[places]
+    faces = np.array(of_rows, np.int32)[replay.ground.rows]
+    faces[pinned] = replay.roots_of(pins[pinned])
+    counts = _counts(faces)
     overlap_labels = _pinned(replay.pins, clustering.labels)
-    sizes = np.bincount(places, minlength=len(ids)).tolist()
-    counts = {id_: n for id_, n in zip(ids, sizes, strict=True) if n and id_ != NO_CLUSTER}
     voice_labels = _pinned(replay.voice_pins, grouped.labels)
     voices = replay.roots_of(voice_labels)
     voice_counts = _counts(voices[grouped.is_there])

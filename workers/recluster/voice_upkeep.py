@@ -13,7 +13,7 @@ import numpy as np
 
 from shared.cache import cache_files, speakers
 from shared.cache.cache_dir import CacheDir
-from shared.cache.speakers import SpeakerTurn, SpeakerTurns
+from shared.cache.speakers import SpeakerTurns
 from shared.cache.transcripts import LONGEST_S
 from shared.domain import Manifest, Stage
 from shared.errors import CacheError, RushesError
@@ -55,7 +55,7 @@ log = logging.getLogger(__name__)
 _EVERY_S = 30.0  # while more Items of the Task follow
 _TRIES = 50  # somebody publishes each time that we do not
 _EXCERPT_S = 10.0
-_STAGES = (Stage.TRANSCRIPT, Stage.SPEAKERS)  # manifests that say whose speakers count
+_MANIFESTS = tuple(f"manifest.{stage}." for stage in (Stage.TRANSCRIPT, Stage.SPEAKERS))
 
 
 def keep_voices_grouped(
@@ -67,20 +67,21 @@ def keep_voices_grouped(
     nothing ever told who speaks cost nothing. Raises CacheError, and as `checkpoint` does.
     """
     told = _told(cache, hashes, context.checkpoint)
-    grouped_at = _grouped_at(cache, collection)
-    waiting = WaitingVoices(cache, collection)
-    if not told and (grouped_at is None or waiting.are_none()):
+    with cache_files.clear_errors(cache.root):
+        (grouped,) = stamps(collection.folder, VOICES.name)
+    waiting = _waiting(cache, collection)
+    if not told and not (grouped and waiting.names()):
         return
-    is_fresh = grouped_at is not None and abs(time.time() - grouped_at) < _EVERY_S  # by two clocks
-    if (is_fresh or not told) and context.others_will_follow():
+    age_s = time.time() - grouped[0].mtime_ns / 1e9 if grouped else _EVERY_S  # by two clocks
+    if (abs(age_s) < _EVERY_S or not told) and context.others_will_follow():
         if told:
-            waiting.add(told)
+            waiting.append(_VoicesWait(told))
         return
     try:
         group_voices(cache, collection, told, context.checkpoint)
     except RushesError:
         if told:
-            waiting.add(told)
+            waiting.append(_VoicesWait(told))
         raise
 
 
@@ -95,7 +96,7 @@ def group_voices(
     `checkpoint` does.
     """
     wanted = set(hashes)
-    waiting = WaitingVoices(cache, collection)
+    waiting = _waiting(cache, collection)
     read: dict[str, FileVoices] = {}  # by name of the artefact
     holds_former = False
     for _ in range(_TRIES):
@@ -103,8 +104,10 @@ def group_voices(
         old = collection.voices()
         if not old.number:
             wanted.update(collection.members().hashes)
-        wanted |= waiting.among(_names(old))
-        news = list(_news(cache, wanted, _names(old), read, checkpoint))
+        known = _names(old)
+        left = {h: file for added in waiting.read() for h, file in added.what.files.items()}
+        wanted.update(h for h, file in left.items() if file != known.get(h, ""))
+        news = list(_news(cache, wanted, known, read, checkpoint))
         if not news:
             break
         state = PeopleState.of(without_faces(cache, collection), collection.edits(), NOBODY, old)
@@ -137,13 +140,6 @@ def _told(cache: CacheDir, hashes: Iterable[str], checkpoint: Callable[[], None]
                 newest = speakers.newest_of(manifests)
                 told[hash_str] = newest.file if newest else ""
     return told
-
-
-def _grouped_at(cache: CacheDir, collection: Collection) -> float | None:
-    """When the newest grouping was published, by the share's clock; None while there is none."""
-    with cache_files.clear_errors(cache.root):
-        (listed,) = stamps(collection.folder, VOICES.name)
-    return listed[0].mtime_ns / 1e9 if listed else None
 
 
 def _names(grouping: VoiceGrouping) -> dict[str, str]:
@@ -182,22 +178,20 @@ def _news(
 def _manifests(cache: CacheDir, hash_str: str) -> list[Manifest]:
     """Manifests of a file's transcripts and speakers. Raises CacheError for an unreadable one."""
     found = []
-    try:
-        with cache_files.folder(cache.media_dir(hash_str)) as folder:
-            for _, manifest in cache_files.manifests_in(folder, Manifest, _is_of_speech):
-                if isinstance(manifest, CacheError):
-                    raise manifest
-                found.append(manifest)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as error:
-        raise cache_files.cache_error(cache.root, error) from error
+    with (
+        cache_files.clear_errors(cache.root),
+        contextlib.suppress(FileNotFoundError, NotADirectoryError),
+        cache_files.folder(cache.media_dir(hash_str)) as folder,
+    ):
+        for _, manifest in cache_files.manifests_in(folder, Manifest, _is_of_speech):
+            if isinstance(manifest, CacheError):
+                raise manifest
+            found.append(manifest)
     return found
 
 
 def _is_of_speech(name: str) -> bool:
-    is_so = name.startswith(tuple(f"manifest.{stage}." for stage in _STAGES))
-    return is_so and cache_files.is_manifest(name)
+    return name.startswith(_MANIFESTS) and cache_files.is_manifest(name)
 
 
 def _read(cache: CacheDir, hash_str: str, manifest: Manifest) -> FileVoices:
@@ -208,10 +202,6 @@ def _read(cache: CacheDir, hash_str: str, manifest: Manifest) -> FileVoices:
             f"{manifest.file} is by the model {found.model[:80]!r}, those here are by "
             f"{voice_model.KEY}; analyze the file again."
         )
-    return _voices_of(hash_str, manifest.file, found)
-
-
-def _voices_of(hash_str: str, name: str, found: SpeakerTurns) -> FileVoices:
     excerpts = _excerpts(found)
     voices = [
         HeardVoice(
@@ -225,48 +215,22 @@ def _voices_of(hash_str: str, name: str, found: SpeakerTurns) -> FileVoices:
         if speaker.row  # else the person was deleted
     ]
     deleted = frozenset(speaker.id for speaker in found.speakers if not speaker.row)
-    return FileVoices(hash_str, name, voices, deleted)
+    return FileVoices(hash_str, manifest.file, voices, deleted)
 
 
 def _excerpts(found: SpeakerTurns) -> list[tuple[float, float]]:
     """What is played of each: the longest turn of which there is no doubt, if there is one."""
-    best: list[SpeakerTurn | None] = [None] * len(found.speakers)
-    for turn in found.turns:
-        known = best[turn.speaker]
-        if known is None or _rank(turn) > _rank(known):
-            best[turn.speaker] = turn
-    return [
-        (turn.start, min(turn.end, turn.start + _EXCERPT_S)) if turn else (0.0, 0.0)
-        for turn in best
-    ]
-
-
-def _rank(turn: SpeakerTurn) -> tuple[bool, float]:
-    return not turn.doubtful, turn.end - turn.start
+    excerpts = [(0.0, 0.0)] * len(found.speakers)
+    # The last one that is written counts; of equal ones the first.
+    for turn in sorted(reversed(found.turns), key=lambda t: (not t.doubtful, t.end - t.start)):
+        excerpts[turn.speaker] = turn.start, min(turn.end, turn.start + _EXCERPT_S)
+    return excerpts
 
 
 class _VoicesWait(msgspec.Struct, frozen=True):
     files: dict[str, str]  # hash_str -> name of the speakers artefact, "": none counts any more
 
 
-class WaitingVoices:
+def _waiting(cache: CacheDir, collection: Collection) -> AdditionLog[_VoicesWait]:
     """What Items have left to later ones. It holds no voices, and stays when they are grouped."""
-
-    def __init__(self, cache: CacheDir, collection: Collection) -> None:
-        self._log: AdditionLog[_VoicesWait] = AdditionLog(
-            collection.folder / "waiting", _VoicesWait, cache.root
-        )
-
-    def are_none(self) -> bool:
-        return not self._log.names()
-
-    def add(self, files: dict[str, str]) -> None:
-        """Leave these to whoever groups next."""
-        self._log.append(_VoicesWait(files))
-
-    def among(self, grouped: Mapping[str, str]) -> set[str]:
-        """Files that are not grouped as they were left last. `grouped`: as `add` has them."""
-        left: dict[str, str] = {}
-        for added in self._log.read():
-            left.update(added.what.files)
-        return {hash_str for hash_str, name in left.items() if name != grouped.get(hash_str, "")}
+    return AdditionLog(collection.folder / "waiting", _VoicesWait, cache.root)
