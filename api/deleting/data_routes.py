@@ -91,20 +91,40 @@ class Deletion(DeletionHead, frozen=True, kw_only=True):
     manifests: tuple[DeletedManifest, ...]
 
 
-DeletionT = TypeVar("DeletionT", DeletionHead, Deletion)
+T = TypeVar("T")
 
 
-class Undone(NamedTuple):
-    """How an undo went, in artefacts. `replaced`: made anew meanwhile; `lost`: collected."""
+def read_record(cache: CacheDir, name: str, kind: type[T]) -> T | None:
+    """Read what is written down of a deletion; None where there is nothing. Raises CacheError."""
+    with cache_files.clear_errors(cache.root):
+        try:
+            raw = cache_files.read(cache.root / DELETIONS / name, limits.DELETION)
+            return msgspec.json.decode(raw, type=kind)
+        except (FileNotFoundError, NotADirectoryError, UnusableFile, *UNDECODABLE):
+            return None
 
-    restored: int
-    replaced: int
-    lost: int
+
+def write_record(cache: CacheDir, name: str, record: msgspec.Struct) -> None:
+    with (
+        cache_files.clear_errors(cache.root),
+        cache_files.folder(cache.root / DELETIONS, create=True) as records,
+    ):
+        cache_files.write_atomically(records, name, msgspec.json.encode(record), "delete")
+
+
+def remove_record(cache: CacheDir, name: str) -> None:
+    with (
+        cache_files.clear_errors(cache.root),
+        cache_files.folder(cache.root / DELETIONS) as records,
+        contextlib.suppress(FileNotFoundError),
+    ):
+        records.remove(name)
+        records.sync()
 
 
 def published(cache: CacheDir, hash_str: str, model: str | None) -> list[PublishedArtefact]:
     """The artefacts of a MediaFile, all or those of one model. Raises CacheError."""
-    with cache_files.clear_errors(cache.root), _media_folder(cache, hash_str) as folder:
+    with cache_files.clear_errors(cache.root), media_folder(cache, hash_str) as folder:
         if folder is None:
             return []
         found = [
@@ -125,111 +145,79 @@ def delete(cache: CacheDir, artefacts: Iterable[PublishedArtefact], by: str) -> 
         bytes=sum(artefact.bytes for artefact in artefacts),
         manifests=tuple(DeletedManifest(a.hash_str, a.manifest) for a in artefacts),
     )
+    write_record(cache, f"{deletion.id}.json", deletion)
     with cache_files.clear_errors(cache.root):
-        with cache_files.folder(cache.root / DELETIONS, create=True) as records:
-            raw = msgspec.json.encode(deletion)
-            cache_files.write_atomically(records, f"{deletion.id}.json", raw, "delete")
         for hash_str, names in _by_media(deletion):
-            with _media_folder(cache, hash_str) as folder:
+            with media_folder(cache, hash_str) as folder:
                 if folder:
                     _hide(folder, names, deletion.id)
     return deletion
 
 
-def all_deletions(cache: CacheDir) -> list[DeletionHead]:
-    """Deletions that may still be undone, the newest first. Raises CacheError."""
-    with cache_files.clear_errors(cache.root):
-        names = filter(is_deletion, cache_files.names(cache.root / DELETIONS))
-    found = (_record(cache, name.removesuffix(".json"), DeletionHead) for name in names)
-    return sorted(filter(None, found), key=lambda deletion: -deletion.at)
-
-
-def undo(cache: CacheDir, deletion_id: str) -> Undone:
+def undo(cache: CacheDir, deletion_id: str) -> Counter[str]:
     """Publish again what a deletion took away. Raises Missing and CacheError.
 
+    Returns how many artefacts are restored, replaced (made anew meanwhile) and lost (collected).
     One that ended halfway may be asked for again.
     """
-    is_id = is_deletion(f"{deletion_id}.json")
-    deletion = _record(cache, deletion_id, Deletion) if is_id else None
-    if deletion is None:
+    name = f"{deletion_id}.json"
+    deletion = read_record(cache, name, Deletion) if is_deletion(name) else None
+    if deletion is None or deletion.id != deletion_id:
         raise Missing(
             f"deletion_id: there is no deletion {deletion_id[:80]!r} that could be undone; "
             "GET /analysis-data/deletions lists them."
         )
-    outcome = Undone(0, 0, 0)
+    outcome = Counter[str]()
     with cache_files.clear_errors(cache.root):
         for hash_str, names in _by_media(deletion):
-            with _media_folder(cache, hash_str) as folder:
-                here = _restored(folder, names, deletion.id) if folder else Undone(0, 0, len(names))
-            outcome = Undone(*map(sum, zip(outcome, here, strict=True)))
+            with media_folder(cache, hash_str) as folder:
+                here = _restored(folder, names, deletion_id) if folder else ("lost" for _ in names)
+                outcome.update(here)
             found = cache.manifests(hash_str)
             cache.catalogue.append([Artefact.of(hash_str, each) for each in found])
-        if not outcome.lost:
-            with (
-                cache_files.folder(cache.root / DELETIONS) as records,
-                contextlib.suppress(FileNotFoundError),
-            ):
-                records.remove(f"{deletion.id}.json")
+    if not outcome["lost"]:
+        remove_record(cache, name)
     return outcome
 
 
 def _hide(folder: OpenedFolder, names: Iterable[str], deletion_id: str) -> None:
+    """Delete manifests; the day until they are collected begins now."""
     for name in names:
         deleted = cache_files.deleted_name(name, deletion_id)
         with contextlib.suppress(FileNotFoundError):  # another request deletes it, too
-            _begin_day(folder, name)
+            try:
+                os.utime(name, dir_fd=folder.fd, follow_symlinks=False)
+            except PermissionError:  # another user's file: only one of ours can be made younger
+                raw = cache_files.read_in(folder, name, limits.MANIFEST)
+                cache_files.write_atomically(folder, name, raw, "delete")
             folder.rename(name, deleted)
     folder.sync()
 
 
-def _begin_day(folder: OpenedFolder, name: str) -> None:
-    """Let the day until a manifest is collected begin now."""
-    try:
-        os.utime(name, dir_fd=folder.fd, follow_symlinks=False)
-    except PermissionError:  # another user's file: only one of ours can be made younger
-        raw = cache_files.read_in(folder, name, limits.MANIFEST)
-        cache_files.write_atomically(folder, name, raw, "delete")
-
-
-def _restored(folder: OpenedFolder, names: Iterable[str], deletion_id: str) -> Undone:
-    restored = replaced = lost = 0
+def _restored(folder: OpenedFolder, names: Iterable[str], deletion_id: str) -> Iterator[str]:
+    """Publish manifests again; what became of each."""
     there = set(folder.names())
     for name in names:
         deleted = cache_files.deleted_name(name, deletion_id)
         if deleted not in there:  # never got there, or is back already; else it was collected
-            restored, lost = (restored + 1, lost) if name in there else (restored, lost + 1)
+            yield "restored" if name in there else "lost"
         elif name in there:
             folder.remove(deleted)
-            replaced += 1
+            yield "replaced"
         else:
             folder.rename(deleted, name)
-            restored += 1
+            yield "restored"
     folder.sync()
-    return Undone(restored, replaced, lost)
-
-
-def _record(cache: CacheDir, deletion_id: str, kind: type[DeletionT]) -> DeletionT | None:
-    """None where there is none, or one that names itself otherwise."""
-    try:
-        raw = cache_files.read(cache.root / DELETIONS / f"{deletion_id}.json", limits.DELETION)
-        found = msgspec.json.decode(raw, type=kind)
-    except (FileNotFoundError, NotADirectoryError, UnusableFile, *UNDECODABLE):
-        return None
-    except OSError as error:
-        raise cache_files.cache_error(cache.root, error) from error
-    return found if found.id == deletion_id else None
 
 
 @contextlib.contextmanager
-def _media_folder(cache: CacheDir, hash_str: str) -> Iterator[OpenedFolder | None]:
+def media_folder(cache: CacheDir, hash_str: str) -> Iterator[OpenedFolder | None]:
     """The folder of a MediaFile; None where there is none."""
     try:
         folder = cache_files.folder(cache.media_dir(hash_str))
     except (FileNotFoundError, NotADirectoryError):
         yield None
         return
-    except OSError as error:
-        raise cache_files.cache_error(cache.root, error) from error
     with folder:
         yield folder
 
@@ -393,19 +381,22 @@ def list_deletions(call: Call[None], services: CoreServices) -> Deletions:
     Until it is collected, a day after it was deleted.
     """
     cache = services.caches.cache(services.paths.cache(IN_CACHE_DIR.read(call.query)))
-    return Deletions(
-        [
-            DeletionItem(
-                deletion_id=d.id,
-                at=d.at,
-                by=d.by,
-                kept_until=d.kept_until,
-                files=d.files,
-                bytes=d.bytes,
-            )
-            for d in all_deletions(cache)
-        ]
-    )
+    with cache_files.clear_errors(cache.root):
+        names = list(filter(is_deletion, cache_files.names(cache.root / DELETIONS)))
+    heads = [(name, read_record(cache, name, DeletionHead)) for name in names]
+    found = [
+        DeletionItem(
+            deletion_id=head.id,
+            at=head.at,
+            by=head.by,
+            kept_until=head.kept_until,
+            files=head.files,
+            bytes=head.bytes,
+        )
+        for name, head in heads
+        if head and name == f"{head.id}.json"
+    ]
+    return Deletions(sorted(found, key=lambda item: -item.at))
 
 
 def undo_deletion(call: Call[UndoDeletionBody], services: CoreServices) -> DeletionUndone:
@@ -417,12 +408,13 @@ def undo_deletion(call: Call[UndoDeletionBody], services: CoreServices) -> Delet
     body = call.body
     cache = services.caches.cache(services.paths.cache(body.cache_dir))
     undone = undo(cache, body.deletion_id)
-    message = f"Back: {counted(undone.restored, 'result')}."
-    if undone.replaced:
-        message += f" Made anew meanwhile, and kept so: {undone.replaced:,}."
-    if undone.lost:
-        message += f" Collected, and gone: {undone.lost:,}; analyze these files again."
-    return DeletionUndone(message=message, **undone._asdict())
+    restored, replaced, lost = undone["restored"], undone["replaced"], undone["lost"]
+    message = f"Back: {counted(restored, 'result')}."
+    if replaced:
+        message += f" Made anew meanwhile, and kept so: {replaced:,}."
+    if lost:
+        message += f" Collected, and gone: {lost:,}; analyze these files again."
+    return DeletionUndone(message=message, restored=restored, replaced=replaced, lost=lost)
 
 
 ENDPOINTS = (

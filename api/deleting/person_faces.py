@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from api.deleting.data_routes import media_folder
 from shared.cache import cache_files, limits, publishing
 from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import ArtefactFiles
@@ -27,7 +28,7 @@ from shared.cache.faces import (
 from shared.cache.frame_packs import PackReader, PackWriter
 from shared.domain import Manifest, Stage
 from shared.errors import BadInput, CacheError
-from shared.opening import OpenedFolder, RootedPath
+from shared.opening import OpenedFolder
 from shared.people.clustering import NO_CLUSTER, Clustering, Memory, take
 from shared.people.edits import FaceMove, Modify, Names, NewEdit
 from shared.people.names import spoken
@@ -115,18 +116,14 @@ def clean_up(
 
     Returns how many artefacts were damaged.
     """
-    media = cache.media_dir(hash_str)
-    with cache_files.clear_errors(cache.root):
-        try:
-            folder = cache_files.folder(media)
-        except (FileNotFoundError, NotADirectoryError):
+    with cache_files.clear_errors(cache.root), media_folder(cache, hash_str) as folder:
+        if folder is None:
             return len(damaged)
-        with folder:
-            for manifest in damaged:
-                with contextlib.suppress(FileNotFoundError):
-                    folder.remove(cache_files.manifest_name(stage, manifest.model))
-            _remove_unnamed(folder, stage)
-    publishing.remove_dead(media, is_over)
+        for manifest in damaged:
+            with contextlib.suppress(FileNotFoundError):
+                folder.remove(cache_files.manifest_name(stage, manifest.model))
+        _remove_unnamed(folder, stage)
+    publishing.remove_dead(cache.media_dir(hash_str), is_over)
     return len(damaged)
 
 
@@ -139,8 +136,7 @@ def _is_rewritten(cache: CacheDir, person: PersonFaces, hash_str: str, manifest:
             pack = path.parent / (manifest.pack or "")
             pictures = at_end.enter_context(PackReader(pack)) if manifest.pack else None
         except CacheError as error:
-            check_readable(cache, path, limits.FACES)
-            _log.warning("%s: its faces are deleted as a whole: %s", hash_str, error.message)
+            note_damage(cache, hash_str, manifest, limits.FACES, error)
             return False
         keep = np.flatnonzero(~person.among(hash_str, rows.keys))
         if len(keep) < len(rows):
@@ -148,14 +144,20 @@ def _is_rewritten(cache: CacheDir, person: PersonFaces, hash_str: str, manifest:
     return True
 
 
-def check_readable(cache: CacheDir, path: RootedPath, limit: int) -> None:
-    """Raise CacheError where a file cannot be read just now: that is no damage to it."""
-    try:
-        cache_files.read(path, limit)
-    except (FileNotFoundError, UnusableFile):
-        return
-    except OSError as error:
-        raise cache_files.cache_error(cache.root, error) from error
+def note_damage(
+    cache: CacheDir, hash_str: str, manifest: Manifest, limit: int, damage: CacheError
+) -> None:
+    """Log that an artefact goes as a whole.
+
+    Raises CacheError where its file cannot be read just now: that is no damage to it.
+    """
+    with (
+        cache_files.clear_errors(cache.root),
+        contextlib.suppress(FileNotFoundError, UnusableFile),
+    ):
+        cache_files.read(cache.data_path(hash_str, manifest), limit)
+    what = manifest.stage.value
+    _log.warning("%s: its %s are deleted as a whole: %s", hash_str, what, damage.message)
 
 
 def _publish(
@@ -222,38 +224,33 @@ def without_person(
     So go other clusters of which no face is left. Others that lose faces get a new mean.
     """
     theirs = faces_of_person(clustering, person)
-    if not theirs.any() and not np.isin(clustering.cluster_ids, list(clusters)).any():
-        memory = _forgotten(clustering.memory, person)
-        is_same = len(memory.keys) == len(clustering.memory.keys)
+    ids, is_theirs = clustering.cluster_ids, np.isin(clustering.cluster_ids, list(clusters))
+    remembered = ~faces_of_person(clustering.memory, person)
+    memory = clustering.memory if remembered.all() else take(clustering.memory, remembered)
+    if not theirs.any() and not is_theirs.any():
+        is_same = memory is clustering.memory
         return clustering if is_same else replace(clustering, memory=memory)
-    keep = np.flatnonzero(~theirs)
-    at = np.full(len(clustering) + 1, _GONE, np.int64)  # the last stands for "no face"
-    at[keep] = np.arange(len(keep))
-    labels = clustering.labels[keep].copy()
+    at = np.cumsum(~theirs) - 1
+    at[theirs] = _GONE
+    at = np.append(at, _GONE)  # the last stands for "no face"
+    labels = clustering.labels[~theirs]
     labels[np.isin(labels, list(clusters))] = NO_CLUSTER  # faces that were moved to others
-    stays = _staying(clustering, labels) & ~np.isin(clustering.cluster_ids, list(clusters))
-    retired = np.union1d(clustering.retired, clustering.cluster_ids[~stays])
-    loose = at[clustering.loose] != _GONE
+    stays = np.isin(ids, labels) | ~np.isin(ids, clustering.labels)  # or had no faces before
+    stays &= ~is_theirs
+    found = take(take(clustering, ~theirs), stays, "c")
+    found = take(found, at[clustering.loose] != _GONE, "l")
+    samples = at[found.samples]
+    best_first = np.argsort(samples == _GONE, axis=1, kind="stable")
     found = replace(
-        take(clustering, keep),
-        grouped_faces=min(clustering.grouped_faces, len(keep)),
+        found,
+        grouped_faces=min(clustering.grouped_faces, len(found)),
         labels=labels,
-        cluster_ids=clustering.cluster_ids[stays],
-        means=clustering.means[stays],
-        sizes=clustering.sizes[stays],
-        samples=_samples(at[clustering.samples[stays]]),
-        retired=retired.astype(np.int32),
-        loose=at[clustering.loose[loose]].astype(np.int32),
-        loose_embeddings=clustering.loose_embeddings[loose],
-        memory=_forgotten(clustering.memory, person),
+        samples=np.take_along_axis(samples, best_first, axis=1).astype(np.int32),
+        retired=np.union1d(clustering.retired, ids[~stays]).astype(np.int32),
+        loose=at[found.loose].astype(np.int32),
+        memory=memory,
     )
     return _with_new_means(cache, _as_stored(cache, found, person), clustering.labels[theirs])
-
-
-def _staying(clustering: Clustering, labels: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """[c] clusters that have faces left by these labels, or had none before."""
-    ids = clustering.cluster_ids
-    return np.isin(ids, labels) | ~np.isin(ids, clustering.labels)
 
 
 def _as_stored(cache: CacheDir, clustering: Clustering, person: PersonFaces) -> Clustering:
@@ -366,13 +363,3 @@ def faces_of_person(faces: Clustering | Memory, person: PersonFaces) -> NDArray[
             start, end = ends[number], ends[number + 1]
             found[start:end] = person.among(hash_str, faces.keys[start:end])
     return found
-
-
-def _samples(places: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Samples that are left, best first, and behind them -1."""
-    order = np.argsort(places == _GONE, axis=1, kind="stable")
-    return np.take_along_axis(places, order, axis=1).astype(np.int32)
-
-
-def _forgotten(memory: Memory, person: PersonFaces) -> Memory:
-    return take(memory, np.flatnonzero(~faces_of_person(memory, person)))

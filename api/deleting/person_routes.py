@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from api.deleting.answers import DeletedFaces, PersonDeleted
 from api.deleting.bodies import DeletePersonBody
+from api.deleting.data_routes import read_record, remove_record, write_record
 from api.deleting.person_faces import (
     Keys,
     PersonFaces,
@@ -39,12 +40,10 @@ from api.http.endpoint import Call, Endpoint
 from api.people.people import PeopleServices
 from api.people.snapshot import CollectionSnapshot
 from shared.audit import AuditLog
-from shared.cache import cache_files, limits
+from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
-from shared.cache.publishing import DELETIONS
 from shared.domain import Manifest, ReclusterSpec, Stage, TaskKind
 from shared.errors import BadInput, Busy, CacheError, Missing
-from shared.msgspec_decoding import UNDECODABLE
 from shared.people.clustering import NO_CLUSTER, take
 from shared.people.collection import CollectionVocabulary
 from shared.people.edits import Modify, Names
@@ -54,7 +53,6 @@ from shared.people.names import folder_name, spoken
 from shared.people.state import PeopleState, all_names
 from shared.redis.clients import key_prefix, translated
 from shared.rights import KeyScope
-from shared.unusable_files import UnusableFile
 
 _TRIES = 3
 _RECORD = "person.json"
@@ -158,13 +156,7 @@ def _names_in_edits(snapshot: CollectionSnapshot) -> set[str]:
 
 def unfinished(cache: CacheDir) -> PersonDeletion | None:
     """The deletion that was interrupted in this folder."""
-    try:
-        raw = cache_files.read(cache.root / DELETIONS / _RECORD, limits.DELETION)
-        return msgspec.json.decode(raw, type=PersonDeletion)
-    except (FileNotFoundError, NotADirectoryError, UnusableFile, *UNDECODABLE):
-        return None
-    except OSError as error:
-        raise cache_files.cache_error(cache.root, error) from error
+    return read_record(cache, _RECORD, PersonDeletion)
 
 
 def check_collections(cache: CacheDir, snapshots: Iterable[CollectionSnapshot]) -> None:
@@ -194,7 +186,7 @@ def delete_person(
     """
     ids = with_ids_elsewhere(cache, deletion.voices, go_on)
     deletion, voices = msgspec.structs.replace(deletion, voices=ids), PersonVoices(ids)
-    _write_down(cache, deletion)
+    write_record(cache, _RECORD, deletion)
     References(cache.root).forget(deletion.references)
     keys = {h: np.array(own, np.uint64) for h, own in deletion.keys.items()}
     person = PersonFaces(keys, _others(snapshots(), deletion, keys))
@@ -209,7 +201,7 @@ def delete_person(
     for hash_str in cache.catalogue.hashes():
         go_on()
         _forget_words(cache, hash_str, {*deletion.names, *deletion.references})
-    _strike_out(cache)
+    remove_record(cache, _RECORD)
     return damaged
 
 
@@ -249,23 +241,6 @@ def _forget_words(cache: CacheDir, hash_str: str, names: Set[str]) -> None:
                 if left != found.vocabulary:
                     raw = msgspec.json.encode(msgspec.structs.replace(found, vocabulary=left))
                     cache_files.write_atomically(folder, name, raw, "delete")
-
-
-def _write_down(cache: CacheDir, deletion: PersonDeletion) -> None:
-    with (
-        cache_files.clear_errors(cache.root),
-        cache_files.folder(cache.root / DELETIONS, create=True) as records,
-    ):
-        cache_files.write_atomically(records, _RECORD, msgspec.json.encode(deletion), "delete")
-
-
-def _strike_out(cache: CacheDir) -> None:
-    with (
-        cache_files.clear_errors(cache.root),
-        cache_files.folder(cache.root / DELETIONS) as records,
-    ):
-        records.remove(_RECORD)
-        records.sync()
 
 
 def _others(

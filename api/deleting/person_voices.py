@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from api.deleting.person_faces import check_readable, clean_up
+from api.deleting.person_faces import clean_up, note_damage
 from shared.cache import cache_files, limits, speakers
 from shared.cache.cache_dir import CacheDir
 from shared.cache.speakers import SpeakerTurns, parse_voice_id
@@ -98,9 +97,6 @@ def _is_same(own: SpeakingTimes, times: SpeakingTimes) -> bool:
     return shared > 0 and (shared >= _MOSTLY * own.seconds or own.may_be(times, shared))
 
 
-_log = logging.getLogger(__name__)
-
-
 def voices_of_people(state: PeopleState, roots: Collection[int]) -> Iterable[tuple[str, int]]:
     """(hash_str, id of the speaker) of each voice of these clusters; also of such as are gone."""
     grouped = state.grouped_voices
@@ -156,24 +152,15 @@ def delete_voices(
     artefacts, damaged = [], []
     with cache_files.clear_errors(cache.root):
         for manifest in newest_first(cache.manifests(hash_str)):
-            if found := _read(cache, hash_str, manifest):
-                artefacts.append((manifest, found))
-            else:
+            try:
+                artefacts.append((manifest, speakers.read(cache, hash_str, manifest)))
+            except CacheError as error:
+                note_damage(cache, hash_str, manifest, limits.TRANSCRIPT, error)
                 damaged.append(manifest)
         theirs = numbers_of([found for _, found in artefacts], person.ids[hash_str])
         for (manifest, found), numbers in zip(artefacts, theirs, strict=True):
             _publish_without(cache, hash_str, manifest, found, numbers)
     return clean_up(cache, hash_str, Stage.SPEAKERS, damaged, is_over)
-
-
-def _read(cache: CacheDir, hash_str: str, manifest: Manifest) -> SpeakerTurns | None:
-    """Who speaks when; None: it is damaged. Raises CacheError where it cannot be read just now."""
-    try:
-        return speakers.read(cache, hash_str, manifest)
-    except CacheError as error:
-        check_readable(cache, cache.data_path(hash_str, manifest), limits.TRANSCRIPT)
-        _log.warning("%s: its speakers are deleted as a whole: %s", hash_str, error.message)
-        return None
 
 
 def _publish_without(
