@@ -151,10 +151,11 @@ def _modification(snapshot: CollectionSnapshot, body: ModifyBody) -> kinds.Modif
         )
         target = _person(snapshot, merge.target_cluster_id, f"{place}.target_cluster_id")
         merges.append((ids, target))
-    moves = [
-        (_moved(snapshot, move, f"moves[{n}]"), _target(snapshot, move, f"moves[{n}]"))
-        for n, move in enumerate(body.moves)
-    ]
+    moves: list[tuple[ToMove, int | None]] = []
+    for n, move in enumerate(body.moves):
+        moved, goal = _moved(snapshot, move, f"moves[{n}]"), move.target_cluster_id
+        to = None if goal is None else snapshot.known(goal, f"moves[{n}].target_cluster_id")
+        moves.append((moved, to))
     apart = []
     for n, pair in enumerate(body.apart):
         place = f"apart[{n}].cluster_ids"
@@ -173,12 +174,6 @@ def _moved(snapshot: CollectionSnapshot, move: Move, place: str) -> ToMove:
         for n, id_ in enumerate(move.cluster_ids)
     )
     return WholeClusters(clusters, move.face_count, move.voice_count)
-
-
-def _target(snapshot: CollectionSnapshot, move: Move, place: str) -> int | None:
-    if move.target_cluster_id is None:
-        return None
-    return snapshot.known(move.target_cluster_id, f"{place}.target_cluster_id")
 
 
 def _person(snapshot: CollectionSnapshot, cluster_id: ClusterId, field: str) -> int:

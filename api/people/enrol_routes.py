@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import partial
 
+import msgspec
 import numpy as np
 from msgspec import UNSET
 from starlette.concurrency import run_in_threadpool
@@ -52,15 +53,6 @@ _CACHE_DIR = text_parameter(
 )
 
 
-@dataclass(slots=True)
-class _FolderLook:
-    """What was found in a folder so far; another thread may be at it still."""
-
-    folder: str
-    is_over: bool = False
-    roster: FolderRoster | None = None
-
-
 async def list_named_people(call: Call[None], services: PeopleServices) -> NamedPeople:
     """Everybody who has a name."""
     cache_dir = _CACHE_DIR.read(call.query)
@@ -72,46 +64,41 @@ async def list_named_people(call: Call[None], services: PeopleServices) -> Named
         call.warnings.extend(map(left_out, roster.unread))
         return _answer(services, [roster], cache_dir)
     newest = list(await run_in_threadpool(services.used_cache_dirs))
-    looks = await run_in_threadpool(_looks, services, newest[:_LOOKED_AT])
+    looks = await run_in_threadpool(
+        services.folders.each,
+        newest[:_LOOKED_AT],
+        partial(_look, services),
+        lambda folder: folder,
+        lambda _: (None, False),
+        within_s=_WITHIN_S,
+    )
     if newest[_LOOKED_AT:]:
         call.warnings.append(
             f"Only the {_LOOKED_AT} cache folders used last were looked at, of {len(newest)}: "
             "name another one by cache_dir."
         )
-    for look in looks:
-        if not look.is_over:
+    for folder, (roster, is_answered) in zip(newest, looks, strict=False):
+        shown = services.paths.back(folder)
+        if not is_answered:
             call.warnings.append(
-                f"{services.paths.back(look.folder)} does not answer in time: who is named there "
-                "is left out. Ask again shortly."
+                f"{shown} does not answer in time: who is named there is left out. Ask again "
+                "shortly."
             )
-        for name in look.roster.unread if look.roster else ():
-            call.warnings.append(f"{services.paths.back(look.folder)}: {left_out(name)}")
-    return _answer(services, [look.roster for look in looks if look.roster], None)
+        call.warnings += [
+            f"{shown}: {left_out(name)}" for name in (roster.unread if roster else ())
+        ]
+    return _answer(services, [roster for roster, _ in looks if roster], None)
 
 
-def _looks(services: PeopleServices, folders: list[str]) -> list[_FolderLook]:
-    """What is found in folders. Blocks, for seconds at most."""
-    looks = [_FolderLook(folder) for folder in folders]
-    services.folders.each(
-        looks,
-        lambda look: _find_out(services, look),
-        lambda look: look.folder,
-        lambda look: None,
-        within_s=_WITHIN_S,
-    )
-    return looks
-
-
-def _find_out(services: PeopleServices, look: _FolderLook) -> None:
-    # Not by services.caches.cache, which counts as a use.
-    try:
-        cache = CacheDir.open(look.folder, services.paths.cache_roots, create=False)
-        look.roster = services.people.roster(cache, _WITHIN_S)
+def _look(services: PeopleServices, folder: str) -> tuple[FolderRoster | None, bool]:
+    """Who has a name in a folder; and whether it answers in time."""
+    try:  # not by services.caches.cache, which counts as a use
+        cache = CacheDir.open(folder, services.paths.cache_roots, create=False)
+        return services.people.roster(cache, _WITHIN_S), True
     except Unavailable:
-        return
+        return None, False
     except (NotAllowed, NoCacheFolder, CacheError):  # its links lead elsewhere; away; damaged
-        pass
-    look.is_over = True
+        return None, True
 
 
 def _answer(services: PeopleServices, rosters: list[FolderRoster], like: str | None) -> NamedPeople:
@@ -138,15 +125,6 @@ def _person(entry: RosterEntry, shown: dict[str, str]) -> NamedPerson:
 
 
 _TIMEOUT_S = 60.0  # the model may have to be loaded first, and photos wait for each other
-
-
-@dataclass(frozen=True, slots=True)
-class _Photo:
-    """A photo of a request, called as its field is."""
-
-    field: str
-    path: str = ""  # of ours; "": `content` came along
-    content: bytes = b""
 
 
 async def enroll_person(call: Call[EnrollBody], services: PeopleServices) -> EnrolledPerson:
@@ -185,23 +163,25 @@ async def enroll_person(call: Call[EnrollBody], services: PeopleServices) -> Enr
     return enrolled
 
 
-async def _photos(services: PeopleServices, body: EnrollBody) -> list[_Photo]:
-    """The photos of a request, checked as far as the API can; what else is wrong a worker says."""
+async def _photos(services: PeopleServices, body: EnrollBody) -> dict[str, FacesQuestion]:
+    """What to ask of the photos of a request, by field, of no model yet.
+
+    They are checked as far as the API can; what else is wrong a worker says.
+    """
     count = len(body.pictures) + len(body.images)
     if not 1 <= count <= MOST_PICTURES:
         raise BadInput(
             f"Give pictures (paths) or images (base64), 1 to {MOST_PICTURES} in all, not {count}."
         )
-    photos = []
-    for n, given in enumerate(body.pictures):
-        path = services.paths.media(given, f"pictures[{n}]")
-        photos.append(_Photo(f"pictures[{n}]", path))
-    for photo in photos:
-        folder = os.path.dirname(photo.path)
-        await services.folders.run(folder, _must_be_there, services, photo.path, photo.field)
+    photos: dict[str, FacesQuestion] = {}
+    fields = [f"pictures[{n}]" for n in range(len(body.pictures))]
+    paths = list(map(services.paths.media, body.pictures, fields))
+    for field, path in zip(fields, paths, strict=True):
+        await services.folders.run(os.path.dirname(path), _must_be_there, services, path, field)
+        photos[field] = FindFaces(path=path, face_model="", roots=services.paths.key_roots)
     for n, text in enumerate(body.images):
         content = await run_in_threadpool(picture_bytes, text, f"images[{n}]")
-        photos.append(_Photo(f"images[{n}]", content=content))
+        photos[f"images[{n}]"] = FindPictureFaces(picture=content, face_model="")
     return photos
 
 
@@ -230,22 +210,17 @@ def _other_models(services: PeopleServices, body: EnrollBody, active: str) -> li
 
 
 async def _references(
-    services: PeopleServices, model: str, photos: Sequence[_Photo]
+    services: PeopleServices, model: str, photos: Mapping[str, FacesQuestion]
 ) -> list[Reference]:
     """The one face of each photo. Raises BadInput naming the photo, and as `ask`."""
     found = []
-    for photo in photos:
-        question: FacesQuestion
-        if photo.content:
-            question = FindPictureFaces(picture=photo.content, face_model=model)
-        else:
-            roots = services.paths.key_roots
-            question = FindFaces(path=photo.path, face_model=model, roots=roots)
+    for field, photo in photos.items():
+        question = msgspec.structs.replace(photo, face_model=model)
         try:
             answer = await services.query_client.ask(Lane.FACES, question, _TIMEOUT_S)
         except MediaUnreadable as error:
-            raise BadInput(f"{photo.field} is no picture: {error.message}") from None
-        face = _only(answer.faces, photo.field)
+            raise BadInput(f"{field} is no picture: {error.message}") from None
+        face = _only(answer.faces, field)
         found.append(Reference.of(model, np.frombuffer(face.vector, "<f2")))
     return found
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -135,25 +135,11 @@ def people_in(snapshot: CollectionSnapshot, hash_str: str) -> list[SeenPerson]:
 
 
 class _Digest(Generic[T]):
-    """One thing made of one Collection, much smaller than a snapshot.
+    """What was made of one Collection last, much smaller than a snapshot, and of which version."""
 
-    Safe for threads: one makes it, others wait for that.
-    """
-
-    def __init__(self, make: Callable[[CollectionSnapshot], T]) -> None:
-        self._make = make
-        self._lock = threading.Lock()
-        self._made: tuple[object, T] | None = None
-
-    def of(self, version: object, read: Callable[[], CollectionSnapshot]) -> T:
-        """As of a version, which is that of before reading."""
-        with self._lock:
-            if self._made is None or self._made[0] != version:
-                self._made = version, self._make(read())
-            return self._made[1]
-
-
-_Digests: TypeAlias = LruCache[RootedPath, _Digest[T]]
+    def __init__(self) -> None:
+        self.lock = threading.Lock()  # one makes it, others wait for that
+        self.made: tuple[object, T] | None = None
 
 
 class _KeptCollection:
@@ -209,8 +195,8 @@ class People:
         self._kept: LruCache[RootedPath, _KeptCollection] = LruCache(capacity)
         self._references: LruCache[RootedPath, References] = LruCache(_SMALL_CAPACITY)
         self._members: LruCache[RootedPath, Collection] = LruCache(_MEMBERS_CAPACITY)
-        self._names: _Digests[Mapping[str, NamedClusters]] = LruCache(_SMALL_CAPACITY)
-        self._voices: _Digests[CollectionVoices] = LruCache(_SMALL_CAPACITY)
+        self._names = LruCache[RootedPath, _Digest[Mapping[str, NamedClusters]]](_SMALL_CAPACITY)
+        self._voices = LruCache[RootedPath, _Digest[CollectionVoices]](_SMALL_CAPACITY)
         self.proposing = Proposing()
         # Held by who finds out the names in a folder.
         self._looks: LruCache[RootedPath, threading.Lock] = LruCache(_SMALL_CAPACITY)
@@ -261,18 +247,9 @@ class People:
         if not look.acquire(timeout=min(within_s, threading.TIMEOUT_MAX)):
             raise Unavailable
         try:
-            references = self.references(cache)
-            version = references.version()
-            found, unread = [], []
-            for name in Collection.all_names(cache.root):
-                if time.monotonic() > until:
-                    raise Unavailable
-                try:
-                    found.append((name, self._digest(cache, name, version, self._names, named_in)))
-                except CacheError as error:
-                    _log.warning("who is named in the collection %r is not known: %s", name, error)
-                    unread.append(name)
-            return FolderRoster(str(cache.root), references.photos(), found, unread)
+            found, unread = self._digests(cache, self._names, named_in, until)
+            photos = self.references(cache).photos()
+            return FolderRoster(str(cache.root), photos, found, unread)
         finally:
             look.release()
 
@@ -281,36 +258,38 @@ class People:
 
         A collection that cannot be read is left out: speech is found without its names.
         """
-        version = self.references(cache).version()
-        found, unread = [], []
-        for name in Collection.all_names(cache.root):
-            try:
-                found.append(self._digest(cache, name, version, self._voices, voices_in))
-            except CacheError as error:
-                _log.warning("who speaks by the collection %r is not known: %s", name, error)
-                unread.append(name)
-        return FolderVoices(found, unread)
+        found, unread = self._digests(cache, self._voices, voices_in)
+        return FolderVoices([voices for _, voices in found], unread)
 
-    def _digest(
+    def _digests(
         self,
         cache: CacheDir,
-        name: str,
-        references_version: object,
-        kept: _Digests[T],
+        kept: LruCache[RootedPath, _Digest[T]],
         make: Callable[[CollectionSnapshot], T],
-    ) -> T:
-        """What is made of a collection, which was there just now; of one that is gone, nothing.
+        until: float = float("inf"),
+    ) -> tuple[list[tuple[str, T]], list[str]]:
+        """What is made of each collection, by name; and the names of those that cannot be read.
 
         What is read for it pushes out nothing that is kept at hand.
         """
-        collection = Collection(cache.root, name)
-        digest = kept.get(collection.folder, lambda: _Digest(make))
-
-        def read() -> CollectionSnapshot:
-            at_hand = self._kept.peek(collection.folder)
-            return (at_hand or self._of(cache, collection)).snapshot()
-
-        return digest.of((_of_people(collection.version()), references_version), read)
+        references = self.references(cache).version()
+        found, unread = [], []
+        for name in Collection.all_names(cache.root):
+            if time.monotonic() > until:
+                raise Unavailable
+            collection = Collection(cache.root, name)
+            digest = kept.get(collection.folder, _Digest)
+            try:
+                with digest.lock:
+                    version = _of_people(collection.version()), references
+                    if digest.made is None or digest.made[0] != version:
+                        at_hand = self._kept.peek(collection.folder) or self._of(cache, collection)
+                        digest.made = version, make(at_hand.snapshot())
+                    found.append((name, digest.made[1]))
+            except CacheError as error:
+                _log.warning("who is in the collection %r is not known: %s", name, error)
+                unread.append(name)
+        return found, unread
 
     def in_file(self, cache: CacheDir, hash_str: str) -> list[SeenPerson]:
         """Who is to be seen in a file, in all Collections that it is a member of."""

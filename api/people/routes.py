@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -17,20 +17,8 @@ from api.http.concurrency import own_slot
 from api.http.endpoint import Call, Endpoint
 from api.http.parameters import IN_CACHE_DIR, flag, text_parameter
 from api.http.services import Scope
-from api.people.answers import (
-    ClusterItem,
-    ClusterJob,
-    ClusterJobs,
-    FaceItem,
-    FacePage,
-    Samples,
-)
-from api.people.bodies import (
-    MOST_SAMPLES,
-    ClusterId,
-    FacesBody,
-    SamplesBody,
-)
+from api.people.answers import ClusterItem, ClusterJob, ClusterJobs, FaceItem, FacePage, Samples
+from api.people.bodies import MOST_SAMPLES, ClusterId, FacesBody, SamplesBody
 from api.people.editing import last_edit_id
 from api.people.people import PeopleServices, left_out
 from api.people.snapshot import NOT_SEEN, CollectionSnapshot, voice_counts, voice_seconds
@@ -85,26 +73,20 @@ def _of_file(
     cache: CacheDir, clustering: Clustering, number: int, keys: NDArray[np.uint64]
 ) -> list[Pictured]:
     """Pictures from the artefact that was grouped, else from the one that has replaced it."""
-    hash_str, file = clustering.media[number], clustering.media_files[number]
-    tries: tuple[Callable[[], str | None], ...] = (
-        lambda: file,
-        lambda: _newest(cache, hash_str, clustering.model),
-    )
-    for name_of in tries:
-        name = name_of()
-        if not name or not cache_files.is_data(name):  # never follow a path out of the folder
-            continue
+    hash_str = clustering.media[number]
+
+    def names() -> Iterator[str]:
+        yield clustering.media_files[number]
+        if manifest := cache.manifest(hash_str, Stage.FACES, clustering.model):
+            yield manifest.file
+
+    for name in filter(cache_files.is_data, names()):  # never follow a path out of the folder
         try:
             with own_slot(f"Reading faces of {hash_str}", CacheError):
                 return _read(cache.media_dir(hash_str), name, keys)
         except CacheError as error:
             _log.info("faces of %s: %s", hash_str, error)
     return [_NOTHING] * len(keys)
-
-
-def _newest(cache: CacheDir, hash_str: str, model: str) -> str | None:
-    manifest = cache.manifest(hash_str, Stage.FACES, model)
-    return manifest.file if manifest else None
 
 
 def _read(folder: RootedPath, name: str, keys: NDArray[np.uint64]) -> list[Pictured]:
@@ -172,23 +154,21 @@ def list_face_clusters(call: Call[None], services: PeopleServices) -> ClusterJob
     cache = scope.cache()
     people = services.people
     found, unread = ([people.open(cache, name)], []) if name else people.readable(cache)
-    jobs = [_job(snapshot, has_voices) for snapshot in found]
+    jobs = [
+        ClusterJob(
+            cluster_job_name=snapshot.name,
+            total_faces=len(snapshot.clustering),
+            eps=snapshot.clustering.eps,
+            min_samples=snapshot.clustering.min_samples,
+            clusters=cluster_items(snapshot, has_voices),
+        )
+        for snapshot in found
+    ]
     if has_details:
         for job, snapshot in zip(jobs, found, strict=True):
             _add_details(job, snapshot, scope.view())
     call.warnings.extend(map(left_out, unread))
     return ClusterJobs(cluster_jobs=jobs)
-
-
-def _job(snapshot: CollectionSnapshot, has_voices: bool) -> ClusterJob:
-    clustering = snapshot.clustering
-    return ClusterJob(
-        cluster_job_name=snapshot.name,
-        total_faces=len(clustering),
-        eps=clustering.eps,
-        min_samples=clustering.min_samples,
-        clusters=cluster_items(snapshot, has_voices),
-    )
 
 
 def _add_details(job: ClusterJob, snapshot: CollectionSnapshot, view: CacheView) -> None:
@@ -237,13 +217,10 @@ def sample_faces(call: Call[SamplesBody], services: PeopleServices) -> Samples:
     body = call.body
     scope = Scope.of(services, body.cache_dir, None)
     snapshot = services.people.open(scope.cache(), body.cluster_job_name)
-    asked: Sequence[ClusterId] = (
-        body.cluster_ids
-        if body.cluster_ids is not None
-        else [
-            one.cluster_id for one in cluster_items(snapshot) if one.cluster_id != str(NO_CLUSTER)
-        ]
-    )
+    asked: Sequence[ClusterId] | None = body.cluster_ids
+    if asked is None:
+        every = [item.cluster_id for item in cluster_items(snapshot)]
+        asked = [id_ for id_ in every if id_ != str(NO_CLUSTER)]
     roots = {
         str(asked_id): snapshot.root(asked_id, f"cluster_ids[{n}]")
         for n, asked_id in enumerate(asked)

@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
@@ -93,11 +93,10 @@ def fits(
     heard, seen = _places(voices, spoken), _places(faces, spoken)
     files = np.cumsum(np.diff(spoken >> FILE_BITS, prepend=spoken[:1] >> FILE_BITS) != 0)
     found = [one for one in _rated(seen, heard, files) if may_be_one(one.face, one.voice)]
-    rivals = _Rivals(found, _files_of(seen, files), _files_of(heard, files))
     clear = [
         one._replace(moments=spoken[np.intersect1d(seen.of(one.face), heard.of(one.voice), True)])
-        for one in found
-        if one.fit >= MIN_FIT and one.seconds >= MIN_SECONDS and not rivals.has(one)
+        for one in _without_rivals(found, _files_of(seen, files), _files_of(heard, files))
+        if one.fit >= MIN_FIT and one.seconds >= MIN_SECONDS
     ]
     clear = [one for one in clear if (np.diff(one.moments) > _BETWEEN_S).sum() + 1 >= MIN_TIMES]
     return sorted(clear, key=lambda one: (-one.fit, -one.seconds, one.face, one.voice))
@@ -212,40 +211,24 @@ def _files_of(places: _Places, files: Ints) -> dict[int, set[int]]:
     return found
 
 
-class _Rivals:
-    """Other faces of a voice, and other voices of a face.
+def _without_rivals(
+    found: Collection[Fit], of_faces: Mapping[int, set[int]], of_voices: Mapping[int, set[int]]
+) -> Iterator[Fit]:
+    """Fits of which no other face of the voice, and no other voice of the face, is nearly as good.
 
-    Those of other files are none: one person may have several clusters.
+    Those of other files are no rivals: one person may have several clusters. `of_faces`,
+    `of_voices`: the files of each.
     """
-
-    def __init__(
-        self,
-        found: Iterable[Fit],
-        files_of_faces: Mapping[int, set[int]],
-        files_of_voices: Mapping[int, set[int]],
-    ) -> None:
-        self._of_faces, self._of_voices = files_of_faces, files_of_voices
-        self._by_face: dict[int, list[Fit]] = defaultdict(list)
-        self._by_voice: dict[int, list[Fit]] = defaultdict(list)
-        for one in found:
-            self._by_face[one.face].append(one)
-            self._by_voice[one.voice].append(one)
-
-    def has(self, one: Fit) -> bool:
-        """Whether another one is nearly as good."""
-        faces = (
-            other
-            for other in self._by_voice[one.voice]
-            if other.face != one.face
-            and not self._of_faces[one.face].isdisjoint(self._of_faces[other.face])
-        )
-        voices = (
-            other
-            for other in self._by_face[one.face]
-            if other.voice != one.voice
-            and not self._of_voices[one.voice].isdisjoint(self._of_voices[other.voice])
-        )
-        return any(other.fit * CLEARLY > one.fit for some in (faces, voices) for other in some)
+    by_face: dict[int, list[Fit]] = defaultdict(list)
+    by_voice: dict[int, list[Fit]] = defaultdict(list)
+    for one in found:
+        by_face[one.face].append(one)
+        by_voice[one.voice].append(one)
+    for one in found:
+        near = [o for o in by_voice[one.voice] if of_faces[o.face] & of_faces[one.face]]
+        near += [o for o in by_face[one.face] if of_voices[o.voice] & of_voices[one.voice]]
+        if not any(other is not one and other.fit * CLEARLY > one.fit for other in near):
+            yield one
 
 
 _log = logging.getLogger(__name__)
@@ -299,7 +282,8 @@ class HeardTurns:
 
         Ids are handed on from one artefact of a file to the next.
         """
-        found = self._kept.peek((str(cache.root), hash_str, file))
+        place = str(cache.root), hash_str
+        found = self._kept.peek((*place, file))
         if found is None:
             try:
                 with cache_files.clear_errors(cache.root):
@@ -307,13 +291,12 @@ class HeardTurns:
                 if manifest is None:
                     return None
                 file = manifest.file
-                found = self._kept.peek((str(cache.root), hash_str, file))
-                found = _read(cache, hash_str, manifest) if found is None else found
+                found = self._kept.peek((*place, file)) or _read(cache, hash_str, manifest)
             except CacheError as error:
                 _log.warning("%s: %s", hash_str, error)
                 return None
         kept = found
-        return self._kept.get((str(cache.root), hash_str, file), lambda: kept)
+        return self._kept.get((*place, file), lambda: kept)
 
 
 def _read(cache: CacheDir, hash_str: str, manifest: Manifest) -> VoiceTurns:
@@ -398,11 +381,8 @@ def _together(
             continue
         faces = _seen(snapshot, of_faces.get(hash_str, slice(0)))
         voices = _heard(of_file, ids.get(hash_str, {}))
-        meetings, pairs = (
-            _meetings(faces, voices),
-            len(np.unique(faces.clusters)) * len(np.unique(voices.clusters)),
-        )
-        cost = of_file.frames, len(faces.moments), meetings, pairs
+        pairs = len(np.unique(faces.clusters)) * len(np.unique(voices.clusters))
+        cost = of_file.frames, len(faces.moments), _meetings(faces, voices), pairs
         if (left >= cost).all():
             left -= cost
             for all_files, here in ((seen, faces), (heard, voices)):
@@ -487,22 +467,10 @@ class Proposing:
 
     def of(self, snapshot: CollectionSnapshot, pool: Executor) -> Proposed:
         """As of a snapshot. `pool`: threads for small reads in its folder."""
-        kept = self._kept.get(snapshot.collection.folder, lambda: _KeptProposals(self._turns))
-        return kept.of(snapshot, pool)
-
-
-class _KeptProposals:
-    """Proposals of one Collection. While one request finds them, others wait."""
-
-    def __init__(self, turns: HeardTurns) -> None:
-        self._turns = turns
-        self._lock = threading.Lock()
-        self._found: tuple[PeopleState, Proposed] | None = None
-
-    def of(self, snapshot: CollectionSnapshot, pool: Executor) -> Proposed:
-        with self._lock:
-            if self._found is not None and self._found[0] is snapshot.state:
-                return self._found[1]
+        kept = self._kept.get(snapshot.collection.folder, _KeptProposals)
+        with kept.lock:
+            if kept.found is not None and kept.found[0] is snapshot.state:
+                return kept.found[1]
             files = files_to_hear(snapshot)
             asked = files[:MOST_FILES]
             turns = self._turns.of(snapshot.cache, asked, pool, _WITHIN_S)
@@ -510,5 +478,13 @@ class _KeptProposals:
             found, beyond = proposals(snapshot, turns)
             told = Proposed(found, len(files), len(asked), len(turns), unread, beyond)
             # The next look goes on from there. A file that is made readable is another one.
-            self._found = (snapshot.state, told) if len(turns) == len(asked) else None
+            kept.found = (snapshot.state, told) if len(turns) == len(asked) else None
             return told
+
+
+class _KeptProposals:
+    """Proposals of one Collection. While one request finds them, others wait."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.found: tuple[PeopleState, Proposed] | None = None

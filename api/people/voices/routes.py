@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 from msgspec import UNSET
@@ -69,23 +70,24 @@ class ToldSpeakers:
     def label(self, id_: int) -> str | None:
         return next((label for label, known, _ in self if known == id_), None)
 
-    def words(self, label: str, start: float, end: float) -> str:
-        """What a speaker says in a stretch, from its first words on. Raises CacheError."""
-        if self._parts is None:
-            spoken = transcripts.read(self._cache, self._hash_str, self._source)
-            self._parts = [part.segment for part in by_speaker(spoken.segments, self._told.turns)]
+    def words(self, label: str, start: float, end: float) -> str | None:
+        """What a speaker says in a stretch, from its first words on; None: it cannot be read."""
+        try:
+            if self._parts is None:
+                spoken = transcripts.read(self._cache, self._hash_str, self._source)
+                parts = by_speaker(spoken.segments, self._told.turns)
+                self._parts = [part.segment for part in parts]
+        except CacheError:
+            return None
         said = (
             part.text
             for part in self._parts
             if part.speaker == label and part.start < end and part.end > start
         )
-        return _shortened(" ".join(said))
-
-
-def _shortened(text: str) -> str:
-    if len(text) <= _MOST_LETTERS:
-        return text
-    return text[: _MOST_LETTERS - 1].rsplit(" ", 1)[0] + "…"
+        text = " ".join(said)
+        if len(text) > _MOST_LETTERS:
+            text = text[: _MOST_LETTERS - 1].rsplit(" ", 1)[0] + "…"
+        return text or None
 
 
 def list_voices(call: Call[VoicesBody], services: PeopleServices) -> VoicePage:
@@ -129,7 +131,9 @@ def _items(
     shown = scope.best_places(by_file)
 
     def read(hash_str: str) -> list[tuple[int, VoiceItem]]:
-        told = _told(snapshot, hash_str, model)
+        told = None
+        with contextlib.suppress(CacheError):  # damaged: who reads the transcript is told
+            told = ToldSpeakers.of(snapshot.cache, hash_str, model)
         return [
             (voice, _item(snapshot, voice, told, shown[hash_str])) for voice in by_file[hash_str]
         ]
@@ -137,13 +141,6 @@ def _items(
     pool = scope.services.caches.reader(snapshot.cache)
     items = dict(pair for pairs in quick_map(pool, read, by_file) for pair in pairs)
     return [items[voice] for voice in voices]
-
-
-def _told(snapshot: CollectionSnapshot, hash_str: str, model: str) -> ToldSpeakers | None:
-    try:
-        return ToldSpeakers.of(snapshot.cache, hash_str, model)
-    except CacheError:  # damaged: who reads the transcript is told
-        return None
 
 
 def _item(
@@ -159,15 +156,8 @@ def _item(
         speaker=label or speaker_label(int(grouped.numbers[voice])),
         seconds=round(float(grouped.seconds[voice]), 2),
         excerpt=Excerpt(start_seconds=round(start, 3), end_seconds=round(end, 3)),
-        text=_text(told, label, start, end) if told and label else None,
+        text=told.words(label, start, end) if told and label else None,
     )
-
-
-def _text(told: ToldSpeakers, label: str, start: float, end: float) -> str | None:
-    try:
-        return told.words(label, start, end) or None
-    except CacheError:
-        return None
 
 
 def list_file_speakers(call: Call[FileVoicesBody], services: PeopleServices) -> FileSpeakers:
