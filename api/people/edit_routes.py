@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from msgspec import UNSET, UnsetType
 
@@ -258,8 +258,12 @@ def undo_face_edits(call: Call[UndoBody], services: PeopleServices) -> UndoAnswe
     body = call.body
 
     def make(snapshot: CollectionSnapshot) -> kinds.Undo:
-        log = snapshot.state.edits
-        return undo_edit(log, before_the_last(log) if body.edit_id is None else body.edit_id)
+        to, in_force = body.edit_id, snapshot.state.in_force
+        if to is None:
+            if not in_force:
+                raise BadInput("There is nothing to undo: no edit is in force.")
+            to = ("", *in_force)[-2]  # the one before the last
+        return undo_edit(snapshot.state.edits, to)
 
     edit, snapshot = made_edit(services, body, make)
     assert isinstance(edit.what, kinds.Undo)
@@ -271,23 +275,6 @@ def undo_face_edits(call: Call[UndoBody], services: PeopleServices) -> UndoAnswe
     return UndoAnswer(
         message=message, edit_id=edit.id, clusters=cluster_items(snapshot, body.voices)
     )
-
-
-def before_the_last(log: Sequence[kinds.Edit]) -> str:
-    """Which edit to go back to so that the last one in force is undone. Raises BadInput."""
-    last = ""  # in force at that point of the log
-    last_after = {"": ""}
-    before: dict[str, str] = {}
-    for edit in log:
-        if isinstance(edit.what, kinds.Undo):
-            last = last_after.get(edit.what.to, last)
-        else:
-            before[edit.id] = last
-            last = edit.id
-        last_after[edit.id] = last
-    if not last:
-        raise BadInput("There is nothing to undo: no edit is in force.")
-    return before[last]
 
 
 ENDPOINTS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -220,8 +220,6 @@ def _gone(cluster_ids: list[int]) -> str:
     return ", ".join(f"cluster {id_} is gone" for id_ in cluster_ids)
 
 
-# The edits that count at some moment, newest first; shared between moments. None: no edits.
-_Chain: TypeAlias = "tuple[Edit, _Chain] | None"
 _NO_VOICES = VoiceGrouping.empty()
 
 
@@ -242,8 +240,8 @@ class PeopleState:
     voice_counts: Mapping[int, int]  # voices of each cluster that has any, without NO_CLUSTER
     apart: frozenset[tuple[int, int]]  # clusters that users say are two, the lower id first
     edits: tuple[Edit, ...]  # the whole log, undone ones too
+    in_force: tuple[str, ...]  # ids of the edits that count, the oldest first
     _replay: Replay
-    _chains: Mapping[str, _Chain]  # after each edit of the log, and "" before the first
 
     @classmethod
     def of(
@@ -254,19 +252,13 @@ class PeopleState:
         voices: VoiceGrouping = _NO_VOICES,
     ) -> PeopleState:
         """The state of faces and voices after all these edits, with enrolled people recognised."""
-        ground = Ground(clustering, known, voices)
-        return _with_edits(Replay(ground), {"": None}, (), sorted(edits, key=order))
+        return _after(Replay(Ground(clustering, known, voices)), (), edits)
 
     def with_edits(self, *edits: Edit) -> PeopleState:
         """The state after more edits; fast if they are newer than the known ones."""
-        new = sorted((e for e in edits if e.id not in self._chains), key=order)
-        if not new:
-            return self
-        if self.edits and order(new[0]) < order(self.edits[-1]):
-            # Another machine wrote it without having seen our newest.
-            again = sorted((*self.edits, *new), key=order)
-            return _with_edits(Replay(self._replay.ground), {"": None}, (), again)
-        return _with_edits(self._replay.copy(), dict(self._chains), self.edits, new)
+        known = {edit.id for edit in self.edits}
+        new = [edit for edit in edits if edit.id not in known]
+        return _after(self._replay, self.in_force, (*self.edits, *new)) if new else self
 
     def following(
         self,
@@ -279,7 +271,7 @@ class PeopleState:
         ground = self._replay.ground
         is_same = clustering is ground.clustering and known is ground.known
         is_same = is_same and voices is ground.voices
-        if not is_same or not self._chains.keys() - {""} <= {edit.id for edit in edits}:
+        if not is_same or not {edit.id for edit in self.edits} <= {edit.id for edit in edits}:
             return PeopleState.of(clustering, edits, known, voices)
         return self.with_edits(*edits)
 
@@ -359,7 +351,7 @@ def voice_indexes(state: PeopleState, voice_ids: Sequence[str]) -> NDArray[np.in
 def as_of(state: PeopleState, edit_id: str) -> PeopleState:
     """The state of the same faces right after an edit of the log; "": before the first."""
     count = next((n for n, edit in enumerate(state.edits, 1) if edit.id == edit_id), 0)
-    return _with_edits(Replay(state._replay.ground), {"": None}, (), state.edits[:count])
+    return _after(Replay(state._replay.ground), (), state.edits[:count])
 
 
 def taken_out(state: PeopleState) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -387,29 +379,40 @@ def report(state: PeopleState) -> list[tuple[Edit, bool, str]]:
     return found
 
 
-def _with_edits(
-    replay: Replay, chains: dict[str, _Chain], old: tuple[Edit, ...], new: Sequence[Edit]
-) -> PeopleState:
-    """State after `new` edits. `replay` holds the old ones; it and `chains` are used up."""
-    before = chain = chains[old[-1].id] if old else None
-    for edit in new:
-        if not isinstance(edit.what, Undo):
-            chain = (edit, chain)
-        elif edit.what.to in chains:  # else it is kept, and reported
-            chain = chains[edit.what.to]
-        chains[edit.id] = chain
-    missing: list[Edit] = []
-    while chain is not None and chain is not before:
-        edit, chain = chain
-        missing.append(edit)
-    if chain is not before:  # old edits were undone
-        replay = Replay(replay.ground)
-    for edit in reversed(missing):
-        replay.apply(edit)
-    return _seen(replay, (*old, *new), chains)
+def _after(replay: Replay, applied: Sequence[str], edits: Sequence[Edit]) -> PeopleState:
+    """The state after a log of edits. `replay` has applied those, which may not count any more."""
+    log = sorted(edits, key=order)
+    in_force = _in_force(log)
+    if in_force[: len(applied)] == applied:
+        replay = replay.copy()
+    else:  # some were undone, or another machine wrote one without having seen our newest
+        replay, applied = Replay(replay.ground), ()
+    by_id = {edit.id: edit for edit in log}
+    for edit_id in in_force[len(applied) :]:
+        replay.apply(by_id[edit_id])
+    return _seen(replay, tuple(log), in_force)
 
 
-def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain]) -> PeopleState:
+def _in_force(log: Sequence[Edit]) -> tuple[str, ...]:
+    """Ids of the edits that count at the end of a log, the oldest first."""
+    last = ""  # that counts at a point of the log
+    last_after = {"": ""}
+    before: dict[str, str] = {}
+    for edit in log:
+        if isinstance(edit.what, Undo):  # of an edit that is not known it is kept, and reported
+            last = last_after.get(edit.what.to, last)
+        else:
+            before[edit.id] = last
+            last = edit.id
+        last_after[edit.id] = last
+    found = []
+    while last:
+        found.append(last)
+        last = before[last]
+    return tuple(reversed(found))
+
+
+def _seen(replay: Replay, edits: tuple[Edit, ...], in_force: tuple[str, ...]) -> PeopleState:
     """The PeopleState that a replay comes to."""
     clustering, grouped = replay.ground.clustering, replay.ground.voices
     names = _names(replay)
@@ -440,8 +443,8 @@ def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain])
         voice_counts=voice_counts,
         apart=replay.apart(),
         edits=edits,
+        in_force=in_force,
         _replay=replay,
-        _chains=chains,
     )
 
 
