@@ -29,7 +29,7 @@ from shared.cache.frame_packs import PackReader, PackWriter
 from shared.domain import Manifest, Stage
 from shared.errors import BadInput, CacheError
 from shared.opening import OpenedFolder
-from shared.people.clustering import NO_CLUSTER, Clustering, Memory, take
+from shared.people.clustering import NO_CLUSTER, Clustering, Memory, slices_of, take
 from shared.people.edits import FaceMove, Modify, Names, NewEdit
 from shared.people.names import spoken
 from shared.unusable_files import UnusableFile
@@ -259,17 +259,14 @@ def _as_stored(cache: CacheDir, clustering: Clustering, person: PersonFaces) -> 
     Of a file whose faces were made anew the former name stays: so the next grouping reads them.
     """
     rows, files = clustering.rows.copy(), list(clustering.media_files)
-    for number, hash_str in enumerate(clustering.media):
-        manifest = None
-        if hash_str in person.keys:
-            manifest = cache.manifest(hash_str, Stage.FACES, clustering.model)
-        if manifest is None:
+    for number, (hash_str, here) in enumerate(slices_of(clustering).items()):
+        if hash_str not in person.keys:
             continue
-        here = np.flatnonzero(clustering.media_of == number)
-        stored = read_faces(cache.data_path(hash_str, manifest), "seconds", "boxes")
-        keys = face_keys(stored["seconds"], stored["boxes"])
-        if np.array_equal(keys, clustering.keys[here]):
-            rows[here], files[number] = np.arange(len(here)), manifest.file
+        if manifest := cache.manifest(hash_str, Stage.FACES, clustering.model):
+            stored = read_faces(cache.data_path(hash_str, manifest), "seconds", "boxes")
+            keys = face_keys(stored["seconds"], stored["boxes"])
+            if np.array_equal(keys, clustering.keys[here]):
+                rows[here], files[number] = np.arange(len(keys)), manifest.file
     return replace(clustering, rows=rows, media_files=tuple(files))
 
 
@@ -357,9 +354,7 @@ def _move(move: FaceMove, faces: Set[str], voices: Set[str]) -> FaceMove | None:
 def faces_of_person(faces: Clustering | Memory, person: PersonFaces) -> NDArray[np.bool_]:
     """[n] which faces are the person's."""
     found = np.zeros(len(faces.keys), np.bool_)
-    ends = np.searchsorted(faces.media_of, np.arange(len(faces.media) + 1))
-    for number, hash_str in enumerate(faces.media):
+    for hash_str, here in slices_of(faces).items():
         if hash_str in person.keys:
-            start, end = ends[number], ends[number + 1]
-            found[start:end] = person.among(hash_str, faces.keys[start:end])
+            found[here] = person.among(hash_str, faces.keys[here])
     return found

@@ -44,7 +44,7 @@ from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Manifest, ReclusterSpec, Stage, TaskKind
 from shared.errors import BadInput, Busy, CacheError, Missing
-from shared.people.clustering import NO_CLUSTER, take
+from shared.people.clustering import NO_CLUSTER, slices_of, take
 from shared.people.collection import CollectionVocabulary
 from shared.people.edits import Modify, Names
 from shared.people.enrolment import References
@@ -103,6 +103,10 @@ class PersonDeletion(msgspec.Struct, frozen=True):
             voices=_by_file(voices),
         )
 
+    @property
+    def voice_count(self) -> int:
+        return sum(len(ids) for ids in self.voices.values())
+
 
 def _by_file(found: Iterable[Iterable[tuple[str, int]]]) -> dict[str, tuple[int, ...]]:
     numbers: dict[str, set[int]] = {}
@@ -131,7 +135,9 @@ def named(
     found = []
     for snapshot in snapshots:
         roots = _called(snapshot.state, name)
-        if roots or spoken(name) in _names_in_edits(snapshot):
+        log = (edit.what for edit in snapshot.state.edits if isinstance(edit.what, Names))
+        ever = {spoken(given.name) for what in log for given in what.assignments}
+        if roots or spoken(name) in ever:
             found.append(FoundPerson(snapshot, roots))
     if not found and not references.of(name):
         raise Missing(
@@ -147,11 +153,6 @@ def _called(state: PeopleState, name: str) -> tuple[int, ...]:
     known = all_names(state).items()
     ever = {root for root, called in known if root in heard and spoken(called) == spoken(name)}
     return tuple(sorted({*ever, *state.ids_named(name)}))
-
-
-def _names_in_edits(snapshot: CollectionSnapshot) -> set[str]:
-    log = (edit.what for edit in snapshot.state.edits if isinstance(edit.what, Names))
-    return {spoken(given.name) for what in log for given in what.assignments}
 
 
 def unfinished(cache: CacheDir) -> PersonDeletion | None:
@@ -249,13 +250,11 @@ def _others(
     """Keys of the other faces in the groupings that the person was found in, by MediaFile."""
     others: dict[str, Keys] = {}
     for snapshot in snapshots:
-        clustering = snapshot.clustering
-        ends = np.searchsorted(clustering.media_of, np.arange(len(clustering.media) + 1))
-        for number, hash_str in enumerate(clustering.media):
+        for hash_str, here in slices_of(snapshot.clustering).items():
             if hash_str in mine and snapshot.name in deletion.clusters:
-                here = clustering.keys[ends[number] : ends[number + 1]]
                 known = others.get(hash_str, np.zeros(0, np.uint64))
-                others[hash_str] = np.setdiff1d(np.union1d(known, here), mine[hash_str])
+                keys = np.union1d(known, snapshot.clustering.keys[here])
+                others[hash_str] = np.setdiff1d(keys, mine[hash_str])
     return others
 
 
@@ -338,7 +337,7 @@ async def delete_person_data(
     if body.dry_run:
         return _answer(found, photos, None)
     call.audited["faces"] = sum(len(one.faces) for one in found)
-    if voices := _voice_count(PersonDeletion.of(found, "")):
+    if voices := PersonDeletion.of(found, "").voice_count:
         call.audited["voices"] = voices
     call.audited["clusters"] = {one.snapshot.name: one.clusters for one in found}
     call.audited["state"] = "begun"
@@ -360,7 +359,7 @@ def _answer(found: list[FoundPerson], photos: int, damaged: int | None) -> Perso
     deletion = PersonDeletion.of(found, "")
     count = sum(len(keys) for keys in deletion.keys.values())
     faces = f"{counted(count, 'face')} in {counted(len(deletion.keys), 'file')}"
-    voices = _voice_count(deletion)
+    voices = deletion.voice_count
     if voices:
         faces += f", {counted(voices, 'voice')} in {counted(len(deletion.voices), 'file')}"
     if photos:
@@ -392,10 +391,6 @@ def _answer(found: list[FoundPerson], photos: int, damaged: int | None) -> Perso
             for one in found
         ],
     )
-
-
-def _voice_count(deletion: PersonDeletion) -> int:
-    return sum(len(ids) for ids in deletion.voices.values())
 
 
 def _delete(services: DeletionServices, body: DeletePersonBody) -> int:
@@ -451,23 +446,17 @@ def _found(services: DeletionServices, body: DeletePersonBody) -> list[FoundPers
     check_collections(cache, snapshots)
     references = services.people.references(cache)
     try:
-        return (
-            named(snapshots, body.name, references)
-            if body.name
-            else [_by_id(services, cache, body)]
-        )
+        if body.name:
+            return named(snapshots, body.name, references)
+        snapshot = services.people.open(cache, body.cluster_job_name or "")
+        root = snapshot.root(body.cluster_id or "", "cluster_id")
     except Missing:
         if unfinished(cache) is None:
             raise
         return []
-
-
-def _by_id(services: DeletionServices, cache: CacheDir, body: DeletePersonBody) -> FoundPerson:
-    snapshot = services.people.open(cache, body.cluster_job_name or "")
-    root = snapshot.root(body.cluster_id or "", "cluster_id")
     if root == NO_CLUSTER:
         raise BadInput('cluster_id: "-1" stands for the faces in no cluster, which are no person.')
-    return FoundPerson(snapshot, (root,))
+    return [FoundPerson(snapshot, (root,))]
 
 
 def _check_idle(services: DeletionServices, cache: CacheDir) -> None:

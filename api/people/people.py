@@ -172,11 +172,9 @@ class _KeptCollection:
         edits, voices = self.collection.edits(), self.collection.voices()
         known = self._references.known(clustering.model, self._scale_of(clustering.model))
         former = self._snapshot
-        if former is None:
-            state = PeopleState.of(clustering, edits, known, voices)
-            return CollectionSnapshot(self._cache, self.collection, state)
-        state = former.state.following(clustering, edits, known, voices)
-        if clustering is former.clustering:
+        follow = former.state.following if former else PeopleState.of
+        state = follow(clustering, edits, known, voices)
+        if former and clustering is former.clustering:
             return with_state(former, state)
         return CollectionSnapshot(self._cache, self.collection, state)
 
@@ -327,7 +325,10 @@ class People:
                 edit = collection.append(make(before))
                 after = kept.snapshot()
             if hindrance:
-                unseen = _put_before(edit, before.state.edits, after.state.edits)
+                # Entries before ours that were not there when it was checked.
+                known = {one.id for one in before.state.edits}
+                earlier = (one for one in after.state.edits if order(one) < order(edit))
+                unseen = [one for one in earlier if one.id not in known]
                 if unseen and (told := hindrance(after.state, edit.what, unseen)):
                     _take_back(collection, edit, after.state.edits)
                     raise EditedMeanwhile(told)
@@ -343,18 +344,13 @@ class People:
         """
         found: dict[str, list[str]] = {hash_str: [] for hash_str in hashes}
         for name in Collection.all_names(cache_root) if found else ():
-            try:
-                members = self._with_members(cache_root, name).members()
-            except Missing:  # deleted just now
-                continue
-            for hash_str in found.keys() & members.hashes:
-                found[hash_str].append(name)
+            with contextlib.suppress(Missing):  # deleted just now
+                opened = Collection.open(cache_root, name, create=False)
+                # One that remembers the members it has read.
+                members = self._members.get(opened.folder, lambda opened=opened: opened).members()
+                for hash_str in found.keys() & members.hashes:
+                    found[hash_str].append(name)
         return found
-
-    def _with_members(self, cache_root: RootedPath, name: str) -> Collection:
-        """A Collection that remembers the members it has read."""
-        opened = Collection.open(cache_root, name, create=False)
-        return self._members.get(opened.folder, lambda: opened)
 
     def _at_hand(self, cache: CacheDir, name: str) -> _KeptCollection:
         opened = Collection.open(cache.root, name, create=False)
@@ -367,12 +363,6 @@ class People:
 def _of_people(version: Version) -> Version:
     """What of a version says who is who: a file that joins changes nothing until it is grouped."""
     return version._replace(members=())
-
-
-def _put_before(edit: Edit, seen: Sequence[Edit], log: Sequence[Edit]) -> list[Edit]:
-    """Entries before an edit that were not there when it was checked."""
-    known = {one.id for one in seen}
-    return [one for one in log if order(one) < order(edit) and one.id not in known]
 
 
 def _take_back(collection: Collection, edit: Edit, log: Sequence[Edit]) -> None:

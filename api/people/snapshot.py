@@ -28,7 +28,6 @@ class ScreenTime(NamedTuple):
     files: int  # MediaFiles of either kind
 
 
-_MOST_SHORT = 1 << 16  # clusters
 NOT_SEEN = ScreenTime(0, 0, 0)
 
 
@@ -40,7 +39,7 @@ def screen_times(
         return {}
     ids = np.unique(roots)
     cluster = np.searchsorted(ids, roots)
-    order = _by_cluster(cluster, len(ids))
+    order = np.argsort(cluster, kind="stable")
     cluster = cluster[order]
     media, seconds = clustering.media_of[order], seconds_of(clustering.keys[order])
     # Faces are ordered by file, then by second: so what is new differs from the one before.
@@ -54,15 +53,6 @@ def screen_times(
         for counted in (is_second & ~of_still, is_file & of_still, is_file)
     ]
     return {id_: ScreenTime(*numbers) for id_, *numbers in zip(ids.tolist(), *columns, strict=True)}
-
-
-def _by_cluster(cluster: NDArray[np.intp], count: int) -> NDArray[np.intp]:
-    """Indexes of faces in the order of their clusters, those of one in the order they had.
-
-    Sorting short numbers takes a tenth of the time.
-    """
-    short = cluster.astype(np.uint16) if count <= _MOST_SHORT else cluster
-    return np.argsort(short, kind="stable")
 
 
 def voice_seconds(state: PeopleState) -> dict[int, float]:

@@ -27,61 +27,57 @@ def turn(path: RootedPath, claim: str, wait_s: float) -> Iterator[bool]:
     Also False where there is no such folder. Raises OSError and CacheError.
     """
     with contextlib.ExitStack() as at_end:
-        held = None
+        fd = None
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             folder = at_end.enter_context(cache_files.folder(path))
-            held = _Held.within(folder, claim, wait_s)
-        if held is not None:
-            at_end.callback(held.let_go)
-        yield held is not None
+            fd = _taken_within(folder, claim, wait_s)
+        if fd is not None:
+            at_end.enter_context(_kept(folder, claim, fd))
+        yield fd is not None
 
 
-class _Held:
-    """A claim that is renewed until it is let go."""
+def _taken_within(folder: OpenedFolder, claim: str, wait_s: float) -> int | None:
+    """Take the claim; None: not within `wait_s` seconds."""
+    asked = time.monotonic()
+    now: float | None = None
+    pause, longest = _PAUSES_S
+    while True:
+        waited = time.monotonic() - asked
+        fd = _taken(folder, claim, None if now is None else now + waited)
+        if fd is not None or waited >= wait_s:
+            return fd
+        if now is None:  # it costs a file, so only where somebody else has the claim
+            now = cache_files.share_clock(folder) - waited
+        time.sleep(min(pause, max(0.0, wait_s - waited)))
+        pause = min(longest, pause * 1.5)
 
-    def __init__(self, folder: OpenedFolder, claim: str, fd: int) -> None:
-        self._folder = folder
-        self._claim = claim
-        self._fd = fd
-        self._renewed = time.monotonic()
-        self._thread = Periodic("claim", self._renew, _RENEWED_S, begins_at_once=False)
-        self._thread.start()
 
-    @classmethod
-    def within(cls, folder: OpenedFolder, claim: str, wait_s: float) -> _Held | None:
-        """The claim, taken; None: not within `wait_s` seconds."""
-        asked = time.monotonic()
-        now: float | None = None
-        pause, longest = _PAUSES_S
-        while True:
-            waited = time.monotonic() - asked
-            fd = _taken(folder, claim, None if now is None else now + waited)
-            if fd is not None:
-                return cls(folder, claim, fd)
-            if waited >= wait_s:
-                return None
-            if now is None:  # it costs a file, so only where somebody else has the claim
-                now = cache_files.share_clock(folder) - waited
-            time.sleep(min(pause, max(0.0, wait_s - waited)))
-            pause = min(longest, pause * 1.5)
+@contextlib.contextmanager
+def _kept(folder: OpenedFolder, claim: str, fd: int) -> Iterator[None]:
+    """Renew a claim until the end of the block, and give it back if it is still ours."""
+    renewed = time.monotonic()
 
-    def let_go(self) -> None:
-        """Give the claim back, if it is not somebody else's by now."""
-        self._thread.end()
-        os.close(self._fd)
-        if time.monotonic() - self._renewed < TURN_KEPT_S:
-            with contextlib.suppress(OSError):  # what was done under it is done; it grows too old
-                remove(self._folder, [self._claim])
-
-    def _renew(self) -> None:
+    def renew() -> None:
         # By what is written, as the clock of the share tells how old it is; and to this very file,
         # which others may have taken away.
+        nonlocal renewed
         began = time.monotonic()
         with contextlib.suppress(OSError):
-            if began - self._renewed < TURN_KEPT_S:
-                os.write(self._fd, b"\n")
-                os.fsync(self._fd)
-                self._renewed = began
+            if began - renewed < TURN_KEPT_S:
+                os.write(fd, b"\n")
+                os.fsync(fd)
+                renewed = began
+
+    thread = Periodic("claim", renew, _RENEWED_S, begins_at_once=False)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.end()
+        os.close(fd)
+        if time.monotonic() - renewed < TURN_KEPT_S:
+            with contextlib.suppress(OSError):  # what was done under it is done; it grows too old
+                remove(folder, [claim])
 
 
 def _taken(folder: OpenedFolder, claim: str, now: float | None) -> int | None:

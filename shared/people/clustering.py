@@ -156,6 +156,13 @@ class VoiceGrouping:
         return voice_id(self.media[int(self.media_of[voice])], int(self.ids[voice]))
 
 
+def slices_of(grouping: Clustering | Memory | VoiceGrouping) -> dict[str, slice]:
+    """Return where the faces, or voices, of each MediaFile are."""
+    files = np.arange(len(grouping.media))
+    ends = np.searchsorted(grouping.media_of, files, side="right").tolist()
+    return dict(zip(grouping.media, map(slice, [0, *ends], ends), strict=True))
+
+
 _EMPTY = VoiceGrouping(
     number=0, model="", made_at=0.0, media=(), media_files=(), **_no_arrays(VoiceGrouping)
 )

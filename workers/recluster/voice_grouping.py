@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.models import voice_model
-from shared.people.clustering import NO_CLUSTER, VoiceGrouping, shapes_of
+from shared.people.clustering import NO_CLUSTER, VoiceGrouping, shapes_of, slices_of
 from shared.people.edits import Modify
 from shared.people.face_index import GONE, VoiceIndex
 from shared.people.state import PeopleState
@@ -212,9 +211,11 @@ def _now(old: VoiceGrouping, files: Sequence[FileVoices]) -> dict[str, NDArray[A
     voices: list[HeardVoice] = []
     hashes: list[str] = []
     is_there: list[bool] = []
+    of_files = slices_of(old)
     for file in files:
         there = {voice.id for voice in file.voices}
-        gone = sorted(_had(old, file.hash_str) - there - file.deleted)
+        had = set(old.ids[of_files.get(file.hash_str, slice(0))].tolist())
+        gone = sorted(had - there - file.deleted)
         voices += [*file.voices, *(HeardVoice(id_, 0, (), 0.0, (0.0, 0.0)) for id_ in gone)]
         hashes += [file.hash_str] * (len(there) + len(gone))
         is_there += [True] * len(there) + [False] * len(gone)
@@ -233,11 +234,3 @@ def _now(old: VoiceGrouping, files: Sequence[FileVoices]) -> dict[str, NDArray[A
         "excerpts": np.array([voice.excerpt for voice in voices], np.float32).reshape(-1, 2),
         "is_there": np.array(is_there, np.bool_),
     }
-
-
-def _had(old: VoiceGrouping, hash_str: str) -> set[int]:
-    at = bisect_left(old.media, hash_str)
-    if old.media[at : at + 1] != (hash_str,):
-        return set()
-    first, end = np.searchsorted(old.media_of, [at, at + 1]).tolist()
-    return set(old.ids[first:end].tolist())

@@ -24,7 +24,7 @@ from shared.cache.faces import seconds_of
 from shared.domain import Manifest
 from shared.errors import CacheError, NotAllowed
 from shared.opening import RootedPath
-from shared.people.clustering import NO_CLUSTER
+from shared.people.clustering import NO_CLUSTER, slices_of
 from shared.people.names import spoken
 from shared.people.state import PeopleState
 
@@ -370,9 +370,8 @@ def _together(
     snapshot: CollectionSnapshot, turns: Mapping[str, VoiceTurns | None]
 ) -> tuple[list[str], Presence, Presence]:
     """Files that are looked at, and where clusters of faces and of voices are in them."""
-    ids, clustering = _clusters_by_id(snapshot.state), snapshot.clustering
-    ends = np.cumsum(np.bincount(clustering.media_of, minlength=len(clustering.media))).tolist()
-    of_faces = dict(zip(clustering.media, map(slice, [0, *ends], ends), strict=True))
+    grouped = snapshot.state.grouped_voices
+    of_faces, of_voices = slices_of(snapshot.clustering), slices_of(grouped)
     media: list[str] = []
     seen, heard = [_NOWHERE], [_NOWHERE]
     left = np.array([_MOST_FRAMES, _MOST_FACES, _MOST_MEETINGS, _MOST_PAIRS])
@@ -380,9 +379,15 @@ def _together(
         if of_file is None or of_file.frames > left[0]:
             continue
         faces = _seen(snapshot, of_faces.get(hash_str, slice(0)))
-        voices = _heard(of_file, ids.get(hash_str, {}))
+        told = of_voices.get(hash_str, slice(0))
+        clusters = snapshot.state.voices[told].tolist()
+        ids = dict(zip(grouped.ids[told].tolist(), clusters, strict=True))
+        voices = _heard(of_file, ids)
         pairs = len(np.unique(faces.clusters)) * len(np.unique(voices.clusters))
-        cost = of_file.frames, len(faces.moments), _meetings(faces, voices), pairs
+        # How often a voice and a face are in one second.
+        ends = np.searchsorted(faces.moments, voices.moments, side="right")
+        meetings = int((ends - np.searchsorted(faces.moments, voices.moments)).sum())
+        cost = of_file.frames, len(faces.moments), meetings, pairs
         if (left >= cost).all():
             left -= cost
             for all_files, here in ((seen, faces), (heard, voices)):
@@ -409,25 +414,9 @@ def _heard(turns: VoiceTurns, ids: Mapping[int, int]) -> Presence:
     return Presence(np.repeat(who, counts), np.repeat(turns.firsts, counts) + within)
 
 
-def _meetings(faces: Presence, voices: Presence) -> int:
-    """How often a voice and a face are in one second of a file."""
-    ends = np.searchsorted(faces.moments, voices.moments, side="right")
-    return int((ends - np.searchsorted(faces.moments, voices.moments)).sum())
-
-
 def _all(found: Sequence[Presence]) -> Presence:
     clusters, moments = zip(*found, strict=True)
     return Presence(np.concatenate(clusters), np.concatenate(moments))
-
-
-def _clusters_by_id(state: PeopleState) -> dict[str, dict[int, int]]:
-    """The cluster of each voice by file and id of the speaker."""
-    grouped = state.grouped_voices
-    found: dict[str, dict[int, int]] = {}
-    columns = (grouped.media_of.tolist(), grouped.ids.tolist(), state.voices.tolist())
-    for file, id_, cluster in zip(*columns, strict=True):
-        found.setdefault(grouped.media[file], {})[id_] = cluster
-    return found
 
 
 def _may_be_one(state: PeopleState, face: int, voice: int) -> bool:
