@@ -24,16 +24,14 @@ from api.deleting.data_routes import read_record, remove_record, write_record
 from api.deleting.person_faces import (
     Keys,
     PersonFaces,
-    delete_faces,
-    faces_of_person,
-    without_mention,
-    without_person,
-)
-from api.deleting.person_voices import (
     PersonVoices,
+    delete_faces,
     delete_voices,
+    faces_of_person,
     voices_of_people,
     with_ids_elsewhere,
+    without_mention,
+    without_person,
 )
 from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint
@@ -44,11 +42,10 @@ from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Manifest, ReclusterSpec, Stage, TaskKind
 from shared.errors import BadInput, Busy, CacheError, Missing
-from shared.people.clustering import NO_CLUSTER, slices_of, take
+from shared.people.clustering import GONE, NO_CLUSTER, FaceIndex, slices_of, take
 from shared.people.collection import CollectionVocabulary
 from shared.people.edits import Modify, Names
 from shared.people.enrolment import References
-from shared.people.face_index import GONE, FaceIndex
 from shared.people.names import folder_name, spoken
 from shared.people.state import PeopleState, all_names
 from shared.redis.clients import key_prefix, translated

@@ -14,7 +14,7 @@ from api.http.answers import counted
 from shared.cache.faces import face_id, parse_face_id
 from shared.cache.speakers import parse_voice_id, voice_id
 from shared.errors import BadInput, EditedMeanwhile, Missing
-from shared.people.clustering import NO_CLUSTER
+from shared.people.clustering import GONE, NO_CLUSTER
 from shared.people.edits import (
     ClearNames,
     ClusterMerge,
@@ -26,7 +26,6 @@ from shared.people.edits import (
     NewEdit,
     Undo,
 )
-from shared.people.face_index import GONE
 from shared.people.names import LONGEST_NAME, require_unicode
 from shared.people.state import PeopleState, as_of, voice_indexes
 from shared.seeded_ids import seeded_id

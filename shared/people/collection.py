@@ -18,9 +18,8 @@ from shared.opening import RootedPath
 from shared.people.addition_log import Addition, AdditionLog
 from shared.people.clustering import Clustering, VoiceGrouping
 from shared.people.edits import Edit, NewEdit
-from shared.people.grouping_files import CLUSTERINGS, VOICES
 from shared.people.names import checked_name, folder_name, spoken
-from shared.people.numbered_files import NumberedFiles, Stamp, stamps
+from shared.people.numbered_files import CLUSTERINGS, VOICES, NumberedFiles, Stamp, stamps
 from shared.unusable_files import UnusableFile
 
 _log = logging.getLogger(__name__)

@@ -1,6 +1,7 @@
 """Groupings of a Collection as files: `<kind>-<number>.npz`, each number by one publisher.
 
-They are written once. A reader takes the highest number that reads whole.
+They are written once; any NumPy reads them. A reader takes the highest number that reads whole,
+and checks what it reads: anybody may write to a share.
 """
 
 from __future__ import annotations
@@ -10,17 +11,33 @@ import errno
 import logging
 import os
 import re
+import struct
 import threading
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import IO, Generic, NamedTuple, TypeVar
+from itertools import pairwise
+from typing import IO, Any, Generic, NamedTuple, TypeVar
 
-from shared.cache import cache_files
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.cache import cache_files, limits
+from shared.cache.arrays import read_npz
 from shared.cache.cache_files import GONE
 from shared.errors import CacheError, NotAllowed
 from shared.opening import OpenedFolder, RootedPath
 from shared.people.addition_log import remove, remove_temporaries
-from shared.people.clustering import Clustering, VoiceGrouping
+from shared.people.clustering import (
+    FIXED_LENGTHS,
+    NO_CLUSTER,
+    Clustering,
+    Memory,
+    VoiceGrouping,
+    shapes_of,
+)
+from shared.unusable_files import UnusableFile
 
 _log = logging.getLogger(__name__)
 _KEPT = 3
@@ -47,9 +64,9 @@ class GroupingKind(Generic[T]):
     """What is published under numbers of its own."""
 
     name: str  # what its files begin with
-    # Raises CacheError for a damaged file, OSError (FileNotFoundError) where there is none.
-    read: Callable[[RootedPath], T]
-    write: Callable[[IO[bytes], T], None]
+    what: str  # as people call it
+    kind: type[T]
+    limit: int  # bytes
     check: Callable[[T], None]  # raises ValueError for what readers could stumble over
 
 
@@ -137,7 +154,7 @@ class NumberedFiles(Generic[T]):
     def _read(self, stamp: Stamp) -> T | None:
         if stamp not in self._known:
             try:
-                self._known[stamp] = self._kind.read(self._folder / stamp.name)
+                self._known[stamp] = read_whole(self._folder / stamp.name, self._kind)
             except CacheError as error:
                 _log.warning("%s The one before it counts.", error.message)
                 self._known[stamp] = None
@@ -152,7 +169,7 @@ class NumberedFiles(Generic[T]):
         with cache_files.folder(self._folder) as opened:
             try:
                 with os.fdopen(opened.create(temporary), "wb") as file:
-                    self._kind.write(file, grouping)
+                    _encode(file, grouping)
                     file.flush()
                     cache_files.sync(file.fileno())
                     now = os.fstat(file.fileno()).st_mtime
@@ -227,3 +244,136 @@ def _tidy(folder: OpenedFolder, kind: str, now: float) -> None:
                 remove_temporaries(below, now)
     except (OSError, NotAllowed) as error:
         _log.warning("could not tidy %s up: %s", folder.path, error)
+
+
+_DAMAGE = (  # as a flipped bit can look
+    *(ValueError, KeyError, EOFError, RuntimeError, TypeError, SyntaxError, AttributeError),
+    *(OverflowError, MemoryError, zipfile.BadZipFile, zlib.error, struct.error),
+)
+_NUMBERS: dict[type, dict[str, type]] = {
+    Clustering: {
+        "number": int, "eps": float, "min_samples": int, "made_at": float, "grouped_faces": int,
+    },
+    VoiceGrouping: {"number": int, "made_at": float},
+    Memory: {},
+}  # fmt: skip
+_TEXTS = ("media", "media_files")
+
+
+def read_whole(path: RootedPath, kind: GroupingKind[T]) -> T:
+    """Read a grouping from its file.
+
+    Raises CacheError for a damaged file, OSError (FileNotFoundError) where there is none.
+    """
+    columns = (*shapes_of(kind.kind), *_NUMBERS[kind.kind], *_TEXTS)
+    of_memory = ("media", *shapes_of(Memory)) if kind.kind is Clustering else ()
+    names = ("model", *columns, *(f"memory_{name}" for name in of_memory))
+    try:
+        with cache_files.opened(path) as file:
+            arrays = read_npz(file, kind.limit, names)
+        fields: dict[str, Any] = {n: _decoded(kind.kind, n, arrays[n]) for n in columns}
+        if of_memory:
+            own = {n: _decoded(Memory, n, arrays[f"memory_{n}"]) for n in of_memory}
+            fields["memory"] = Memory(**own)
+        found = kind.kind(model=arrays["model"].item().decode(), **fields)
+        kind.check(found)
+    except (UnusableFile, *_DAMAGE) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise CacheError(f"The {kind.what} {path} is damaged: {why}.") from error
+    return found
+
+
+def check_clustering(clustering: Clustering) -> None:
+    """Raise ValueError for a clustering that its readers could stumble over."""
+    _check_fields(clustering, len(clustering))
+    for faces in (clustering, clustering.memory):
+        _require_media(faces.media, faces.media_of)
+        same = faces.media_of[1:] == faces.media_of[:-1]
+        if (faces.keys[1:] < faces.keys[:-1])[same].any():
+            raise ValueError("the faces are not in order")
+    for name in ("samples", "loose"):
+        _require_within(getattr(clustering, name), -1, len(clustering), name)
+    ids = clustering.cluster_ids
+    if (ids[1:] <= ids[:-1]).any() or (len(ids) and ids[0] <= 0):
+        raise ValueError("the cluster ids are not ascending")
+    known = np.append(ids, np.int32(NO_CLUSTER))
+    if not np.isin(clustering.labels, known).all():
+        raise ValueError("a label is no cluster")
+
+
+def check_voices(grouping: VoiceGrouping) -> None:
+    """Raise ValueError for a grouping that its readers could stumble over."""
+    _check_fields(grouping, len(grouping))
+    _require_media(grouping.media, grouping.media_of)
+    ids = grouping.ids
+    same = grouping.media_of[1:] == grouping.media_of[:-1]
+    if (ids[1:] <= ids[:-1])[same].any():
+        raise ValueError("the voices are not in order")
+    if len(ids) and (ids.min() < 1 or ids.max() >= 2**31 or grouping.labels.min() < 1):
+        raise ValueError("an id is none")
+    if not np.isfinite(grouping.rows).all() or (grouping.numbers < 0).any():
+        raise ValueError("a row or a number is none")
+    times = np.column_stack([grouping.excerpts, grouping.seconds])
+    if not np.isfinite(times).all() or (times < 0).any() or (times[:, 1] < times[:, 0]).any():
+        raise ValueError("a time is none")
+
+
+def _check_fields(grouping: Clustering | VoiceGrouping, count: int) -> None:
+    lengths = {**FIXED_LENGTHS, "n": count}
+    _require_shapes(grouping, lengths)
+    if isinstance(grouping, Clustering):
+        _require_shapes(grouping.memory, lengths)
+    if grouping.number < 1 or len(grouping.media) != len(grouping.media_files):
+        raise ValueError("number or media are wrong")
+
+
+def _encode(file: IO[bytes], grouping: Clustering | VoiceGrouping) -> None:
+    kind = type(grouping)
+    fields = {name: getattr(grouping, name) for name in (*_NUMBERS[kind], *shapes_of(kind))}
+    fields |= {name: np.array(getattr(grouping, name), np.bytes_) for name in _TEXTS}
+    if isinstance(grouping, Clustering):
+        memory = grouping.memory
+        fields |= {f"memory_{name}": getattr(memory, name) for name in shapes_of(Memory)}
+        fields["memory_media"] = np.array(memory.media, np.bytes_)
+    np.savez(file, model=np.array(grouping.model.encode()), **fields)
+
+
+def _decoded(kind: type, name: str, stored: NDArray[Any]) -> Any:
+    """A field of a grouping or a memory as `_encode` has written it."""
+    if name in _TEXTS:
+        return tuple(text.decode() for text in stored.tolist())
+    number = _NUMBERS[kind].get(name)
+    return number(stored) if number else stored
+
+
+def _require_shapes(of: Clustering | VoiceGrouping | Memory, lengths: dict[str, int]) -> None:
+    """Raise ValueError for arrays of another type, or of lengths that do not agree."""
+    for name, (shape, dtype) in shapes_of(type(of)).items():
+        array = getattr(of, name)
+        if array.dtype != dtype or array.ndim != len(shape):
+            raise ValueError(f"{name} is {array.dtype} with {array.ndim} axes")
+        for letter, length in zip(shape, array.shape, strict=True):
+            if lengths.setdefault(letter, length) != length:
+                raise ValueError(f"{name} has {length} where others have {lengths[letter]}")
+
+
+def _require_within(values: NDArray[np.int32], first: int, end: int, name: str) -> None:
+    if len(values) and not (first <= values.min() and values.max() < end):
+        raise ValueError(f"{name} leads nowhere")
+
+
+def _require_media(media: tuple[str, ...], media_of: NDArray[np.int32]) -> None:
+    """Raise ValueError for MediaFiles, or for who is in them, that are out of order."""
+    if not all(map(cache_files.is_hash, media)):  # they name folders
+        raise ValueError("media are no hashes")
+    if any(one >= other for one, other in pairwise(media)):
+        raise ValueError("media are not in order")
+    _require_within(media_of, 0, len(media), "media_of")
+    if (media_of[1:] < media_of[:-1]).any():
+        raise ValueError("media_of is not in order")
+
+
+CLUSTERINGS = GroupingKind(
+    "clustering", "clustering", Clustering, limits.CLUSTERING, check_clustering
+)
+VOICES = GroupingKind("voices", "grouping of voices", VoiceGrouping, limits.VOICES, check_voices)

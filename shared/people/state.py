@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.people.addition_log import order
-from shared.people.clustering import NO_CLUSTER, Clustering, VoiceGrouping
+from shared.people.clustering import (
+    GONE,
+    NO_CLUSTER,
+    Clustering,
+    FaceIndex,
+    VoiceGrouping,
+    VoiceIndex,
+)
 from shared.people.edits import (
     ClearNames,
     ClusterMerge,
@@ -23,7 +30,6 @@ from shared.people.edits import (
     Undo,
 )
 from shared.people.enrolment import NOBODY, KnownPeople, recognise
-from shared.people.face_index import GONE, FaceIndex, VoiceIndex
 from shared.people.names import spoken
 
 _NAMED = 3  # clusters that a reason names one by one

@@ -20,10 +20,9 @@ from shared.domain import AnalyzeSpec, ModelKind, ProgressType, Stage
 from shared.errors import CacheError, ModelError
 from shared.models.model_catalogue import resolve
 from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES, FaceScale
-from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering, Memory, take
+from shared.people.clustering import GONE, NO_CLUSTER, SAMPLES, Clustering, Memory, take
 from shared.people.collection import Collection
 from shared.people.enrolment import References
-from shared.people.face_index import GONE
 from shared.people.state import PeopleState, taken_out
 from shared.process import traces
 from shared.settings import Settings
@@ -41,9 +40,15 @@ from workers.recluster.homes import (
     settled,
     without_empty,
 )
-from workers.recluster.lessons import lessons_for, taught_by, teaching
 from workers.recluster.loading import LoadedFaces, load_faces
-from workers.recluster.people import assign_faces, group_faces, part
+from workers.recluster.people import (
+    assign_faces,
+    group_faces,
+    lessons_for,
+    part,
+    taught_by,
+    teaching,
+)
 from workers.recluster.tracks import with_steady_unmarked
 from workers.recluster.types import Assigned, FaceSet, Groups, Known, Lesson, Rule, Step
 

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.cache.faces import face_id
-from shared.people.clustering import NO_CLUSTER, Clustering, Memory, take
-from shared.people.face_index import GONE, FaceIndex
+from shared.people.clustering import GONE, NO_CLUSTER, Clustering, FaceIndex, Memory, take
 from shared.people.state import PeopleState
 from shared.seeded_ids import seeded_id
 from workers.recluster.loading import FaceTable

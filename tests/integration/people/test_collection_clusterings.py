@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from shared.opening import RootedPath
-from shared.people import grouping_files
+from shared.people import numbered_files
 from shared.people.clustering import Clustering
 from shared.people.collection import Collection
 from tests.support.people.clusterings import clustering, same
@@ -101,7 +101,9 @@ def test_of_two_publishers_of_a_number_one_wins(
     assert sorted(won[1] + won[2]) == list(range(1, 31))
     collection = Collection.open(RootedPath.alone(tmp_path), "Cast", create=False)
     for number in range(1, 31):
-        found = grouping_files.read_clustering(collection.folder / f"clustering-{number:09d}.npz")
+        found = numbered_files.read_whole(
+            collection.folder / f"clustering-{number:09d}.npz", numbered_files.CLUSTERINGS
+        )
         assert number in won[int(found.cluster_ids[0])]
     assert not list(collection.folder.path.glob("*.claim"))
 
