@@ -172,10 +172,7 @@ def measure(faces: int, folder: Path) -> None:
     rounds = range(ROUNDS)
     show(
         "read the clustering",
-        [
-            milliseconds(lambda: numbered_files.read_whole(published, numbered_files.CLUSTERINGS))
-            for _ in rounds
-        ],
+        [milliseconds(lambda: read_whole(published, CLUSTERINGS)) for _ in rounds],
         [milliseconds(path.read_bytes) for _ in rounds],
     )
     user = User(collection, PeopleState.of(made, []))

@@ -384,12 +384,14 @@ def numbers_of(artefacts: Sequence[SpeakerTurns], ids: Collection[int]) -> list[
         for found in artefacts
     ]
     known = next((at for at, numbers in enumerate(theirs) if numbers), None)
-    times = None if known is None else _times_of(artefacts[known], theirs[known])
-    if times is not None:
-        for at, found in enumerate(artefacts):
-            if at != known:
-                others = speaking_times(found.turns).items()
-                theirs[at] |= {number for number, own in others if _is_same(own, times)}
+    if known is None:
+        return theirs
+    turns = (turn for turn in artefacts[known].turns if turn.speaker in theirs[known])
+    times = speaking_times([msgspec.structs.replace(turn, speaker=0) for turn in turns]).get(0)
+    for at, found in enumerate(artefacts if times is not None else ()):
+        if at != known:
+            others = speaking_times(found.turns).items()
+            theirs[at] |= {number for number, own in others if _is_same(own, times)}
     return theirs
 
 
@@ -425,12 +427,6 @@ def _readable(cache: CacheDir, hash_str: str) -> Iterable[SpeakerTurns]:
     for manifest in newest_first(cache.manifests(hash_str)):
         with contextlib.suppress(CacheError):  # it goes as a whole, or stops the deletion
             yield speakers.read(cache, hash_str, manifest)
-
-
-def _times_of(found: SpeakerTurns, numbers: Collection[int]) -> SpeakingTimes | None:
-    """When any of these speakers speaks; None: never."""
-    turns = [msgspec.structs.replace(t, speaker=0) for t in found.turns if t.speaker in numbers]
-    return speaking_times(turns).get(0)
 
 
 def _is_same(own: SpeakingTimes, times: SpeakingTimes) -> bool:

@@ -216,7 +216,7 @@ def _edit_item(
     return answers.EditItem(
         edit_id=edit.id,
         at=edit.at,
-        kind=kinds.kind_of(edit),
+        kind=str(what.__struct_config__.tag),
         assignments=[
             answers.NamedCluster(cluster_id=str(a.cluster_id), name=a.name) for a in named
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
@@ -293,7 +294,10 @@ def checked_since(
     try:
         new = make(state)
     except (BadInput, Missing) as error:
-        if not later or (wanted := _made(make, as_of(state, known))) is None:
+        wanted = None
+        with contextlib.suppress(BadInput, EditedMeanwhile, Missing):
+            wanted = make(as_of(state, known)) if later else None
+        if wanted is None:
             raise
         told = hindrance(state, wanted, later) or _told(state, _ANYBODY, later[-1:])
         raise EditedMeanwhile(told) from error
@@ -307,13 +311,6 @@ def hindrance(state: PeopleState, new: NewEdit, others: Sequence[Edit]) -> str:
     about = _ANYBODY if isinstance(new, Undo) else _touched(state, new)
     met = [edit for edit in others if about.meets(_of_entry(state, edit))]
     return _told(state, about, met) if met else ""
-
-
-def _made(make: Callable[[PeopleState], NewEdit], state: PeopleState) -> NewEdit | None:
-    try:
-        return make(state)
-    except (BadInput, EditedMeanwhile, Missing):
-        return None
 
 
 def _told(state: PeopleState, about: _Touched, edits: Sequence[Edit]) -> str:

@@ -6,17 +6,18 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from api.cache.caches import LruCache
 from api.http.services import CoreServices
 from api.people.snapshot import NOTHING_GROUPED, CollectionSnapshot, with_state
 from api.people.voices.proposals import Proposing
-from api.people.voices.speaking import CollectionVoices, FolderVoices, voices_in
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import seconds_of
@@ -32,13 +33,100 @@ from shared.people.enrolment import References
 from shared.people.names import spoken
 from shared.people.state import PeopleState
 
+
+class SpokenPerson(NamedTuple):
+    """Who a speaker of a file is in a Collection; unnamed ones too."""
+
+    cluster_id: int
+    name: str | None
+    collection: str
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionVoices:
+    """The voices of one Collection that are there, by file."""
+
+    collection: str
+    media: tuple[str, ...]  # [m] hash_str, ascending
+    first: NDArray[np.int64]  # [m + 1] where the voices of each begin, and where all end
+    ids: NDArray[np.uint32]  # [n] of the speakers
+    clusters: NDArray[np.int32]  # [n]
+    names: Mapping[int, str]  # by cluster
+
+    def of(self, hash_str: str) -> Iterator[tuple[int, SpokenPerson]]:
+        """The speakers of a file, by id."""
+        at = bisect_left(self.media, hash_str)
+        if at == len(self.media) or self.media[at] != hash_str:
+            return
+        here = slice(*self.first[at : at + 2].tolist())
+        for id_, cluster in zip(self.ids[here].tolist(), self.clusters[here].tolist(), strict=True):
+            yield id_, SpokenPerson(cluster, self.names.get(cluster), self.collection)
+
+    def called(self, name: str) -> Iterator[tuple[str, int]]:
+        """The voices with this name, whatever the case of its letters: file and speaker's id."""
+        wanted = spoken(name)
+        clusters = [id_ for id_, known in self.names.items() if spoken(known) == wanted]
+        found = np.flatnonzero(np.isin(self.clusters, clusters))
+        files = np.searchsorted(self.first, found, side="right") - 1
+        for file, id_ in zip(files.tolist(), self.ids[found].tolist(), strict=True):
+            yield self.media[file], id_
+
+
+def voices_in(snapshot: CollectionSnapshot) -> CollectionVoices:
+    """The voices of a Collection whose speakers are somebody."""
+    state, grouped = snapshot.state, snapshot.state.grouped_voices
+    kept = np.flatnonzero(grouped.is_there & (state.voices != NO_CLUSTER))
+    first = np.searchsorted(grouped.media_of[kept], np.arange(len(grouped.media) + 1))
+    return CollectionVoices(
+        snapshot.name,
+        grouped.media,
+        first,
+        grouped.ids[kept],
+        state.voices[kept],
+        state.voice_names,
+    )
+
+
+class FolderVoices:
+    """The voices of all Collections of one CacheDir, as they were when they were asked for."""
+
+    def __init__(self, collections: Iterable[CollectionVoices], unread: Sequence[str] = ()) -> None:
+        """`unread`: names of the Collections that cannot be read."""
+        self._collections: Sequence[CollectionVoices] = [one for one in collections if len(one.ids)]
+        self.warnings = [
+            f"The collection {name!r} cannot be read: whom it names is not known here."
+            for name in unread
+        ]
+
+    def of(self, hash_str: str) -> dict[int, SpokenPerson]:
+        """Who the speakers of a file are, by their ids.
+
+        Of several Collections one that has a name for the speaker counts, then the first by name.
+        """
+        found: dict[int, SpokenPerson] = {}
+        for collection in self._collections:
+            for id_, person in collection.of(hash_str):
+                known = found.get(id_)
+                if known is None or (known.name is None and person.name is not None):
+                    found[id_] = person
+        return found
+
+    def called(self, name: str) -> dict[str, set[int]]:
+        """Ids of the speakers with this name in any Collection, by file."""
+        found: dict[str, set[int]] = {}
+        for collection in self._collections:
+            for hash_str, id_ in collection.called(name):
+                found.setdefault(hash_str, set()).add(id_)
+        return found
+
+
 _log = logging.getLogger(__name__)
 
 ScaleOf = Callable[[str], FaceScale | None]
 T = TypeVar("T")
 _ALONE_WAIT_S = 10.0  # for others' edits, each of which takes a part of a second
 _CAPACITY = 32  # Collections; 100,000 faces take some 20 MB
-_SMALL_CAPACITY = 1000  # Collections of which only names are kept, and folders: photos, locks
+_SMALL_CAPACITY = 1000  # Collections of which only names are kept, and folders: photos
 _MEMBERS_CAPACITY = 64  # Collections of which only members are read; 100,000 take some 20 MB
 
 
@@ -196,8 +284,6 @@ class People:
         self._names = LruCache[RootedPath, _Digest[Mapping[str, NamedClusters]]](_SMALL_CAPACITY)
         self._voices = LruCache[RootedPath, _Digest[CollectionVoices]](_SMALL_CAPACITY)
         self.proposing = Proposing()
-        # Held by who finds out the names in a folder.
-        self._looks: LruCache[RootedPath, threading.Lock] = LruCache(_SMALL_CAPACITY)
 
     def open(self, cache: CacheDir, name: str) -> CollectionSnapshot:
         """The collection as it is now.
@@ -237,19 +323,10 @@ class People:
     def roster(self, cache: CacheDir, within_s: float = float("inf")) -> FolderRoster:
         """Who is named or enrolled in a folder; reads only what has changed since.
 
-        Raises Unavailable where that takes too long. It goes on from there when asked again; one
-        at a time looks at a folder.
+        Raises Unavailable where that takes too long. It goes on from there when asked again.
         """
-        until = time.monotonic() + within_s
-        look = self._looks.get(cache.root, threading.Lock)
-        if not look.acquire(timeout=min(within_s, threading.TIMEOUT_MAX)):
-            raise Unavailable
-        try:
-            found, unread = self._digests(cache, self._names, named_in, until)
-            photos = self.references(cache).photos()
-            return FolderRoster(str(cache.root), photos, found, unread)
-        finally:
-            look.release()
+        found, unread = self._digests(cache, self._names, named_in, time.monotonic() + within_s)
+        return FolderRoster(str(cache.root), self.references(cache).photos(), found, unread)
 
     def voices(self, cache: CacheDir) -> FolderVoices:
         """Who speaks in a folder; reads only what has changed since.
@@ -273,20 +350,22 @@ class People:
         references = self.references(cache).version()
         found, unread = [], []
         for name in Collection.all_names(cache.root):
-            if time.monotonic() > until:
-                raise Unavailable
             collection = Collection(cache.root, name)
             digest = kept.get(collection.folder, _Digest)
+            left = min(until - time.monotonic(), threading.TIMEOUT_MAX)
+            if left < 0 or not digest.lock.acquire(timeout=left):
+                raise Unavailable
             try:
-                with digest.lock:
-                    version = _of_people(collection.version()), references
-                    if digest.made is None or digest.made[0] != version:
-                        at_hand = self._kept.peek(collection.folder) or self._of(cache, collection)
-                        digest.made = version, make(at_hand.snapshot())
-                    found.append((name, digest.made[1]))
+                version = _of_people(collection.version()), references
+                if digest.made is None or digest.made[0] != version:
+                    at_hand = self._kept.peek(collection.folder) or self._of(cache, collection)
+                    digest.made = version, make(at_hand.snapshot())
+                found.append((name, digest.made[1]))
             except CacheError as error:
                 _log.warning("who is in the collection %r is not known: %s", name, error)
                 unread.append(name)
+            finally:
+                digest.lock.release()
         return found, unread
 
     def in_file(self, cache: CacheDir, hash_str: str) -> list[SeenPerson]:

@@ -14,8 +14,7 @@ from api.http.answers import counted
 from api.http.concurrency import map_concurrently, own_slot
 from api.http.endpoint import Call, Endpoint
 from api.models.model_keys import active_key
-from api.people.people import PeopleServices
-from api.people.voices.speaking import FolderVoices, SpokenPerson
+from api.people.people import FolderVoices, PeopleServices, SpokenPerson
 from api.transcripts.answers import (
     Transcription,
     Transcriptions,

@@ -171,24 +171,13 @@ def alike(rows: Rows, cosine: float, step: Step) -> NeighbourGraph:
         lower.append((at + part.start).astype(np.int32))
         upper.append((to + part.start).astype(np.int32))
         weights.append(level * level)
-    edges = np.concatenate(lower), np.concatenate(upper)
-    return _both_ways(len(rows), edges, np.concatenate(weights), step)
-
-
-def _both_ways(
-    nodes: int,
-    edges: tuple[NDArray[np.int32], NDArray[np.int32]],
-    weights: NDArray[np.uint16],
-    step: Step,
-) -> NeighbourGraph:
-    lower, upper = edges
-    ends = np.concatenate([lower, upper])
+    ends = np.concatenate([*lower, *upper])  # both ways
     order = np.argsort(ends, kind="stable")
     step(1, "Comparing faces")
-    starts = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=nodes))])
-    neighbours = np.concatenate([upper, lower])[order]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=len(rows)))])
+    neighbours = np.concatenate([*upper, *lower])[order]
     step(1, "Comparing faces")
-    return NeighbourGraph(starts, neighbours, np.concatenate([weights, weights])[order])
+    return NeighbourGraph(starts, neighbours, np.concatenate([*weights, *weights])[order])
 
 
 def _thinned(at: NDArray[np.intp], nodes: int, most: int) -> NDArray[np.bool_] | slice:
@@ -352,19 +341,13 @@ def people(
     track_of, centres, weights = find_tracks(embeddings, *places, rule.track, part(step, 0, 0.5))
     rows = unit(centres)
     graph = alike(rows, rule.person, part(step, 0.5, 0.8))
-    found = whisper(graph, part(step, 0.8, 1))
-    return _without_strays(rows, weights, found, rule.person)[track_of]
-
-
-def _without_strays(
-    rows: Rows, weights: NDArray[np.float32], labels: Labels, cosine: float
-) -> Labels:
-    """Sets tracks apart that are farther from their cluster's mean than two alike ones may be."""
+    labels = whisper(graph, part(step, 0.8, 1))
+    # Tracks that are farther from their cluster's mean than two alike ones may be are alone.
     count = int(labels.max()) + 1
     means = unit(sums_by_label(rows * weights[:, None], labels, count))
-    strays = np.flatnonzero(products(rows, labels, means) < np.float32(cosine))
+    strays = np.flatnonzero(products(rows, labels, means) < np.float32(rule.person))
     labels[strays] = count + np.arange(len(strays))
-    return labels
+    return labels[track_of]
 
 
 def large_enough(labels: Labels, min_samples: int) -> Labels:

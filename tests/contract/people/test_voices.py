@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from api.people.filtering import Person, unknown
-from api.people.people import People
-from api.people.voices.speaking import SpokenPerson
+from api.people.people import People, SpokenPerson
 from shared.domain import Stage
 from tests.support.people.people_desk import ADA, BO, CY, NAME, NOBODY, PeopleDesk
 from tests.support.people.voices_desk import (

@@ -17,9 +17,8 @@ from api.people import people
 from api.people.editing import names_edit
 from api.people.enrol_routes import list_named_people
 from api.people.filtering import Person, frames_with
-from api.people.people import FolderRoster, People, people_seen
+from api.people.people import CollectionVoices, FolderRoster, People, people_seen, voices_in
 from api.people.snapshot import CollectionSnapshot
-from api.people.voices.speaking import CollectionVoices, voices_in
 from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, CacheError, Missing, Unavailable
 from shared.opening import RootedPath
