@@ -388,8 +388,8 @@ def numbers_of(artefacts: Sequence[SpeakerTurns], ids: Collection[int]) -> list[
         return theirs
     turns = (turn for turn in artefacts[known].turns if turn.speaker in theirs[known])
     times = speaking_times([msgspec.structs.replace(turn, speaker=0) for turn in turns]).get(0)
-    for at, found in enumerate(artefacts if times is not None else ()):
-        if at != known:
+    for at, found in enumerate(artefacts):
+        if at != known and times is not None:
             others = speaking_times(found.turns).items()
             theirs[at] |= {number for number, own in others if _is_same(own, times)}
     return theirs
@@ -451,10 +451,8 @@ class PersonVoices:
     def among(self, grouping: VoiceGrouping) -> NDArray[np.bool_]:
         """[n] which voices are the person's."""
         found = np.zeros(len(grouping), np.bool_)
-        for number, hash_str in enumerate(grouping.media):
-            if hash_str in self.ids:
-                here = grouping.media_of == number
-                found |= here & np.isin(grouping.ids, list(self.ids[hash_str]))
+        for hash_str, here in slices_of(grouping).items():
+            found[here] = np.isin(grouping.ids[here], list(self.ids.get(hash_str, ())))
         return found
 
     def without(self, grouping: VoiceGrouping) -> VoiceGrouping:

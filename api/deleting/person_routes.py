@@ -195,7 +195,7 @@ def delete_person(
     for hash_str in ids:
         go_on()
         damaged += delete_voices(cache, voices, hash_str, is_over)
-    _leave_groupings(cache, deletion, (person, voices), snapshots, go_on)
+    _leave_groupings(cache, deletion, person, voices, snapshots, go_on)
     for hash_str in cache.catalogue.hashes():
         go_on()
         _forget_words(cache, hash_str, {*deletion.names, *deletion.references})
@@ -206,7 +206,8 @@ def delete_person(
 def _leave_groupings(
     cache: CacheDir,
     deletion: PersonDeletion,
-    who: tuple[PersonFaces, PersonVoices],
+    person: PersonFaces,
+    voices: PersonVoices,
     snapshots: Callable[[], Sequence[CollectionSnapshot]],
     go_on: Callable[[], None],
 ) -> None:
@@ -214,11 +215,11 @@ def _leave_groupings(
     for _ in range(_TRIES):
         for snapshot in snapshots():
             go_on()
-            _forget(cache, snapshot, *who, deletion)
-        left = [snapshot for snapshot in snapshots() if _is_in(snapshot, *who)]
-        if not left:
+            _forget(cache, snapshot, person, voices, deletion)
+        left = [snapshot.state for snapshot in snapshots()]
+        is_seen = any(faces_of_person(state.clustering, person).any() for state in left)
+        if not is_seen and not any(voices.among(state.grouped_voices).any() for state in left):
             return
-    is_seen = any(faces_of_person(snapshot.clustering, who[0]).any() for snapshot in left)
     raise Busy(
         f"Workers go on grouping these {'faces' if is_seen else 'voices'}. Ask again once no "
         f"analysis of {'faces' if is_seen else 'speech'} runs."
@@ -253,11 +254,6 @@ def _others(
                 keys = np.union1d(known, snapshot.clustering.keys[here])
                 others[hash_str] = np.setdiff1d(keys, mine[hash_str])
     return others
-
-
-def _is_in(snapshot: CollectionSnapshot, person: PersonFaces, voices: PersonVoices) -> bool:
-    is_seen = faces_of_person(snapshot.clustering, person).any()
-    return bool(is_seen or voices.among(snapshot.state.grouped_voices).any())
 
 
 def _forget(

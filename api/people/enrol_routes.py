@@ -77,16 +77,15 @@ async def list_named_people(call: Call[None], services: PeopleServices) -> Named
             f"Only the {_LOOKED_AT} cache folders used last were looked at, of {len(newest)}: "
             "name another one by cache_dir."
         )
-    for folder, (roster, is_answered) in zip(newest, looks, strict=False):
+    for folder, (look, is_answered) in zip(newest, looks, strict=False):
         shown = services.paths.back(folder)
         if not is_answered:
             call.warnings.append(
                 f"{shown} does not answer in time: who is named there is left out. Ask again "
                 "shortly."
             )
-        call.warnings += [
-            f"{shown}: {left_out(name)}" for name in (roster.unread if roster else ())
-        ]
+        unread = look.unread if look else ()
+        call.warnings.extend(f"{shown}: {left_out(name)}" for name in unread)
     return _answer(services, [roster for roster, _ in looks if roster], None)
 
 

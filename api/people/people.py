@@ -424,12 +424,15 @@ class People:
         found: dict[str, list[str]] = {hash_str: [] for hash_str in hashes}
         for name in Collection.all_names(cache_root) if found else ():
             with contextlib.suppress(Missing):  # deleted just now
-                opened = Collection.open(cache_root, name, create=False)
-                # One that remembers the members it has read.
-                members = self._members.get(opened.folder, lambda opened=opened: opened).members()
+                members = self._with_members(cache_root, name).members()
                 for hash_str in found.keys() & members.hashes:
                     found[hash_str].append(name)
         return found
+
+    def _with_members(self, cache_root: RootedPath, name: str) -> Collection:
+        """A Collection that remembers the members it has read."""
+        opened = Collection.open(cache_root, name, create=False)
+        return self._members.get(opened.folder, lambda: opened)
 
     def _at_hand(self, cache: CacheDir, name: str) -> _KeptCollection:
         opened = Collection.open(cache.root, name, create=False)

@@ -27,12 +27,12 @@ from shared.people.addition_log import AdditionLog
 from shared.people.clustering import (
     GONE,
     NO_CLUSTER,
-    SAMPLES,
     Clustering,
     VoiceGrouping,
     VoiceIndex,
     shapes_of,
     slices_of,
+    take,
 )
 from shared.people.collection import Collection
 from shared.people.edits import Modify
@@ -268,18 +268,12 @@ def without_faces(cache: CacheDir, collection: Collection) -> Clustering:
     As retired count also the ids that faces may get again, and those of enrolled people.
     """
     found = collection.clustering() or Clustering.empty()
-    ids, homes = found.cluster_ids, found.memory.homes
+    homes, none = found.memory.homes, np.zeros(0, np.intp)
     enrolled = [enrolled_id(name) for name in References(cache.root).names()]
     used = np.concatenate([found.retired, homes[homes > 0], np.array(enrolled, np.int32)])
-    return replace(
-        Clustering.empty(),
-        number=found.number,
-        cluster_ids=ids,
-        means=np.zeros((len(ids), 0), np.float32),
-        sizes=np.zeros(len(ids), np.int32),
-        samples=np.full((len(ids), SAMPLES), -1, np.int32),
-        retired=np.setdiff1d(used, ids).astype(np.int32),
-    )
+    retired = np.setdiff1d(used, found.cluster_ids).astype(np.int32)
+    found = replace(found, media=(), media_files=(), retired=retired)
+    return take(take(found, none), none, "l")
 
 
 log = logging.getLogger(__name__)
