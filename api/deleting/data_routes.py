@@ -21,7 +21,6 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from api.deleting.answers import (
     DataDeleted,
@@ -484,17 +483,15 @@ def forget_voices(cache: CacheDir, hashes: Set[str], deleted: Set[str]) -> list[
 def _forgotten(
     cache: CacheDir, hashes: Set[str], deleted: Set[str], grouping: VoiceGrouping
 ) -> VoiceGrouping:
+    """The grouping with the voices of such MediaFiles as of those that have no speakers."""
     is_gone = np.zeros(len(grouping.media), np.bool_)
     for number, hash_str in enumerate(grouping.media):
         if hash_str in hashes and (file := grouping.media_files[number]):
             manifests = cache.manifests(hash_str)
             told = {found.file for found in manifests if found.stage is Stage.SPEAKERS}
             is_gone[number] = not told or (hash_str in deleted and file not in told)
-    return _without(grouping, is_gone) if is_gone.any() else grouping
-
-
-def _without(grouping: VoiceGrouping, is_gone: NDArray[np.bool_]) -> VoiceGrouping:
-    """The grouping with the voices of these MediaFiles as of such that have no speakers."""
+    if not is_gone.any():
+        return grouping
     files = zip(grouping.media_files, is_gone.tolist(), strict=True)
     columns = {}
     for name in ("numbers", "rows", "seconds", "excerpts", "is_there"):

@@ -28,7 +28,7 @@ from shared.people.edits import (
     Undo,
 )
 from shared.people.names import LONGEST_NAME, require_unicode
-from shared.people.state import PeopleState, as_of, voice_indexes
+from shared.people.state import PeopleState, as_of, in_force, voice_indexes
 from shared.seeded_ids import seeded_id
 
 _NAMED = 5  # ids that an error lists
@@ -344,27 +344,15 @@ def _of_entry(state: PeopleState, entry: Edit) -> _Touched:
     """What an entry of the log changed; an undo changes what it takes back or brings back."""
     if not isinstance(entry.what, Undo):
         return _touched(state, entry.what)
-    found = [_touched(state, edit.what) for edit in _between(state.edits, entry, entry.what.to)]
+    at = state.edits.index(entry)
+    changed = set(in_force(state.edits[:at])).symmetric_difference(in_force(state.edits[: at + 1]))
+    found = [_touched(state, edit.what) for edit in state.edits[:at] if edit.id in changed]
     return _Touched(
         frozenset().union(*(one.clusters for one in found)),
         frozenset().union(*(one.faces for one in found)),
         any(one.is_all for one in found),
         frozenset().union(*(one.pairs for one in found)),
     )
-
-
-def _between(edits: Sequence[Edit], undo: Edit, to: str) -> Iterator[Edit]:
-    """Edits that an undo may have taken back or brought back, the newest first."""
-    place = {"": -1} | {edit.id: n for n, edit in enumerate(edits)}
-    first = place.get(to, place[undo.id])
-    at = place[undo.id] - 1
-    while at > first:
-        what = edits[at].what
-        if isinstance(what, Undo):
-            first = min(first, place.get(what.to, first))
-        else:
-            yield edits[at]
-        at -= 1
 
 
 def _touched(state: PeopleState, what: NewEdit) -> _Touched:

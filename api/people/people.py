@@ -34,8 +34,8 @@ from shared.people.names import spoken
 from shared.people.state import PeopleState
 
 
-class SpokenPerson(NamedTuple):
-    """Who a speaker of a file is in a Collection; unnamed ones too."""
+class KnownPerson(NamedTuple):
+    """Who somebody seen or heard is in a Collection; unnamed ones too."""
 
     cluster_id: int
     name: str | None
@@ -53,14 +53,14 @@ class CollectionVoices:
     clusters: NDArray[np.int32]  # [n]
     names: Mapping[int, str]  # by cluster
 
-    def of(self, hash_str: str) -> Iterator[tuple[int, SpokenPerson]]:
+    def of(self, hash_str: str) -> Iterator[tuple[int, KnownPerson]]:
         """The speakers of a file, by id."""
         at = bisect_left(self.media, hash_str)
         if at == len(self.media) or self.media[at] != hash_str:
             return
         here = slice(*self.first[at : at + 2].tolist())
         for id_, cluster in zip(self.ids[here].tolist(), self.clusters[here].tolist(), strict=True):
-            yield id_, SpokenPerson(cluster, self.names.get(cluster), self.collection)
+            yield id_, KnownPerson(cluster, self.names.get(cluster), self.collection)
 
     def called(self, name: str) -> Iterator[tuple[str, int]]:
         """The voices with this name, whatever the case of its letters: file and speaker's id."""
@@ -98,12 +98,12 @@ class FolderVoices:
             for name in unread
         ]
 
-    def of(self, hash_str: str) -> dict[int, SpokenPerson]:
+    def of(self, hash_str: str) -> dict[int, KnownPerson]:
         """Who the speakers of a file are, by their ids.
 
         Of several Collections one that has a name for the speaker counts, then the first by name.
         """
-        found: dict[int, SpokenPerson] = {}
+        found: dict[int, KnownPerson] = {}
         for collection in self._collections:
             for id_, person in collection.of(hash_str):
                 known = found.get(id_)
@@ -463,25 +463,17 @@ class PeopleServices(CoreServices):
     people: People
 
 
-class Sighting(NamedTuple):
-    """A person of a collection; unnamed ones too."""
-
-    collection: str
-    cluster_id: int
-    name: str | None
-
-
 def people_seen(
     people: People, cache: CacheDir, stretches: Sequence[tuple[str, int, int]]
-) -> tuple[list[list[Sighting]], list[str]]:
+) -> tuple[list[list[KnownPerson]], list[str]]:
     """People in each stretch (hash_str, first second, the one it ends before), most faces first.
 
     With them the names of the collections that cannot be read.
     """
-    found: list[list[Sighting]] = [[] for _ in stretches]
+    found: list[list[KnownPerson]] = [[] for _ in stretches]
     snapshots, unread = people.readable(cache) if stretches else ([], [])
     for snapshot in snapshots:
         for seen, (hash_str, first, end) in zip(found, stretches, strict=True):
             for root in snapshot.seen_in(hash_str, first, end):
-                seen.append(Sighting(snapshot.name, root, snapshot.state.names.get(root)))
+                seen.append(KnownPerson(root, snapshot.state.names.get(root), snapshot.name))
     return found, unread

@@ -285,9 +285,8 @@ def read_whole(path: RootedPath, kind: GroupingKind[T]) -> T:
 
 def check_clustering(clustering: Clustering) -> None:
     """Raise ValueError for a clustering that its readers could stumble over."""
-    _check_fields(clustering, len(clustering))
+    _check_fields(clustering, clustering.memory)
     for faces in (clustering, clustering.memory):
-        _require_media(faces.media, faces.media_of)
         same = faces.media_of[1:] == faces.media_of[:-1]
         if (faces.keys[1:] < faces.keys[:-1])[same].any():
             raise ValueError("the faces are not in order")
@@ -296,15 +295,13 @@ def check_clustering(clustering: Clustering) -> None:
     ids = clustering.cluster_ids
     if (ids[1:] <= ids[:-1]).any() or (len(ids) and ids[0] <= 0):
         raise ValueError("the cluster ids are not ascending")
-    known = np.append(ids, np.int32(NO_CLUSTER))
-    if not np.isin(clustering.labels, known).all():
+    if not np.isin(clustering.labels, np.append(ids, np.int32(NO_CLUSTER))).all():
         raise ValueError("a label is no cluster")
 
 
 def check_voices(grouping: VoiceGrouping) -> None:
     """Raise ValueError for a grouping that its readers could stumble over."""
-    _check_fields(grouping, len(grouping))
-    _require_media(grouping.media, grouping.media_of)
+    _check_fields(grouping)
     ids = grouping.ids
     same = grouping.media_of[1:] == grouping.media_of[:-1]
     if (ids[1:] <= ids[:-1])[same].any():
@@ -318,13 +315,31 @@ def check_voices(grouping: VoiceGrouping) -> None:
         raise ValueError("a time is none")
 
 
-def _check_fields(grouping: Clustering | VoiceGrouping, count: int) -> None:
-    lengths = {**FIXED_LENGTHS, "n": count}
-    _require_shapes(grouping, lengths)
-    if isinstance(grouping, Clustering):
-        _require_shapes(grouping.memory, lengths)
+def _check_fields(grouping: Clustering | VoiceGrouping, *parts: Memory) -> None:
+    """Raise ValueError for arrays of another type or length, or MediaFiles out of order."""
+    lengths = {**FIXED_LENGTHS, "n": len(grouping)}
+    for part in (grouping, *parts):
+        for name, (axes, dtype) in shapes_of(type(part)).items():
+            array = getattr(part, name)
+            if array.dtype != dtype or array.ndim != len(axes):
+                raise ValueError(f"{name} is {array.dtype} with {array.ndim} axes")
+            for letter, length in zip(axes, array.shape, strict=True):
+                if lengths.setdefault(letter, length) != length:
+                    raise ValueError(f"{name} has {length} where others have {lengths[letter]}")
+        if not all(map(cache_files.is_hash, part.media)):  # they name folders
+            raise ValueError("media are no hashes")
+        if any(one >= other for one, other in pairwise(part.media)):
+            raise ValueError("media are not in order")
+        _require_within(part.media_of, 0, len(part.media), "media_of")
+        if (part.media_of[1:] < part.media_of[:-1]).any():
+            raise ValueError("media_of is not in order")
     if grouping.number < 1 or len(grouping.media) != len(grouping.media_files):
         raise ValueError("number or media are wrong")
+
+
+def _require_within(values: NDArray[np.int32], first: int, end: int, name: str) -> None:
+    if len(values) and not (first <= values.min() and values.max() < end):
+        raise ValueError(f"{name} leads nowhere")
 
 
 def _encode(file: IO[bytes], grouping: Clustering | VoiceGrouping) -> None:
@@ -344,33 +359,6 @@ def _decoded(kind: type, name: str, stored: NDArray[Any]) -> Any:
         return tuple(text.decode() for text in stored.tolist())
     number = _NUMBERS[kind].get(name)
     return number(stored) if number else stored
-
-
-def _require_shapes(of: Clustering | VoiceGrouping | Memory, lengths: dict[str, int]) -> None:
-    """Raise ValueError for arrays of another type, or of lengths that do not agree."""
-    for name, (shape, dtype) in shapes_of(type(of)).items():
-        array = getattr(of, name)
-        if array.dtype != dtype or array.ndim != len(shape):
-            raise ValueError(f"{name} is {array.dtype} with {array.ndim} axes")
-        for letter, length in zip(shape, array.shape, strict=True):
-            if lengths.setdefault(letter, length) != length:
-                raise ValueError(f"{name} has {length} where others have {lengths[letter]}")
-
-
-def _require_within(values: NDArray[np.int32], first: int, end: int, name: str) -> None:
-    if len(values) and not (first <= values.min() and values.max() < end):
-        raise ValueError(f"{name} leads nowhere")
-
-
-def _require_media(media: tuple[str, ...], media_of: NDArray[np.int32]) -> None:
-    """Raise ValueError for MediaFiles, or for who is in them, that are out of order."""
-    if not all(map(cache_files.is_hash, media)):  # they name folders
-        raise ValueError("media are no hashes")
-    if any(one >= other for one, other in pairwise(media)):
-        raise ValueError("media are not in order")
-    _require_within(media_of, 0, len(media), "media_of")
-    if (media_of[1:] < media_of[:-1]).any():
-        raise ValueError("media_of is not in order")
 
 
 CLUSTERINGS = GroupingKind(

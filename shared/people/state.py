@@ -388,18 +388,18 @@ def report(state: PeopleState) -> list[tuple[Edit, bool, str]]:
 def _after(replay: Replay, applied: Sequence[str], edits: Sequence[Edit]) -> PeopleState:
     """The state after a log of edits. `replay` has applied those, which may not count any more."""
     log = sorted(edits, key=order)
-    in_force = _in_force(log)
-    if in_force[: len(applied)] == applied:
+    counting = in_force(log)
+    if counting[: len(applied)] == applied:
         replay = replay.copy()
     else:  # some were undone, or another machine wrote one without having seen our newest
         replay, applied = Replay(replay.ground), ()
     by_id = {edit.id: edit for edit in log}
-    for edit_id in in_force[len(applied) :]:
+    for edit_id in counting[len(applied) :]:
         replay.apply(by_id[edit_id])
-    return _seen(replay, tuple(log), in_force)
+    return _seen(replay, tuple(log), counting)
 
 
-def _in_force(log: Sequence[Edit]) -> tuple[str, ...]:
+def in_force(log: Sequence[Edit]) -> tuple[str, ...]:
     """Ids of the edits that count at the end of a log, the oldest first."""
     last = ""  # that counts at a point of the log
     last_after = {"": ""}
@@ -418,7 +418,7 @@ def _in_force(log: Sequence[Edit]) -> tuple[str, ...]:
     return tuple(reversed(found))
 
 
-def _seen(replay: Replay, edits: tuple[Edit, ...], in_force: tuple[str, ...]) -> PeopleState:
+def _seen(replay: Replay, edits: tuple[Edit, ...], counting: tuple[str, ...]) -> PeopleState:
     """The PeopleState that a replay comes to."""
     clustering, grouped = replay.ground.clustering, replay.ground.voices
     names = _names(replay)
@@ -449,7 +449,7 @@ def _seen(replay: Replay, edits: tuple[Edit, ...], in_force: tuple[str, ...]) ->
         voice_counts=voice_counts,
         apart=replay.apart(),
         edits=edits,
-        in_force=in_force,
+        in_force=counting,
         _replay=replay,
     )
 

@@ -136,8 +136,9 @@ class Grouping:
         """
         rule = Rule(self._scale, old.eps, old.min_samples)
         loaded = self._unmarked(self.load(hashes, old.means.shape[1] if len(old) else None), rule)
-        if not len(old):
-            old = _with_dim(old, loaded.faces.embeddings.shape[1])
+        if not len(old):  # a grouping of no faces is one of vectors of any length
+            none = np.zeros((0, loaded.faces.embeddings.shape[1]), np.float32)
+            old = replace(old, means=none, loose_embeddings=none.astype(np.float16))
         state = self._state(old)
         taken = taken | state.known_ids
         lessons = self._lessons(state)
@@ -218,15 +219,6 @@ def _whole(loaded: LoadedFaces, groups: Groups, model: str, how: tuple[float, in
         samples=groups.samples,
         loose=loose.astype(np.int32),
         loose_embeddings=loaded.faces.embeddings[loose].astype(np.float16),
-    )
-
-
-def _with_dim(empty: Clustering, dim: int) -> Clustering:
-    """A grouping of no faces is one of vectors of any length."""
-    return replace(
-        empty,
-        means=np.zeros((0, dim), np.float32),
-        loose_embeddings=np.zeros((0, dim), np.float16),
     )
 
 
