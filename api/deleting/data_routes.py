@@ -62,13 +62,6 @@ class PublishedArtefact(NamedTuple):
     bytes: int
 
 
-class DeletedManifest(msgspec.Struct, frozen=True, array_like=True):
-    """One manifest of a Deletion."""
-
-    hash_str: str
-    name: str
-
-
 class DeletionHead(msgspec.Struct, frozen=True, kw_only=True):
     """What one request deleted, in numbers."""
 
@@ -87,7 +80,7 @@ class DeletionHead(msgspec.Struct, frozen=True, kw_only=True):
 class Deletion(DeletionHead, frozen=True, kw_only=True):
     """What one request deleted, as it lies in CACHE_DIR/deletions/<id>.json."""
 
-    manifests: tuple[DeletedManifest, ...]
+    manifests: tuple[tuple[str, str], ...]  # hash_str and file name
 
 
 T = TypeVar("T")
@@ -126,11 +119,19 @@ def published(cache: CacheDir, hash_str: str, model: str | None) -> list[Publish
     with cache_files.clear_errors(cache.root), media_folder(cache, hash_str) as folder:
         if folder is None:
             return []
-        found = [
-            _artefact(folder, hash_str, name, files)
-            for name, files in cache_files.manifests_in(folder, ArtefactFiles)
-        ]
-    return [artefact for artefact in found if artefact and model in (None, artefact.model)]
+        found = []
+        for name, files in cache_files.manifests_in(folder, ArtefactFiles):
+            stage, _, key = name.removeprefix("manifest.").removesuffix(".json").partition(".")
+            own, data_files = cache_files.decoded_model(key), tuple[str, ...]()
+            if isinstance(files, ArtefactFiles):
+                own, data_files = files.model, files.names
+            size = 0
+            for data in data_files:
+                with contextlib.suppress(OSError, CacheError):
+                    size += cache_files.status(folder, data).st_size
+            if stage in set(Stage) and model in (None, own):  # else it is no artefact of ours
+                found.append(PublishedArtefact(hash_str, name, Stage(stage), own, size))
+    return found
 
 
 def delete(cache: CacheDir, artefacts: Iterable[PublishedArtefact], by: str) -> Deletion:
@@ -142,7 +143,7 @@ def delete(cache: CacheDir, artefacts: Iterable[PublishedArtefact], by: str) -> 
         by=by,
         files=len({artefact.hash_str for artefact in artefacts}),
         bytes=sum(artefact.bytes for artefact in artefacts),
-        manifests=tuple(DeletedManifest(a.hash_str, a.manifest) for a in artefacts),
+        manifests=tuple((a.hash_str, a.manifest) for a in artefacts),
     )
     write_record(cache, f"{deletion.id}.json", deletion)
     with cache_files.clear_errors(cache.root):
@@ -223,30 +224,10 @@ def media_folder(cache: CacheDir, hash_str: str) -> Iterator[OpenedFolder | None
 
 def _by_media(deletion: Deletion) -> Iterator[tuple[str, list[str]]]:
     names: dict[str, list[str]] = {}
-    for deleted in deletion.manifests:
-        if cache_files.is_hash(deleted.hash_str) and cache_files.is_manifest(deleted.name):
-            names.setdefault(deleted.hash_str, []).append(deleted.name)
+    for hash_str, name in deletion.manifests:
+        if cache_files.is_hash(hash_str) and cache_files.is_manifest(name):
+            names.setdefault(hash_str, []).append(name)
     yield from names.items()
-
-
-def _artefact(
-    folder: OpenedFolder, hash_str: str, name: str, files: ArtefactFiles | CacheError
-) -> PublishedArtefact | None:
-    """None for what is no artefact of ours."""
-    stage, _, model = name.removeprefix("manifest.").removesuffix(".json").partition(".")
-    if stage not in set(Stage):
-        return None
-    if isinstance(files, CacheError):
-        return PublishedArtefact(hash_str, name, Stage(stage), cache_files.decoded_model(model), 0)
-    size = sum(_size(folder, data) for data in files.names)
-    return PublishedArtefact(hash_str, name, Stage(stage), files.model, size)
-
-
-def _size(folder: OpenedFolder, name: str) -> int:
-    try:
-        return cache_files.status(folder, name).st_size
-    except (OSError, CacheError):
-        return 0
 
 
 _KINDS: dict[Stage, DataKind] = {

@@ -30,7 +30,6 @@ from shared.cache.speakers import SpeakerTurns, parse_voice_id
 from shared.cache.spoken_by import SpeakingTimes, speaking_times
 from shared.domain import Manifest, Stage
 from shared.errors import BadInput, CacheError
-from shared.opening import OpenedFolder
 from shared.people.clustering import NO_CLUSTER, Clustering, Memory, VoiceGrouping, slices_of, take
 from shared.people.edits import FaceMove, Modify, Names, NewEdit
 from shared.people.names import spoken
@@ -38,6 +37,7 @@ from shared.people.state import PeopleState
 from shared.unusable_files import UnusableFile
 
 _log = logging.getLogger(__name__)
+_GONE = -1
 _NEAR = 0.1  # of the picture: as far as a face may have moved that is detected anew (FaceIndex)
 Keys = NDArray[np.uint64]  # of faces of one MediaFile, ascending
 _NONE = np.zeros(0, np.uint64)
@@ -125,7 +125,21 @@ def clean_up(
         for manifest in damaged:
             with contextlib.suppress(FileNotFoundError):
                 folder.remove(cache_files.manifest_name(stage, manifest.model))
-        _remove_unnamed(folder, stage)
+        names = folder.names()
+        for name in names:
+            if cache_files.is_deleted_manifest(name) and f".manifest.{stage}." in name:
+                folder.remove(name)
+        used: set[str] = set()
+        for _, found in cache_files.manifests_in(folder, ArtefactFiles):
+            if isinstance(found, CacheError):  # what it names is not known, and may be in use
+                raise found
+            used.update(found.names)
+        for name in names:  # what was published since the listing stays
+            is_data = cache_files.is_data(name) and name.startswith(f"{stage}.")
+            if is_data and name not in used:
+                with contextlib.suppress(FileNotFoundError):
+                    folder.remove(name)
+        folder.sync()
     publishing.remove_dead(cache.media_dir(hash_str), is_over)
     return len(damaged)
 
@@ -195,28 +209,6 @@ def _picture(pictures: PackReader | None, row: int) -> bytes | None:
         return pictures.read(row) if pictures else None
     except CacheError:  # a damaged one is shown to nobody, and is not worth the others
         return None
-
-
-def _remove_unnamed(folder: OpenedFolder, stage: Stage) -> None:
-    """Remove deleted manifests of a stage, and data of it that no manifest names."""
-    names = folder.names()
-    for name in names:
-        if cache_files.is_deleted_manifest(name) and f".manifest.{stage}." in name:
-            folder.remove(name)
-    used: set[str] = set()
-    for _, found in cache_files.manifests_in(folder, ArtefactFiles):
-        if isinstance(found, CacheError):  # what it names is not known, and may be in use
-            raise found
-        used.update(found.names)
-    for name in names:  # what was published since the listing stays
-        is_data = cache_files.is_data(name) and name.startswith(f"{stage}.")
-        if is_data and name not in used:
-            with contextlib.suppress(FileNotFoundError):
-                folder.remove(name)
-    folder.sync()
-
-
-_GONE = -1
 
 
 def without_person(
@@ -405,7 +397,10 @@ def with_ids_elsewhere(
     found: dict[str, tuple[int, ...]] = {}
     for hash_str, ids in voices.items():
         go_on()
-        artefacts = list(_readable(cache, hash_str))
+        artefacts = []
+        for manifest in newest_first(cache.manifests(hash_str)):
+            with contextlib.suppress(CacheError):  # it goes as a whole, or stops the deletion
+                artefacts.append(speakers.read(cache, hash_str, manifest))
         theirs = numbers_of(artefacts, ids)
         more = {
             artefact.speakers[number].id
@@ -421,12 +416,6 @@ def with_ids_elsewhere(
         }
         found[hash_str] = tuple(sorted({*ids, *(more - others)}))
     return found
-
-
-def _readable(cache: CacheDir, hash_str: str) -> Iterable[SpeakerTurns]:
-    for manifest in newest_first(cache.manifests(hash_str)):
-        with contextlib.suppress(CacheError):  # it goes as a whole, or stops the deletion
-            yield speakers.read(cache, hash_str, manifest)
 
 
 def _is_same(own: SpeakingTimes, times: SpeakingTimes) -> bool:

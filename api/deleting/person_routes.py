@@ -326,30 +326,31 @@ async def delete_person_data(
     """
     body = call.body
     found = await services.in_cache_dir(body.cache_dir, _found, services, body)
-    photos = await services.in_cache_dir(body.cache_dir, _photos, services, body, found)
+    deletion = PersonDeletion.of(found, body.name or "")
+    photos = await services.in_cache_dir(body.cache_dir, _photos, services, body, deletion)
     if body.dry_run:
-        return _answer(found, photos, None)
+        return _answer(found, deletion, photos, None)
     call.audited["faces"] = sum(len(one.faces) for one in found)
-    if voices := PersonDeletion.of(found, "").voice_count:
-        call.audited["voices"] = voices
+    if deletion.voice_count:
+        call.audited["voices"] = deletion.voice_count
     call.audited["clusters"] = {one.snapshot.name: one.clusters for one in found}
     call.audited["state"] = "begun"
     await call.audit(services.audit, "delete_person_data")  # before: nothing brings it back
     damaged = await services.in_cache_dir(body.cache_dir, _delete, services, body)
     call.audited["state"] = "done"
-    return _answer(found, photos, damaged)
+    return _answer(found, deletion, photos, damaged)
 
 
-def _photos(services: DeletionServices, body: DeletePersonBody, found: list[FoundPerson]) -> int:
+def _photos(services: DeletionServices, body: DeletePersonBody, deletion: PersonDeletion) -> int:
     """Vectors of reference photos that go with the person."""
     references = services.people.references(_cache(services, body))
-    names = PersonDeletion.of(found, body.name or "").references
-    return sum(len(references.of(name)) for name in names)
+    return sum(len(references.of(name)) for name in deletion.references)
 
 
-def _answer(found: list[FoundPerson], photos: int, damaged: int | None) -> PersonDeleted:
+def _answer(
+    found: list[FoundPerson], deletion: PersonDeletion, photos: int, damaged: int | None
+) -> PersonDeleted:
     """What was found, and deleted with so many damaged results; None: was not deleted."""
-    deletion = PersonDeletion.of(found, "")
     count = sum(len(keys) for keys in deletion.keys.values())
     faces = f"{counted(count, 'face')} in {counted(len(deletion.keys), 'file')}"
     voices = deletion.voice_count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from api.http.endpoint import Call, Endpoint
 from api.http.parameters import IN_CACHE_DIR, OF_COLLECTION, flag, whole_number
@@ -54,7 +54,11 @@ def name_face_clusters(call: Call[NamesBody], services: PeopleServices) -> Names
     edit, _ = made_edit(services, body, make)
     assert isinstance(edit.what, kinds.Names)
     changes = {str(given.cluster_id): given.name for given in edit.what.assignments}
-    return NamesAnswer(updated=len(changes), changes=changes, edit_id=_told_id(body, edit))
+    return NamesAnswer(
+        updated=len(changes),
+        changes=changes,
+        edit_id=UNSET if body.known_edit_id is None else edit.id,
+    )
 
 
 def made_edit(
@@ -73,11 +77,6 @@ def made_edit(
     cache = services.caches.cache(services.paths.cache(body.cache_dir))
     hinders = None if body.known_edit_id is None else hindrance
     return services.people.edit(cache, body.cluster_job_name, checked, hinders)
-
-
-def _told_id(body: OfEdit, edit: kinds.Edit) -> str | UnsetType:
-    """The edit's id for who knows of such ids; others are answered as ever."""
-    return UNSET if body.known_edit_id is None else edit.id
 
 
 def _name(name: str, field: str) -> str:
@@ -115,7 +114,7 @@ def modify_face_clusters(call: Call[ModifyBody], services: PeopleServices) -> Mo
         moved_voices=sum(len(move.voice_ids) for move in done.moves) or UNSET,
         clusters=cluster_items(snapshot, body.voices),
         new_cluster_ids=[str(move.target) for move in done.moves if move.is_new],
-        edit_id=_told_id(body, edit),
+        edit_id=UNSET if body.known_edit_id is None else edit.id,
     )
 
 

@@ -57,13 +57,11 @@ _Both: TypeAlias = tuple[_Checked, _Checked]  # faces and voices
 
 def names_edit(state: PeopleState, assignments: Sequence[tuple[int, str]]) -> Names:
     """An edit that names clusters (cluster_id, name), "" for no name. Raises Missing, BadInput."""
-    if not assignments:
-        raise BadInput("assignments is empty; name at least one cluster.")
     names: dict[int, str] = {}
     _require_clusters(state, (cluster_id for cluster_id, _ in assignments))
     given = [ClusterNaming(cluster_id, checked_person(name)) for cluster_id, name in assignments]
     for one in given:
-        if names.setdefault(_root(state, one.cluster_id), one.name) != one.name:
+        if names.setdefault(_root_now(state, one.cluster_id), one.name) != one.name:
             raise BadInput(f"The cluster {one.cluster_id} is given two names.")
     return Names(tuple(given))
 
@@ -78,8 +76,6 @@ def modify_edit(
 
     Raises Missing, BadInput, EditedMeanwhile; NO_CLUSTER may be the target of a move.
     """
-    if not merges and not moves and not apart:
-        raise BadInput("Neither merges nor moves are given, and nobody is told apart.")
     checked, root = _checked_merges(state, merges)
     for one, other in apart:
         _require_clusters(state, [one, other])
@@ -115,15 +111,13 @@ def _checked_merges(
     roots: dict[int, int] = {}  # as the merges before this one leave them
 
     def root(cluster_id: int) -> int:
-        found = _root(state, cluster_id)
+        found = _root_now(state, cluster_id)
         while found in roots:
             found = roots[found]
         return found
 
     found = []
     for cluster_ids, target in merges:
-        if not cluster_ids:
-            raise BadInput("A merge has no cluster_ids.")
         _require_clusters(state, [*cluster_ids, target])
         others = [id_ for id_ in dict.fromkeys(cluster_ids) if root(id_) != root(target)]
         if not others:
@@ -199,8 +193,6 @@ def _named(state: PeopleState, asked: Sequence[str] | FacesAndVoices) -> _Both:
     """Faces and voices by normalised ids, each once. Raises Missing, BadInput."""
     if not isinstance(asked, FacesAndVoices):
         asked = FacesAndVoices(asked)
-    if not asked.face_ids and not asked.voice_ids:
-        raise BadInput("A move has no face_ids.")
     return _require_faces(state, asked.face_ids), _require_voices(state, asked.voice_ids)
 
 
@@ -232,12 +224,6 @@ def _require_clusters(state: PeopleState, cluster_ids: Iterable[int]) -> None:
     unknown = [id_ for id_ in asked if state.root(id_) is None]
     if unknown:
         raise Missing(f"There is no cluster {_listed(map(str, unknown))}.")
-
-
-def _root(state: PeopleState, cluster_id: int) -> int:
-    root = state.root(cluster_id)
-    assert root is not None, "checked before"
-    return root
 
 
 def _listed(ids: Iterable[str]) -> str:
@@ -273,11 +259,6 @@ class _Touched:
 
 
 _ANYBODY = _Touched(frozenset(), is_all=True)
-
-
-def last_edit_id(edits: Sequence[Edit]) -> str:
-    """The newest edit; "": there is none."""
-    return edits[-1].id if edits else ""
 
 
 def checked_since(

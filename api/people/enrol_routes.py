@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -21,7 +22,7 @@ from api.models.model_keys import active_key
 from api.people.answers import EnrolledPerson, NamedIn, NamedPeople, NamedPerson, PersonFound
 from api.people.bodies import MOST_PICTURES, EnrollBody
 from api.people.editing import checked_person
-from api.people.people import FolderRoster, PeopleServices, RosterEntry, everybody, left_out
+from api.people.people import FolderRoster, PeopleServices, left_out
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ModelKind
 from shared.errors import (
@@ -101,26 +102,31 @@ def _look(services: PeopleServices, folder: str) -> tuple[FolderRoster | None, b
 
 
 def _answer(services: PeopleServices, rosters: list[FolderRoster], like: str | None) -> NamedPeople:
-    shown = {one.folder: services.paths.back(one.folder, like=like) for one in rosters}
-    return NamedPeople(people=[_person(entry, shown) for entry in everybody(rosters)])
-
-
-def _person(entry: RosterEntry, shown: dict[str, str]) -> NamedPerson:
-    return NamedPerson(
-        name=entry.name,
-        is_enrolled=entry.is_enrolled,
-        references=entry.references,
-        collections=[
-            NamedIn(
-                cache_dir=shown[folder],
+    """Who has a name, by name; a name is one person, whatever the case of its letters."""
+    found: dict[str, NamedPerson] = defaultdict(
+        lambda: NamedPerson(name="", is_enrolled=False, references=0, collections=[])
+    )
+    for roster in rosters:
+        for who, (name, photos) in roster.enrolled.items():
+            found[who].name = found[who].name or name
+            found[who].is_enrolled = True
+            found[who].references += photos
+    most: dict[str, int] = {}  # faces of the collection that has the name so
+    for roster in rosters:
+        shown = services.paths.back(roster.folder, like=like)
+        named = ((place, *entry) for place, names in roster.collections for entry in names.items())
+        for collection, who, clusters in named:
+            item = NamedIn(
+                cache_dir=shown,
                 cluster_job_name=collection,
                 cluster_ids=list(map(str, clusters.ids)),
                 face_count=clusters.face_count,
                 voice_count=clusters.voice_count or UNSET,
             )
-            for folder, collection, clusters in entry.places
-        ],
-    )
+            found[who].collections.append(item)
+            if not found[who].is_enrolled and clusters.face_count > most.get(who, -1):
+                most[who], found[who].name = clusters.face_count, clusters.name
+    return NamedPeople(people=[found[who] for who in sorted(found)])
 
 
 _TIMEOUT_S = 60.0  # the model may have to be loaded first, and photos wait for each other

@@ -8,7 +8,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -26,7 +26,7 @@ from shared.models.specs import FaceScale
 from shared.opening import RootedPath
 from shared.people.addition_log import order
 from shared.people.claims import EDITS, EDITS_WAIT_S, turn
-from shared.people.clustering import NO_CLUSTER
+from shared.people.clustering import NO_CLUSTER, slices_of
 from shared.people.collection import Collection, Version
 from shared.people.edits import Edit, NewEdit, Undo
 from shared.people.enrolment import References
@@ -167,35 +167,6 @@ def named_in(snapshot: CollectionSnapshot) -> Mapping[str, NamedClusters]:
     }
 
 
-@dataclass(slots=True)
-class RosterEntry:
-    """One person over all CacheDirs that were looked at."""
-
-    name: str = ""
-    is_enrolled: bool = False
-    references: int = 0
-    places: list[tuple[str, str, NamedClusters]] = field(default_factory=list)
-
-
-def everybody(rosters: Sequence[FolderRoster]) -> list[RosterEntry]:
-    """Who has a name, by name; a name is one person, whatever the case of its letters."""
-    found: dict[str, RosterEntry] = {}
-    for roster in rosters:
-        for who, (name, photos) in roster.enrolled.items():
-            entry = found.setdefault(who, RosterEntry())
-            entry.name = entry.name or name
-            entry.is_enrolled = True
-            entry.references += photos
-        for collection, names in roster.collections:
-            for who, clusters in names.items():
-                entry = found.setdefault(who, RosterEntry())
-                entry.places.append((roster.folder, collection, clusters))
-    for entry in found.values():
-        if not entry.name:
-            entry.name = max(entry.places, key=lambda place: place[2].face_count)[2].name
-    return [found[who] for who in sorted(found)]
-
-
 class SeenPerson(NamedTuple):
     """A cluster of a Collection in a file: on how many seconds, and on which one first."""
 
@@ -209,9 +180,7 @@ class SeenPerson(NamedTuple):
 def people_in(snapshot: CollectionSnapshot, hash_str: str) -> list[SeenPerson]:
     """Clusters with faces in a file, those that are seen longest first."""
     clustering, state = snapshot.clustering, snapshot.state
-    if hash_str not in clustering.media:
-        return []
-    here = np.flatnonzero(clustering.media_of == clustering.media.index(hash_str))
+    here = slices_of(clustering).get(hash_str, slice(0))
     roots, seconds = state.faces[here], seconds_of(clustering.keys[here])
     found = []
     for root in np.unique(roots).tolist():

@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec import UNSET
 from numpy.typing import NDArray
 
 from api.cache.view import CacheView
@@ -19,9 +20,8 @@ from api.http.parameters import IN_CACHE_DIR, flag, text_parameter
 from api.http.services import Scope
 from api.people.answers import ClusterItem, ClusterJob, ClusterJobs, FaceItem, FacePage, Samples
 from api.people.bodies import MOST_SAMPLES, ClusterId, FacesBody, SamplesBody
-from api.people.editing import last_edit_id
 from api.people.people import PeopleServices, left_out
-from api.people.snapshot import NOT_SEEN, CollectionSnapshot, voice_counts, voice_seconds
+from api.people.snapshot import NOT_SEEN, CollectionSnapshot, voice_totals
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import face_keys, read_faces
@@ -102,20 +102,16 @@ def _read(folder: RootedPath, name: str, keys: NDArray[np.uint64]) -> list[Pictu
     rows_there = [
         row if there else None for row, there in zip(rows.tolist(), is_there, strict=True)
     ]
-    crops = _crops(folder / f"{name.rpartition('.')[0]}.pack", rows_there)
+    crops: list[bytes | None] = [None] * len(keys)
+    try:
+        with PackReader(folder / f"{name.rpartition('.')[0]}.pack") as pack:
+            crops = [None if row is None else pack.read(row) for row in rows_there]
+    except CacheError as error:
+        _log.info("no crops of %s: %s", name, error)
     return [
         _NOTHING if row is None else Pictured(tuple(boxes[row].tolist()), float(scores[row]), jpeg)
         for row, jpeg in zip(rows_there, crops, strict=True)
     ]
-
-
-def _crops(path: RootedPath, rows: Sequence[int | None]) -> list[bytes | None]:
-    try:
-        with PackReader(path) as pack:
-            return [None if row is None else pack.read(row) for row in rows]
-    except CacheError as error:
-        _log.info("no crops from %s: %s", path.name, error)
-        return [None] * len(rows)
 
 
 _MOST_SHOWN = 10_000  # faces of one answer with samples: some 60 MB of pictures
@@ -182,7 +178,8 @@ def _add_details(job: ClusterJob, snapshot: CollectionSnapshot, view: CacheView)
     for item in job.clusters:
         time = times.get(int(item.cluster_id), NOT_SEEN)
         item.seconds, item.stills, item.files = time.seconds, time.stills, time.files
-    job.last_edit_id = last_edit_id(snapshot.state.edits)
+    edits = snapshot.state.edits
+    job.last_edit_id = edits[-1].id if edits else ""
 
 
 def cluster_items(snapshot: CollectionSnapshot, has_voices: bool = False) -> list[ClusterItem]:
@@ -192,23 +189,25 @@ def cluster_items(snapshot: CollectionSnapshot, has_voices: bool = False) -> lis
     nobody's is there also where that is voices alone.
     """
     state, counts = snapshot.state, snapshot.state.counts
-    seconds = voice_seconds(state) if has_voices else {}
+    voices = voice_totals(state) if has_voices else {}
     ids = sorted(counts, key=lambda id_: (-counts[id_], id_))
-    ids += [id_ for id_ in seconds if id_ not in counts and id_ != NO_CLUSTER]
+    ids += [id_ for id_ in voices if id_ not in counts and id_ != NO_CLUSTER]
     names = {**state.voice_names, **state.names}
-    loose = len(snapshot.clustering) - sum(counts.values())
-    if loose or NO_CLUSTER in seconds:
+    faces = {**counts, NO_CLUSTER: len(snapshot.clustering) - sum(counts.values())}
+    if faces[NO_CLUSTER] or NO_CLUSTER in voices:
         ids.append(NO_CLUSTER)
-    items = [
-        ClusterItem(cluster_id=str(id_), name=names.get(id_), face_count=counts.get(id_, 0))
-        for id_ in ids
-    ]
-    if items and ids[-1] == NO_CLUSTER:
-        items[-1].face_count = loose
-    voices = voice_counts(state) if has_voices else {}
-    for id_, item in zip(ids, items, strict=True):
-        if id_ in voices:
-            item.voice_count, item.voice_seconds = voices[id_], round(seconds[id_], 2)
+    items = []
+    for id_ in ids:
+        seconds, count = voices.get(id_) or (UNSET, UNSET)
+        items.append(
+            ClusterItem(
+                cluster_id=str(id_),
+                name=names.get(id_),
+                face_count=faces.get(id_, 0),
+                voice_count=count,
+                voice_seconds=seconds,
+            )
+        )
     return items
 
 

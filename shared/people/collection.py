@@ -128,10 +128,7 @@ class Collection:
         return self.face_files.newest()
 
     def publish(self, clustering: Clustering) -> bool:
-        """Publish a clustering; False if somebody else's has this number or a higher one.
-
-        Then read theirs and build on it.
-        """
+        """Publish a clustering; False as NumberedFiles.publish says."""
         return self.face_files.publish(clustering)
 
     def voices(self) -> VoiceGrouping:

@@ -118,11 +118,31 @@ class NumberedFiles(Generic[T]):
     def publish(self, grouping: T) -> bool:
         """Publish a grouping; False if somebody else's has this number or a higher one.
 
-        Then read theirs and build on it.
+        Then read theirs and build on it. Nothing was published where it raises CacheError.
         """
         self._create()
-        with cache_files.clear_errors(self._root):
-            return self._publish(grouping)
+        self._kind.check(grouping)
+        kind = self._kind.name
+        name = f"{kind}-{grouping.number:09d}.npz"
+        temporary = cache_files.temporary_name(name, "publish")
+        with cache_files.clear_errors(self._root), cache_files.folder(self._folder) as opened:
+            try:
+                with os.fdopen(opened.create(temporary), "wb") as file:
+                    _encode(file, grouping)
+                    file.flush()
+                    cache_files.sync(file.fileno())
+                    now = os.fstat(file.fileno()).st_mtime
+                taken = _stamps(opened, kind, opened.names())
+                if taken and taken[0].number >= grouping.number:
+                    return False
+                if not _appears(opened, temporary, name):
+                    return False
+            finally:
+                with contextlib.suppress(OSError):
+                    opened.remove(temporary)
+            opened.sync()
+            _tidy(opened, kind, now)
+        return True
 
     def rewrite(self, change: Callable[[T], T]) -> None:
         """Change the newest grouping that reads whole, and keep nothing of before.
@@ -159,31 +179,6 @@ class NumberedFiles(Generic[T]):
                 _log.warning("%s The one before it counts.", error.message)
                 self._known[stamp] = None
         return self._known[stamp]
-
-    def _publish(self, grouping: T) -> bool:
-        """Nothing was published where it raises OSError or CacheError."""
-        self._kind.check(grouping)
-        kind = self._kind.name
-        name = f"{kind}-{grouping.number:09d}.npz"
-        temporary = cache_files.temporary_name(name, "publish")
-        with cache_files.folder(self._folder) as opened:
-            try:
-                with os.fdopen(opened.create(temporary), "wb") as file:
-                    _encode(file, grouping)
-                    file.flush()
-                    cache_files.sync(file.fileno())
-                    now = os.fstat(file.fileno()).st_mtime
-                taken = _stamps(opened, kind, opened.names())
-                if taken and taken[0].number >= grouping.number:
-                    return False
-                if not _appears(opened, temporary, name):
-                    return False
-            finally:
-                with contextlib.suppress(OSError):
-                    opened.remove(temporary)
-            opened.sync()
-            _tidy(opened, kind, now)
-        return True
 
 
 def stamps(folder: RootedPath, *kinds: str) -> tuple[tuple[Stamp, ...], ...]:

@@ -74,11 +74,11 @@ class Ground:
 
     def found(self, edit: Edit, number: int, move: FaceMove) -> Moved:
         """Who is moved by one of an edit's moves; searched once."""
-        key = (edit.id, number)
-        if key not in self._found:
-            faces, voices = self.faces.find(move.face_ids), self.voice_index.find(move.voice_ids)
-            self._found[key] = Moved(faces, voices)
-        return self._found[key]
+        found = self._found.get((edit.id, number))
+        if found is None:
+            found = Moved(self.faces.find(move.face_ids), self.voice_index.find(move.voice_ids))
+            self._found[edit.id, number] = found
+        return found
 
 
 class Replay:
@@ -419,7 +419,6 @@ def in_force(log: Sequence[Edit]) -> tuple[str, ...]:
 
 
 def _seen(replay: Replay, edits: tuple[Edit, ...], counting: tuple[str, ...]) -> PeopleState:
-    """The PeopleState that a replay comes to."""
     clustering, grouped = replay.ground.clustering, replay.ground.voices
     names = _names(replay)
     recognised = _recognised(replay, names)

@@ -165,10 +165,8 @@ class Grouping:
 
     @traces.stage("load faces")
     def load(self, hashes: Several[str], dim: int | None = None) -> LoadedFaces:
-        def each(share: float) -> None:
-            self._step(share * _READING, "Reading faces")
-
-        return load_faces(self._cache, self._model, hashes, each, dim)
+        step = part(self._step, 0, _READING)
+        return load_faces(self._cache, self._model, hashes, step, dim)
 
     def _unmarked(self, loaded: LoadedFaces, rule: Rule) -> LoadedFaces:
         return replace(loaded, faces=with_steady_unmarked(loaded.faces, rule, self._step))

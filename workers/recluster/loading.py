@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -15,7 +15,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import face_keys, read_faces
 from shared.domain import Stage
 from shared.errors import CacheError
-from workers.recluster.types import FaceSet
+from workers.recluster.types import FaceSet, Step
 
 log = logging.getLogger(__name__)
 
@@ -56,15 +56,15 @@ def load_faces(
     cache: CacheDir,
     model: str,
     hashes: Iterable[str],
-    each: Callable[[float], None],
+    step: Step,
     dim: int | None = None,
 ) -> LoadedFaces:
     """The faces of these MediaFiles by this model; files without (usable) faces data are left out.
 
-    `each` is called with the share of the files that are read. `dim`: length of the vectors that
+    `step` is told the share of the files that are read. `dim`: length of the vectors that
     these ones join, else that of most of them; others cannot be compared and are left out.
     """
-    found = _read(cache, model, sorted(hashes), each)
+    found = _read(cache, model, sorted(hashes), step)
     shapes = {hash_str: arrays["embeddings"].shape for hash_str, (_, arrays) in found.items()}
     if dim is None:
         dims: Counter[int] = Counter()
@@ -81,10 +81,10 @@ def load_faces(
     return _joined(found, dim)
 
 
-def _read(cache: CacheDir, model: str, hashes: list[str], each: Callable[[float], None]) -> _Files:
+def _read(cache: CacheDir, model: str, hashes: list[str], step: Step) -> _Files:
     found: _Files = {}
     for number, hash_str in enumerate(hashes):
-        each(number / len(hashes))
+        step(number / len(hashes), "Reading faces")
         manifest = cache.manifest(hash_str, Stage.FACES, model)
         if manifest is None:
             continue

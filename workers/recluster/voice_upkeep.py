@@ -403,21 +403,21 @@ def _news(
 
 def _manifests(cache: CacheDir, hash_str: str) -> list[Manifest]:
     """Manifests of a file's transcripts and speakers. Raises CacheError for an unreadable one."""
+
+    def is_of_speech(name: str) -> bool:
+        return name.startswith(_MANIFESTS) and cache_files.is_manifest(name)
+
     found = []
     with (
         cache_files.clear_errors(cache.root),
         contextlib.suppress(FileNotFoundError, NotADirectoryError),
         cache_files.folder(cache.media_dir(hash_str)) as folder,
     ):
-        for _, manifest in cache_files.manifests_in(folder, Manifest, _is_of_speech):
+        for _, manifest in cache_files.manifests_in(folder, Manifest, is_of_speech):
             if isinstance(manifest, CacheError):
                 raise manifest
             found.append(manifest)
     return found
-
-
-def _is_of_speech(name: str) -> bool:
-    return name.startswith(_MANIFESTS) and cache_files.is_manifest(name)
 
 
 def _read(cache: CacheDir, hash_str: str, manifest: Manifest) -> FileVoices:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from api.cache.caches import LruCache
 from api.folders import quick_map
+from api.http.answers import counted
 from api.people.snapshot import CollectionSnapshot
 from shared.cache import cache_files, speakers
 from shared.cache.cache_dir import CacheDir
@@ -363,7 +364,11 @@ def proposals(
     found = fits(faces, voices, lambda face, voice: _may_be_one(state, face, voice))
     undecided = [one for one in found if one.face != one.voice]
     beyond = sum(of_file is not None for of_file in turns.values()) - len(media)
-    return [_proposal(one, media) for one in undecided[:MOST_PROPOSALS]], beyond
+    best = []
+    for fit in undecided[:MOST_PROPOSALS]:
+        counts = Counter((fit.moments >> FILE_BITS).tolist()).most_common(_SHOWN_FILES)
+        best.append(Proposal(fit, tuple(media[n] for n, _ in counts)))
+    return best, beyond
 
 
 def _together(
@@ -427,24 +432,15 @@ def _may_be_one(state: PeopleState, face: int, voice: int) -> bool:
     return None in names or spoken(names[0] or "") == spoken(names[1] or "")
 
 
-def _proposal(fit: Fit, media: Sequence[str]) -> Proposal:
-    counts = Counter((fit.moments >> FILE_BITS).tolist())
-    return Proposal(fit, tuple(media[n] for n, _ in counts.most_common(_SHOWN_FILES)))
-
-
 _CAPACITY = 8  # Collections
 _WITHIN_S = 5.0  # for reading what was not read before
 
 
 class Proposed(NamedTuple):
-    """What is proposed, and of how many files it is told."""
+    """What is proposed, and why files with faces and voices were not looked at."""
 
     found: list[Proposal]
-    files: int  # that have faces and voices
-    asked: int  # of these, that are looked at at most
-    reached: int  # of these, that were come to in time
-    unread: int  # of these, whose speakers cannot be read
-    beyond: int  # likewise, that have more voices and faces than is looked at in all
+    warnings: list[str]
 
 
 class Proposing:
@@ -463,12 +459,29 @@ class Proposing:
             files = files_to_hear(snapshot)
             asked = files[:MOST_FILES]
             turns = self._turns.of(snapshot.cache, asked, pool, _WITHIN_S)
-            unread = sum(of_file is None for of_file in turns.values())
             found, beyond = proposals(snapshot, turns)
-            told = Proposed(found, len(files), len(asked), len(turns), unread, beyond)
+            beyond += len(files) - len(asked)
+            unread = sum(of_file is None for of_file in turns.values())
+            told = Proposed(found, _warnings(len(files), len(asked) - len(turns), unread, beyond))
             # The next look goes on from there. A file that is made readable is another one.
             kept.found = (snapshot.state, told) if len(turns) == len(asked) else None
             return told
+
+
+def _warnings(files: int, later: int, unread: int, beyond: int) -> list[str]:
+    """Why some of these files were not looked at, of those that have faces and voices."""
+    reasons = (
+        (later, "could not be looked at in time. Ask again shortly for more of them."),
+        (unread, "could not be looked at: who speaks in them cannot be read. Transcribe them "
+         "again with force."),
+        (beyond, f"were left out: at most {MOST_FILES:,} are looked at, those in which is spoken "
+         "longest, and of very many faces and turns fewer."),
+    )  # fmt: skip
+    return [
+        f"{counted(count, 'file')} of {files:,} with faces and voices {why}"
+        for count, why in reasons
+        if count
+    ]
 
 
 class _KeptProposals:

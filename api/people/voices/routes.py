@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from msgspec import UNSET
 
 from api.folders import quick_map
-from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint
 from api.http.parameters import IN_CACHE_DIR, OF_COLLECTION
 from api.http.services import Scope
@@ -31,7 +30,6 @@ from api.people.voices.proposals import (
     MOST_FILES,
     MOST_PROPOSALS,
     Proposal,
-    Proposed,
 )
 from shared.cache import cache_files, speakers, transcripts
 from shared.cache.cache_dir import CacheDir
@@ -181,21 +179,17 @@ def list_file_speakers(call: Call[FileVoicesBody], services: PeopleServices) -> 
     except CacheError as error:
         call.warnings.append(f"{error.message} Transcribe the file again with force.")
         return FileSpeakers(speakers=[])
-    return FileSpeakers(speakers=[_speaker(snapshot, hash_str, *speaker) for speaker in told or ()])
-
-
-def _speaker(
-    snapshot: CollectionSnapshot, hash_str: str, label: str, id_: int, seconds: float
-) -> FileSpeaker:
-    voice = snapshot.state.voice_index_of(voice_id(hash_str, id_))
-    cluster = None if voice is None else int(snapshot.state.voices[voice])
-    return FileSpeaker(
-        speaker=label,
-        voice_id=None if voice is None else voice_id(hash_str, id_),
-        cluster_id=None if cluster is None else str(cluster),
-        name=None if cluster is None else snapshot.state.voice_names.get(cluster),
-        seconds=round(seconds, 2),
-    )
+    state, found = snapshot.state, []
+    for label, id_, seconds in told or ():
+        speaker = FileSpeaker(
+            speaker=label, voice_id=None, cluster_id=None, name=None, seconds=round(seconds, 2)
+        )
+        if (voice := state.voice_index_of(voice_id(hash_str, id_))) is not None:
+            cluster = int(state.voices[voice])
+            speaker.voice_id, speaker.cluster_id = voice_id(hash_str, id_), str(cluster)
+            speaker.name = state.voice_names.get(cluster)
+        found.append(speaker)
+    return FileSpeakers(speakers=found)
 
 
 def list_proposals(call: Call[None], services: PeopleServices) -> Proposals:
@@ -205,28 +199,8 @@ def list_proposals(call: Call[None], services: PeopleServices) -> Proposals:
     snapshot = services.people.open(scope.cache(), name)
     proposed = services.people.proposing.of(snapshot, services.caches.reader(scope.cache()))
     places = scope.best_places({hash_str for one in proposed.found for hash_str in one.files})
-    call.warnings.extend(_left_out(proposed))
+    call.warnings.extend(proposed.warnings)
     return Proposals(proposals=[_proposal_item(snapshot, one, places) for one in proposed.found])
-
-
-def _left_out(proposed: Proposed) -> Iterator[str]:
-    """Why files with faces and voices were not looked at."""
-    if later := proposed.asked - proposed.reached:
-        yield (
-            f"{counted(later, 'file')} of {proposed.files:,} with faces and voices could not be "
-            "looked at in time. Ask again shortly for more of them."
-        )
-    if proposed.unread:
-        yield (
-            f"{counted(proposed.unread, 'file')} of {proposed.files:,} with faces and voices could "
-            "not be looked at: who speaks in them cannot be read. Transcribe them again with force."
-        )
-    if beyond := proposed.beyond + proposed.files - proposed.asked:
-        yield (
-            f"{counted(beyond, 'file')} of {proposed.files:,} with faces and voices were left out: "
-            f"at most {MOST_FILES:,} are looked at, those in which is spoken longest, and of very "
-            "many faces and turns fewer."
-        )
 
 
 def _proposal_item(

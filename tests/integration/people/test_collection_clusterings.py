@@ -117,16 +117,18 @@ def _publish_many_without_links(root: str, letter: int, gate: Any, out: Any) -> 
     _publish_many(root, letter, gate, out)
 
 
-def test_a_claim_whose_owner_was_killed_is_taken_over(
+def test_a_number_whose_publisher_was_killed_is_passed_over(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "link", _refuse)
-    claim = collection.folder.path / "clustering-000000001.claim"
-    claim.touch()
-    assert not collection.publish(clustering([1]))
-    os.utime(claim, (1_000_000, 1_000_000))
     assert collection.publish(clustering([1]))
-    assert sorted(os.listdir(collection.folder.path)) == ["clustering-000000001.npz", "name.json"]
+    (collection.folder.path / "clustering-000000002.npz").touch()
+    assert not collection.publish(clustering([2], number=2))
+    assert collection.clustering() is not None, "the one before it"
+    assert collection.publish(clustering([3], number=collection.face_files.next_number()))
+    found = collection.clustering()
+    assert found is not None
+    assert (found.number, found.labels.tolist()) == (3, [3])
 
 
 def test_a_share_that_loses_the_answer_to_a_link_does_not_deceive_us(
