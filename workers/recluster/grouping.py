@@ -183,10 +183,7 @@ class Grouping:
             if self._collection.publish(replace(clustering, number=number)):
                 return True
             self._step(1.0, "Publishing")
-        raise CacheError(
-            f"The grouping of {self._collection.name} could not be published: others are at it "
-            "all the time."
-        )
+        raise CacheError(f"Others published {self._collection.name} first each time. Try again.")
 
 
 def news_of(cache: CacheDir, grouped: Clustering, hashes: Several[str]) -> dict[str, int]:

@@ -347,10 +347,7 @@ def group_voices(
             holds_former = True
         checkpoint()
     else:
-        raise CacheError(
-            f"The voices of {collection.name} could not be published: others are at it all the "
-            "time."
-        )
+        raise CacheError(f"Others published voices of {collection.name} first each time. Try again.")
     if holds_former:
         collection.voice_files.rewrite(lambda same: same)  # nothing of before is kept
 
