@@ -347,7 +347,7 @@ def group_voices(
             holds_former = True
         checkpoint()
     else:
-        raise CacheError(f"Others published voices of {collection.name} first each time. Try again.")
+        raise CacheError(f"Others always published voices of {collection.name} first. Try again.")
     if holds_former:
         collection.voice_files.rewrite(lambda same: same)  # nothing of before is kept
 
