@@ -26,10 +26,10 @@ from benchmarks import describe
 from shared.cache import cache_files
 from shared.cache.faces import face_id, face_keys
 from shared.opening import RootedPath
-from shared.people import grouping_files
 from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering
 from shared.people.collection import Collection
 from shared.people.edits import Edit, NewEdit
+from shared.people.numbered_files import CLUSTERINGS, read_whole
 from shared.people.state import PeopleState
 
 CLUSTERS, EDITS, ROUNDS, DIM, FACES_A_FILE = 1000, 1000, 15, 512, 200
@@ -172,7 +172,7 @@ def measure(faces: int, folder: Path) -> None:
     rounds = range(ROUNDS)
     show(
         "read the clustering",
-        [milliseconds(lambda: grouping_files.read_clustering(published)) for _ in rounds],
+        [milliseconds(lambda: read_whole(published, CLUSTERINGS)) for _ in rounds],
         [milliseconds(path.read_bytes) for _ in rounds],
     )
     user = User(collection, PeopleState.of(made, []))

@@ -21,7 +21,6 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from api.deleting.answers import (
     DataDeleted,
@@ -63,13 +62,6 @@ class PublishedArtefact(NamedTuple):
     bytes: int
 
 
-class DeletedManifest(msgspec.Struct, frozen=True, array_like=True):
-    """One manifest of a Deletion."""
-
-    hash_str: str
-    name: str
-
-
 class DeletionHead(msgspec.Struct, frozen=True, kw_only=True):
     """What one request deleted, in numbers."""
 
@@ -88,30 +80,58 @@ class DeletionHead(msgspec.Struct, frozen=True, kw_only=True):
 class Deletion(DeletionHead, frozen=True, kw_only=True):
     """What one request deleted, as it lies in CACHE_DIR/deletions/<id>.json."""
 
-    manifests: tuple[DeletedManifest, ...]
+    manifests: tuple[tuple[str, str], ...]  # hash_str and file name
 
 
-DeletionT = TypeVar("DeletionT", DeletionHead, Deletion)
+T = TypeVar("T")
 
 
-class Undone(NamedTuple):
-    """How an undo went, in artefacts. `replaced`: made anew meanwhile; `lost`: collected."""
+def read_record(cache: CacheDir, name: str, kind: type[T]) -> T | None:
+    """Read what is written down of a deletion; None where there is nothing. Raises CacheError."""
+    with cache_files.clear_errors(cache.root):
+        try:
+            raw = cache_files.read(cache.root / DELETIONS / name, limits.DELETION)
+            return msgspec.json.decode(raw, type=kind)
+        except (FileNotFoundError, NotADirectoryError, UnusableFile, *UNDECODABLE):
+            return None
 
-    restored: int
-    replaced: int
-    lost: int
+
+def write_record(cache: CacheDir, name: str, record: msgspec.Struct) -> None:
+    with (
+        cache_files.clear_errors(cache.root),
+        cache_files.folder(cache.root / DELETIONS, create=True) as records,
+    ):
+        cache_files.write_atomically(records, name, msgspec.json.encode(record), "delete")
+
+
+def remove_record(cache: CacheDir, name: str) -> None:
+    with (
+        cache_files.clear_errors(cache.root),
+        cache_files.folder(cache.root / DELETIONS) as records,
+        contextlib.suppress(FileNotFoundError),
+    ):
+        records.remove(name)
+        records.sync()
 
 
 def published(cache: CacheDir, hash_str: str, model: str | None) -> list[PublishedArtefact]:
     """The artefacts of a MediaFile, all or those of one model. Raises CacheError."""
-    with cache_files.clear_errors(cache.root), _media_folder(cache, hash_str) as folder:
+    with cache_files.clear_errors(cache.root), media_folder(cache, hash_str) as folder:
         if folder is None:
             return []
-        found = [
-            _artefact(folder, hash_str, name, files)
-            for name, files in cache_files.manifests_in(folder, ArtefactFiles)
-        ]
-    return [artefact for artefact in found if artefact and model in (None, artefact.model)]
+        found = []
+        for name, files in cache_files.manifests_in(folder, ArtefactFiles):
+            stage, _, key = name.removeprefix("manifest.").removesuffix(".json").partition(".")
+            own, data_files = cache_files.decoded_model(key), tuple[str, ...]()
+            if isinstance(files, ArtefactFiles):
+                own, data_files = files.model, files.names
+            size = 0
+            for data in data_files:
+                with contextlib.suppress(OSError, CacheError):
+                    size += cache_files.status(folder, data).st_size
+            if stage in set(Stage) and model in (None, own):  # else it is no artefact of ours
+                found.append(PublishedArtefact(hash_str, name, Stage(stage), own, size))
+    return found
 
 
 def delete(cache: CacheDir, artefacts: Iterable[PublishedArtefact], by: str) -> Deletion:
@@ -123,143 +143,91 @@ def delete(cache: CacheDir, artefacts: Iterable[PublishedArtefact], by: str) -> 
         by=by,
         files=len({artefact.hash_str for artefact in artefacts}),
         bytes=sum(artefact.bytes for artefact in artefacts),
-        manifests=tuple(DeletedManifest(a.hash_str, a.manifest) for a in artefacts),
+        manifests=tuple((a.hash_str, a.manifest) for a in artefacts),
     )
+    write_record(cache, f"{deletion.id}.json", deletion)
     with cache_files.clear_errors(cache.root):
-        with cache_files.folder(cache.root / DELETIONS, create=True) as records:
-            raw = msgspec.json.encode(deletion)
-            cache_files.write_atomically(records, f"{deletion.id}.json", raw, "delete")
         for hash_str, names in _by_media(deletion):
-            with _media_folder(cache, hash_str) as folder:
+            with media_folder(cache, hash_str) as folder:
                 if folder:
                     _hide(folder, names, deletion.id)
     return deletion
 
 
-def all_deletions(cache: CacheDir) -> list[DeletionHead]:
-    """Deletions that may still be undone, the newest first. Raises CacheError."""
-    with cache_files.clear_errors(cache.root):
-        names = filter(is_deletion, cache_files.names(cache.root / DELETIONS))
-    found = (_record(cache, name.removesuffix(".json"), DeletionHead) for name in names)
-    return sorted(filter(None, found), key=lambda deletion: -deletion.at)
-
-
-def undo(cache: CacheDir, deletion_id: str) -> Undone:
+def undo(cache: CacheDir, deletion_id: str) -> Counter[str]:
     """Publish again what a deletion took away. Raises Missing and CacheError.
 
+    Returns how many artefacts are restored, replaced (made anew meanwhile) and lost (collected).
     One that ended halfway may be asked for again.
     """
-    is_id = is_deletion(f"{deletion_id}.json")
-    deletion = _record(cache, deletion_id, Deletion) if is_id else None
-    if deletion is None:
+    name = f"{deletion_id}.json"
+    deletion = read_record(cache, name, Deletion) if is_deletion(name) else None
+    if deletion is None or deletion.id != deletion_id:
         raise Missing(
             f"deletion_id: there is no deletion {deletion_id[:80]!r} that could be undone; "
             "GET /analysis-data/deletions lists them."
         )
-    outcome = Undone(0, 0, 0)
+    outcome = Counter[str]()
     with cache_files.clear_errors(cache.root):
         for hash_str, names in _by_media(deletion):
-            with _media_folder(cache, hash_str) as folder:
-                here = _restored(folder, names, deletion.id) if folder else Undone(0, 0, len(names))
-            outcome = Undone(*map(sum, zip(outcome, here, strict=True)))
+            with media_folder(cache, hash_str) as folder:
+                here = _restored(folder, names, deletion_id) if folder else ("lost" for _ in names)
+                outcome.update(here)
             found = cache.manifests(hash_str)
             cache.catalogue.append([Artefact.of(hash_str, each) for each in found])
-        if not outcome.lost:
-            with (
-                cache_files.folder(cache.root / DELETIONS) as records,
-                contextlib.suppress(FileNotFoundError),
-            ):
-                records.remove(f"{deletion.id}.json")
+    if not outcome["lost"]:
+        remove_record(cache, name)
     return outcome
 
 
 def _hide(folder: OpenedFolder, names: Iterable[str], deletion_id: str) -> None:
+    """Delete manifests; the day until they are collected begins now."""
     for name in names:
         deleted = cache_files.deleted_name(name, deletion_id)
         with contextlib.suppress(FileNotFoundError):  # another request deletes it, too
-            _begin_day(folder, name)
+            try:
+                os.utime(name, dir_fd=folder.fd, follow_symlinks=False)
+            except PermissionError:  # another user's file: only one of ours can be made younger
+                raw = cache_files.read_in(folder, name, limits.MANIFEST)
+                cache_files.write_atomically(folder, name, raw, "delete")
             folder.rename(name, deleted)
     folder.sync()
 
 
-def _begin_day(folder: OpenedFolder, name: str) -> None:
-    """Let the day until a manifest is collected begin now."""
-    try:
-        os.utime(name, dir_fd=folder.fd, follow_symlinks=False)
-    except PermissionError:  # another user's file: only one of ours can be made younger
-        raw = cache_files.read_in(folder, name, limits.MANIFEST)
-        cache_files.write_atomically(folder, name, raw, "delete")
-
-
-def _restored(folder: OpenedFolder, names: Iterable[str], deletion_id: str) -> Undone:
-    restored = replaced = lost = 0
+def _restored(folder: OpenedFolder, names: Iterable[str], deletion_id: str) -> Iterator[str]:
+    """Publish manifests again; what became of each."""
     there = set(folder.names())
     for name in names:
         deleted = cache_files.deleted_name(name, deletion_id)
         if deleted not in there:  # never got there, or is back already; else it was collected
-            restored, lost = (restored + 1, lost) if name in there else (restored, lost + 1)
+            yield "restored" if name in there else "lost"
         elif name in there:
             folder.remove(deleted)
-            replaced += 1
+            yield "replaced"
         else:
             folder.rename(deleted, name)
-            restored += 1
+            yield "restored"
     folder.sync()
-    return Undone(restored, replaced, lost)
-
-
-def _record(cache: CacheDir, deletion_id: str, kind: type[DeletionT]) -> DeletionT | None:
-    """None where there is none, or one that names itself otherwise."""
-    try:
-        raw = cache_files.read(cache.root / DELETIONS / f"{deletion_id}.json", limits.DELETION)
-        found = msgspec.json.decode(raw, type=kind)
-    except (FileNotFoundError, NotADirectoryError, UnusableFile, *UNDECODABLE):
-        return None
-    except OSError as error:
-        raise cache_files.cache_error(cache.root, error) from error
-    return found if found.id == deletion_id else None
 
 
 @contextlib.contextmanager
-def _media_folder(cache: CacheDir, hash_str: str) -> Iterator[OpenedFolder | None]:
+def media_folder(cache: CacheDir, hash_str: str) -> Iterator[OpenedFolder | None]:
     """The folder of a MediaFile; None where there is none."""
     try:
         folder = cache_files.folder(cache.media_dir(hash_str))
     except (FileNotFoundError, NotADirectoryError):
         yield None
         return
-    except OSError as error:
-        raise cache_files.cache_error(cache.root, error) from error
     with folder:
         yield folder
 
 
 def _by_media(deletion: Deletion) -> Iterator[tuple[str, list[str]]]:
     names: dict[str, list[str]] = {}
-    for deleted in deletion.manifests:
-        if cache_files.is_hash(deleted.hash_str) and cache_files.is_manifest(deleted.name):
-            names.setdefault(deleted.hash_str, []).append(deleted.name)
+    for hash_str, name in deletion.manifests:
+        if cache_files.is_hash(hash_str) and cache_files.is_manifest(name):
+            names.setdefault(hash_str, []).append(name)
     yield from names.items()
-
-
-def _artefact(
-    folder: OpenedFolder, hash_str: str, name: str, files: ArtefactFiles | CacheError
-) -> PublishedArtefact | None:
-    """None for what is no artefact of ours."""
-    stage, _, model = name.removeprefix("manifest.").removesuffix(".json").partition(".")
-    if stage not in set(Stage):
-        return None
-    if isinstance(files, CacheError):
-        return PublishedArtefact(hash_str, name, Stage(stage), cache_files.decoded_model(model), 0)
-    size = sum(_size(folder, data) for data in files.names)
-    return PublishedArtefact(hash_str, name, Stage(stage), files.model, size)
-
-
-def _size(folder: OpenedFolder, name: str) -> int:
-    try:
-        return cache_files.status(folder, name).st_size
-    except (OSError, CacheError):
-        return 0
 
 
 _KINDS: dict[Stage, DataKind] = {
@@ -393,19 +361,22 @@ def list_deletions(call: Call[None], services: CoreServices) -> Deletions:
     Until it is collected, a day after it was deleted.
     """
     cache = services.caches.cache(services.paths.cache(IN_CACHE_DIR.read(call.query)))
-    return Deletions(
-        [
-            DeletionItem(
-                deletion_id=d.id,
-                at=d.at,
-                by=d.by,
-                kept_until=d.kept_until,
-                files=d.files,
-                bytes=d.bytes,
-            )
-            for d in all_deletions(cache)
-        ]
-    )
+    with cache_files.clear_errors(cache.root):
+        names = list(filter(is_deletion, cache_files.names(cache.root / DELETIONS)))
+    heads = [(name, read_record(cache, name, DeletionHead)) for name in names]
+    found = [
+        DeletionItem(
+            deletion_id=head.id,
+            at=head.at,
+            by=head.by,
+            kept_until=head.kept_until,
+            files=head.files,
+            bytes=head.bytes,
+        )
+        for name, head in heads
+        if head and name == f"{head.id}.json"
+    ]
+    return Deletions(sorted(found, key=lambda item: -item.at))
 
 
 def undo_deletion(call: Call[UndoDeletionBody], services: CoreServices) -> DeletionUndone:
@@ -417,12 +388,13 @@ def undo_deletion(call: Call[UndoDeletionBody], services: CoreServices) -> Delet
     body = call.body
     cache = services.caches.cache(services.paths.cache(body.cache_dir))
     undone = undo(cache, body.deletion_id)
-    message = f"Back: {counted(undone.restored, 'result')}."
-    if undone.replaced:
-        message += f" Made anew meanwhile, and kept so: {undone.replaced:,}."
-    if undone.lost:
-        message += f" Collected, and gone: {undone.lost:,}; analyze these files again."
-    return DeletionUndone(message=message, **undone._asdict())
+    restored, replaced, lost = undone["restored"], undone["replaced"], undone["lost"]
+    message = f"Back: {counted(restored, 'result')}."
+    if replaced:
+        message += f" Made anew meanwhile, and kept so: {replaced:,}."
+    if lost:
+        message += f" Collected, and gone: {lost:,}; analyze these files again."
+    return DeletionUndone(message=message, restored=restored, replaced=replaced, lost=lost)
 
 
 ENDPOINTS = (
@@ -492,17 +464,15 @@ def forget_voices(cache: CacheDir, hashes: Set[str], deleted: Set[str]) -> list[
 def _forgotten(
     cache: CacheDir, hashes: Set[str], deleted: Set[str], grouping: VoiceGrouping
 ) -> VoiceGrouping:
+    """The grouping with the voices of such MediaFiles as of those that have no speakers."""
     is_gone = np.zeros(len(grouping.media), np.bool_)
     for number, hash_str in enumerate(grouping.media):
         if hash_str in hashes and (file := grouping.media_files[number]):
             manifests = cache.manifests(hash_str)
             told = {found.file for found in manifests if found.stage is Stage.SPEAKERS}
             is_gone[number] = not told or (hash_str in deleted and file not in told)
-    return _without(grouping, is_gone) if is_gone.any() else grouping
-
-
-def _without(grouping: VoiceGrouping, is_gone: NDArray[np.bool_]) -> VoiceGrouping:
-    """The grouping with the voices of these MediaFiles as of such that have no speakers."""
+    if not is_gone.any():
+        return grouping
     files = zip(grouping.media_files, is_gone.tolist(), strict=True)
     columns = {}
     for name in ("numbers", "rows", "seconds", "excerpts", "is_there"):

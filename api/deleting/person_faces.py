@@ -1,17 +1,18 @@
-"""The faces of a person in a cache folder, and the artefacts of faces without them."""
+"""The faces and voices of a person in a cache folder, and the artefacts without them."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Mapping, Set
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cache import cache_files, limits, publishing
+from api.deleting.data_routes import media_folder
+from shared.cache import cache_files, limits, publishing, speakers
 from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import ArtefactFiles
 from shared.cache.faces import (
@@ -25,15 +26,18 @@ from shared.cache.faces import (
     write_faces,
 )
 from shared.cache.frame_packs import PackReader, PackWriter
+from shared.cache.speakers import SpeakerTurns, parse_voice_id
+from shared.cache.spoken_by import SpeakingTimes, speaking_times
 from shared.domain import Manifest, Stage
 from shared.errors import BadInput, CacheError
-from shared.opening import OpenedFolder, RootedPath
-from shared.people.clustering import NO_CLUSTER, Clustering, Memory, take
+from shared.people.clustering import NO_CLUSTER, Clustering, Memory, VoiceGrouping, slices_of, take
 from shared.people.edits import FaceMove, Modify, Names, NewEdit
 from shared.people.names import spoken
+from shared.people.state import PeopleState
 from shared.unusable_files import UnusableFile
 
 _log = logging.getLogger(__name__)
+_GONE = -1
 _NEAR = 0.1  # of the picture: as far as a face may have moved that is detected anew (FaceIndex)
 Keys = NDArray[np.uint64]  # of faces of one MediaFile, ascending
 _NONE = np.zeros(0, np.uint64)
@@ -115,18 +119,28 @@ def clean_up(
 
     Returns how many artefacts were damaged.
     """
-    media = cache.media_dir(hash_str)
-    with cache_files.clear_errors(cache.root):
-        try:
-            folder = cache_files.folder(media)
-        except (FileNotFoundError, NotADirectoryError):
+    with cache_files.clear_errors(cache.root), media_folder(cache, hash_str) as folder:
+        if folder is None:
             return len(damaged)
-        with folder:
-            for manifest in damaged:
+        for manifest in damaged:
+            with contextlib.suppress(FileNotFoundError):
+                folder.remove(cache_files.manifest_name(stage, manifest.model))
+        names = folder.names()
+        for name in names:
+            if cache_files.is_deleted_manifest(name) and f".manifest.{stage}." in name:
+                folder.remove(name)
+        used: set[str] = set()
+        for _, found in cache_files.manifests_in(folder, ArtefactFiles):
+            if isinstance(found, CacheError):  # what it names is not known, and may be in use
+                raise found
+            used.update(found.names)
+        for name in names:  # what was published since the listing stays
+            is_data = cache_files.is_data(name) and name.startswith(f"{stage}.")
+            if is_data and name not in used:
                 with contextlib.suppress(FileNotFoundError):
-                    folder.remove(cache_files.manifest_name(stage, manifest.model))
-            _remove_unnamed(folder, stage)
-    publishing.remove_dead(media, is_over)
+                    folder.remove(name)
+        folder.sync()
+    publishing.remove_dead(cache.media_dir(hash_str), is_over)
     return len(damaged)
 
 
@@ -139,8 +153,7 @@ def _is_rewritten(cache: CacheDir, person: PersonFaces, hash_str: str, manifest:
             pack = path.parent / (manifest.pack or "")
             pictures = at_end.enter_context(PackReader(pack)) if manifest.pack else None
         except CacheError as error:
-            check_readable(cache, path, limits.FACES)
-            _log.warning("%s: its faces are deleted as a whole: %s", hash_str, error.message)
+            note_damage(cache, hash_str, manifest, limits.FACES, error)
             return False
         keep = np.flatnonzero(~person.among(hash_str, rows.keys))
         if len(keep) < len(rows):
@@ -148,14 +161,20 @@ def _is_rewritten(cache: CacheDir, person: PersonFaces, hash_str: str, manifest:
     return True
 
 
-def check_readable(cache: CacheDir, path: RootedPath, limit: int) -> None:
-    """Raise CacheError where a file cannot be read just now: that is no damage to it."""
-    try:
-        cache_files.read(path, limit)
-    except (FileNotFoundError, UnusableFile):
-        return
-    except OSError as error:
-        raise cache_files.cache_error(cache.root, error) from error
+def note_damage(
+    cache: CacheDir, hash_str: str, manifest: Manifest, limit: int, damage: CacheError
+) -> None:
+    """Log that an artefact goes as a whole.
+
+    Raises CacheError where its file cannot be read just now: that is no damage to it.
+    """
+    with (
+        cache_files.clear_errors(cache.root),
+        contextlib.suppress(FileNotFoundError, UnusableFile),
+    ):
+        cache_files.read(cache.data_path(hash_str, manifest), limit)
+    what = manifest.stage.value
+    _log.warning("%s: its %s are deleted as a whole: %s", hash_str, what, damage.message)
 
 
 def _publish(
@@ -192,28 +211,6 @@ def _picture(pictures: PackReader | None, row: int) -> bytes | None:
         return None
 
 
-def _remove_unnamed(folder: OpenedFolder, stage: Stage) -> None:
-    """Remove deleted manifests of a stage, and data of it that no manifest names."""
-    names = folder.names()
-    for name in names:
-        if cache_files.is_deleted_manifest(name) and f".manifest.{stage}." in name:
-            folder.remove(name)
-    used: set[str] = set()
-    for _, found in cache_files.manifests_in(folder, ArtefactFiles):
-        if isinstance(found, CacheError):  # what it names is not known, and may be in use
-            raise found
-        used.update(found.names)
-    for name in names:  # what was published since the listing stays
-        is_data = cache_files.is_data(name) and name.startswith(f"{stage}.")
-        if is_data and name not in used:
-            with contextlib.suppress(FileNotFoundError):
-                folder.remove(name)
-    folder.sync()
-
-
-_GONE = -1
-
-
 def without_person(
     cache: CacheDir, clustering: Clustering, person: PersonFaces, clusters: Set[int]
 ) -> Clustering:
@@ -222,38 +219,33 @@ def without_person(
     So go other clusters of which no face is left. Others that lose faces get a new mean.
     """
     theirs = faces_of_person(clustering, person)
-    if not theirs.any() and not np.isin(clustering.cluster_ids, list(clusters)).any():
-        memory = _forgotten(clustering.memory, person)
-        is_same = len(memory.keys) == len(clustering.memory.keys)
+    ids, is_theirs = clustering.cluster_ids, np.isin(clustering.cluster_ids, list(clusters))
+    remembered = ~faces_of_person(clustering.memory, person)
+    memory = clustering.memory if remembered.all() else take(clustering.memory, remembered)
+    if not theirs.any() and not is_theirs.any():
+        is_same = memory is clustering.memory
         return clustering if is_same else replace(clustering, memory=memory)
-    keep = np.flatnonzero(~theirs)
-    at = np.full(len(clustering) + 1, _GONE, np.int64)  # the last stands for "no face"
-    at[keep] = np.arange(len(keep))
-    labels = clustering.labels[keep].copy()
+    at = np.cumsum(~theirs) - 1
+    at[theirs] = _GONE
+    at = np.append(at, _GONE)  # the last stands for "no face"
+    labels = clustering.labels[~theirs]
     labels[np.isin(labels, list(clusters))] = NO_CLUSTER  # faces that were moved to others
-    stays = _staying(clustering, labels) & ~np.isin(clustering.cluster_ids, list(clusters))
-    retired = np.union1d(clustering.retired, clustering.cluster_ids[~stays])
-    loose = at[clustering.loose] != _GONE
+    stays = np.isin(ids, labels) | ~np.isin(ids, clustering.labels)  # or had no faces before
+    stays &= ~is_theirs
+    found = take(take(clustering, ~theirs), stays, "c")
+    found = take(found, at[clustering.loose] != _GONE, "l")
+    samples = at[found.samples]
+    best_first = np.argsort(samples == _GONE, axis=1, kind="stable")
     found = replace(
-        take(clustering, keep),
-        grouped_faces=min(clustering.grouped_faces, len(keep)),
+        found,
+        grouped_faces=min(clustering.grouped_faces, len(found)),
         labels=labels,
-        cluster_ids=clustering.cluster_ids[stays],
-        means=clustering.means[stays],
-        sizes=clustering.sizes[stays],
-        samples=_samples(at[clustering.samples[stays]]),
-        retired=retired.astype(np.int32),
-        loose=at[clustering.loose[loose]].astype(np.int32),
-        loose_embeddings=clustering.loose_embeddings[loose],
-        memory=_forgotten(clustering.memory, person),
+        samples=np.take_along_axis(samples, best_first, axis=1).astype(np.int32),
+        retired=np.union1d(clustering.retired, ids[~stays]).astype(np.int32),
+        loose=at[found.loose].astype(np.int32),
+        memory=memory,
     )
     return _with_new_means(cache, _as_stored(cache, found, person), clustering.labels[theirs])
-
-
-def _staying(clustering: Clustering, labels: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """[c] clusters that have faces left by these labels, or had none before."""
-    ids = clustering.cluster_ids
-    return np.isin(ids, labels) | ~np.isin(ids, clustering.labels)
 
 
 def _as_stored(cache: CacheDir, clustering: Clustering, person: PersonFaces) -> Clustering:
@@ -262,17 +254,14 @@ def _as_stored(cache: CacheDir, clustering: Clustering, person: PersonFaces) -> 
     Of a file whose faces were made anew the former name stays: so the next grouping reads them.
     """
     rows, files = clustering.rows.copy(), list(clustering.media_files)
-    for number, hash_str in enumerate(clustering.media):
-        manifest = None
-        if hash_str in person.keys:
-            manifest = cache.manifest(hash_str, Stage.FACES, clustering.model)
-        if manifest is None:
+    for number, (hash_str, here) in enumerate(slices_of(clustering).items()):
+        if hash_str not in person.keys:
             continue
-        here = np.flatnonzero(clustering.media_of == number)
-        stored = read_faces(cache.data_path(hash_str, manifest), "seconds", "boxes")
-        keys = face_keys(stored["seconds"], stored["boxes"])
-        if np.array_equal(keys, clustering.keys[here]):
-            rows[here], files[number] = np.arange(len(here)), manifest.file
+        if manifest := cache.manifest(hash_str, Stage.FACES, clustering.model):
+            stored = read_faces(cache.data_path(hash_str, manifest), "seconds", "boxes")
+            keys = face_keys(stored["seconds"], stored["boxes"])
+            if np.array_equal(keys, clustering.keys[here]):
+                rows[here], files[number] = np.arange(len(keys)), manifest.file
     return replace(clustering, rows=rows, media_files=tuple(files))
 
 
@@ -360,19 +349,162 @@ def _move(move: FaceMove, faces: Set[str], voices: Set[str]) -> FaceMove | None:
 def faces_of_person(faces: Clustering | Memory, person: PersonFaces) -> NDArray[np.bool_]:
     """[n] which faces are the person's."""
     found = np.zeros(len(faces.keys), np.bool_)
-    ends = np.searchsorted(faces.media_of, np.arange(len(faces.media) + 1))
-    for number, hash_str in enumerate(faces.media):
+    for hash_str, here in slices_of(faces).items():
         if hash_str in person.keys:
-            start, end = ends[number], ends[number + 1]
-            found[start:end] = person.among(hash_str, faces.keys[start:end])
+            found[here] = person.among(hash_str, faces.keys[here])
     return found
 
 
-def _samples(places: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Samples that are left, best first, and behind them -1."""
-    order = np.argsort(places == _GONE, axis=1, kind="stable")
-    return np.take_along_axis(places, order, axis=1).astype(np.int32)
+_MOSTLY = 0.5  # of what a speaker says
 
 
-def _forgotten(memory: Memory, person: PersonFaces) -> Memory:
-    return take(memory, np.flatnonzero(~faces_of_person(memory, person)))
+def newest_first(manifests: Sequence[Manifest]) -> list[Manifest]:
+    """Manifests of speakers; before all others the one that counts."""
+    counting = speakers.newest_of(manifests)
+    told = [manifest for manifest in manifests if manifest.stage is Stage.SPEAKERS]
+    return sorted(told, key=lambda found: (found is counting, found.made_at), reverse=True)
+
+
+def numbers_of(artefacts: Sequence[SpeakerTurns], ids: Collection[int]) -> list[set[int]]:
+    """Numbers of the speakers in each artefact who have these ids, or speak when those do.
+
+    A file has several by the words of several models, and ids of an older one may be others. When
+    those speak, the first artefact that has one of them tells.
+    """
+    theirs = [
+        {number for number, speaker in enumerate(found.speakers) if speaker.id in ids}
+        for found in artefacts
+    ]
+    known = next((at for at, numbers in enumerate(theirs) if numbers), None)
+    if known is None:
+        return theirs
+    turns = (turn for turn in artefacts[known].turns if turn.speaker in theirs[known])
+    times = speaking_times([msgspec.structs.replace(turn, speaker=0) for turn in turns]).get(0)
+    for at, found in enumerate(artefacts):
+        if at != known and times is not None:
+            others = speaking_times(found.turns).items()
+            theirs[at] |= {number for number, own in others if _is_same(own, times)}
+    return theirs
+
+
+def with_ids_elsewhere(
+    cache: CacheDir, voices: Mapping[str, Collection[int]], go_on: Callable[[], None]
+) -> dict[str, tuple[int, ...]]:
+    """Ids of speakers by MediaFile, and with them those that the same ones have in other artefacts.
+
+    Groupings may have been made of these.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for hash_str, ids in voices.items():
+        go_on()
+        artefacts = []
+        for manifest in newest_first(cache.manifests(hash_str)):
+            with contextlib.suppress(CacheError):  # it goes as a whole, or stops the deletion
+                artefacts.append(speakers.read(cache, hash_str, manifest))
+        theirs = numbers_of(artefacts, ids)
+        more = {
+            artefact.speakers[number].id
+            for artefact, numbers in zip(artefacts, theirs, strict=True)
+            for number in numbers
+        }
+        # Nobody else in the artefact that counts, whatever an id meant in an older one.
+        others = {
+            speaker.id
+            for artefact, numbers in zip(artefacts[:1], theirs[:1], strict=True)
+            for number, speaker in enumerate(artefact.speakers)
+            if number not in numbers
+        }
+        found[hash_str] = tuple(sorted({*ids, *(more - others)}))
+    return found
+
+
+def _is_same(own: SpeakingTimes, times: SpeakingTimes) -> bool:
+    """Whether a speaker is the person, or one part of them, by when both speak."""
+    shared = times.shared(own)
+    return shared > 0 and (shared >= _MOSTLY * own.seconds or own.may_be(times, shared))
+
+
+def voices_of_people(state: PeopleState, roots: Collection[int]) -> Iterable[tuple[str, int]]:
+    """(hash_str, id of the speaker) of each voice of these clusters; also of such as are gone."""
+    grouped = state.grouped_voices
+    for voice in np.flatnonzero(np.isin(state.voices, list(roots))).tolist():
+        yield grouped.media[int(grouped.media_of[voice])], int(grouped.ids[voice])
+
+
+@dataclass(frozen=True, slots=True)
+class PersonVoices:
+    """Ids of the speakers by MediaFile who are the person."""
+
+    ids: Mapping[str, Collection[int]]
+
+    def among(self, grouping: VoiceGrouping) -> NDArray[np.bool_]:
+        """[n] which voices are the person's."""
+        found = np.zeros(len(grouping), np.bool_)
+        for hash_str, here in slices_of(grouping).items():
+            found[here] = np.isin(grouping.ids[here], list(self.ids.get(hash_str, ())))
+        return found
+
+    def without(self, grouping: VoiceGrouping) -> VoiceGrouping:
+        """The grouping without the person's voices.
+
+        It is another one also where they are not in it: so it is published, and a worker that has
+        read the voices before they were deleted finds its number taken, and reads again.
+        """
+        if not self.ids:
+            return grouping
+        return take(grouping, np.flatnonzero(~self.among(grouping)))
+
+    def mentioned(self, edits: Iterable[NewEdit]) -> set[str]:
+        """Ids of the person's voices in moves."""
+        moves = (move for what in edits if isinstance(what, Modify) for move in what.moves)
+        return {text for move in moves for text in move.voice_ids if self._has(text)}
+
+    def _has(self, text: str) -> bool:
+        with contextlib.suppress(BadInput):
+            hash_str, number = parse_voice_id(text)
+            return number in self.ids.get(hash_str, ())
+        return False
+
+
+def delete_voices(
+    cache: CacheDir, person: PersonVoices, hash_str: str, is_over: Callable[[str], bool]
+) -> int:
+    """Publish who speaks in a MediaFile without the row of the person's voice, and leave no other.
+
+    When the person speaks stays with the transcript. As for faces, damaged artefacts go as a whole;
+    returns how many. Raises CacheError; asked again it goes on.
+    """
+    artefacts, damaged = [], []
+    with cache_files.clear_errors(cache.root):
+        for manifest in newest_first(cache.manifests(hash_str)):
+            try:
+                artefacts.append((manifest, speakers.read(cache, hash_str, manifest)))
+            except CacheError as error:
+                note_damage(cache, hash_str, manifest, limits.TRANSCRIPT, error)
+                damaged.append(manifest)
+        theirs = numbers_of([found for _, found in artefacts], person.ids[hash_str])
+        for (manifest, found), numbers in zip(artefacts, theirs, strict=True):
+            _publish_without(cache, hash_str, manifest, found, numbers)
+    return clean_up(cache, hash_str, Stage.SPEAKERS, damaged, is_over)
+
+
+def _publish_without(
+    cache: CacheDir, hash_str: str, manifest: Manifest, found: SpeakerTurns, numbers: Container[int]
+) -> None:
+    """Publish an artefact without the rows of these speakers, where it has one."""
+    left = tuple(
+        msgspec.structs.replace(speaker, row=()) if number in numbers else speaker
+        for number, speaker in enumerate(found.speakers)
+    )
+    if left == found.speakers:
+        return
+    with cache.draft(hash_str, Stage.SPEAKERS, manifest.model, "json", "delete") as draft:
+        draft.file.write(speakers.encode(msgspec.structs.replace(found, speakers=left)))
+        draft.publish(
+            rows=manifest.rows,
+            audio_streams=manifest.audio_streams,
+            task_id=manifest.task_id,
+            worker=manifest.worker,
+            made_at=manifest.made_at,  # not older than the transcript
+            warnings=manifest.warnings,
+        )

@@ -20,41 +20,36 @@ from numpy.typing import NDArray
 
 from api.deleting.answers import DeletedFaces, PersonDeleted
 from api.deleting.bodies import DeletePersonBody
+from api.deleting.data_routes import read_record, remove_record, write_record
 from api.deleting.person_faces import (
     Keys,
     PersonFaces,
-    delete_faces,
-    faces_of_person,
-    without_mention,
-    without_person,
-)
-from api.deleting.person_voices import (
     PersonVoices,
+    delete_faces,
     delete_voices,
+    faces_of_person,
     voices_of_people,
     with_ids_elsewhere,
+    without_mention,
+    without_person,
 )
 from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint
 from api.people.people import PeopleServices
 from api.people.snapshot import CollectionSnapshot
 from shared.audit import AuditLog
-from shared.cache import cache_files, limits
+from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
-from shared.cache.publishing import DELETIONS
 from shared.domain import Manifest, ReclusterSpec, Stage, TaskKind
 from shared.errors import BadInput, Busy, CacheError, Missing
-from shared.msgspec_decoding import UNDECODABLE
-from shared.people.clustering import NO_CLUSTER, take
+from shared.people.clustering import GONE, NO_CLUSTER, FaceIndex, slices_of, take
 from shared.people.collection import CollectionVocabulary
 from shared.people.edits import Modify, Names
 from shared.people.enrolment import References
-from shared.people.face_index import GONE, FaceIndex
 from shared.people.names import folder_name, spoken
 from shared.people.state import PeopleState, all_names
 from shared.redis.clients import key_prefix, translated
 from shared.rights import KeyScope
-from shared.unusable_files import UnusableFile
 
 _TRIES = 3
 _RECORD = "person.json"
@@ -105,6 +100,10 @@ class PersonDeletion(msgspec.Struct, frozen=True):
             voices=_by_file(voices),
         )
 
+    @property
+    def voice_count(self) -> int:
+        return sum(len(ids) for ids in self.voices.values())
+
 
 def _by_file(found: Iterable[Iterable[tuple[str, int]]]) -> dict[str, tuple[int, ...]]:
     numbers: dict[str, set[int]] = {}
@@ -133,7 +132,9 @@ def named(
     found = []
     for snapshot in snapshots:
         roots = _called(snapshot.state, name)
-        if roots or spoken(name) in _names_in_edits(snapshot):
+        log = (edit.what for edit in snapshot.state.edits if isinstance(edit.what, Names))
+        ever = {spoken(given.name) for what in log for given in what.assignments}
+        if roots or spoken(name) in ever:
             found.append(FoundPerson(snapshot, roots))
     if not found and not references.of(name):
         raise Missing(
@@ -151,20 +152,9 @@ def _called(state: PeopleState, name: str) -> tuple[int, ...]:
     return tuple(sorted({*ever, *state.ids_named(name)}))
 
 
-def _names_in_edits(snapshot: CollectionSnapshot) -> set[str]:
-    log = (edit.what for edit in snapshot.state.edits if isinstance(edit.what, Names))
-    return {spoken(given.name) for what in log for given in what.assignments}
-
-
 def unfinished(cache: CacheDir) -> PersonDeletion | None:
     """The deletion that was interrupted in this folder."""
-    try:
-        raw = cache_files.read(cache.root / DELETIONS / _RECORD, limits.DELETION)
-        return msgspec.json.decode(raw, type=PersonDeletion)
-    except (FileNotFoundError, NotADirectoryError, UnusableFile, *UNDECODABLE):
-        return None
-    except OSError as error:
-        raise cache_files.cache_error(cache.root, error) from error
+    return read_record(cache, _RECORD, PersonDeletion)
 
 
 def check_collections(cache: CacheDir, snapshots: Iterable[CollectionSnapshot]) -> None:
@@ -194,7 +184,7 @@ def delete_person(
     """
     ids = with_ids_elsewhere(cache, deletion.voices, go_on)
     deletion, voices = msgspec.structs.replace(deletion, voices=ids), PersonVoices(ids)
-    _write_down(cache, deletion)
+    write_record(cache, _RECORD, deletion)
     References(cache.root).forget(deletion.references)
     keys = {h: np.array(own, np.uint64) for h, own in deletion.keys.items()}
     person = PersonFaces(keys, _others(snapshots(), deletion, keys))
@@ -205,18 +195,19 @@ def delete_person(
     for hash_str in ids:
         go_on()
         damaged += delete_voices(cache, voices, hash_str, is_over)
-    _leave_groupings(cache, deletion, (person, voices), snapshots, go_on)
+    _leave_groupings(cache, deletion, person, voices, snapshots, go_on)
     for hash_str in cache.catalogue.hashes():
         go_on()
         _forget_words(cache, hash_str, {*deletion.names, *deletion.references})
-    _strike_out(cache)
+    remove_record(cache, _RECORD)
     return damaged
 
 
 def _leave_groupings(
     cache: CacheDir,
     deletion: PersonDeletion,
-    who: tuple[PersonFaces, PersonVoices],
+    person: PersonFaces,
+    voices: PersonVoices,
     snapshots: Callable[[], Sequence[CollectionSnapshot]],
     go_on: Callable[[], None],
 ) -> None:
@@ -224,11 +215,11 @@ def _leave_groupings(
     for _ in range(_TRIES):
         for snapshot in snapshots():
             go_on()
-            _forget(cache, snapshot, *who, deletion)
-        left = [snapshot for snapshot in snapshots() if _is_in(snapshot, *who)]
-        if not left:
+            _forget(cache, snapshot, person, voices, deletion)
+        left = [snapshot.state for snapshot in snapshots()]
+        is_seen = any(faces_of_person(state.clustering, person).any() for state in left)
+        if not is_seen and not any(voices.among(state.grouped_voices).any() for state in left):
             return
-    is_seen = any(faces_of_person(snapshot.clustering, who[0]).any() for snapshot in left)
     raise Busy(
         f"Workers go on grouping these {'faces' if is_seen else 'voices'}. Ask again once no "
         f"analysis of {'faces' if is_seen else 'speech'} runs."
@@ -251,42 +242,18 @@ def _forget_words(cache: CacheDir, hash_str: str, names: Set[str]) -> None:
                     cache_files.write_atomically(folder, name, raw, "delete")
 
 
-def _write_down(cache: CacheDir, deletion: PersonDeletion) -> None:
-    with (
-        cache_files.clear_errors(cache.root),
-        cache_files.folder(cache.root / DELETIONS, create=True) as records,
-    ):
-        cache_files.write_atomically(records, _RECORD, msgspec.json.encode(deletion), "delete")
-
-
-def _strike_out(cache: CacheDir) -> None:
-    with (
-        cache_files.clear_errors(cache.root),
-        cache_files.folder(cache.root / DELETIONS) as records,
-    ):
-        records.remove(_RECORD)
-        records.sync()
-
-
 def _others(
     snapshots: Iterable[CollectionSnapshot], deletion: PersonDeletion, mine: Mapping[str, Keys]
 ) -> dict[str, Keys]:
     """Keys of the other faces in the groupings that the person was found in, by MediaFile."""
     others: dict[str, Keys] = {}
     for snapshot in snapshots:
-        clustering = snapshot.clustering
-        ends = np.searchsorted(clustering.media_of, np.arange(len(clustering.media) + 1))
-        for number, hash_str in enumerate(clustering.media):
+        for hash_str, here in slices_of(snapshot.clustering).items():
             if hash_str in mine and snapshot.name in deletion.clusters:
-                here = clustering.keys[ends[number] : ends[number + 1]]
                 known = others.get(hash_str, np.zeros(0, np.uint64))
-                others[hash_str] = np.setdiff1d(np.union1d(known, here), mine[hash_str])
+                keys = np.union1d(known, snapshot.clustering.keys[here])
+                others[hash_str] = np.setdiff1d(keys, mine[hash_str])
     return others
-
-
-def _is_in(snapshot: CollectionSnapshot, person: PersonFaces, voices: PersonVoices) -> bool:
-    is_seen = faces_of_person(snapshot.clustering, person).any()
-    return bool(is_seen or voices.among(snapshot.state.grouped_voices).any())
 
 
 def _forget(
@@ -359,33 +326,34 @@ async def delete_person_data(
     """
     body = call.body
     found = await services.in_cache_dir(body.cache_dir, _found, services, body)
-    photos = await services.in_cache_dir(body.cache_dir, _photos, services, body, found)
+    deletion = PersonDeletion.of(found, body.name or "")
+    photos = await services.in_cache_dir(body.cache_dir, _photos, services, body, deletion)
     if body.dry_run:
-        return _answer(found, photos, None)
+        return _answer(found, deletion, photos, None)
     call.audited["faces"] = sum(len(one.faces) for one in found)
-    if voices := _voice_count(PersonDeletion.of(found, "")):
-        call.audited["voices"] = voices
+    if deletion.voice_count:
+        call.audited["voices"] = deletion.voice_count
     call.audited["clusters"] = {one.snapshot.name: one.clusters for one in found}
     call.audited["state"] = "begun"
     await call.audit(services.audit, "delete_person_data")  # before: nothing brings it back
     damaged = await services.in_cache_dir(body.cache_dir, _delete, services, body)
     call.audited["state"] = "done"
-    return _answer(found, photos, damaged)
+    return _answer(found, deletion, photos, damaged)
 
 
-def _photos(services: DeletionServices, body: DeletePersonBody, found: list[FoundPerson]) -> int:
+def _photos(services: DeletionServices, body: DeletePersonBody, deletion: PersonDeletion) -> int:
     """Vectors of reference photos that go with the person."""
     references = services.people.references(_cache(services, body))
-    names = PersonDeletion.of(found, body.name or "").references
-    return sum(len(references.of(name)) for name in names)
+    return sum(len(references.of(name)) for name in deletion.references)
 
 
-def _answer(found: list[FoundPerson], photos: int, damaged: int | None) -> PersonDeleted:
+def _answer(
+    found: list[FoundPerson], deletion: PersonDeletion, photos: int, damaged: int | None
+) -> PersonDeleted:
     """What was found, and deleted with so many damaged results; None: was not deleted."""
-    deletion = PersonDeletion.of(found, "")
     count = sum(len(keys) for keys in deletion.keys.values())
     faces = f"{counted(count, 'face')} in {counted(len(deletion.keys), 'file')}"
-    voices = _voice_count(deletion)
+    voices = deletion.voice_count
     if voices:
         faces += f", {counted(voices, 'voice')} in {counted(len(deletion.voices), 'file')}"
     if photos:
@@ -417,10 +385,6 @@ def _answer(found: list[FoundPerson], photos: int, damaged: int | None) -> Perso
             for one in found
         ],
     )
-
-
-def _voice_count(deletion: PersonDeletion) -> int:
-    return sum(len(ids) for ids in deletion.voices.values())
 
 
 def _delete(services: DeletionServices, body: DeletePersonBody) -> int:
@@ -476,23 +440,17 @@ def _found(services: DeletionServices, body: DeletePersonBody) -> list[FoundPers
     check_collections(cache, snapshots)
     references = services.people.references(cache)
     try:
-        return (
-            named(snapshots, body.name, references)
-            if body.name
-            else [_by_id(services, cache, body)]
-        )
+        if body.name:
+            return named(snapshots, body.name, references)
+        snapshot = services.people.open(cache, body.cluster_job_name or "")
+        root = snapshot.root(body.cluster_id or "", "cluster_id")
     except Missing:
         if unfinished(cache) is None:
             raise
         return []
-
-
-def _by_id(services: DeletionServices, cache: CacheDir, body: DeletePersonBody) -> FoundPerson:
-    snapshot = services.people.open(cache, body.cluster_job_name or "")
-    root = snapshot.root(body.cluster_id or "", "cluster_id")
     if root == NO_CLUSTER:
         raise BadInput('cluster_id: "-1" stands for the faces in no cluster, which are no person.')
-    return FoundPerson(snapshot, (root,))
+    return [FoundPerson(snapshot, (root,))]
 
 
 def _check_idle(services: DeletionServices, cache: CacheDir) -> None:

@@ -186,6 +186,10 @@ class UndoBody(ToldClusters, kw_only=True):
 
 # Faces, or voices, in one request: checking them takes some 0.2 s, of 100,000.
 MOST_MOVED = 20_000
+_SOME = Meta(min_length=1, max_length=MOST_MOVED)
+A_FACE, A_VOICE = "9ae0daaf81f5b2c3-67-7ff5c1", "9ae0daaf81f5b2c3-voice-1f2e3d4c"
+FaceId = Annotated[Word, Meta(examples=[A_FACE])]
+VoiceId = Annotated[Word, Meta(examples=[A_VOICE])]
 
 
 class Merge(Struct, kw_only=True):
@@ -213,23 +217,9 @@ class Move(Struct, kw_only=True):
     `face_ids`, `voice_ids` or both; or all of `cluster_ids`, without these two.
     """
 
-    face_ids: (
-        Annotated[
-            list[Annotated[Word, Meta(examples=["9ae0daaf81f5b2c3-67-7ff5c1"])]],
-            Meta(min_length=1, max_length=MOST_MOVED, examples=[["9ae0daaf81f5b2c3-67-7ff5c1"]]),
-        ]
-        | None
-    ) = None
+    face_ids: Annotated[list[FaceId], _SOME, Meta(examples=[[A_FACE]])] | None = None
     """The faces; at most 20,000 in all moves of a request."""
-    voice_ids: (
-        Annotated[
-            list[Annotated[Word, Meta(examples=["9ae0daaf81f5b2c3-voice-1f2e3d4c"])]],
-            Meta(
-                min_length=1, max_length=MOST_MOVED, examples=[["9ae0daaf81f5b2c3-voice-1f2e3d4c"]]
-            ),
-        ]
-        | None
-    ) = None
+    voice_ids: Annotated[list[VoiceId], _SOME, Meta(examples=[[A_VOICE]])] | None = None
     """The voices, as /faces/clusters/voices gives them; at most 20,000 in all moves of a
     request."""
     cluster_ids: OtherClusters | None = None
@@ -266,7 +256,7 @@ class VoicesBody(OfCollection, kw_only=True):
     """Whose voices; "-1": those that were said to be nobody's."""
     limit: Annotated[int, Meta(ge=1, le=MOST_VOICES, examples=[50])] = 50
     """At most this many."""
-    after: Annotated[Word, Meta(examples=["9ae0daaf81f5b2c3-voice-1f2e3d4c"])] | None = None
+    after: VoiceId | None = None
     """`next` of the page before this one. Null or left out: the first page."""
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from api.http.endpoint import Call, Endpoint
 from api.http.parameters import IN_CACHE_DIR, OF_COLLECTION, flag, whole_number
@@ -54,7 +54,11 @@ def name_face_clusters(call: Call[NamesBody], services: PeopleServices) -> Names
     edit, _ = made_edit(services, body, make)
     assert isinstance(edit.what, kinds.Names)
     changes = {str(given.cluster_id): given.name for given in edit.what.assignments}
-    return NamesAnswer(updated=len(changes), changes=changes, edit_id=_told_id(body, edit))
+    return NamesAnswer(
+        updated=len(changes),
+        changes=changes,
+        edit_id=UNSET if body.known_edit_id is None else edit.id,
+    )
 
 
 def made_edit(
@@ -73,11 +77,6 @@ def made_edit(
     cache = services.caches.cache(services.paths.cache(body.cache_dir))
     hinders = None if body.known_edit_id is None else hindrance
     return services.people.edit(cache, body.cluster_job_name, checked, hinders)
-
-
-def _told_id(body: OfEdit, edit: kinds.Edit) -> str | UnsetType:
-    """The edit's id for who knows of such ids; others are answered as ever."""
-    return UNSET if body.known_edit_id is None else edit.id
 
 
 def _name(name: str, field: str) -> str:
@@ -115,7 +114,7 @@ def modify_face_clusters(call: Call[ModifyBody], services: PeopleServices) -> Mo
         moved_voices=sum(len(move.voice_ids) for move in done.moves) or UNSET,
         clusters=cluster_items(snapshot, body.voices),
         new_cluster_ids=[str(move.target) for move in done.moves if move.is_new],
-        edit_id=_told_id(body, edit),
+        edit_id=UNSET if body.known_edit_id is None else edit.id,
     )
 
 
@@ -151,10 +150,11 @@ def _modification(snapshot: CollectionSnapshot, body: ModifyBody) -> kinds.Modif
         )
         target = _person(snapshot, merge.target_cluster_id, f"{place}.target_cluster_id")
         merges.append((ids, target))
-    moves = [
-        (_moved(snapshot, move, f"moves[{n}]"), _target(snapshot, move, f"moves[{n}]"))
-        for n, move in enumerate(body.moves)
-    ]
+    moves: list[tuple[ToMove, int | None]] = []
+    for n, move in enumerate(body.moves):
+        moved, goal = _moved(snapshot, move, f"moves[{n}]"), move.target_cluster_id
+        to = None if goal is None else snapshot.known(goal, f"moves[{n}].target_cluster_id")
+        moves.append((moved, to))
     apart = []
     for n, pair in enumerate(body.apart):
         place = f"apart[{n}].cluster_ids"
@@ -173,12 +173,6 @@ def _moved(snapshot: CollectionSnapshot, move: Move, place: str) -> ToMove:
         for n, id_ in enumerate(move.cluster_ids)
     )
     return WholeClusters(clusters, move.face_count, move.voice_count)
-
-
-def _target(snapshot: CollectionSnapshot, move: Move, place: str) -> int | None:
-    if move.target_cluster_id is None:
-        return None
-    return snapshot.known(move.target_cluster_id, f"{place}.target_cluster_id")
 
 
 def _person(snapshot: CollectionSnapshot, cluster_id: ClusterId, field: str) -> int:
@@ -221,7 +215,7 @@ def _edit_item(
     return answers.EditItem(
         edit_id=edit.id,
         at=edit.at,
-        kind=kinds.kind_of(edit),
+        kind=str(what.__struct_config__.tag),
         assignments=[
             answers.NamedCluster(cluster_id=str(a.cluster_id), name=a.name) for a in named
         ],
@@ -263,8 +257,12 @@ def undo_face_edits(call: Call[UndoBody], services: PeopleServices) -> UndoAnswe
     body = call.body
 
     def make(snapshot: CollectionSnapshot) -> kinds.Undo:
-        log = snapshot.state.edits
-        return undo_edit(log, before_the_last(log) if body.edit_id is None else body.edit_id)
+        to, in_force = body.edit_id, snapshot.state.in_force
+        if to is None:
+            if not in_force:
+                raise BadInput("There is nothing to undo: no edit is in force.")
+            to = ("", *in_force)[-2]  # the one before the last
+        return undo_edit(snapshot.state.edits, to)
 
     edit, snapshot = made_edit(services, body, make)
     assert isinstance(edit.what, kinds.Undo)
@@ -276,23 +274,6 @@ def undo_face_edits(call: Call[UndoBody], services: PeopleServices) -> UndoAnswe
     return UndoAnswer(
         message=message, edit_id=edit.id, clusters=cluster_items(snapshot, body.voices)
     )
-
-
-def before_the_last(log: Sequence[kinds.Edit]) -> str:
-    """Which edit to go back to so that the last one in force is undone. Raises BadInput."""
-    last = ""  # in force at that point of the log
-    last_after = {"": ""}
-    before: dict[str, str] = {}
-    for edit in log:
-        if isinstance(edit.what, kinds.Undo):
-            last = last_after.get(edit.what.to, last)
-        else:
-            before[edit.id] = last
-            last = edit.id
-        last_after[edit.id] = last
-    if not last:
-        raise BadInput("There is nothing to undo: no edit is in force.")
-    return before[last]
 
 
 ENDPOINTS = (

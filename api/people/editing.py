@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -14,7 +15,7 @@ from api.http.answers import counted
 from shared.cache.faces import face_id, parse_face_id
 from shared.cache.speakers import parse_voice_id, voice_id
 from shared.errors import BadInput, EditedMeanwhile, Missing
-from shared.people.clustering import NO_CLUSTER
+from shared.people.clustering import GONE, NO_CLUSTER
 from shared.people.edits import (
     ClearNames,
     ClusterMerge,
@@ -26,9 +27,8 @@ from shared.people.edits import (
     NewEdit,
     Undo,
 )
-from shared.people.face_index import GONE
 from shared.people.names import LONGEST_NAME, require_unicode
-from shared.people.state import PeopleState, as_of, voice_indexes
+from shared.people.state import PeopleState, as_of, in_force, voice_indexes
 from shared.seeded_ids import seeded_id
 
 _NAMED = 5  # ids that an error lists
@@ -57,15 +57,13 @@ _Both: TypeAlias = tuple[_Checked, _Checked]  # faces and voices
 
 def names_edit(state: PeopleState, assignments: Sequence[tuple[int, str]]) -> Names:
     """An edit that names clusters (cluster_id, name), "" for no name. Raises Missing, BadInput."""
-    if not assignments:
-        raise BadInput("assignments is empty; name at least one cluster.")
     names: dict[int, str] = {}
     _require_clusters(state, (cluster_id for cluster_id, _ in assignments))
-    for cluster_id, name in assignments:
-        name = checked_person(name)
-        if names.setdefault(_root(state, cluster_id), name) != name:
-            raise BadInput(f"The cluster {cluster_id} is given two names.")
-    return Names(tuple(ClusterNaming(id_, checked_person(name)) for id_, name in assignments))
+    given = [ClusterNaming(cluster_id, checked_person(name)) for cluster_id, name in assignments]
+    for one in given:
+        if names.setdefault(_root_now(state, one.cluster_id), one.name) != one.name:
+            raise BadInput(f"The cluster {one.cluster_id} is given two names.")
+    return Names(tuple(given))
 
 
 def modify_edit(
@@ -78,8 +76,6 @@ def modify_edit(
 
     Raises Missing, BadInput, EditedMeanwhile; NO_CLUSTER may be the target of a move.
     """
-    if not merges and not moves and not apart:
-        raise BadInput("Neither merges nor moves are given, and nobody is told apart.")
     checked, root = _checked_merges(state, merges)
     for one, other in apart:
         _require_clusters(state, [one, other])
@@ -115,15 +111,13 @@ def _checked_merges(
     roots: dict[int, int] = {}  # as the merges before this one leave them
 
     def root(cluster_id: int) -> int:
-        found = _root(state, cluster_id)
+        found = _root_now(state, cluster_id)
         while found in roots:
             found = roots[found]
         return found
 
     found = []
     for cluster_ids, target in merges:
-        if not cluster_ids:
-            raise BadInput("A merge has no cluster_ids.")
         _require_clusters(state, [*cluster_ids, target])
         others = [id_ for id_ in dict.fromkeys(cluster_ids) if root(id_) != root(target)]
         if not others:
@@ -199,19 +193,16 @@ def _named(state: PeopleState, asked: Sequence[str] | FacesAndVoices) -> _Both:
     """Faces and voices by normalised ids, each once. Raises Missing, BadInput."""
     if not isinstance(asked, FacesAndVoices):
         asked = FacesAndVoices(asked)
-    if not asked.face_ids and not asked.voice_ids:
-        raise BadInput("A move has no face_ids.")
-    faces = _require_faces(state, asked.face_ids)
-    places = [at for face in faces if (at := state.index_of(face)) is not None]
-    return (faces, np.array(places, np.int32)), _require_voices(state, asked.voice_ids)
+    return _require_faces(state, asked.face_ids), _require_voices(state, asked.voice_ids)
 
 
-def _require_faces(state: PeopleState, face_ids: Sequence[str]) -> tuple[str, ...]:
-    """Normalised face ids, each once. Raises Missing for faces that are not there."""
-    unknown = [text for text in face_ids if state.index_of(text) is None]
-    if unknown:
+def _require_faces(state: PeopleState, face_ids: Sequence[str]) -> _Checked:
+    """Faces by id, each once. Raises Missing for those that are not there."""
+    asked = {text: state.index_of(text) for text in face_ids}
+    if unknown := [text for text, place in asked.items() if place is None]:
         raise Missing(f"There is no face {_listed(unknown)}.")
-    return tuple(dict.fromkeys(face_id(*parse_face_id(text)) for text in face_ids))
+    places = {face_id(*parse_face_id(text)): place for text, place in asked.items()}
+    return tuple(places), np.array(list(places.values()), np.int32)
 
 
 def _require_voices(state: PeopleState, voice_ids: Sequence[str]) -> _Checked:
@@ -233,12 +224,6 @@ def _require_clusters(state: PeopleState, cluster_ids: Iterable[int]) -> None:
     unknown = [id_ for id_ in asked if state.root(id_) is None]
     if unknown:
         raise Missing(f"There is no cluster {_listed(map(str, unknown))}.")
-
-
-def _root(state: PeopleState, cluster_id: int) -> int:
-    root = state.root(cluster_id)
-    assert root is not None, "checked before"
-    return root
 
 
 def _listed(ids: Iterable[str]) -> str:
@@ -276,11 +261,6 @@ class _Touched:
 _ANYBODY = _Touched(frozenset(), is_all=True)
 
 
-def last_edit_id(edits: Sequence[Edit]) -> str:
-    """The newest edit; "": there is none."""
-    return edits[-1].id if edits else ""
-
-
 def checked_since(
     state: PeopleState, known: str | None, make: Callable[[PeopleState], NewEdit]
 ) -> NewEdit:
@@ -295,7 +275,10 @@ def checked_since(
     try:
         new = make(state)
     except (BadInput, Missing) as error:
-        if not later or (wanted := _made(make, as_of(state, known))) is None:
+        wanted = None
+        with contextlib.suppress(BadInput, EditedMeanwhile, Missing):
+            wanted = make(as_of(state, known)) if later else None
+        if wanted is None:
             raise
         told = hindrance(state, wanted, later) or _told(state, _ANYBODY, later[-1:])
         raise EditedMeanwhile(told) from error
@@ -311,18 +294,18 @@ def hindrance(state: PeopleState, new: NewEdit, others: Sequence[Edit]) -> str:
     return _told(state, about, met) if met else ""
 
 
-def _made(make: Callable[[PeopleState], NewEdit], state: PeopleState) -> NewEdit | None:
-    try:
-        return make(state)
-    except (BadInput, EditedMeanwhile, Missing):
-        return None
-
-
 def _told(state: PeopleState, about: _Touched, edits: Sequence[Edit]) -> str:
-    about = replace(about, clusters=about.clusters.union(*about.pairs))
-    count = len({_root_now(state, id_) for id_ in about.clusters})
+    """What these edits did to what a caller is about, and a way on."""
+    clusters = about.clusters.union(*about.pairs)
+    count = len({_root_now(state, id_) for id_ in clusters})
     who = "a person" if about.is_all else "this person" if count == 1 else "one of these people"
-    return _Teller(state, about, who).sentence(edits)
+
+    def is_about(ids: Set[int]) -> bool:
+        return about.is_all or not clusters.isdisjoint(_with_roots(state, ids))
+
+    texts = (text for edit in edits for text in _said(edit, who, is_about, about.faces))
+    said = list(dict.fromkeys(texts))[-_TOLD:]
+    return f"Meanwhile {', then '.join(said)}. Look again, then decide."
 
 
 def _since(edits: Sequence[Edit], known: str) -> Sequence[Edit]:
@@ -342,27 +325,15 @@ def _of_entry(state: PeopleState, entry: Edit) -> _Touched:
     """What an entry of the log changed; an undo changes what it takes back or brings back."""
     if not isinstance(entry.what, Undo):
         return _touched(state, entry.what)
-    found = [_touched(state, edit.what) for edit in _between(state.edits, entry, entry.what.to)]
+    at = state.edits.index(entry)
+    changed = set(in_force(state.edits[:at])).symmetric_difference(in_force(state.edits[: at + 1]))
+    found = [_touched(state, edit.what) for edit in state.edits[:at] if edit.id in changed]
     return _Touched(
         frozenset().union(*(one.clusters for one in found)),
         frozenset().union(*(one.faces for one in found)),
         any(one.is_all for one in found),
         frozenset().union(*(one.pairs for one in found)),
     )
-
-
-def _between(edits: Sequence[Edit], undo: Edit, to: str) -> Iterator[Edit]:
-    """Edits that an undo may have taken back or brought back, the newest first."""
-    place = {"": -1} | {edit.id: n for n, edit in enumerate(edits)}
-    first = place.get(to, place[undo.id])
-    at = place[undo.id] - 1
-    while at > first:
-        what = edits[at].what
-        if isinstance(what, Undo):
-            first = min(first, place.get(what.to, first))
-        else:
-            yield edits[at]
-        at -= 1
 
 
 def _touched(state: PeopleState, what: NewEdit) -> _Touched:
@@ -394,56 +365,39 @@ def _root_now(state: PeopleState, cluster_id: int) -> int:
     return cluster_id if root is None else root
 
 
-@dataclass(frozen=True, slots=True)
-class _Teller:
-    """Says what others did to what a caller is about."""
+def _said(
+    edit: Edit, who: str, is_about: Callable[[Set[int]], bool], faces: Set[str]
+) -> Iterator[str]:
+    """What an edit did to `who` a caller is about, and to the faces and voices that it names."""
+    match edit.what:
+        case Names():
+            for one in edit.what.assignments:
+                if is_about({one.cluster_id}):
+                    taken = f"the name of {who} was taken away"
+                    yield f"{who} was named {one.name}" if one.name else taken
+        case Modify():
+            if any(is_about({*one.cluster_ids, one.target}) for one in edit.what.merges):
+                yield f"{who} was merged with another one"
+            for move in edit.what.moves:
+                yield from _said_of_move(move, who, is_about, faces)
+            if any(all(is_about({id_}) for id_ in two) for two in edit.what.apart):
+                yield f"{who} was told apart from another one"
+        case ClearNames():
+            yield "all names were taken away"
+        case Undo():
+            yield "an edit was undone"
 
-    state: PeopleState
-    about: _Touched
-    who: str  # what the caller is about, in words
 
-    def sentence(self, edits: Sequence[Edit]) -> str:
-        """What these edits did, and a way on."""
-        said = list(dict.fromkeys(text for edit in edits for text in self._said(edit)))
-        return f"Meanwhile {', then '.join(said[-_TOLD:])}. Look again, then decide."
-
-    def _said(self, edit: Edit) -> Iterator[str]:
-        match edit.what:
-            case Names():
-                yield from self._said_of_names(edit.what)
-            case Modify():
-                if any(self._is_about({*m.cluster_ids, m.target}) for m in edit.what.merges):
-                    yield f"{self.who} was merged with another one"
-                for move in edit.what.moves:
-                    yield from self._said_of_move(move)
-                if any(all(self._is_about({id_}) for id_ in two) for two in edit.what.apart):
-                    yield f"{self.who} was told apart from another one"
-            case ClearNames():
-                yield "all names were taken away"
-            case Undo():
-                yield "an edit was undone"
-
-    def _said_of_names(self, what: Names) -> Iterator[str]:
-        for one in what.assignments:
-            if self._is_about({one.cluster_id}):
-                yield (
-                    f"{self.who} was named {one.name}"
-                    if one.name
-                    else f"the name of {self.who} was taken away"
-                )
-
-    def _said_of_move(self, move: FaceMove) -> Iterator[str]:
-        kinds = ("faces" if move.face_ids else "", "voices" if move.voice_ids else "")
-        moved = " and ".join(filter(None, kinds))
-        if move.target != NO_CLUSTER and self._is_about({move.target}):
-            yield f"{moved} were moved to {self.who}"
-        elif self._is_about({*move.sources, *move.voice_sources} - {NO_CLUSTER}):
-            yield f"{moved} of {self.who} were moved away"
-        elif not self.about.faces.isdisjoint(move.face_ids):
-            yield "the same faces were moved"
-        elif not self.about.faces.isdisjoint(move.voice_ids):
-            yield "the same voices were moved"
-
-    def _is_about(self, ids: Set[int]) -> bool:
-        about = self.about
-        return about.is_all or not about.clusters.isdisjoint(_with_roots(self.state, ids))
+def _said_of_move(
+    move: FaceMove, who: str, is_about: Callable[[Set[int]], bool], faces: Set[str]
+) -> Iterator[str]:
+    kinds = ("faces" if move.face_ids else "", "voices" if move.voice_ids else "")
+    moved = " and ".join(filter(None, kinds))
+    if move.target != NO_CLUSTER and is_about({move.target}):
+        yield f"{moved} were moved to {who}"
+    elif is_about({*move.sources, *move.voice_sources} - {NO_CLUSTER}):
+        yield f"{moved} of {who} were moved away"
+    elif not faces.isdisjoint(move.face_ids):
+        yield "the same faces were moved"
+    elif not faces.isdisjoint(move.voice_ids):
+        yield "the same voices were moved"

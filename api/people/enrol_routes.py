@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import partial
 
+import msgspec
 import numpy as np
 from msgspec import UNSET
 from starlette.concurrency import run_in_threadpool
@@ -20,7 +22,7 @@ from api.models.model_keys import active_key
 from api.people.answers import EnrolledPerson, NamedIn, NamedPeople, NamedPerson, PersonFound
 from api.people.bodies import MOST_PICTURES, EnrollBody
 from api.people.editing import checked_person
-from api.people.people import FolderRoster, PeopleServices, RosterEntry, everybody, left_out
+from api.people.people import FolderRoster, PeopleServices, left_out
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ModelKind
 from shared.errors import (
@@ -52,15 +54,6 @@ _CACHE_DIR = text_parameter(
 )
 
 
-@dataclass(slots=True)
-class _FolderLook:
-    """What was found in a folder so far; another thread may be at it still."""
-
-    folder: str
-    is_over: bool = False
-    roster: FolderRoster | None = None
-
-
 async def list_named_people(call: Call[None], services: PeopleServices) -> NamedPeople:
     """Everybody who has a name."""
     cache_dir = _CACHE_DIR.read(call.query)
@@ -72,81 +65,71 @@ async def list_named_people(call: Call[None], services: PeopleServices) -> Named
         call.warnings.extend(map(left_out, roster.unread))
         return _answer(services, [roster], cache_dir)
     newest = list(await run_in_threadpool(services.used_cache_dirs))
-    looks = await run_in_threadpool(_looks, services, newest[:_LOOKED_AT])
+    looks = await run_in_threadpool(
+        services.folders.each,
+        newest[:_LOOKED_AT],
+        partial(_look, services),
+        lambda folder: folder,
+        lambda _: (None, False),
+        within_s=_WITHIN_S,
+    )
     if newest[_LOOKED_AT:]:
         call.warnings.append(
             f"Only the {_LOOKED_AT} cache folders used last were looked at, of {len(newest)}: "
             "name another one by cache_dir."
         )
-    for look in looks:
-        if not look.is_over:
+    for folder, (look, is_answered) in zip(newest, looks, strict=False):
+        shown = services.paths.back(folder)
+        if not is_answered:
             call.warnings.append(
-                f"{services.paths.back(look.folder)} does not answer in time: who is named there "
-                "is left out. Ask again shortly."
+                f"{shown} does not answer in time: who is named there is left out. Ask again "
+                "shortly."
             )
-        for name in look.roster.unread if look.roster else ():
-            call.warnings.append(f"{services.paths.back(look.folder)}: {left_out(name)}")
-    return _answer(services, [look.roster for look in looks if look.roster], None)
+        unread = look.unread if look else ()
+        call.warnings.extend(f"{shown}: {left_out(name)}" for name in unread)
+    return _answer(services, [roster for roster, _ in looks if roster], None)
 
 
-def _looks(services: PeopleServices, folders: list[str]) -> list[_FolderLook]:
-    """What is found in folders. Blocks, for seconds at most."""
-    looks = [_FolderLook(folder) for folder in folders]
-    services.folders.each(
-        looks,
-        lambda look: _find_out(services, look),
-        lambda look: look.folder,
-        lambda look: None,
-        within_s=_WITHIN_S,
-    )
-    return looks
-
-
-def _find_out(services: PeopleServices, look: _FolderLook) -> None:
-    # Not by services.caches.cache, which counts as a use.
-    try:
-        cache = CacheDir.open(look.folder, services.paths.cache_roots, create=False)
-        look.roster = services.people.roster(cache, _WITHIN_S)
+def _look(services: PeopleServices, folder: str) -> tuple[FolderRoster | None, bool]:
+    """Who has a name in a folder; and whether it answers in time."""
+    try:  # not by services.caches.cache, which counts as a use
+        cache = CacheDir.open(folder, services.paths.cache_roots, create=False)
+        return services.people.roster(cache, _WITHIN_S), True
     except Unavailable:
-        return
+        return None, False
     except (NotAllowed, NoCacheFolder, CacheError):  # its links lead elsewhere; away; damaged
-        pass
-    look.is_over = True
+        return None, True
 
 
 def _answer(services: PeopleServices, rosters: list[FolderRoster], like: str | None) -> NamedPeople:
-    shown = {one.folder: services.paths.back(one.folder, like=like) for one in rosters}
-    return NamedPeople(people=[_person(entry, shown) for entry in everybody(rosters)])
-
-
-def _person(entry: RosterEntry, shown: dict[str, str]) -> NamedPerson:
-    return NamedPerson(
-        name=entry.name,
-        is_enrolled=entry.is_enrolled,
-        references=entry.references,
-        collections=[
-            NamedIn(
-                cache_dir=shown[folder],
+    """Who has a name, by name; a name is one person, whatever the case of its letters."""
+    found: dict[str, NamedPerson] = defaultdict(
+        lambda: NamedPerson(name="", is_enrolled=False, references=0, collections=[])
+    )
+    for roster in rosters:
+        for who, (name, photos) in roster.enrolled.items():
+            found[who].name = found[who].name or name
+            found[who].is_enrolled = True
+            found[who].references += photos
+    most: dict[str, int] = {}  # faces of the collection that has the name so
+    for roster in rosters:
+        shown = services.paths.back(roster.folder, like=like)
+        named = ((place, *entry) for place, names in roster.collections for entry in names.items())
+        for collection, who, clusters in named:
+            item = NamedIn(
+                cache_dir=shown,
                 cluster_job_name=collection,
                 cluster_ids=list(map(str, clusters.ids)),
                 face_count=clusters.face_count,
                 voice_count=clusters.voice_count or UNSET,
             )
-            for folder, collection, clusters in entry.places
-        ],
-    )
+            found[who].collections.append(item)
+            if not found[who].is_enrolled and clusters.face_count > most.get(who, -1):
+                most[who], found[who].name = clusters.face_count, clusters.name
+    return NamedPeople(people=[found[who] for who in sorted(found)])
 
 
 _TIMEOUT_S = 60.0  # the model may have to be loaded first, and photos wait for each other
-
-
-@dataclass(frozen=True, slots=True)
-class _Photo:
-    """A photo of a request, called as its field is."""
-
-    field: str
-    path: str = ""  # of ours; "": `content` came along
-    content: bytes = b""
 
 
 async def enroll_person(call: Call[EnrollBody], services: PeopleServices) -> EnrolledPerson:
@@ -185,23 +168,25 @@ async def enroll_person(call: Call[EnrollBody], services: PeopleServices) -> Enr
     return enrolled
 
 
-async def _photos(services: PeopleServices, body: EnrollBody) -> list[_Photo]:
-    """The photos of a request, checked as far as the API can; what else is wrong a worker says."""
+async def _photos(services: PeopleServices, body: EnrollBody) -> dict[str, FacesQuestion]:
+    """What to ask of the photos of a request, by field, of no model yet.
+
+    They are checked as far as the API can; what else is wrong a worker says.
+    """
     count = len(body.pictures) + len(body.images)
     if not 1 <= count <= MOST_PICTURES:
         raise BadInput(
             f"Give pictures (paths) or images (base64), 1 to {MOST_PICTURES} in all, not {count}."
         )
-    photos = []
-    for n, given in enumerate(body.pictures):
-        path = services.paths.media(given, f"pictures[{n}]")
-        photos.append(_Photo(f"pictures[{n}]", path))
-    for photo in photos:
-        folder = os.path.dirname(photo.path)
-        await services.folders.run(folder, _must_be_there, services, photo.path, photo.field)
+    photos: dict[str, FacesQuestion] = {}
+    fields = [f"pictures[{n}]" for n in range(len(body.pictures))]
+    paths = list(map(services.paths.media, body.pictures, fields))
+    for field, path in zip(fields, paths, strict=True):
+        await services.folders.run(os.path.dirname(path), _must_be_there, services, path, field)
+        photos[field] = FindFaces(path=path, face_model="", roots=services.paths.key_roots)
     for n, text in enumerate(body.images):
         content = await run_in_threadpool(picture_bytes, text, f"images[{n}]")
-        photos.append(_Photo(f"images[{n}]", content=content))
+        photos[f"images[{n}]"] = FindPictureFaces(picture=content, face_model="")
     return photos
 
 
@@ -230,22 +215,17 @@ def _other_models(services: PeopleServices, body: EnrollBody, active: str) -> li
 
 
 async def _references(
-    services: PeopleServices, model: str, photos: Sequence[_Photo]
+    services: PeopleServices, model: str, photos: Mapping[str, FacesQuestion]
 ) -> list[Reference]:
     """The one face of each photo. Raises BadInput naming the photo, and as `ask`."""
     found = []
-    for photo in photos:
-        question: FacesQuestion
-        if photo.content:
-            question = FindPictureFaces(picture=photo.content, face_model=model)
-        else:
-            roots = services.paths.key_roots
-            question = FindFaces(path=photo.path, face_model=model, roots=roots)
+    for field, photo in photos.items():
+        question = msgspec.structs.replace(photo, face_model=model)
         try:
             answer = await services.query_client.ask(Lane.FACES, question, _TIMEOUT_S)
         except MediaUnreadable as error:
-            raise BadInput(f"{photo.field} is no picture: {error.message}") from None
-        face = _only(answer.faces, photo.field)
+            raise BadInput(f"{field} is no picture: {error.message}") from None
+        face = _only(answer.faces, field)
         found.append(Reference.of(model, np.frombuffer(face.vector, "<f2")))
     return found
 

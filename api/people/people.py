@@ -6,17 +6,18 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from api.cache.caches import LruCache
 from api.http.services import CoreServices
 from api.people.snapshot import NOTHING_GROUPED, CollectionSnapshot, with_state
 from api.people.voices.proposals import Proposing
-from api.people.voices.speaking import CollectionVoices, FolderVoices, voices_in
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import seconds_of
@@ -25,12 +26,99 @@ from shared.models.specs import FaceScale
 from shared.opening import RootedPath
 from shared.people.addition_log import order
 from shared.people.claims import EDITS, EDITS_WAIT_S, turn
-from shared.people.clustering import NO_CLUSTER
+from shared.people.clustering import NO_CLUSTER, slices_of
 from shared.people.collection import Collection, Version
 from shared.people.edits import Edit, NewEdit, Undo
 from shared.people.enrolment import References
 from shared.people.names import spoken
 from shared.people.state import PeopleState
+
+
+class KnownPerson(NamedTuple):
+    """Who somebody seen or heard is in a Collection; unnamed ones too."""
+
+    cluster_id: int
+    name: str | None
+    collection: str
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionVoices:
+    """The voices of one Collection that are there, by file."""
+
+    collection: str
+    media: tuple[str, ...]  # [m] hash_str, ascending
+    first: NDArray[np.int64]  # [m + 1] where the voices of each begin, and where all end
+    ids: NDArray[np.uint32]  # [n] of the speakers
+    clusters: NDArray[np.int32]  # [n]
+    names: Mapping[int, str]  # by cluster
+
+    def of(self, hash_str: str) -> Iterator[tuple[int, KnownPerson]]:
+        """The speakers of a file, by id."""
+        at = bisect_left(self.media, hash_str)
+        if at == len(self.media) or self.media[at] != hash_str:
+            return
+        here = slice(*self.first[at : at + 2].tolist())
+        for id_, cluster in zip(self.ids[here].tolist(), self.clusters[here].tolist(), strict=True):
+            yield id_, KnownPerson(cluster, self.names.get(cluster), self.collection)
+
+    def called(self, name: str) -> Iterator[tuple[str, int]]:
+        """The voices with this name, whatever the case of its letters: file and speaker's id."""
+        wanted = spoken(name)
+        clusters = [id_ for id_, known in self.names.items() if spoken(known) == wanted]
+        found = np.flatnonzero(np.isin(self.clusters, clusters))
+        files = np.searchsorted(self.first, found, side="right") - 1
+        for file, id_ in zip(files.tolist(), self.ids[found].tolist(), strict=True):
+            yield self.media[file], id_
+
+
+def voices_in(snapshot: CollectionSnapshot) -> CollectionVoices:
+    """The voices of a Collection whose speakers are somebody."""
+    state, grouped = snapshot.state, snapshot.state.grouped_voices
+    kept = np.flatnonzero(grouped.is_there & (state.voices != NO_CLUSTER))
+    first = np.searchsorted(grouped.media_of[kept], np.arange(len(grouped.media) + 1))
+    return CollectionVoices(
+        snapshot.name,
+        grouped.media,
+        first,
+        grouped.ids[kept],
+        state.voices[kept],
+        state.voice_names,
+    )
+
+
+class FolderVoices:
+    """The voices of all Collections of one CacheDir, as they were when they were asked for."""
+
+    def __init__(self, collections: Iterable[CollectionVoices], unread: Sequence[str] = ()) -> None:
+        """`unread`: names of the Collections that cannot be read."""
+        self._collections: Sequence[CollectionVoices] = [one for one in collections if len(one.ids)]
+        self.warnings = [
+            f"The collection {name!r} cannot be read: whom it names is not known here."
+            for name in unread
+        ]
+
+    def of(self, hash_str: str) -> dict[int, KnownPerson]:
+        """Who the speakers of a file are, by their ids.
+
+        Of several Collections one that has a name for the speaker counts, then the first by name.
+        """
+        found: dict[int, KnownPerson] = {}
+        for collection in self._collections:
+            for id_, person in collection.of(hash_str):
+                known = found.get(id_)
+                if known is None or (known.name is None and person.name is not None):
+                    found[id_] = person
+        return found
+
+    def called(self, name: str) -> dict[str, set[int]]:
+        """Ids of the speakers with this name in any Collection, by file."""
+        found: dict[str, set[int]] = {}
+        for collection in self._collections:
+            for hash_str, id_ in collection.called(name):
+                found.setdefault(hash_str, set()).add(id_)
+        return found
+
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +126,7 @@ ScaleOf = Callable[[str], FaceScale | None]
 T = TypeVar("T")
 _ALONE_WAIT_S = 10.0  # for others' edits, each of which takes a part of a second
 _CAPACITY = 32  # Collections; 100,000 faces take some 20 MB
-_SMALL_CAPACITY = 1000  # Collections of which only names are kept, and folders: photos, locks
+_SMALL_CAPACITY = 1000  # Collections of which only names are kept, and folders: photos
 _MEMBERS_CAPACITY = 64  # Collections of which only members are read; 100,000 take some 20 MB
 
 
@@ -79,35 +167,6 @@ def named_in(snapshot: CollectionSnapshot) -> Mapping[str, NamedClusters]:
     }
 
 
-@dataclass(slots=True)
-class RosterEntry:
-    """One person over all CacheDirs that were looked at."""
-
-    name: str = ""
-    is_enrolled: bool = False
-    references: int = 0
-    places: list[tuple[str, str, NamedClusters]] = field(default_factory=list)
-
-
-def everybody(rosters: Sequence[FolderRoster]) -> list[RosterEntry]:
-    """Who has a name, by name; a name is one person, whatever the case of its letters."""
-    found: dict[str, RosterEntry] = {}
-    for roster in rosters:
-        for who, (name, photos) in roster.enrolled.items():
-            entry = found.setdefault(who, RosterEntry())
-            entry.name = entry.name or name
-            entry.is_enrolled = True
-            entry.references += photos
-        for collection, names in roster.collections:
-            for who, clusters in names.items():
-                entry = found.setdefault(who, RosterEntry())
-                entry.places.append((roster.folder, collection, clusters))
-    for entry in found.values():
-        if not entry.name:
-            entry.name = max(entry.places, key=lambda place: place[2].face_count)[2].name
-    return [found[who] for who in sorted(found)]
-
-
 class SeenPerson(NamedTuple):
     """A cluster of a Collection in a file: on how many seconds, and on which one first."""
 
@@ -121,9 +180,7 @@ class SeenPerson(NamedTuple):
 def people_in(snapshot: CollectionSnapshot, hash_str: str) -> list[SeenPerson]:
     """Clusters with faces in a file, those that are seen longest first."""
     clustering, state = snapshot.clustering, snapshot.state
-    if hash_str not in clustering.media:
-        return []
-    here = np.flatnonzero(clustering.media_of == clustering.media.index(hash_str))
+    here = slices_of(clustering).get(hash_str, slice(0))
     roots, seconds = state.faces[here], seconds_of(clustering.keys[here])
     found = []
     for root in np.unique(roots).tolist():
@@ -135,25 +192,11 @@ def people_in(snapshot: CollectionSnapshot, hash_str: str) -> list[SeenPerson]:
 
 
 class _Digest(Generic[T]):
-    """One thing made of one Collection, much smaller than a snapshot.
+    """What was made of one Collection last, much smaller than a snapshot, and of which version."""
 
-    Safe for threads: one makes it, others wait for that.
-    """
-
-    def __init__(self, make: Callable[[CollectionSnapshot], T]) -> None:
-        self._make = make
-        self._lock = threading.Lock()
-        self._made: tuple[object, T] | None = None
-
-    def of(self, version: object, read: Callable[[], CollectionSnapshot]) -> T:
-        """As of a version, which is that of before reading."""
-        with self._lock:
-            if self._made is None or self._made[0] != version:
-                self._made = version, self._make(read())
-            return self._made[1]
-
-
-_Digests: TypeAlias = LruCache[RootedPath, _Digest[T]]
+    def __init__(self) -> None:
+        self.lock = threading.Lock()  # one makes it, others wait for that
+        self.made: tuple[object, T] | None = None
 
 
 class _KeptCollection:
@@ -186,11 +229,9 @@ class _KeptCollection:
         edits, voices = self.collection.edits(), self.collection.voices()
         known = self._references.known(clustering.model, self._scale_of(clustering.model))
         former = self._snapshot
-        if former is None:
-            state = PeopleState.of(clustering, edits, known, voices)
-            return CollectionSnapshot(self._cache, self.collection, state)
-        state = former.state.following(clustering, edits, known, voices)
-        if clustering is former.clustering:
+        follow = former.state.following if former else PeopleState.of
+        state = follow(clustering, edits, known, voices)
+        if former and clustering is former.clustering:
             return with_state(former, state)
         return CollectionSnapshot(self._cache, self.collection, state)
 
@@ -209,11 +250,9 @@ class People:
         self._kept: LruCache[RootedPath, _KeptCollection] = LruCache(capacity)
         self._references: LruCache[RootedPath, References] = LruCache(_SMALL_CAPACITY)
         self._members: LruCache[RootedPath, Collection] = LruCache(_MEMBERS_CAPACITY)
-        self._names: _Digests[Mapping[str, NamedClusters]] = LruCache(_SMALL_CAPACITY)
-        self._voices: _Digests[CollectionVoices] = LruCache(_SMALL_CAPACITY)
+        self._names = LruCache[RootedPath, _Digest[Mapping[str, NamedClusters]]](_SMALL_CAPACITY)
+        self._voices = LruCache[RootedPath, _Digest[CollectionVoices]](_SMALL_CAPACITY)
         self.proposing = Proposing()
-        # Held by who finds out the names in a folder.
-        self._looks: LruCache[RootedPath, threading.Lock] = LruCache(_SMALL_CAPACITY)
 
     def open(self, cache: CacheDir, name: str) -> CollectionSnapshot:
         """The collection as it is now.
@@ -253,64 +292,50 @@ class People:
     def roster(self, cache: CacheDir, within_s: float = float("inf")) -> FolderRoster:
         """Who is named or enrolled in a folder; reads only what has changed since.
 
-        Raises Unavailable where that takes too long. It goes on from there when asked again; one
-        at a time looks at a folder.
+        Raises Unavailable where that takes too long. It goes on from there when asked again.
         """
-        until = time.monotonic() + within_s
-        look = self._looks.get(cache.root, threading.Lock)
-        if not look.acquire(timeout=min(within_s, threading.TIMEOUT_MAX)):
-            raise Unavailable
-        try:
-            references = self.references(cache)
-            version = references.version()
-            found, unread = [], []
-            for name in Collection.all_names(cache.root):
-                if time.monotonic() > until:
-                    raise Unavailable
-                try:
-                    found.append((name, self._digest(cache, name, version, self._names, named_in)))
-                except CacheError as error:
-                    _log.warning("who is named in the collection %r is not known: %s", name, error)
-                    unread.append(name)
-            return FolderRoster(str(cache.root), references.photos(), found, unread)
-        finally:
-            look.release()
+        found, unread = self._digests(cache, self._names, named_in, time.monotonic() + within_s)
+        return FolderRoster(str(cache.root), self.references(cache).photos(), found, unread)
 
     def voices(self, cache: CacheDir) -> FolderVoices:
         """Who speaks in a folder; reads only what has changed since.
 
         A collection that cannot be read is left out: speech is found without its names.
         """
-        version = self.references(cache).version()
-        found, unread = [], []
-        for name in Collection.all_names(cache.root):
-            try:
-                found.append(self._digest(cache, name, version, self._voices, voices_in))
-            except CacheError as error:
-                _log.warning("who speaks by the collection %r is not known: %s", name, error)
-                unread.append(name)
-        return FolderVoices(found, unread)
+        found, unread = self._digests(cache, self._voices, voices_in)
+        return FolderVoices([voices for _, voices in found], unread)
 
-    def _digest(
+    def _digests(
         self,
         cache: CacheDir,
-        name: str,
-        references_version: object,
-        kept: _Digests[T],
+        kept: LruCache[RootedPath, _Digest[T]],
         make: Callable[[CollectionSnapshot], T],
-    ) -> T:
-        """What is made of a collection, which was there just now; of one that is gone, nothing.
+        until: float = float("inf"),
+    ) -> tuple[list[tuple[str, T]], list[str]]:
+        """What is made of each collection, by name; and the names of those that cannot be read.
 
         What is read for it pushes out nothing that is kept at hand.
         """
-        collection = Collection(cache.root, name)
-        digest = kept.get(collection.folder, lambda: _Digest(make))
-
-        def read() -> CollectionSnapshot:
-            at_hand = self._kept.peek(collection.folder)
-            return (at_hand or self._of(cache, collection)).snapshot()
-
-        return digest.of((_of_people(collection.version()), references_version), read)
+        references = self.references(cache).version()
+        found, unread = [], []
+        for name in Collection.all_names(cache.root):
+            collection = Collection(cache.root, name)
+            digest = kept.get(collection.folder, _Digest)
+            left = min(until - time.monotonic(), threading.TIMEOUT_MAX)
+            if left < 0 or not digest.lock.acquire(timeout=left):
+                raise Unavailable
+            try:
+                version = _of_people(collection.version()), references
+                if digest.made is None or digest.made[0] != version:
+                    at_hand = self._kept.peek(collection.folder) or self._of(cache, collection)
+                    digest.made = version, make(at_hand.snapshot())
+                found.append((name, digest.made[1]))
+            except CacheError as error:
+                _log.warning("who is in the collection %r is not known: %s", name, error)
+                unread.append(name)
+            finally:
+                digest.lock.release()
+        return found, unread
 
     def in_file(self, cache: CacheDir, hash_str: str) -> list[SeenPerson]:
         """Who is to be seen in a file, in all Collections that it is a member of."""
@@ -348,7 +373,10 @@ class People:
                 edit = collection.append(make(before))
                 after = kept.snapshot()
             if hindrance:
-                unseen = _put_before(edit, before.state.edits, after.state.edits)
+                # Entries before ours that were not there when it was checked.
+                known = {one.id for one in before.state.edits}
+                earlier = (one for one in after.state.edits if order(one) < order(edit))
+                unseen = [one for one in earlier if one.id not in known]
                 if unseen and (told := hindrance(after.state, edit.what, unseen)):
                     _take_back(collection, edit, after.state.edits)
                     raise EditedMeanwhile(told)
@@ -364,12 +392,10 @@ class People:
         """
         found: dict[str, list[str]] = {hash_str: [] for hash_str in hashes}
         for name in Collection.all_names(cache_root) if found else ():
-            try:
+            with contextlib.suppress(Missing):  # deleted just now
                 members = self._with_members(cache_root, name).members()
-            except Missing:  # deleted just now
-                continue
-            for hash_str in found.keys() & members.hashes:
-                found[hash_str].append(name)
+                for hash_str in found.keys() & members.hashes:
+                    found[hash_str].append(name)
         return found
 
     def _with_members(self, cache_root: RootedPath, name: str) -> Collection:
@@ -390,12 +416,6 @@ def _of_people(version: Version) -> Version:
     return version._replace(members=())
 
 
-def _put_before(edit: Edit, seen: Sequence[Edit], log: Sequence[Edit]) -> list[Edit]:
-    """Entries before an edit that were not there when it was checked."""
-    known = {one.id for one in seen}
-    return [one for one in log if order(one) < order(edit) and one.id not in known]
-
-
 def _take_back(collection: Collection, edit: Edit, log: Sequence[Edit]) -> None:
     """Undo an edit that has others before it, and nothing but that."""
     before = [one for one in log if order(one) < order(edit)]
@@ -412,25 +432,17 @@ class PeopleServices(CoreServices):
     people: People
 
 
-class Sighting(NamedTuple):
-    """A person of a collection; unnamed ones too."""
-
-    collection: str
-    cluster_id: int
-    name: str | None
-
-
 def people_seen(
     people: People, cache: CacheDir, stretches: Sequence[tuple[str, int, int]]
-) -> tuple[list[list[Sighting]], list[str]]:
+) -> tuple[list[list[KnownPerson]], list[str]]:
     """People in each stretch (hash_str, first second, the one it ends before), most faces first.
 
     With them the names of the collections that cannot be read.
     """
-    found: list[list[Sighting]] = [[] for _ in stretches]
+    found: list[list[KnownPerson]] = [[] for _ in stretches]
     snapshots, unread = people.readable(cache) if stretches else ([], [])
     for snapshot in snapshots:
         for seen, (hash_str, first, end) in zip(found, stretches, strict=True):
             for root in snapshot.seen_in(hash_str, first, end):
-                seen.append(Sighting(snapshot.name, root, snapshot.state.names.get(root)))
+                seen.append(KnownPerson(root, snapshot.state.names.get(root), snapshot.name))
     return found, unread

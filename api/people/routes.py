@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec import UNSET
 from numpy.typing import NDArray
 
 from api.cache.view import CacheView
@@ -17,23 +18,10 @@ from api.http.concurrency import own_slot
 from api.http.endpoint import Call, Endpoint
 from api.http.parameters import IN_CACHE_DIR, flag, text_parameter
 from api.http.services import Scope
-from api.people.answers import (
-    ClusterItem,
-    ClusterJob,
-    ClusterJobs,
-    FaceItem,
-    FacePage,
-    Samples,
-)
-from api.people.bodies import (
-    MOST_SAMPLES,
-    ClusterId,
-    FacesBody,
-    SamplesBody,
-)
-from api.people.editing import last_edit_id
+from api.people.answers import ClusterItem, ClusterJob, ClusterJobs, FaceItem, FacePage, Samples
+from api.people.bodies import MOST_SAMPLES, ClusterId, FacesBody, SamplesBody
 from api.people.people import PeopleServices, left_out
-from api.people.snapshot import NOT_SEEN, CollectionSnapshot, voice_counts, voice_seconds
+from api.people.snapshot import NOT_SEEN, CollectionSnapshot, voice_totals
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import face_keys, read_faces
@@ -85,26 +73,20 @@ def _of_file(
     cache: CacheDir, clustering: Clustering, number: int, keys: NDArray[np.uint64]
 ) -> list[Pictured]:
     """Pictures from the artefact that was grouped, else from the one that has replaced it."""
-    hash_str, file = clustering.media[number], clustering.media_files[number]
-    tries: tuple[Callable[[], str | None], ...] = (
-        lambda: file,
-        lambda: _newest(cache, hash_str, clustering.model),
-    )
-    for name_of in tries:
-        name = name_of()
-        if not name or not cache_files.is_data(name):  # never follow a path out of the folder
-            continue
+    hash_str = clustering.media[number]
+
+    def names() -> Iterator[str]:
+        yield clustering.media_files[number]
+        if manifest := cache.manifest(hash_str, Stage.FACES, clustering.model):
+            yield manifest.file
+
+    for name in filter(cache_files.is_data, names()):  # never follow a path out of the folder
         try:
             with own_slot(f"Reading faces of {hash_str}", CacheError):
                 return _read(cache.media_dir(hash_str), name, keys)
         except CacheError as error:
             _log.info("faces of %s: %s", hash_str, error)
     return [_NOTHING] * len(keys)
-
-
-def _newest(cache: CacheDir, hash_str: str, model: str) -> str | None:
-    manifest = cache.manifest(hash_str, Stage.FACES, model)
-    return manifest.file if manifest else None
 
 
 def _read(folder: RootedPath, name: str, keys: NDArray[np.uint64]) -> list[Pictured]:
@@ -120,20 +102,16 @@ def _read(folder: RootedPath, name: str, keys: NDArray[np.uint64]) -> list[Pictu
     rows_there = [
         row if there else None for row, there in zip(rows.tolist(), is_there, strict=True)
     ]
-    crops = _crops(folder / f"{name.rpartition('.')[0]}.pack", rows_there)
+    crops: list[bytes | None] = [None] * len(keys)
+    try:
+        with PackReader(folder / f"{name.rpartition('.')[0]}.pack") as pack:
+            crops = [None if row is None else pack.read(row) for row in rows_there]
+    except CacheError as error:
+        _log.info("no crops of %s: %s", name, error)
     return [
         _NOTHING if row is None else Pictured(tuple(boxes[row].tolist()), float(scores[row]), jpeg)
         for row, jpeg in zip(rows_there, crops, strict=True)
     ]
-
-
-def _crops(path: RootedPath, rows: Sequence[int | None]) -> list[bytes | None]:
-    try:
-        with PackReader(path) as pack:
-            return [None if row is None else pack.read(row) for row in rows]
-    except CacheError as error:
-        _log.info("no crops from %s: %s", path.name, error)
-        return [None] * len(rows)
 
 
 _MOST_SHOWN = 10_000  # faces of one answer with samples: some 60 MB of pictures
@@ -172,23 +150,21 @@ def list_face_clusters(call: Call[None], services: PeopleServices) -> ClusterJob
     cache = scope.cache()
     people = services.people
     found, unread = ([people.open(cache, name)], []) if name else people.readable(cache)
-    jobs = [_job(snapshot, has_voices) for snapshot in found]
+    jobs = [
+        ClusterJob(
+            cluster_job_name=snapshot.name,
+            total_faces=len(snapshot.clustering),
+            eps=snapshot.clustering.eps,
+            min_samples=snapshot.clustering.min_samples,
+            clusters=cluster_items(snapshot, has_voices),
+        )
+        for snapshot in found
+    ]
     if has_details:
         for job, snapshot in zip(jobs, found, strict=True):
             _add_details(job, snapshot, scope.view())
     call.warnings.extend(map(left_out, unread))
     return ClusterJobs(cluster_jobs=jobs)
-
-
-def _job(snapshot: CollectionSnapshot, has_voices: bool) -> ClusterJob:
-    clustering = snapshot.clustering
-    return ClusterJob(
-        cluster_job_name=snapshot.name,
-        total_faces=len(clustering),
-        eps=clustering.eps,
-        min_samples=clustering.min_samples,
-        clusters=cluster_items(snapshot, has_voices),
-    )
 
 
 def _add_details(job: ClusterJob, snapshot: CollectionSnapshot, view: CacheView) -> None:
@@ -202,7 +178,8 @@ def _add_details(job: ClusterJob, snapshot: CollectionSnapshot, view: CacheView)
     for item in job.clusters:
         time = times.get(int(item.cluster_id), NOT_SEEN)
         item.seconds, item.stills, item.files = time.seconds, time.stills, time.files
-    job.last_edit_id = last_edit_id(snapshot.state.edits)
+    edits = snapshot.state.edits
+    job.last_edit_id = edits[-1].id if edits else ""
 
 
 def cluster_items(snapshot: CollectionSnapshot, has_voices: bool = False) -> list[ClusterItem]:
@@ -212,23 +189,25 @@ def cluster_items(snapshot: CollectionSnapshot, has_voices: bool = False) -> lis
     nobody's is there also where that is voices alone.
     """
     state, counts = snapshot.state, snapshot.state.counts
-    seconds = voice_seconds(state) if has_voices else {}
+    voices = voice_totals(state) if has_voices else {}
     ids = sorted(counts, key=lambda id_: (-counts[id_], id_))
-    ids += [id_ for id_ in seconds if id_ not in counts and id_ != NO_CLUSTER]
+    ids += [id_ for id_ in voices if id_ not in counts and id_ != NO_CLUSTER]
     names = {**state.voice_names, **state.names}
-    loose = len(snapshot.clustering) - sum(counts.values())
-    if loose or NO_CLUSTER in seconds:
+    faces = {**counts, NO_CLUSTER: len(snapshot.clustering) - sum(counts.values())}
+    if faces[NO_CLUSTER] or NO_CLUSTER in voices:
         ids.append(NO_CLUSTER)
-    items = [
-        ClusterItem(cluster_id=str(id_), name=names.get(id_), face_count=counts.get(id_, 0))
-        for id_ in ids
-    ]
-    if items and ids[-1] == NO_CLUSTER:
-        items[-1].face_count = loose
-    voices = voice_counts(state) if has_voices else {}
-    for id_, item in zip(ids, items, strict=True):
-        if id_ in voices:
-            item.voice_count, item.voice_seconds = voices[id_], round(seconds[id_], 2)
+    items = []
+    for id_ in ids:
+        seconds, count = voices.get(id_) or (UNSET, UNSET)
+        items.append(
+            ClusterItem(
+                cluster_id=str(id_),
+                name=names.get(id_),
+                face_count=faces.get(id_, 0),
+                voice_count=count,
+                voice_seconds=seconds,
+            )
+        )
     return items
 
 
@@ -237,13 +216,10 @@ def sample_faces(call: Call[SamplesBody], services: PeopleServices) -> Samples:
     body = call.body
     scope = Scope.of(services, body.cache_dir, None)
     snapshot = services.people.open(scope.cache(), body.cluster_job_name)
-    asked: Sequence[ClusterId] = (
-        body.cluster_ids
-        if body.cluster_ids is not None
-        else [
-            one.cluster_id for one in cluster_items(snapshot) if one.cluster_id != str(NO_CLUSTER)
-        ]
-    )
+    asked: Sequence[ClusterId] | None = body.cluster_ids
+    if asked is None:
+        every = [item.cluster_id for item in cluster_items(snapshot)]
+        asked = [id_ for id_ in every if id_ != str(NO_CLUSTER)]
     roots = {
         str(asked_id): snapshot.root(asked_id, f"cluster_ids[{n}]")
         for n, asked_id in enumerate(asked)

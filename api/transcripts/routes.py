@@ -14,8 +14,7 @@ from api.http.answers import counted
 from api.http.concurrency import map_concurrently, own_slot
 from api.http.endpoint import Call, Endpoint
 from api.models.model_keys import active_key
-from api.people.people import PeopleServices
-from api.people.voices.speaking import FolderVoices, SpokenPerson
+from api.people.people import FolderVoices, KnownPerson, PeopleServices
 from api.transcripts.answers import (
     Transcription,
     Transcriptions,
@@ -171,7 +170,7 @@ def _by_speaker(
     hash_str: str,
     manifest: Manifest,
     found: Transcript,
-    people: Mapping[int, SpokenPerson],
+    people: Mapping[int, KnownPerson],
 ) -> Transcript:
     """The transcript whose segments break where another one speaks, if that was told apart.
 
@@ -196,7 +195,7 @@ def _by_speaker(
     return msgspec.structs.replace(found, segments=tuple(part.segment for part in parts))
 
 
-def _voice(number: int, speaker: Speaker, person: SpokenPerson | None) -> TranscriptVoice:
+def _voice(number: int, speaker: Speaker, person: KnownPerson | None) -> TranscriptVoice:
     return TranscriptVoice(
         speaker=speaker_label(number),
         name=person and person.name,

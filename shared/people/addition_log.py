@@ -83,7 +83,7 @@ class AdditionLog(Generic[T]):
         Raises BadInput for what is too much to be read again.
         """
         names = self.names()
-        lamport = 1 + max((_lamport(name) for name in names), default=0)
+        lamport = 1 + max((int(m[1]) for name in names if (m := _FILE.fullmatch(name))), default=0)
         id_ = f"{lamport:012d}-{secrets.token_hex(4)}"
         added = Addition(id_, lamport, time.time(), what)
         raw = msgspec.json.encode(added)
@@ -273,11 +273,6 @@ def _mb(size: int) -> str:
 
 def _is_snapshot(name: str) -> bool:
     return name.startswith("snapshot-")
-
-
-def _lamport(name: str) -> int:
-    found = _FILE.fullmatch(name)
-    return int(found[1]) if found else 0
 
 
 def _sound(added: Addition[T], name: str = "") -> Addition[T]:

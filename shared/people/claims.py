@@ -15,27 +15,9 @@ from shared.process.periodic import Periodic
 
 EDITS = "edits.claim"  # in the folder of a Collection: who checks an edit and writes it
 EDITS_WAIT_S = 2.0  # for one who may write all the same
-# How long a claim counts whose owner was killed.
-_KEPT_S = 60.0  # what is done meanwhile takes seconds at the most
-TURN_KEPT_S = 6.0  # of a turn, whose claim is renewed meanwhile
+TURN_KEPT_S = 6.0  # how long a claim counts whose owner was killed
 _RENEWED_S = 1.5
 _PAUSES_S = (0.01, 0.1)  # the first and the longest
-
-
-@contextlib.contextmanager
-def claimed(folder: OpenedFolder, claim: str, now: float) -> Iterator[bool]:
-    """Whether the caller alone may use the name that a claim stands for. `now`: by the share."""
-    began = time.monotonic()
-    fd = _taken(folder, claim, now, _KEPT_S)
-    if fd is None:
-        yield False
-        return
-    os.close(fd)
-    try:
-        yield True
-    finally:
-        if time.monotonic() - began < _KEPT_S:  # else it may be somebody else's by now
-            _let_go(folder, claim)
 
 
 @contextlib.contextmanager
@@ -45,70 +27,64 @@ def turn(path: RootedPath, claim: str, wait_s: float) -> Iterator[bool]:
     Also False where there is no such folder. Raises OSError and CacheError.
     """
     with contextlib.ExitStack() as at_end:
-        try:
+        fd = None
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             folder = at_end.enter_context(cache_files.folder(path))
-            held = _Held.within(folder, claim, wait_s)
-        except (FileNotFoundError, NotADirectoryError):
-            held = None
-        if held is None:
-            yield False
-            return
-        at_end.callback(held.let_go)
-        yield True
+            fd = _taken_within(folder, claim, wait_s)
+        if fd is not None:
+            at_end.enter_context(_kept(folder, claim, fd))
+        yield fd is not None
 
 
-class _Held:
-    """A claim that is renewed until it is let go."""
+def _taken_within(folder: OpenedFolder, claim: str, wait_s: float) -> int | None:
+    """Take the claim; None: not within `wait_s` seconds."""
+    asked = time.monotonic()
+    now: float | None = None
+    pause, longest = _PAUSES_S
+    while True:
+        waited = time.monotonic() - asked
+        fd = _taken(folder, claim, None if now is None else now + waited)
+        if fd is not None or waited >= wait_s:
+            return fd
+        if now is None:  # it costs a file, so only where somebody else has the claim
+            now = cache_files.share_clock(folder) - waited
+        time.sleep(min(pause, max(0.0, wait_s - waited)))
+        pause = min(longest, pause * 1.5)
 
-    def __init__(self, folder: OpenedFolder, claim: str, fd: int) -> None:
-        self._folder = folder
-        self._claim = claim
-        self._fd = fd
-        self._renewed = time.monotonic()
-        self._thread = Periodic("claim", self._renew, _RENEWED_S, begins_at_once=False)
-        self._thread.start()
 
-    @classmethod
-    def within(cls, folder: OpenedFolder, claim: str, wait_s: float) -> _Held | None:
-        """The claim, taken; None: not within `wait_s` seconds."""
-        asked = time.monotonic()
-        now: float | None = None
-        pause, longest = _PAUSES_S
-        while True:
-            waited = time.monotonic() - asked
-            fd = _taken(folder, claim, None if now is None else now + waited, TURN_KEPT_S)
-            if fd is not None:
-                return cls(folder, claim, fd)
-            if waited >= wait_s:
-                return None
-            if now is None:  # it costs a file, so only where somebody else has the claim
-                now = cache_files.share_clock(folder) - waited
-            time.sleep(min(pause, max(0.0, wait_s - waited)))
-            pause = min(longest, pause * 1.5)
+@contextlib.contextmanager
+def _kept(folder: OpenedFolder, claim: str, fd: int) -> Iterator[None]:
+    """Renew a claim until the end of the block, and give it back if it is still ours."""
+    renewed = time.monotonic()
 
-    def let_go(self) -> None:
-        """Give the claim back, if it is not somebody else's by now."""
-        self._thread.end()
-        os.close(self._fd)
-        if time.monotonic() - self._renewed < TURN_KEPT_S:
-            _let_go(self._folder, self._claim)
-
-    def _renew(self) -> None:
+    def renew() -> None:
         # By what is written, as the clock of the share tells how old it is; and to this very file,
         # which others may have taken away.
+        nonlocal renewed
         began = time.monotonic()
         with contextlib.suppress(OSError):
-            if began - self._renewed < TURN_KEPT_S:
-                os.write(self._fd, b"\n")
-                os.fsync(self._fd)
-                self._renewed = began
+            if began - renewed < TURN_KEPT_S:
+                os.write(fd, b"\n")
+                os.fsync(fd)
+                renewed = began
+
+    thread = Periodic("claim", renew, _RENEWED_S, begins_at_once=False)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.end()
+        os.close(fd)
+        if time.monotonic() - renewed < TURN_KEPT_S:
+            with contextlib.suppress(OSError):  # what was done under it is done; it grows too old
+                remove(folder, [claim])
 
 
-def _taken(folder: OpenedFolder, claim: str, now: float | None, kept_s: float) -> int | None:
+def _taken(folder: OpenedFolder, claim: str, now: float | None) -> int | None:
     """Take the claim if nobody has it, for writing; one that is too old counts as nobody's."""
     if now is not None:
         with contextlib.suppress(FileNotFoundError):
-            if folder.status(claim).st_mtime < now - kept_s:  # its owner was killed
+            if folder.status(claim).st_mtime < now - TURN_KEPT_S:  # its owner was killed
                 # Of several who take it away, one can.
                 dead = f".{claim}.{secrets.token_hex(4)}.tmp"
                 folder.rename(claim, dead)
@@ -117,8 +93,3 @@ def _taken(folder: OpenedFolder, claim: str, now: float | None, kept_s: float) -
         return folder.create(claim)
     except FileExistsError:
         return None
-
-
-def _let_go(folder: OpenedFolder, claim: str) -> None:
-    with contextlib.suppress(OSError):  # what was done under it is done; it grows too old
-        remove(folder, [claim])

@@ -18,9 +18,8 @@ from shared.opening import RootedPath
 from shared.people.addition_log import Addition, AdditionLog
 from shared.people.clustering import Clustering, VoiceGrouping
 from shared.people.edits import Edit, NewEdit
-from shared.people.grouping_files import CLUSTERINGS, VOICES
 from shared.people.names import checked_name, folder_name, spoken
-from shared.people.numbered_files import NumberedFiles, Stamp, stamps
+from shared.people.numbered_files import CLUSTERINGS, VOICES, NumberedFiles, Stamp, stamps
 from shared.unusable_files import UnusableFile
 
 _log = logging.getLogger(__name__)
@@ -72,8 +71,7 @@ class Collection:
         self.face_files = NumberedFiles(CLUSTERINGS, self.folder, cache_root, self._create)
         self.voice_files = NumberedFiles(VOICES, self.folder, cache_root, self._create)
         self._lock = threading.Lock()
-        # What was read last of each: (what it was read from, what it was).
-        self._joined: tuple[object, Members, frozenset[str]] | None = None
+        self._joined: tuple[object, Members] | None = None  # what it was read from last, and is
 
     @classmethod
     def open(cls, cache_root: RootedPath, name: str, *, create: bool) -> Collection:
@@ -110,26 +108,27 @@ class Collection:
         for hash_str in wanted:
             if not cache_files.is_hash(hash_str):
                 raise BadInput(f"hash_str must be 16 lower-case hex digits, not {hash_str!r}.")
-        now, known = self._joined_with(model)
-        new = wanted.difference(known)
+        new = wanted.difference(_hashes(self._members.read(), model))
         # Nothing new still makes this model the one that counts, if another one was used since.
-        if new or (wanted and now.model != model):
+        if new or (wanted and self.members().model != model):
             self._create()
             self._members.append(_MembersAdded(model, tuple(sorted(new)), task_id))
 
     def members(self) -> Members:
         """The members as of now."""
-        return self._joined_with("")[0]
+        log = self._members.read()
+        with self._lock:
+            if self._joined is None or self._joined[0] is not log:
+                now = log[-1].what.model if log else ""
+                self._joined = log, Members(now, tuple(sorted(_hashes(log, now))))
+            return self._joined[1]
 
     def clustering(self) -> Clustering | None:
         """The newest clustering that reads whole; None while nothing was grouped."""
         return self.face_files.newest()
 
     def publish(self, clustering: Clustering) -> bool:
-        """Publish a clustering; False if somebody else's has this number or a higher one.
-
-        Then read theirs and build on it.
-        """
+        """Publish a clustering; False as NumberedFiles.publish says."""
         return self.face_files.publish(clustering)
 
     def voices(self) -> VoiceGrouping:
@@ -182,17 +181,6 @@ class Collection:
         if found != self.name:
             raise CacheError(f"{self.folder / _NAME_FILE} names another collection: {found!r}.")
 
-    def _joined_with(self, model: str) -> tuple[Members, frozenset[str]]:
-        """The members, and the hashes that ever joined with that model."""
-        log = self._members.read()
-        now = log[-1].what.model if log else ""
-        with self._lock:
-            if self._joined is None or self._joined[0] is not log:
-                known = _hashes(log, now)
-                self._joined = (log, Members(now, tuple(sorted(known))), known)
-            _, members, known = self._joined
-        return members, known if model == members.model else _hashes(log, model)
-
 
 def _folder(cache_root: RootedPath, name: str) -> RootedPath:
     return cache_root / "collections" / folder_name(name)
@@ -211,6 +199,7 @@ def _name_in(folder: RootedPath) -> str | None:
 
 
 def _hashes(log: Iterable[Addition[_MembersAdded]], model: str) -> frozenset[str]:
+    """MediaFiles that ever joined with a model."""
     joined = (added.what for added in log if added.what.model == model)
     return frozenset(hash_str for what in joined for hash_str in what.hashes)
 

@@ -65,8 +65,3 @@ class Undo(msgspec.Struct, frozen=True, tag_field="kind", tag="undo"):
 
 NewEdit: TypeAlias = Names | Modify | ClearNames | Undo
 Edit: TypeAlias = Addition[NewEdit]
-
-
-def kind_of(edit: Edit) -> str:
-    """Kind of an edit: "names", "modify", "clear_names" or "undo"."""
-    return str(edit.what.__struct_config__.tag)

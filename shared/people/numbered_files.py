@@ -1,6 +1,7 @@
 """Groupings of a Collection as files: `<kind>-<number>.npz`, each number by one publisher.
 
-They are written once. A reader takes the highest number that reads whole.
+They are written once; any NumPy reads them. A reader takes the highest number that reads whole,
+and checks what it reads: anybody may write to a share.
 """
 
 from __future__ import annotations
@@ -10,25 +11,39 @@ import errno
 import logging
 import os
 import re
+import struct
 import threading
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import IO, Generic, NamedTuple, TypeVar
+from itertools import pairwise
+from typing import IO, Any, Generic, NamedTuple, TypeVar
 
-from shared.cache import cache_files
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.cache import cache_files, limits
+from shared.cache.arrays import read_npz
 from shared.cache.cache_files import GONE
 from shared.errors import CacheError, NotAllowed
 from shared.opening import OpenedFolder, RootedPath
 from shared.people.addition_log import remove, remove_temporaries
-from shared.people.claims import claimed
-from shared.people.clustering import Clustering, VoiceGrouping
+from shared.people.clustering import (
+    FIXED_LENGTHS,
+    NO_CLUSTER,
+    Clustering,
+    Memory,
+    VoiceGrouping,
+    shapes_of,
+)
+from shared.unusable_files import UnusableFile
 
 _log = logging.getLogger(__name__)
 _KEPT = 3
 # A reader may be on its way from the listing to the file; of 100,000 faces each takes 25 MB.
 _KEPT_S = 60.0
 _FILE = re.compile(r"([a-z]+)-(\d{9,15})\.npz")
-_CLAIM = re.compile(r"(?:[a-z]+-.*|edits)\.claim")
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL)
 
 
@@ -49,9 +64,9 @@ class GroupingKind(Generic[T]):
     """What is published under numbers of its own."""
 
     name: str  # what its files begin with
-    # Raises CacheError for a damaged file, OSError (FileNotFoundError) where there is none.
-    read: Callable[[RootedPath], T]
-    write: Callable[[IO[bytes], T], None]
+    what: str  # as people call it
+    kind: type[T]
+    limit: int  # bytes
     check: Callable[[T], None]  # raises ValueError for what readers could stumble over
 
 
@@ -103,57 +118,24 @@ class NumberedFiles(Generic[T]):
     def publish(self, grouping: T) -> bool:
         """Publish a grouping; False if somebody else's has this number or a higher one.
 
-        Then read theirs and build on it.
+        Then read theirs and build on it. Nothing was published where it raises CacheError.
         """
         self._create()
-        with cache_files.clear_errors(self._root):
-            return self._publish(grouping)
-
-    def rewrite(self, change: Callable[[T], T]) -> None:
-        """Change the newest grouping that reads whole, and keep nothing of before.
-
-        `change` gives back what it got where it changes nothing. What does not read goes, too: it
-        may hold what is to go. Raises CacheError; asked again it goes on.
-        """
-        while True:
-            number = self.next_number()
-            found = self.newest()
-            if found is None:
-                kept = 0
-                break
-            changed = change(found)
-            kept = found.number if changed is found else number
-            if changed is found or self.publish(replace(changed, number=number)):
-                break
-        with cache_files.clear_errors(self._root):
-            self._remove_all_but(kept, before=max(kept, number))
-
-    def _read(self, stamp: Stamp) -> T | None:
-        if stamp not in self._known:
-            try:
-                self._known[stamp] = self._kind.read(self._folder / stamp.name)
-            except CacheError as error:
-                _log.warning("%s The one before it counts.", error.message)
-                self._known[stamp] = None
-        return self._known[stamp]
-
-    def _publish(self, grouping: T) -> bool:
-        """Nothing was published where it raises OSError or CacheError."""
         self._kind.check(grouping)
         kind = self._kind.name
         name = f"{kind}-{grouping.number:09d}.npz"
         temporary = cache_files.temporary_name(name, "publish")
-        with cache_files.folder(self._folder) as opened:
+        with cache_files.clear_errors(self._root), cache_files.folder(self._folder) as opened:
             try:
                 with os.fdopen(opened.create(temporary), "wb") as file:
-                    self._kind.write(file, grouping)
+                    _encode(file, grouping)
                     file.flush()
                     cache_files.sync(file.fileno())
                     now = os.fstat(file.fileno()).st_mtime
                 taken = _stamps(opened, kind, opened.names())
                 if taken and taken[0].number >= grouping.number:
                     return False
-                if not _appears(opened, temporary, name, now):
+                if not _appears(opened, temporary, name):
                     return False
             finally:
                 with contextlib.suppress(OSError):
@@ -162,16 +144,41 @@ class NumberedFiles(Generic[T]):
             _tidy(opened, kind, now)
         return True
 
-    def _remove_all_but(self, kept: int, before: int) -> None:
-        """Remove groupings before a number, at once. Whoever is about to read finds that."""
+    def rewrite(self, change: Callable[[T], T]) -> None:
+        """Change the newest grouping that reads whole, and keep nothing of before.
+
+        `change` gives back what it got where it changes nothing. What does not read goes, too: it
+        may hold what is to go. Raises CacheError; asked again it goes on.
+        """
+        while True:
+            kept = number = self.next_number()
+            found = self.newest()
+            changed = change(found) if found is not None else None
+            if changed is None or changed is found:
+                kept = found.number if found is not None else 0
+                break
+            if self.publish(replace(changed, number=number)):
+                break
         with (
+            cache_files.clear_errors(self._root),
             contextlib.suppress(FileNotFoundError, NotADirectoryError),
             cache_files.folder(self._folder) as opened,
         ):
+            # At once: whoever is about to read finds that.
             there = _stamps(opened, self._kind.name, opened.names())
+            before = max(kept, number)
             others = [s.name for s in there if s.number < before and s.number != kept]
             remove(opened, others)
             opened.sync()
+
+    def _read(self, stamp: Stamp) -> T | None:
+        if stamp not in self._known:
+            try:
+                self._known[stamp] = read_whole(self._folder / stamp.name, self._kind)
+            except CacheError as error:
+                _log.warning("%s The one before it counts.", error.message)
+                self._known[stamp] = None
+        return self._known[stamp]
 
 
 def stamps(folder: RootedPath, *kinds: str) -> tuple[tuple[Stamp, ...], ...]:
@@ -197,20 +204,22 @@ def _stamps(folder: OpenedFolder, kind: str, names: Iterable[str]) -> tuple[Stam
     return tuple(sorted(found, reverse=True))
 
 
-def _appears(folder: OpenedFolder, temporary: str, name: str, now: float) -> bool:
+def _appears(folder: OpenedFolder, temporary: str, name: str) -> bool:
     """Give a written file its name; False where somebody else's file has it."""
     try:
         folder.link(temporary, name)
+        return True
     except FileExistsError:
         # A share may do it and lose the answer, and deny the second try.
         return folder.status(temporary).st_nlink > 1
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        with claimed(folder, f"{name.removesuffix('.npz')}.claim", now) as is_ours:
-            if not is_ours or name in folder.names():
-                return False
-            folder.rename(temporary, name)
+    try:  # an empty file takes the number, and is damage to its readers until it is replaced
+        os.close(folder.create(name))
+    except FileExistsError:
+        return False
+    folder.rename(temporary, name)
     return True
 
 
@@ -219,7 +228,7 @@ def _tidy(folder: OpenedFolder, kind: str, now: float) -> None:
     try:
         names = folder.names()
         old = [stamp.name for stamp in _stamps(folder, kind, names)[_KEPT:]]
-        old += [name for name in names if _CLAIM.fullmatch(name)]  # of killed owners
+        old += [name for name in names if name.endswith(".claim")]  # of killed owners
         for name in old:
             with contextlib.suppress(FileNotFoundError):
                 if folder.status(name).st_mtime < now - _KEPT_S:
@@ -230,3 +239,124 @@ def _tidy(folder: OpenedFolder, kind: str, now: float) -> None:
                 remove_temporaries(below, now)
     except (OSError, NotAllowed) as error:
         _log.warning("could not tidy %s up: %s", folder.path, error)
+
+
+_DAMAGE = (  # as a flipped bit can look
+    *(ValueError, KeyError, EOFError, RuntimeError, TypeError, SyntaxError, AttributeError),
+    *(OverflowError, MemoryError, zipfile.BadZipFile, zlib.error, struct.error),
+)
+_NUMBERS: dict[type, dict[str, type]] = {
+    Clustering: {
+        "number": int, "eps": float, "min_samples": int, "made_at": float, "grouped_faces": int,
+    },
+    VoiceGrouping: {"number": int, "made_at": float},
+    Memory: {},
+}  # fmt: skip
+_TEXTS = ("media", "media_files")
+
+
+def read_whole(path: RootedPath, kind: GroupingKind[T]) -> T:
+    """Read a grouping from its file.
+
+    Raises CacheError for a damaged file, OSError (FileNotFoundError) where there is none.
+    """
+    columns = (*shapes_of(kind.kind), *_NUMBERS[kind.kind], *_TEXTS)
+    of_memory = ("media", *shapes_of(Memory)) if kind.kind is Clustering else ()
+    names = ("model", *columns, *(f"memory_{name}" for name in of_memory))
+    try:
+        with cache_files.opened(path) as file:
+            arrays = read_npz(file, kind.limit, names)
+        fields: dict[str, Any] = {n: _decoded(kind.kind, n, arrays[n]) for n in columns}
+        if of_memory:
+            own = {n: _decoded(Memory, n, arrays[f"memory_{n}"]) for n in of_memory}
+            fields["memory"] = Memory(**own)
+        found = kind.kind(model=arrays["model"].item().decode(), **fields)
+        kind.check(found)
+    except (UnusableFile, *_DAMAGE) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise CacheError(f"The {kind.what} {path} is damaged: {why}.") from error
+    return found
+
+
+def check_clustering(clustering: Clustering) -> None:
+    """Raise ValueError for a clustering that its readers could stumble over."""
+    _check_fields(clustering, clustering.memory)
+    for faces in (clustering, clustering.memory):
+        same = faces.media_of[1:] == faces.media_of[:-1]
+        if (faces.keys[1:] < faces.keys[:-1])[same].any():
+            raise ValueError("the faces are not in order")
+    for name in ("samples", "loose"):
+        _require_within(getattr(clustering, name), -1, len(clustering), name)
+    ids = clustering.cluster_ids
+    if (ids[1:] <= ids[:-1]).any() or (len(ids) and ids[0] <= 0):
+        raise ValueError("the cluster ids are not ascending")
+    if not np.isin(clustering.labels, np.append(ids, np.int32(NO_CLUSTER))).all():
+        raise ValueError("a label is no cluster")
+
+
+def check_voices(grouping: VoiceGrouping) -> None:
+    """Raise ValueError for a grouping that its readers could stumble over."""
+    _check_fields(grouping)
+    ids = grouping.ids
+    same = grouping.media_of[1:] == grouping.media_of[:-1]
+    if (ids[1:] <= ids[:-1])[same].any():
+        raise ValueError("the voices are not in order")
+    if len(ids) and (ids.min() < 1 or ids.max() >= 2**31 or grouping.labels.min() < 1):
+        raise ValueError("an id is none")
+    if not np.isfinite(grouping.rows).all() or (grouping.numbers < 0).any():
+        raise ValueError("a row or a number is none")
+    times = np.column_stack([grouping.excerpts, grouping.seconds])
+    if not np.isfinite(times).all() or (times < 0).any() or (times[:, 1] < times[:, 0]).any():
+        raise ValueError("a time is none")
+
+
+def _check_fields(grouping: Clustering | VoiceGrouping, *parts: Memory) -> None:
+    """Raise ValueError for arrays of another type or length, or MediaFiles out of order."""
+    lengths = {**FIXED_LENGTHS, "n": len(grouping)}
+    for part in (grouping, *parts):
+        for name, (axes, dtype) in shapes_of(type(part)).items():
+            array = getattr(part, name)
+            if array.dtype != dtype or array.ndim != len(axes):
+                raise ValueError(f"{name} is {array.dtype} with {array.ndim} axes")
+            for letter, length in zip(axes, array.shape, strict=True):
+                if lengths.setdefault(letter, length) != length:
+                    raise ValueError(f"{name} has {length} where others have {lengths[letter]}")
+        if not all(map(cache_files.is_hash, part.media)):  # they name folders
+            raise ValueError("media are no hashes")
+        if any(one >= other for one, other in pairwise(part.media)):
+            raise ValueError("media are not in order")
+        _require_within(part.media_of, 0, len(part.media), "media_of")
+        if (part.media_of[1:] < part.media_of[:-1]).any():
+            raise ValueError("media_of is not in order")
+    if grouping.number < 1 or len(grouping.media) != len(grouping.media_files):
+        raise ValueError("number or media are wrong")
+
+
+def _require_within(values: NDArray[np.int32], first: int, end: int, name: str) -> None:
+    if len(values) and not (first <= values.min() and values.max() < end):
+        raise ValueError(f"{name} leads nowhere")
+
+
+def _encode(file: IO[bytes], grouping: Clustering | VoiceGrouping) -> None:
+    kind = type(grouping)
+    fields = {name: getattr(grouping, name) for name in (*_NUMBERS[kind], *shapes_of(kind))}
+    fields |= {name: np.array(getattr(grouping, name), np.bytes_) for name in _TEXTS}
+    if isinstance(grouping, Clustering):
+        memory = grouping.memory
+        fields |= {f"memory_{name}": getattr(memory, name) for name in shapes_of(Memory)}
+        fields["memory_media"] = np.array(memory.media, np.bytes_)
+    np.savez(file, model=np.array(grouping.model.encode()), **fields)
+
+
+def _decoded(kind: type, name: str, stored: NDArray[Any]) -> Any:
+    """A field of a grouping or a memory as `_encode` has written it."""
+    if name in _TEXTS:
+        return tuple(text.decode() for text in stored.tolist())
+    number = _NUMBERS[kind].get(name)
+    return number(stored) if number else stored
+
+
+CLUSTERINGS = GroupingKind(
+    "clustering", "clustering", Clustering, limits.CLUSTERING, check_clustering
+)
+VOICES = GroupingKind("voices", "grouping of voices", VoiceGrouping, limits.VOICES, check_voices)

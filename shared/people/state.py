@@ -5,13 +5,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.people.addition_log import order
-from shared.people.clustering import NO_CLUSTER, Clustering, VoiceGrouping
+from shared.people.clustering import (
+    GONE,
+    NO_CLUSTER,
+    Clustering,
+    FaceIndex,
+    VoiceGrouping,
+    VoiceIndex,
+)
 from shared.people.edits import (
     ClearNames,
     ClusterMerge,
@@ -23,7 +30,6 @@ from shared.people.edits import (
     Undo,
 )
 from shared.people.enrolment import NOBODY, KnownPeople, recognise
-from shared.people.face_index import GONE, FaceIndex, VoiceIndex
 from shared.people.names import spoken
 
 _NAMED = 3  # clusters that a reason names one by one
@@ -33,11 +39,8 @@ NOT_PINNED = -2  # NO_CLUSTER is a place to be pinned to
 class EditOutcome(NamedTuple):
     """Whether an edit still does something, and what of it does not."""
 
-    applies: bool
+    applies: bool = True
     reason: str = ""
-
-
-_FINE = EditOutcome(True)
 
 
 class Moved(NamedTuple):
@@ -62,20 +65,20 @@ class Ground:
         self.recognised = recognise(clustering, known)
         self.faces = FaceIndex(clustering)
         self.voice_index = VoiceIndex(voices)
-        self.row_of_id = {id_: n for n, id_ in enumerate(clustering.cluster_ids.tolist())}
-        ids = np.append(clustering.cluster_ids, np.int32(np.iinfo(np.int32).max))
-        rows = np.searchsorted(ids, clustering.labels)
+        ids = clustering.cluster_ids
+        self.row_of_id = {id_: n for n, id_ in enumerate(ids.tolist())}
         # [n] row in cluster_ids; those in no cluster have the one behind the last
-        self.rows = np.where(ids[rows] == clustering.labels, rows, len(ids) - 1)
+        rows = np.searchsorted(ids, clustering.labels)
+        self.rows = np.where(clustering.labels == NO_CLUSTER, len(ids), rows)
         self._found: dict[tuple[str, int], Moved] = {}
 
     def found(self, edit: Edit, number: int, move: FaceMove) -> Moved:
         """Who is moved by one of an edit's moves; searched once."""
-        key = (edit.id, number)
-        if key not in self._found:
-            faces, voices = self.faces.find(move.face_ids), self.voice_index.find(move.voice_ids)
-            self._found[key] = Moved(faces, voices)
-        return self._found[key]
+        found = self._found.get((edit.id, number))
+        if found is None:
+            found = Moved(self.faces.find(move.face_ids), self.voice_index.find(move.voice_ids))
+            self._found[edit.id, number] = found
+        return found
 
 
 class Replay:
@@ -149,7 +152,7 @@ class Replay:
             case ClearNames():
                 self.names.clear()
                 self.nameless.clear()
-                parts = [_FINE]
+                parts = [EditOutcome()]
             case Undo():
                 raise AssertionError("an undo chooses among edits, it is none")
         reasons = dict.fromkeys(part.reason for part in parts if part.reason)
@@ -166,7 +169,8 @@ class Replay:
         else:
             self.names.pop(root, None)
             self.nameless.add(root)
-        return _FINE if root in self._alive else EditOutcome(False, _gone([what.cluster_id]))
+        is_alive = root in self._alive
+        return EditOutcome(is_alive, "" if is_alive else _gone([what.cluster_id]))
 
     def _merge(self, what: ClusterMerge) -> EditOutcome:
         """Ids of clusters that are gone are united, too: their names go on, and they may return."""
@@ -222,8 +226,6 @@ def _gone(cluster_ids: list[int]) -> str:
     return ", ".join(f"cluster {id_} is gone" for id_ in cluster_ids)
 
 
-# The edits that count at some moment, newest first; shared between moments. None: no edits.
-_Chain: TypeAlias = "tuple[Edit, _Chain] | None"
 _NO_VOICES = VoiceGrouping.empty()
 
 
@@ -244,8 +246,8 @@ class PeopleState:
     voice_counts: Mapping[int, int]  # voices of each cluster that has any, without NO_CLUSTER
     apart: frozenset[tuple[int, int]]  # clusters that users say are two, the lower id first
     edits: tuple[Edit, ...]  # the whole log, undone ones too
+    in_force: tuple[str, ...]  # ids of the edits that count, the oldest first
     _replay: Replay
-    _chains: Mapping[str, _Chain]  # after each edit of the log, and "" before the first
 
     @classmethod
     def of(
@@ -256,19 +258,13 @@ class PeopleState:
         voices: VoiceGrouping = _NO_VOICES,
     ) -> PeopleState:
         """The state of faces and voices after all these edits, with enrolled people recognised."""
-        ground = Ground(clustering, known, voices)
-        return _with_edits(Replay(ground), {"": None}, (), sorted(edits, key=order))
+        return _after(Replay(Ground(clustering, known, voices)), (), edits)
 
     def with_edits(self, *edits: Edit) -> PeopleState:
         """The state after more edits; fast if they are newer than the known ones."""
-        new = sorted((e for e in edits if e.id not in self._chains), key=order)
-        if not new:
-            return self
-        if self.edits and order(new[0]) < order(self.edits[-1]):
-            # Another machine wrote it without having seen our newest.
-            again = sorted((*self.edits, *new), key=order)
-            return _with_edits(Replay(self._replay.ground), {"": None}, (), again)
-        return _with_edits(self._replay.copy(), dict(self._chains), self.edits, new)
+        known = {edit.id for edit in self.edits}
+        new = [edit for edit in edits if edit.id not in known]
+        return _after(self._replay, self.in_force, (*self.edits, *new)) if new else self
 
     def following(
         self,
@@ -281,7 +277,7 @@ class PeopleState:
         ground = self._replay.ground
         is_same = clustering is ground.clustering and known is ground.known
         is_same = is_same and voices is ground.voices
-        if not is_same or not self._chains.keys() - {""} <= {edit.id for edit in edits}:
+        if not is_same or not {edit.id for edit in self.edits} <= {edit.id for edit in edits}:
             return PeopleState.of(clustering, edits, known, voices)
         return self.with_edits(*edits)
 
@@ -361,7 +357,7 @@ def voice_indexes(state: PeopleState, voice_ids: Sequence[str]) -> NDArray[np.in
 def as_of(state: PeopleState, edit_id: str) -> PeopleState:
     """The state of the same faces right after an edit of the log; "": before the first."""
     count = next((n for n, edit in enumerate(state.edits, 1) if edit.id == edit_id), 0)
-    return _with_edits(Replay(state._replay.ground), {"": None}, (), state.edits[:count])
+    return _after(Replay(state._replay.ground), (), state.edits[:count])
 
 
 def taken_out(state: PeopleState) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -389,46 +385,50 @@ def report(state: PeopleState) -> list[tuple[Edit, bool, str]]:
     return found
 
 
-def _with_edits(
-    replay: Replay, chains: dict[str, _Chain], old: tuple[Edit, ...], new: Sequence[Edit]
-) -> PeopleState:
-    """State after `new` edits. `replay` holds the old ones; it and `chains` are used up."""
-    before = chain = chains[old[-1].id] if old else None
-    for edit in new:
-        if not isinstance(edit.what, Undo):
-            chain = (edit, chain)
-        elif edit.what.to in chains:  # else it is kept, and reported
-            chain = chains[edit.what.to]
-        chains[edit.id] = chain
-    missing: list[Edit] = []
-    while chain is not None and chain is not before:
-        edit, chain = chain
-        missing.append(edit)
-    if chain is not before:  # old edits were undone
-        replay = Replay(replay.ground)
-    for edit in reversed(missing):
-        replay.apply(edit)
-    return _seen(replay, (*old, *new), chains)
+def _after(replay: Replay, applied: Sequence[str], edits: Sequence[Edit]) -> PeopleState:
+    """The state after a log of edits. `replay` has applied those, which may not count any more."""
+    log = sorted(edits, key=order)
+    counting = in_force(log)
+    if counting[: len(applied)] == applied:
+        replay = replay.copy()
+    else:  # some were undone, or another machine wrote one without having seen our newest
+        replay, applied = Replay(replay.ground), ()
+    by_id = {edit.id: edit for edit in log}
+    for edit_id in counting[len(applied) :]:
+        replay.apply(by_id[edit_id])
+    return _seen(replay, tuple(log), counting)
 
 
-def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain]) -> PeopleState:
-    """The PeopleState that a replay comes to."""
+def in_force(log: Sequence[Edit]) -> tuple[str, ...]:
+    """Ids of the edits that count at the end of a log, the oldest first."""
+    last = ""  # that counts at a point of the log
+    last_after = {"": ""}
+    before: dict[str, str] = {}
+    for edit in log:
+        if isinstance(edit.what, Undo):  # of an edit that is not known it is kept, and reported
+            last = last_after.get(edit.what.to, last)
+        else:
+            before[edit.id] = last
+            last = edit.id
+        last_after[edit.id] = last
+    found = []
+    while last:
+        found.append(last)
+        last = before[last]
+    return tuple(reversed(found))
+
+
+def _seen(replay: Replay, edits: tuple[Edit, ...], counting: tuple[str, ...]) -> PeopleState:
     clustering, grouped = replay.ground.clustering, replay.ground.voices
     names = _names(replay)
     recognised = _recognised(replay, names)
-    pins = np.where(replay.pins != NOT_PINNED, replay.pins, recognised)
+    pins = _pinned(replay.pins, recognised)
     pinned = np.flatnonzero((replay.pins != NOT_PINNED) | (recognised != NO_CLUSTER))
-    targets, which = np.unique(pins[pinned], return_inverse=True)
     of_rows = [*map(replay.root, clustering.cluster_ids.tolist()), NO_CLUSTER]
-    of_targets = list(map(replay.root, targets.tolist()))
-    ids = sorted({*of_rows, *of_targets})
-    place = {id_: n for n, id_ in enumerate(ids)}
-    places = np.array([place[id_] for id_ in of_rows], np.int32)[replay.ground.rows]
-    places[pinned] = np.array([place[id_] for id_ in of_targets], np.int32)[which]
-    faces = np.array(ids, np.int32)[places]
+    faces = np.array(of_rows, np.int32)[replay.ground.rows]
+    faces[pinned] = replay.roots_of(pins[pinned])
+    counts = _counts(faces)
     overlap_labels = _pinned(replay.pins, clustering.labels)
-    sizes = np.bincount(places, minlength=len(ids)).tolist()
-    counts = {id_: n for id_, n in zip(ids, sizes, strict=True) if n and id_ != NO_CLUSTER}
     voice_labels = _pinned(replay.voice_pins, grouped.labels)
     voices = replay.roots_of(voice_labels)
     voice_counts = _counts(voices[grouped.is_there])
@@ -448,8 +448,8 @@ def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain])
         voice_counts=voice_counts,
         apart=replay.apart(),
         edits=edits,
+        in_force=counting,
         _replay=replay,
-        _chains=chains,
     )
 
 

@@ -35,7 +35,9 @@ _FACES_LEFT = 0.05  # of those in clusters may fall out of them by min_samples
 def detect_params(faces: FaceSet, scale: FaceScale, step: Step) -> tuple[float, int]:
     """(eps, min_samples); the default eps when there are too few faces to tell."""
     formers = np.flatnonzero((faces.marks == 0) & sound(faces.embeddings))
-    some = _runs(formers)
+    # A sample of faces from everywhere, each with its neighbours, so that tracks stay whole.
+    every = max(-(-len(formers) // _MOST_FACES), 1)
+    some = formers[np.arange(len(formers)) // _RUN % every == 0]
     if len(some) < _LEAST_TRACKS:
         return DEFAULT_EPS, _MIN_SAMPLES[0]
     places = faces.media_of[some], faces.seconds[some]
@@ -52,13 +54,6 @@ def detect_params(faces: FaceSet, scale: FaceScale, step: Step) -> tuple[float, 
     sizes = np.bincount(labels + 1, weights[chosen])[1:]
     looked_at = len(some) / len(formers) * len(chosen) / len(centres)
     return round(float(_EPS[best]), 2), _min_samples(sizes / looked_at)
-
-
-def _runs(formers: NDArray[np.intp]) -> NDArray[np.intp]:
-    """A sample of faces from everywhere, each with its neighbours, so that tracks stay whole."""
-    every = -(-len(formers) // _MOST_FACES)
-    chosen: NDArray[np.intp] = formers[np.arange(len(formers)) // _RUN % max(every, 1) == 0]
-    return chosen
 
 
 def _tree(rows: Rows, step: Step) -> Any:

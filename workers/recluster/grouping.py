@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from collections.abc import Collection as Several
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,9 @@ from shared.domain import AnalyzeSpec, ModelKind, ProgressType, Stage
 from shared.errors import CacheError, ModelError
 from shared.models.model_catalogue import resolve
 from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES, FaceScale
-from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering, Memory
+from shared.people.clustering import GONE, NO_CLUSTER, SAMPLES, Clustering, Memory, take
 from shared.people.collection import Collection
 from shared.people.enrolment import References
-from shared.people.face_index import GONE
 from shared.people.state import PeopleState, taken_out
 from shared.process import traces
 from shared.settings import Settings
@@ -41,11 +40,17 @@ from workers.recluster.homes import (
     settled,
     without_empty,
 )
-from workers.recluster.lessons import lessons_for, taught_by, teaching
 from workers.recluster.loading import LoadedFaces, load_faces
-from workers.recluster.people import assign_faces, group_faces, part
+from workers.recluster.people import (
+    assign_faces,
+    group_faces,
+    lessons_for,
+    part,
+    taught_by,
+    teaching,
+)
 from workers.recluster.tracks import with_steady_unmarked
-from workers.recluster.types import Assigned, FaceSet, Groups, Known, Lesson, Rule, Step, Taught
+from workers.recluster.types import Assigned, FaceSet, Groups, Known, Lesson, Rule, Step
 
 log = logging.getLogger(__name__)
 
@@ -55,32 +60,12 @@ _READING = 0.2  # of the work on everything
 _Labelled = tuple[NDArray[np.int32], NDArray[np.int32]]  # labels of faces, ids of new people
 
 
-@dataclass(frozen=True, slots=True)
-class WantedParams:
-    """How to group; None: as the Collection was grouped last, else the defaults."""
-
-    eps: float | None = None
-    min_samples: int | None = None
-
-    def over(self, old: Clustering | None) -> tuple[float, int]:
-        eps, min_samples = self.eps, self.min_samples
-        if eps is None:
-            eps = old.eps if old else DEFAULT_EPS
-        if min_samples is None:
-            min_samples = old.min_samples if old else DEFAULT_MIN_SAMPLES
-        return eps, min_samples
-
-
 def scale_of(settings: Settings, model: str) -> FaceScale:
     """What distances of this face model mean. Raises ModelError where that is not known."""
     spec = resolve(settings, ModelKind.FACES, model)
     if spec.faces is None:
         raise ModelError(f"It is not known what distances of the face model {model} mean.")
     return spec.faces
-
-
-class _ModelChanged(Exception):
-    """The Collection has faces of another model by now, or none at all."""
 
 
 class Grouping:
@@ -106,7 +91,9 @@ class Grouping:
         eps, min_samples = choose(loaded)
         rule = Rule(self._scale, eps, min_samples)
         loaded = self._unmarked(loaded, rule)
-        taught = self._taught(loaded)
+        before = self._collection.clustering()
+        state = self._state(before) if before else None
+        taught = taught_by(state, loaded) if state and len(taken_out(state)[0]) else None
         groups = group_faces(loaded.faces, rule, part(self._step, _READING, 1), taught)
         log.info("%s: %d faces, %d people", self._collection.name, len(loaded.table),
                  len(groups.means))  # fmt: skip
@@ -117,7 +104,10 @@ class Grouping:
             found = _with_ids(draft, groups, old, state, self._collection.voices().labels)
             if old is None or state is None or old.model != found.model:
                 return found
-            late = self._late(old, found)
+            # MediaFiles that others have grouped or made anew while we were at work.
+            ours = set(zip(found.media, found.media_files, strict=True))
+            theirs = set(zip(old.media, old.media_files, strict=True)) - ours
+            late = news_of(self._cache, found, {hash_str for hash_str, _ in theirs})
             if not late:
                 return found
             # Whose faces are all gone by now is nobody: a person may have been deleted meanwhile.
@@ -132,19 +122,11 @@ class Grouping:
         False: nothing was published, since there is no grouping of this model (any more).
         """
 
-        def make(old: Clustering | None) -> Clustering:
-            if old is None or old.model != self._model:
-                raise _ModelChanged
-            return self._grown(old, hashes, frozenset())
+        def make(old: Clustering | None) -> Clustering | None:
+            is_same = old is not None and old.model == self._model
+            return self._grown(old, hashes, frozenset()) if old and is_same else None
 
         return self._publish(make)
-
-    def _late(self, old: Clustering, found: Clustering) -> set[str]:
-        """MediaFiles that others have grouped or made anew while we were at work."""
-        ours = dict(zip(found.media, found.media_files, strict=True))
-        theirs = zip(old.media, old.media_files, strict=True)
-        others = [hash_str for hash_str, file in theirs if ours.get(hash_str) != file]
-        return set(news_of(self._cache, found, others))
 
     def _grown(self, old: Clustering, hashes: Several[str], taken: frozenset[int]) -> Clustering:
         """The clustering with the faces of these MediaFiles in it; new people get no `taken` id.
@@ -154,30 +136,24 @@ class Grouping:
         """
         rule = Rule(self._scale, old.eps, old.min_samples)
         loaded = self._unmarked(self.load(hashes, old.means.shape[1] if len(old) else None), rule)
-        if not len(old):
-            old = _with_dim(old, loaded.faces.embeddings.shape[1])
+        if not len(old):  # a grouping of no faces is one of vectors of any length
+            none = np.zeros((0, loaded.faces.embeddings.shape[1]), np.float32)
+            old = replace(old, means=none, loose_embeddings=none.astype(np.float16))
         state = self._state(old)
         taken = taken | state.known_ids
         lessons = self._lessons(state)
         both = merged(old, loaded.table)
         stays = both.old_at[old.loose] != GONE
-        old = replace(old, loose=old.loose[stays], loose_embeddings=old.loose_embeddings[stays])
+        old = take(old, stays, "l")
         known = Known(means=old.means, sizes=old.sizes, loose=old.loose_embeddings, lessons=lessons)
         assigned = assign_faces(loaded.faces, known, rule, self._step)
-        claims = _claims(old, both, state)
-        labelled = _labels_with_newcomers(old, both, assigned, claims, taken)
+        labelled = _labels_with_newcomers(old, both, assigned, state, taken)
         return _put_together(old, both, loaded.faces, assigned, labelled)
 
     def _state(self, clustering: Clustering) -> PeopleState:
         known = self._references.known(self._model, self._scale)
         voices = self._collection.voices()
         return PeopleState.of(clustering, self._collection.edits(), known, voices)
-
-    def _taught(self, loaded: LoadedFaces) -> Taught | None:
-        """What moves by hand teach a grouping of everything; None where there are none."""
-        before = self._collection.clustering()
-        state = self._state(before) if before else None
-        return taught_by(state, loaded) if state and len(taken_out(state)[0]) else None
 
     def _lessons(self, state: PeopleState) -> list[Lesson]:
         """What moves by hand teach newcomers. Reads the faces that teach."""
@@ -189,30 +165,25 @@ class Grouping:
 
     @traces.stage("load faces")
     def load(self, hashes: Several[str], dim: int | None = None) -> LoadedFaces:
-        def each(share: float) -> None:
-            self._step(share * _READING, "Reading faces")
-
-        return load_faces(self._cache, self._model, hashes, each, dim)
+        step = part(self._step, 0, _READING)
+        return load_faces(self._cache, self._model, hashes, step, dim)
 
     def _unmarked(self, loaded: LoadedFaces, rule: Rule) -> LoadedFaces:
         return replace(loaded, faces=with_steady_unmarked(loaded.faces, rule, self._step))
 
-    def _publish(self, make: Callable[[Clustering | None], Clustering]) -> bool:
+    def _publish(self, make: Callable[[Clustering | None], Clustering | None]) -> bool:
+        """Publish what `make` builds on the newest grouping; None: nothing is to be published."""
         for _ in range(_TRIES):
             number = self._collection.face_files.next_number()
             if self._collection.members().model != self._model:
                 return False
-            try:
-                clustering = replace(make(self._collection.clustering()), number=number)
-            except _ModelChanged:
+            clustering = make(self._collection.clustering())
+            if clustering is None:
                 return False
-            if self._collection.publish(clustering):
+            if self._collection.publish(replace(clustering, number=number)):
                 return True
             self._step(1.0, "Publishing")
-        raise CacheError(
-            f"The grouping of {self._collection.name} could not be published: others are at it "
-            "all the time."
-        )
+        raise CacheError(f"Others published {self._collection.name} first each time. Try again.")
 
 
 def news_of(cache: CacheDir, grouped: Clustering, hashes: Several[str]) -> dict[str, int]:
@@ -230,31 +201,19 @@ def _whole(loaded: LoadedFaces, groups: Groups, model: str, how: tuple[float, in
     """Still with the groups' own numbers for labels, and without clusters."""
     table = loaded.table
     loose = np.flatnonzero((groups.labels == NO_CLUSTER) & (loaded.faces.marks == 0))
-    return Clustering(
-        number=0,
-        model=model,
+    return replace(
+        Clustering.empty(model),
         eps=how[0],
         min_samples=how[1],
         made_at=time.time(),
         grouped_faces=len(table),
         **table.columns,
         labels=groups.labels,
-        cluster_ids=np.zeros(0, np.int32),
         means=groups.means,
         sizes=groups.sizes,
         samples=groups.samples,
-        retired=np.zeros(0, np.int32),
         loose=loose.astype(np.int32),
         loose_embeddings=loaded.faces.embeddings[loose].astype(np.float16),
-    )
-
-
-def _with_dim(empty: Clustering, dim: int) -> Clustering:
-    """A grouping of no faces is one of vectors of any length."""
-    return replace(
-        empty,
-        means=np.zeros((0, dim), np.float32),
-        loose_embeddings=np.zeros((0, dim), np.float16),
     )
 
 
@@ -280,27 +239,15 @@ def _with_ids(
     ids = keep_ids(groups.labels, claims, _seeds(groups.labels, draft), taken)
     labels = named(groups.labels, ids)
     born = set(ids.tolist()).difference(*(np.unique(claim).tolist() for claim in claims))
-    order = np.argsort(ids)
-    gone = {int(id_) for id_ in (*old.cluster_ids, *old.retired)} if old else set()
-    return replace(
+    gone = np.append(old.cluster_ids, old.retired) if old else np.zeros(0, np.int32)
+    found = replace(
         draft,
         labels=labels,
-        cluster_ids=ids[order],
-        means=groups.means[order],
-        sizes=groups.sizes[order],
-        samples=groups.samples[order],
-        retired=np.array(sorted(gone - {int(id_) for id_ in ids}), np.int32),
+        cluster_ids=ids,
+        retired=np.setdiff1d(gone, ids),
         memory=remembered(memory, draft, settled(homes, labels, born)),
     )
-
-
-def _claims(old: Clustering, both: MergedTables, state: PeopleState) -> NDArray[np.int32]:
-    """[len(both.table)] the id that an enrolled person's faces in no cluster had until now."""
-    claims = np.full(len(both.table), NO_CLUSTER, np.int32)
-    stays = both.old_at != GONE
-    claims[both.old_at[stays]] = state.recognised[stays]
-    claims[np.isin(claims, old.cluster_ids)] = NO_CLUSTER
-    return claims
+    return take(found, np.argsort(ids), "c")
 
 
 def _put_together(
@@ -310,7 +257,6 @@ def _put_together(
     table, loose_at = both.table, both.old_at[old.loose]
     labels, new_ids = labelled
     ids = np.concatenate([old.cluster_ids, new_ids])
-    order = np.argsort(ids)
     samples = np.concatenate([
         at_new_places(old.samples, both.old_at),
         at_new_places(
@@ -320,43 +266,45 @@ def _put_together(
     formers = faces.marks == 0
     loose = np.concatenate([loose_at, both.new_at[formers]])
     embeddings = np.concatenate([old.loose_embeddings, faces.embeddings[formers].astype("f2")])
-    still = np.flatnonzero(labels[loose] == NO_CLUSTER)
     homes = settled(homes_of(old.memory, table), labels, set(new_ids.tolist()))
-    return replace(
+    found = replace(
         old,
         made_at=time.time(),
         **table.columns,
         labels=labels,
-        cluster_ids=ids[order],
-        means=assigned.means[order],
-        sizes=assigned.sizes[order],
-        samples=samples[order],
+        cluster_ids=ids,
+        means=assigned.means,
+        sizes=assigned.sizes,
+        samples=samples,
         retired=np.setdiff1d(old.retired, new_ids),
-        loose=loose[still].astype(np.int32),
-        loose_embeddings=embeddings[still],
+        loose=loose.astype(np.int32),
+        loose_embeddings=embeddings,
         memory=remembered(old.memory, table, homes),
     )
+    return take(take(found, np.argsort(ids), "c"), labels[loose] == NO_CLUSTER, "l")
 
 
 def _labels_with_newcomers(
     old: Clustering,
     both: MergedTables,
     assigned: Assigned,
-    claims: NDArray[np.int32],
+    state: PeopleState,
     taken: frozenset[int],
 ) -> _Labelled:
     """Label of each face of both, and the ids of new people."""
-    labels = np.full(len(both.table), NO_CLUSTER, np.int32)
+    labels, fresh, claims = np.full((3, len(both.table)), NO_CLUSTER, np.int32)
     stays = both.old_at != GONE
     labels[both.old_at[stays]] = old.labels[stays]
+    # The id that an enrolled person's faces in no cluster had until now.
+    claims[both.old_at[stays]] = state.recognised[stays]
+    claims[np.isin(claims, old.cluster_ids)] = NO_CLUSTER
     joined = assigned.loose_labels != NO_CLUSTER
     at = np.concatenate([both.new_at, both.old_at[old.loose][joined]])
     number = np.concatenate([assigned.labels, assigned.loose_labels[joined]])
     known = len(old.cluster_ids)
     old_one, new_one = (number >= 0) & (number < known), number >= known
     labels[at[old_one]] = old.cluster_ids[number[old_one]]
-    fresh = np.full(len(labels), NO_CLUSTER, np.int32)  # numbers of new clusters
-    fresh[at[new_one]] = number[new_one] - known
+    fresh[at[new_one]] = number[new_one] - known  # numbers of new clusters
     new_ids = keep_ids(fresh, (claims,), _seeds(fresh, both.table), taken)
     return np.where(fresh == NO_CLUSTER, labels, named(fresh, new_ids)), new_ids
 
@@ -405,7 +353,12 @@ def _grouped(
     members = collection.members()
     if not members.model:  # deleted just now
         return True
-    wanted = WantedParams(spec.face_eps, spec.face_min_samples)
+    eps, min_samples = (old.eps, old.min_samples) if old else (DEFAULT_EPS, DEFAULT_MIN_SAMPLES)
+    before = eps, min_samples
+    wanted = (
+        eps if spec.face_eps is None else spec.face_eps,
+        min_samples if spec.face_min_samples is None else spec.face_min_samples,
+    )
 
     def step(_share: float, message: str) -> None:
         context.checkpoint()
@@ -415,12 +368,12 @@ def _grouped(
 
     scale = scale_of(context.bench.settings, members.model)
     grouping = Grouping(cache, collection, members.model, scale, step)
-    if old is None or old.model != members.model or wanted.over(old) != (old.eps, old.min_samples):
-        return grouping.everything(lambda _: wanted.over(old))
+    if old is None or old.model != members.model or wanted != before:
+        return grouping.everything(lambda _: wanted)
     news = news_of(cache, old, {*hashes, *set(members.hashes).difference(old.media)})
     if not news:
         return True
     count = len(old) - old.grouped_faces + sum(news.values())
     if len(old) + count <= _CHEAP or count > (_GROWTH - 1) * old.grouped_faces:
-        return grouping.everything(lambda _: wanted.over(old))
+        return grouping.everything(lambda _: wanted)
     return grouping.newcomers(news)

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.cache.faces import face_id
-from shared.people.clustering import NO_CLUSTER, Clustering, Memory
-from shared.people.face_index import GONE, FaceIndex
+from shared.people.clustering import GONE, NO_CLUSTER, Clustering, FaceIndex, Memory, take
 from shared.people.state import PeopleState
 from shared.seeded_ids import seeded_id
 from workers.recluster.loading import FaceTable
@@ -67,14 +66,7 @@ def without_empty(clustering: Clustering) -> Clustering:
     """The clustering without clusters that have no faces; their ids are used up."""
     stays = np.isin(clustering.cluster_ids, clustering.labels)
     retired = np.union1d(clustering.retired, clustering.cluster_ids[~stays])
-    return replace(
-        clustering,
-        cluster_ids=clustering.cluster_ids[stays],
-        means=clustering.means[stays],
-        sizes=clustering.sizes[stays],
-        samples=clustering.samples[stays],
-        retired=retired.astype(np.int32),
-    )
+    return replace(take(clustering, stays, "c"), retired=retired.astype(np.int32))
 
 
 def _renumbered(numbers: list[int], table: Table) -> NDArray[np.int32]:

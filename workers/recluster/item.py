@@ -69,16 +69,13 @@ def why_not(context: Context) -> NotHere | None:
     """Why another machine should do it: the CacheDir is not visible here."""
     spec = context.spec(ReclusterSpec)
     roots = Roots.cache(context.bench.settings)
-    for root in roots.folders or ():
-        is_inside = os.path.commonpath([spec.cache_dir, root]) == str(root)
-        if is_inside and not os.path.isdir(root):
-            is_over = partial(os.path.isdir, root)
-            reason = f"{root} is not visible on this machine."
-            return NotHere(reason, is_over=is_over, waits_for=("root", str(root)))
-    try:
-        CacheDir.open(spec.cache_dir, roots, create=False)
-    except BadInput:
-        is_over = partial(os.path.isdir, spec.cache_dir)
-        reason = f"{spec.cache_dir} is not visible on this machine."
-        return NotHere(reason, is_over=is_over, waits_for=("root", spec.cache_dir))
-    return None
+    inside = (r for r in roots.folders or () if os.path.commonpath([spec.cache_dir, r]) == str(r))
+    missing = next((str(root) for root in inside if not os.path.isdir(root)), None)
+    if missing is None:
+        try:
+            CacheDir.open(spec.cache_dir, roots, create=False)
+            return None
+        except BadInput:
+            missing = spec.cache_dir
+    reason = f"{missing} is not visible on this machine."
+    return NotHere(reason, is_over=partial(os.path.isdir, missing), waits_for=("root", missing))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -15,7 +15,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import face_keys, read_faces
 from shared.domain import Stage
 from shared.errors import CacheError
-from workers.recluster.types import FaceSet
+from workers.recluster.types import FaceSet, Step
 
 log = logging.getLogger(__name__)
 
@@ -49,53 +49,42 @@ class LoadedFaces:
     faces: FaceSet
 
 
-@dataclass(frozen=True, slots=True)
-class _FacesOfFile:
-    hash_str: str
-    name: str
-    arrays: dict[str, NDArray[Any]]
-
-    def __len__(self) -> int:
-        return len(self.arrays["seconds"])
-
-    @property
-    def dim(self) -> int:
-        return int(self.arrays["embeddings"].shape[1])
+_Files = dict[str, tuple[str, dict[str, NDArray[Any]]]]  # data file and arrays by hash_str
 
 
 def load_faces(
     cache: CacheDir,
     model: str,
     hashes: Iterable[str],
-    each: Callable[[float], None],
+    step: Step,
     dim: int | None = None,
 ) -> LoadedFaces:
     """The faces of these MediaFiles by this model; files without (usable) faces data are left out.
 
-    `each` is called with the share of the files that are read. `dim`: length of the vectors that
+    `step` is told the share of the files that are read. `dim`: length of the vectors that
     these ones join, else that of most of them; others cannot be compared and are left out.
     """
-    found = _read(cache, model, sorted(hashes), each)
+    found = _read(cache, model, sorted(hashes), step)
+    shapes = {hash_str: arrays["embeddings"].shape for hash_str, (_, arrays) in found.items()}
     if dim is None:
         dims: Counter[int] = Counter()
-        for file in found:
-            dims[file.dim] += len(file)
+        for count, own in shapes.values():
+            dims[own] += count
         dim = dims.most_common(1)[0][0] if dims else 0
-    for file in found:
-        if len(file) and file.dim != dim:
+    for hash_str, (count, own) in shapes.items():
+        if count and own != dim:
             log.warning(
                 "%s is left out of the grouping: its vectors have %d numbers instead of %d. "
-                "Use force.", file.hash_str, file.dim, dim,
+                "Use force.", hash_str, own, dim,
             )  # fmt: skip
-    return _joined([file for file in found if not len(file) or file.dim == dim], dim)
+            del found[hash_str]
+    return _joined(found, dim)
 
 
-def _read(
-    cache: CacheDir, model: str, hashes: list[str], each: Callable[[float], None]
-) -> list[_FacesOfFile]:
-    found = []
+def _read(cache: CacheDir, model: str, hashes: list[str], step: Step) -> _Files:
+    found: _Files = {}
     for number, hash_str in enumerate(hashes):
-        each(number / len(hashes))
+        step(number / len(hashes), "Reading faces")
         manifest = cache.manifest(hash_str, Stage.FACES, model)
         if manifest is None:
             continue
@@ -104,20 +93,21 @@ def _read(
         except CacheError as error:
             log.warning("%s is left out of the grouping: %s", hash_str, error.message)
             continue
-        found.append(_FacesOfFile(hash_str, manifest.file, arrays))
+        found[hash_str] = manifest.file, arrays
     return found
 
 
-def _joined(files: list[_FacesOfFile], dim: int) -> LoadedFaces:
-    counts = [len(file) for file in files]
+def _joined(files: _Files, dim: int) -> LoadedFaces:
+    counts = [len(arrays["seconds"]) for _, arrays in files.values()]
     media_of = np.repeat(np.arange(len(files), dtype=np.int32), counts)
+    some = [arrays for _, arrays in files.values() if len(arrays["seconds"])]
     joined = {
-        name: np.concatenate([none, *(f.arrays[name] for f in files if len(f))])
+        name: np.concatenate([none, *(arrays[name] for arrays in some)])
         for name, none in _none(dim).items()
     }
     table = FaceTable(
-        media=tuple(file.hash_str for file in files),
-        media_files=tuple(file.name for file in files),
+        media=tuple(files),
+        media_files=tuple(file for file, _ in files.values()),
         media_of=media_of,
         keys=face_keys(joined["seconds"], joined["boxes"]),
         rows=np.concatenate([np.arange(n, dtype=np.int32) for n in [0, *counts]]),

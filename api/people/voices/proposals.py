@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from api.cache.caches import LruCache
 from api.folders import quick_map
+from api.http.answers import counted
 from api.people.snapshot import CollectionSnapshot
 from shared.cache import cache_files, speakers
 from shared.cache.cache_dir import CacheDir
@@ -24,7 +25,7 @@ from shared.cache.faces import seconds_of
 from shared.domain import Manifest
 from shared.errors import CacheError, NotAllowed
 from shared.opening import RootedPath
-from shared.people.clustering import NO_CLUSTER
+from shared.people.clustering import NO_CLUSTER, slices_of
 from shared.people.names import spoken
 from shared.people.state import PeopleState
 
@@ -93,11 +94,10 @@ def fits(
     heard, seen = _places(voices, spoken), _places(faces, spoken)
     files = np.cumsum(np.diff(spoken >> FILE_BITS, prepend=spoken[:1] >> FILE_BITS) != 0)
     found = [one for one in _rated(seen, heard, files) if may_be_one(one.face, one.voice)]
-    rivals = _Rivals(found, _files_of(seen, files), _files_of(heard, files))
     clear = [
         one._replace(moments=spoken[np.intersect1d(seen.of(one.face), heard.of(one.voice), True)])
-        for one in found
-        if one.fit >= MIN_FIT and one.seconds >= MIN_SECONDS and not rivals.has(one)
+        for one in _without_rivals(found, _files_of(seen, files), _files_of(heard, files))
+        if one.fit >= MIN_FIT and one.seconds >= MIN_SECONDS
     ]
     clear = [one for one in clear if (np.diff(one.moments) > _BETWEEN_S).sum() + 1 >= MIN_TIMES]
     return sorted(clear, key=lambda one: (-one.fit, -one.seconds, one.face, one.voice))
@@ -212,40 +212,24 @@ def _files_of(places: _Places, files: Ints) -> dict[int, set[int]]:
     return found
 
 
-class _Rivals:
-    """Other faces of a voice, and other voices of a face.
+def _without_rivals(
+    found: Collection[Fit], of_faces: Mapping[int, set[int]], of_voices: Mapping[int, set[int]]
+) -> Iterator[Fit]:
+    """Fits of which no other face of the voice, and no other voice of the face, is nearly as good.
 
-    Those of other files are none: one person may have several clusters.
+    Those of other files are no rivals: one person may have several clusters. `of_faces`,
+    `of_voices`: the files of each.
     """
-
-    def __init__(
-        self,
-        found: Iterable[Fit],
-        files_of_faces: Mapping[int, set[int]],
-        files_of_voices: Mapping[int, set[int]],
-    ) -> None:
-        self._of_faces, self._of_voices = files_of_faces, files_of_voices
-        self._by_face: dict[int, list[Fit]] = defaultdict(list)
-        self._by_voice: dict[int, list[Fit]] = defaultdict(list)
-        for one in found:
-            self._by_face[one.face].append(one)
-            self._by_voice[one.voice].append(one)
-
-    def has(self, one: Fit) -> bool:
-        """Whether another one is nearly as good."""
-        faces = (
-            other
-            for other in self._by_voice[one.voice]
-            if other.face != one.face
-            and not self._of_faces[one.face].isdisjoint(self._of_faces[other.face])
-        )
-        voices = (
-            other
-            for other in self._by_face[one.face]
-            if other.voice != one.voice
-            and not self._of_voices[one.voice].isdisjoint(self._of_voices[other.voice])
-        )
-        return any(other.fit * CLEARLY > one.fit for some in (faces, voices) for other in some)
+    by_face: dict[int, list[Fit]] = defaultdict(list)
+    by_voice: dict[int, list[Fit]] = defaultdict(list)
+    for one in found:
+        by_face[one.face].append(one)
+        by_voice[one.voice].append(one)
+    for one in found:
+        near = [o for o in by_voice[one.voice] if of_faces[o.face] & of_faces[one.face]]
+        near += [o for o in by_face[one.face] if of_voices[o.voice] & of_voices[one.voice]]
+        if not any(other is not one and other.fit * CLEARLY > one.fit for other in near):
+            yield one
 
 
 _log = logging.getLogger(__name__)
@@ -299,7 +283,8 @@ class HeardTurns:
 
         Ids are handed on from one artefact of a file to the next.
         """
-        found = self._kept.peek((str(cache.root), hash_str, file))
+        place = str(cache.root), hash_str
+        found = self._kept.peek((*place, file))
         if found is None:
             try:
                 with cache_files.clear_errors(cache.root):
@@ -307,13 +292,12 @@ class HeardTurns:
                 if manifest is None:
                     return None
                 file = manifest.file
-                found = self._kept.peek((str(cache.root), hash_str, file))
-                found = _read(cache, hash_str, manifest) if found is None else found
+                found = self._kept.peek((*place, file)) or _read(cache, hash_str, manifest)
             except CacheError as error:
                 _log.warning("%s: %s", hash_str, error)
                 return None
         kept = found
-        return self._kept.get((str(cache.root), hash_str, file), lambda: kept)
+        return self._kept.get((*place, file), lambda: kept)
 
 
 def _read(cache: CacheDir, hash_str: str, manifest: Manifest) -> VoiceTurns:
@@ -380,16 +364,19 @@ def proposals(
     found = fits(faces, voices, lambda face, voice: _may_be_one(state, face, voice))
     undecided = [one for one in found if one.face != one.voice]
     beyond = sum(of_file is not None for of_file in turns.values()) - len(media)
-    return [_proposal(one, media) for one in undecided[:MOST_PROPOSALS]], beyond
+    best = []
+    for fit in undecided[:MOST_PROPOSALS]:
+        counts = Counter((fit.moments >> FILE_BITS).tolist()).most_common(_SHOWN_FILES)
+        best.append(Proposal(fit, tuple(media[n] for n, _ in counts)))
+    return best, beyond
 
 
 def _together(
     snapshot: CollectionSnapshot, turns: Mapping[str, VoiceTurns | None]
 ) -> tuple[list[str], Presence, Presence]:
     """Files that are looked at, and where clusters of faces and of voices are in them."""
-    ids, clustering = _clusters_by_id(snapshot.state), snapshot.clustering
-    ends = np.cumsum(np.bincount(clustering.media_of, minlength=len(clustering.media))).tolist()
-    of_faces = dict(zip(clustering.media, map(slice, [0, *ends], ends), strict=True))
+    grouped = snapshot.state.grouped_voices
+    of_faces, of_voices = slices_of(snapshot.clustering), slices_of(grouped)
     media: list[str] = []
     seen, heard = [_NOWHERE], [_NOWHERE]
     left = np.array([_MOST_FRAMES, _MOST_FACES, _MOST_MEETINGS, _MOST_PAIRS])
@@ -397,11 +384,14 @@ def _together(
         if of_file is None or of_file.frames > left[0]:
             continue
         faces = _seen(snapshot, of_faces.get(hash_str, slice(0)))
-        voices = _heard(of_file, ids.get(hash_str, {}))
-        meetings, pairs = (
-            _meetings(faces, voices),
-            len(np.unique(faces.clusters)) * len(np.unique(voices.clusters)),
-        )
+        told = of_voices.get(hash_str, slice(0))
+        clusters = snapshot.state.voices[told].tolist()
+        ids = dict(zip(grouped.ids[told].tolist(), clusters, strict=True))
+        voices = _heard(of_file, ids)
+        pairs = len(np.unique(faces.clusters)) * len(np.unique(voices.clusters))
+        # How often a voice and a face are in one second.
+        ends = np.searchsorted(faces.moments, voices.moments, side="right")
+        meetings = int((ends - np.searchsorted(faces.moments, voices.moments)).sum())
         cost = of_file.frames, len(faces.moments), meetings, pairs
         if (left >= cost).all():
             left -= cost
@@ -429,25 +419,9 @@ def _heard(turns: VoiceTurns, ids: Mapping[int, int]) -> Presence:
     return Presence(np.repeat(who, counts), np.repeat(turns.firsts, counts) + within)
 
 
-def _meetings(faces: Presence, voices: Presence) -> int:
-    """How often a voice and a face are in one second of a file."""
-    ends = np.searchsorted(faces.moments, voices.moments, side="right")
-    return int((ends - np.searchsorted(faces.moments, voices.moments)).sum())
-
-
 def _all(found: Sequence[Presence]) -> Presence:
     clusters, moments = zip(*found, strict=True)
     return Presence(np.concatenate(clusters), np.concatenate(moments))
-
-
-def _clusters_by_id(state: PeopleState) -> dict[str, dict[int, int]]:
-    """The cluster of each voice by file and id of the speaker."""
-    grouped = state.grouped_voices
-    found: dict[str, dict[int, int]] = {}
-    columns = (grouped.media_of.tolist(), grouped.ids.tolist(), state.voices.tolist())
-    for file, id_, cluster in zip(*columns, strict=True):
-        found.setdefault(grouped.media[file], {})[id_] = cluster
-    return found
 
 
 def _may_be_one(state: PeopleState, face: int, voice: int) -> bool:
@@ -458,24 +432,15 @@ def _may_be_one(state: PeopleState, face: int, voice: int) -> bool:
     return None in names or spoken(names[0] or "") == spoken(names[1] or "")
 
 
-def _proposal(fit: Fit, media: Sequence[str]) -> Proposal:
-    counts = Counter((fit.moments >> FILE_BITS).tolist())
-    return Proposal(fit, tuple(media[n] for n, _ in counts.most_common(_SHOWN_FILES)))
-
-
 _CAPACITY = 8  # Collections
 _WITHIN_S = 5.0  # for reading what was not read before
 
 
 class Proposed(NamedTuple):
-    """What is proposed, and of how many files it is told."""
+    """What is proposed, and why files with faces and voices were not looked at."""
 
     found: list[Proposal]
-    files: int  # that have faces and voices
-    asked: int  # of these, that are looked at at most
-    reached: int  # of these, that were come to in time
-    unread: int  # of these, whose speakers cannot be read
-    beyond: int  # likewise, that have more voices and faces than is looked at in all
+    warnings: list[str]
 
 
 class Proposing:
@@ -487,28 +452,41 @@ class Proposing:
 
     def of(self, snapshot: CollectionSnapshot, pool: Executor) -> Proposed:
         """As of a snapshot. `pool`: threads for small reads in its folder."""
-        kept = self._kept.get(snapshot.collection.folder, lambda: _KeptProposals(self._turns))
-        return kept.of(snapshot, pool)
+        kept = self._kept.get(snapshot.collection.folder, _KeptProposals)
+        with kept.lock:
+            if kept.found is not None and kept.found[0] is snapshot.state:
+                return kept.found[1]
+            files = files_to_hear(snapshot)
+            asked = files[:MOST_FILES]
+            turns = self._turns.of(snapshot.cache, asked, pool, _WITHIN_S)
+            found, beyond = proposals(snapshot, turns)
+            beyond += len(files) - len(asked)
+            unread = sum(of_file is None for of_file in turns.values())
+            told = Proposed(found, _warnings(len(files), len(asked) - len(turns), unread, beyond))
+            # The next look goes on from there. A file that is made readable is another one.
+            kept.found = (snapshot.state, told) if len(turns) == len(asked) else None
+            return told
+
+
+def _warnings(files: int, later: int, unread: int, beyond: int) -> list[str]:
+    """Why some of these files were not looked at, of those that have faces and voices."""
+    reasons = (
+        (later, "could not be looked at in time. Ask again shortly for more of them."),
+        (unread, "could not be looked at: who speaks in them cannot be read. Transcribe them "
+         "again with force."),
+        (beyond, f"were left out: at most {MOST_FILES:,} are looked at, those in which is spoken "
+         "longest, and of very many faces and turns fewer."),
+    )  # fmt: skip
+    return [
+        f"{counted(count, 'file')} of {files:,} with faces and voices {why}"
+        for count, why in reasons
+        if count
+    ]
 
 
 class _KeptProposals:
     """Proposals of one Collection. While one request finds them, others wait."""
 
-    def __init__(self, turns: HeardTurns) -> None:
-        self._turns = turns
-        self._lock = threading.Lock()
-        self._found: tuple[PeopleState, Proposed] | None = None
-
-    def of(self, snapshot: CollectionSnapshot, pool: Executor) -> Proposed:
-        with self._lock:
-            if self._found is not None and self._found[0] is snapshot.state:
-                return self._found[1]
-            files = files_to_hear(snapshot)
-            asked = files[:MOST_FILES]
-            turns = self._turns.of(snapshot.cache, asked, pool, _WITHIN_S)
-            unread = sum(of_file is None for of_file in turns.values())
-            found, beyond = proposals(snapshot, turns)
-            told = Proposed(found, len(files), len(asked), len(turns), unread, beyond)
-            # The next look goes on from there. A file that is made readable is another one.
-            self._found = (snapshot.state, told) if len(turns) == len(asked) else None
-            return told
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.found: tuple[PeopleState, Proposed] | None = None

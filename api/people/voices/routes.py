@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 from msgspec import UNSET
 
 from api.folders import quick_map
-from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint
 from api.http.parameters import IN_CACHE_DIR, OF_COLLECTION
 from api.http.services import Scope
@@ -30,7 +30,6 @@ from api.people.voices.proposals import (
     MOST_FILES,
     MOST_PROPOSALS,
     Proposal,
-    Proposed,
 )
 from shared.cache import cache_files, speakers, transcripts
 from shared.cache.cache_dir import CacheDir
@@ -69,23 +68,24 @@ class ToldSpeakers:
     def label(self, id_: int) -> str | None:
         return next((label for label, known, _ in self if known == id_), None)
 
-    def words(self, label: str, start: float, end: float) -> str:
-        """What a speaker says in a stretch, from its first words on. Raises CacheError."""
-        if self._parts is None:
-            spoken = transcripts.read(self._cache, self._hash_str, self._source)
-            self._parts = [part.segment for part in by_speaker(spoken.segments, self._told.turns)]
+    def words(self, label: str, start: float, end: float) -> str | None:
+        """What a speaker says in a stretch, from its first words on; None: it cannot be read."""
+        try:
+            if self._parts is None:
+                spoken = transcripts.read(self._cache, self._hash_str, self._source)
+                parts = by_speaker(spoken.segments, self._told.turns)
+                self._parts = [part.segment for part in parts]
+        except CacheError:
+            return None
         said = (
             part.text
             for part in self._parts
             if part.speaker == label and part.start < end and part.end > start
         )
-        return _shortened(" ".join(said))
-
-
-def _shortened(text: str) -> str:
-    if len(text) <= _MOST_LETTERS:
-        return text
-    return text[: _MOST_LETTERS - 1].rsplit(" ", 1)[0] + "…"
+        text = " ".join(said)
+        if len(text) > _MOST_LETTERS:
+            text = text[: _MOST_LETTERS - 1].rsplit(" ", 1)[0] + "…"
+        return text or None
 
 
 def list_voices(call: Call[VoicesBody], services: PeopleServices) -> VoicePage:
@@ -129,7 +129,9 @@ def _items(
     shown = scope.best_places(by_file)
 
     def read(hash_str: str) -> list[tuple[int, VoiceItem]]:
-        told = _told(snapshot, hash_str, model)
+        told = None
+        with contextlib.suppress(CacheError):  # damaged: who reads the transcript is told
+            told = ToldSpeakers.of(snapshot.cache, hash_str, model)
         return [
             (voice, _item(snapshot, voice, told, shown[hash_str])) for voice in by_file[hash_str]
         ]
@@ -137,13 +139,6 @@ def _items(
     pool = scope.services.caches.reader(snapshot.cache)
     items = dict(pair for pairs in quick_map(pool, read, by_file) for pair in pairs)
     return [items[voice] for voice in voices]
-
-
-def _told(snapshot: CollectionSnapshot, hash_str: str, model: str) -> ToldSpeakers | None:
-    try:
-        return ToldSpeakers.of(snapshot.cache, hash_str, model)
-    except CacheError:  # damaged: who reads the transcript is told
-        return None
 
 
 def _item(
@@ -159,15 +154,8 @@ def _item(
         speaker=label or speaker_label(int(grouped.numbers[voice])),
         seconds=round(float(grouped.seconds[voice]), 2),
         excerpt=Excerpt(start_seconds=round(start, 3), end_seconds=round(end, 3)),
-        text=_text(told, label, start, end) if told and label else None,
+        text=told.words(label, start, end) if told and label else None,
     )
-
-
-def _text(told: ToldSpeakers, label: str, start: float, end: float) -> str | None:
-    try:
-        return told.words(label, start, end) or None
-    except CacheError:
-        return None
 
 
 def list_file_speakers(call: Call[FileVoicesBody], services: PeopleServices) -> FileSpeakers:
@@ -191,21 +179,17 @@ def list_file_speakers(call: Call[FileVoicesBody], services: PeopleServices) -> 
     except CacheError as error:
         call.warnings.append(f"{error.message} Transcribe the file again with force.")
         return FileSpeakers(speakers=[])
-    return FileSpeakers(speakers=[_speaker(snapshot, hash_str, *speaker) for speaker in told or ()])
-
-
-def _speaker(
-    snapshot: CollectionSnapshot, hash_str: str, label: str, id_: int, seconds: float
-) -> FileSpeaker:
-    voice = snapshot.state.voice_index_of(voice_id(hash_str, id_))
-    cluster = None if voice is None else int(snapshot.state.voices[voice])
-    return FileSpeaker(
-        speaker=label,
-        voice_id=None if voice is None else voice_id(hash_str, id_),
-        cluster_id=None if cluster is None else str(cluster),
-        name=None if cluster is None else snapshot.state.voice_names.get(cluster),
-        seconds=round(seconds, 2),
-    )
+    state, found = snapshot.state, []
+    for label, id_, seconds in told or ():
+        speaker = FileSpeaker(
+            speaker=label, voice_id=None, cluster_id=None, name=None, seconds=round(seconds, 2)
+        )
+        if (voice := state.voice_index_of(voice_id(hash_str, id_))) is not None:
+            cluster = int(state.voices[voice])
+            speaker.voice_id, speaker.cluster_id = voice_id(hash_str, id_), str(cluster)
+            speaker.name = state.voice_names.get(cluster)
+        found.append(speaker)
+    return FileSpeakers(speakers=found)
 
 
 def list_proposals(call: Call[None], services: PeopleServices) -> Proposals:
@@ -215,28 +199,8 @@ def list_proposals(call: Call[None], services: PeopleServices) -> Proposals:
     snapshot = services.people.open(scope.cache(), name)
     proposed = services.people.proposing.of(snapshot, services.caches.reader(scope.cache()))
     places = scope.best_places({hash_str for one in proposed.found for hash_str in one.files})
-    call.warnings.extend(_left_out(proposed))
+    call.warnings.extend(proposed.warnings)
     return Proposals(proposals=[_proposal_item(snapshot, one, places) for one in proposed.found])
-
-
-def _left_out(proposed: Proposed) -> Iterator[str]:
-    """Why files with faces and voices were not looked at."""
-    if later := proposed.asked - proposed.reached:
-        yield (
-            f"{counted(later, 'file')} of {proposed.files:,} with faces and voices could not be "
-            "looked at in time. Ask again shortly for more of them."
-        )
-    if proposed.unread:
-        yield (
-            f"{counted(proposed.unread, 'file')} of {proposed.files:,} with faces and voices could "
-            "not be looked at: who speaks in them cannot be read. Transcribe them again with force."
-        )
-    if beyond := proposed.beyond + proposed.files - proposed.asked:
-        yield (
-            f"{counted(beyond, 'file')} of {proposed.files:,} with faces and voices were left out: "
-            f"at most {MOST_FILES:,} are looked at, those in which is spoken longest, and of very "
-            "many faces and turns fewer."
-        )
 
 
 def _proposal_item(

@@ -13,7 +13,7 @@ from shared.cache.frame_packs import PackReader
 from shared.domain import Stage
 from shared.people.collection import Collection, CollectionVocabulary
 from shared.people.enrolment import Enrolment, Reference, References
-from shared.people.grouping_files import check_clustering
+from shared.people.numbered_files import check_clustering
 from tests.support.people.deleted_person import (
     UNSEEN,
     by_another_model,

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from api.people.filtering import Person, unknown
-from api.people.people import People
-from api.people.voices.speaking import SpokenPerson
+from api.people.people import KnownPerson, People
 from shared.domain import Stage
 from tests.support.people.people_desk import ADA, BO, CY, NAME, NOBODY, PeopleDesk
 from tests.support.people.voices_desk import (
@@ -96,7 +95,7 @@ def test_who_speaks_in_a_file_can_be_named_from_there(talking: PeopleDesk) -> No
     found = talking.client.ok("/faces/voices/of", **body)["speakers"]
     assert [(one["voice_id"], one["cluster_id"]) for one in found] == [(None, None)] * 2
     named = People().voices(talking.cache).of(talking.hash_of("a.mp4"))
-    assert named == {9: SpokenPerson(TOM, "Tom", NAME), 5: SpokenPerson(UMA, None, NAME)}
+    assert named == {9: KnownPerson(TOM, "Tom", NAME), 5: KnownPerson(UMA, None, NAME)}
 
 
 def test_a_face_and_a_voice_become_one_and_part_again(talking: PeopleDesk) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from shared.opening import RootedPath
-from shared.people import grouping_files
+from shared.people import numbered_files
 from shared.people.clustering import Clustering
 from shared.people.collection import Collection
 from tests.support.people.clusterings import clustering, same
@@ -101,7 +101,9 @@ def test_of_two_publishers_of_a_number_one_wins(
     assert sorted(won[1] + won[2]) == list(range(1, 31))
     collection = Collection.open(RootedPath.alone(tmp_path), "Cast", create=False)
     for number in range(1, 31):
-        found = grouping_files.read_clustering(collection.folder / f"clustering-{number:09d}.npz")
+        found = numbered_files.read_whole(
+            collection.folder / f"clustering-{number:09d}.npz", numbered_files.CLUSTERINGS
+        )
         assert number in won[int(found.cluster_ids[0])]
     assert not list(collection.folder.path.glob("*.claim"))
 
@@ -115,16 +117,18 @@ def _publish_many_without_links(root: str, letter: int, gate: Any, out: Any) -> 
     _publish_many(root, letter, gate, out)
 
 
-def test_a_claim_whose_owner_was_killed_is_taken_over(
+def test_a_number_whose_publisher_was_killed_is_passed_over(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "link", _refuse)
-    claim = collection.folder.path / "clustering-000000001.claim"
-    claim.touch()
-    assert not collection.publish(clustering([1]))
-    os.utime(claim, (1_000_000, 1_000_000))
     assert collection.publish(clustering([1]))
-    assert sorted(os.listdir(collection.folder.path)) == ["clustering-000000001.npz", "name.json"]
+    (collection.folder.path / "clustering-000000002.npz").touch()
+    assert not collection.publish(clustering([2], number=2))
+    assert collection.clustering() is not None, "the one before it"
+    assert collection.publish(clustering([3], number=collection.face_files.next_number()))
+    found = collection.clustering()
+    assert found is not None
+    assert (found.number, found.labels.tolist()) == (3, [3])
 
 
 def test_a_share_that_loses_the_answer_to_a_link_does_not_deceive_us(

@@ -17,13 +17,12 @@ from api.people import people
 from api.people.editing import names_edit
 from api.people.enrol_routes import list_named_people
 from api.people.filtering import Person, frames_with
-from api.people.people import FolderRoster, People, people_seen
+from api.people.people import CollectionVoices, FolderRoster, People, people_seen, voices_in
 from api.people.snapshot import CollectionSnapshot
-from api.people.voices.speaking import CollectionVoices, voices_in
 from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, CacheError, Missing, Unavailable
 from shared.opening import RootedPath
-from shared.people import grouping_files
+from shared.people import numbered_files
 from shared.people.collection import Collection
 from shared.people.edits import NewEdit
 from tests.support.people.people_data import Seen, make_collection
@@ -41,13 +40,14 @@ def cache(tmp_path: Path) -> CacheDir:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the clusterings that were read."""
     names: list[str] = []
-    read = grouping_files.read_clustering
+    read = numbered_files.read_whole
 
-    def counted(path: RootedPath) -> Any:
-        names.append(path.parent.name)
-        return read(path)
+    def counted(path: RootedPath, kind: Any) -> Any:
+        if kind is numbered_files.CLUSTERINGS:
+            names.append(path.parent.name)
+        return read(path, kind)
 
-    monkeypatch.setattr(grouping_files, "read_clustering", counted)
+    monkeypatch.setattr(numbered_files, "read_whole", counted)
     return names
 
 
@@ -122,14 +122,14 @@ def test_who_looks_for_names_too_long_stops_and_goes_on_from_there(
         make(cache, name)
     at_hand = People()
     begun, goes_on = threading.Event(), threading.Event()
-    read = grouping_files.read_clustering
+    read = numbered_files.read_whole
 
-    def slowly(path: RootedPath) -> Any:
+    def slowly(path: RootedPath, kind: Any) -> Any:
         begun.set()
         assert goes_on.wait(20)
-        return read(path)
+        return read(path, kind)
 
-    monkeypatch.setattr(grouping_files, "read_clustering", slowly)
+    monkeypatch.setattr(numbered_files, "read_whole", slowly)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(at_hand.roster, cache, 0.05)
         assert begun.wait(20)

@@ -19,8 +19,7 @@ from shared.people.collection import Collection
 from shared.people.enrolment import Enrolment, Reference, References, enrolled_id
 from tests.support.people.clusterings import clustering
 from workers.recluster import voice_upkeep
-from workers.recluster.voice_grouping import DIM
-from workers.recluster.voice_upkeep import group_voices, keep_voices_grouped, without_faces
+from workers.recluster.voice_upkeep import DIM, group_voices, keep_voices_grouped, without_faces
 
 ONE, TWO, THREE = (f"{n:016x}" for n in (1, 2, 3))
 ADA, BO = 0, 1

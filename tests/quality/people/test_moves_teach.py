@@ -7,7 +7,7 @@ import pytest
 
 from shared.people.clustering import SAMPLES
 from tests.quality.people.test_people_photos import seen
-from workers.recluster.lessons import keep_out
+from workers.recluster.people import keep_out
 from workers.recluster.types import Examples, Lesson, unit
 
 pytestmark = [pytest.mark.quality, pytest.mark.timeout(600)]

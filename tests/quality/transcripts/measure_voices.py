@@ -27,7 +27,7 @@ from tests.quality.transcripts.measure_speakers import OVER, flite_voices, recor
 from tests.support.lite_models import voice_model
 from tests.support.media.speech import RATE
 from workers.analysis.speakers.diarizing import Diarizer
-from workers.recluster.voice_grouping import FileVoices, HeardVoice, regrouped
+from workers.recluster.voice_upkeep import FileVoices, HeardVoice, regrouped
 
 _ORDERS = range(5)
 _LEAST_S = 12

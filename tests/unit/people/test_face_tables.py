@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.people.face_index import FaceIndex
+from shared.people.clustering import FaceIndex
 from workers.recluster.homes import GONE, at_new_places, merged
 from workers.recluster.loading import FaceTable
 

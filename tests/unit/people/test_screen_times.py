@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from api.people import snapshot
 from api.people.snapshot import ScreenTime, screen_times
 from shared.people.clustering import NO_CLUSTER
 from tests.support.people.clusterings import clustering, keys_at
@@ -15,10 +13,7 @@ GROUPING = clustering((10, 10, 20, 10, 20, 20, NO_CLUSTER, 10, 10), media=3)
 SECONDS = np.array([1, 1, 2, 0, 0, 0, 5, 5, 6])
 
 
-@pytest.mark.parametrize("is_many", [False, True], ids=["few clusters", "many"])
-def test_what_is_seen_is_counted_once(monkeypatch: pytest.MonkeyPatch, is_many: bool) -> None:
-    if is_many:  # more than short numbers can tell apart
-        monkeypatch.setattr(snapshot, "_MOST_SHORT", 1)
+def test_what_is_seen_is_counted_once() -> None:
     object.__setattr__(GROUPING, "keys", keys_at(SECONDS))
     found = screen_times(GROUPING, GROUPING.labels, np.array([False, True, False]))
     assert found == {

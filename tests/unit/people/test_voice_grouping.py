@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shared.people import grouping_files
+from shared.people import numbered_files
 from shared.people.addition_log import Addition
 from shared.people.clustering import NO_CLUSTER, Clustering, VoiceGrouping
 from shared.people.edits import ClusterMerge, FaceMove, Modify, NewEdit
 from shared.people.enrolment import NOBODY
 from shared.people.state import PeopleState
 from tests.support.people.clusterings import clustering
-from workers.recluster.voice_grouping import DIM, FileVoices, HeardVoice, regrouped
+from workers.recluster.voice_upkeep import DIM, FileVoices, HeardVoice, regrouped
 
 ADA, BO, CY = range(3)
 
@@ -46,7 +46,7 @@ def grouped(*files: FileVoices) -> VoiceGrouping:
     found = VoiceGrouping.empty()
     for number, one in enumerate(files, 1):
         found = regrouped(state(found), [one])
-        grouping_files.check_voices(VoiceGrouping(**{**_fields(found), "number": number}))
+        numbered_files.check_voices(VoiceGrouping(**{**_fields(found), "number": number}))
     return found
 
 

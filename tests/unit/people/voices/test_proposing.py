@@ -82,20 +82,23 @@ def test_proposals_are_found_once_unless_a_file_was_not_come_to(
     people = People()
     snapshot = people.open(cache, NAME)
     first = people.proposing.of(snapshot, pool)
-    assert first == ([], 2, 2, 2, 0, 0)
+    assert first == ([], [])
     assert people.proposing.of(snapshot, pool) is first
     for path in cache.media_dir(f"{1:016x}").path.glob("speakers*"):
         path.unlink()
     fresh = People().proposing
     partly = fresh.of(snapshot, pool)
-    assert partly == ([], 2, 2, 2, 1, 0)
+    assert partly.found == []
+    [why] = partly.warnings
+    assert why.startswith("1 file of 2 with faces and voices could not be looked at: who speaks")
     assert fresh.of(snapshot, pool) is partly, "a file that cannot be read keeps nothing from that"
     monkeypatch.setattr(proposals, "_AT_ONCE", 1)
     monkeypatch.setattr(proposals, "_WITHIN_S", -1.0)
     hasty = People().proposing
-    assert hasty.of(snapshot, pool).reached == 1
+    [why] = hasty.of(snapshot, pool).warnings
+    assert why.startswith("1 file of 2 with faces and voices could not be looked at in time.")
     monkeypatch.setattr(proposals, "_WITHIN_S", 60.0)
-    assert hasty.of(snapshot, pool).reached == 2
+    assert hasty.of(snapshot, pool).warnings == partly.warnings
 
 
 @pytest.mark.parametrize(
@@ -124,4 +127,6 @@ def test_files_that_are_too_much_in_all_are_left_out_and_counted(
     make_collection(cache, NAME, {hash_str: seen for hash_str in files})
     add_voices(cache, NAME, files)
     monkeypatch.setattr(proposals, bound, most)
-    assert People().proposing.of(People().open(cache, NAME), pool).beyond == beyond
+    warnings = People().proposing.of(People().open(cache, NAME), pool).warnings
+    expected = {0: [], 1: ["1 file"], 2: ["2 files"]}[beyond]
+    assert [why.split(" of 2 with")[0] for why in warnings] == expected
