@@ -6,6 +6,7 @@ import errno
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -171,14 +172,14 @@ def test_a_disk_that_fails_or_takes_too_long_gives_no_captions_instead_of_some(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = subtitled(tmp_path / "film.mkv", [(n, f"number {n}", n + 1) for n in range(9)])
-    read = reader._Reading._packets
+    read = reader.packets_of
 
-    def failing(self: reader._Reading) -> Iterator[Packet[Stream]]:
-        yield from itertools.islice(read(self), 4)
+    def failing(*opened: Any) -> Iterator[Packet[Stream]]:
+        yield from itertools.islice(read(*opened), 4)
         raise OSError(errno.ESTALE, "Stale file handle")
 
     with monkeypatch.context() as patch:
-        patch.setattr(reader._Reading, "_packets", failing)
+        patch.setattr(reader, "packets_of", failing)
         with pytest.raises(MediaUnreadable, match="Stale file handle") as raised:
             found(path)
     assert isinstance(raised.value.__cause__, OSError), "by which a disk that is away is known"
