@@ -122,7 +122,7 @@ def exported_timeline(
     offline: Mapping[str, Probe],
     refused: Mapping[int, RushesError],
 ) -> ExportedTimeline:
-    """Write a timeline: `ours` (our paths) and `refused` by the clip's index, what is known by path.
+    """Write a timeline: `ours` (our paths) and `refused` by the clip's index, the rest by path.
 
     `offline`: what is known of files that are away.
     """

@@ -107,7 +107,7 @@ class _Flow:
     def _put_text(
         self, text: str, style: _Style, left: float, rtl: bool, *, is_beside: bool = False
     ) -> None:
-        """Put lines between `left` and the right margin. `is_beside`: beside what was put before."""
+        """Put lines right of `left`. `is_beside`: the first one beside what was put before."""
         width = _WIDTH - _MARGIN - left
         for line in self.breaker.lines(text, style.size, width, rtl=rtl):
             if not is_beside:
