@@ -40,7 +40,7 @@ def resolved_output_path(
 def write_to(
     target: str, content: bytes, paths: ClientPaths, body: ExportTranscriptBody | TimelineBody
 ) -> str:
-    """Write a file there, as its request says; the path it got, in the client's form."""
+    """Write a file as its request says; return the path it got, in the client's form."""
     written = write_output(
         target,
         content,

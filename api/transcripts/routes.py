@@ -80,7 +80,7 @@ async def get_transcriptions(
 def _found(
     services: PeopleServices, body: TranscriptionsBody
 ) -> tuple[_TranscriptSource, list[tuple[str, Transcription]]]:
-    """What transcripts are read from; a slot for each path of the request, with our form of it."""
+    """Return what transcripts are read from, and for each path its form here and its slot."""
     view = services.caches.open(services.paths.cache(body.cache_dir))
     voices = services.people.voices(view.cache) if body.speakers else None
     model = active_key(services, ModelKind.SPEECH)
@@ -114,7 +114,7 @@ def _empty_slot(
 
 
 def _hash(services: PeopleServices, path: str, slot: Transcription) -> str | None:
-    """The id of a file that was never seen; one that cannot be read says why in its slot."""
+    """Hash a file that was never seen; one that cannot be read says why in its slot."""
 
     def read() -> str:
         with services.paths.open_media(path) as file:

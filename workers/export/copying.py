@@ -235,7 +235,7 @@ def _limit_number(fd: int, at: int, most: int, is_long: bool) -> None:
 
 
 def _is_long(fd: int, at: int) -> bool:
-    """Whether times in a box have 64 bits, which its version says."""
+    """Return True if times in a box have 64 bits, which its version says."""
     return _number(fd, at, 1) == 1
 
 

@@ -114,7 +114,7 @@ class WrittenClip:
 
 
 def encoded(stream: Any, frame: Any) -> Iterator[Timed]:
-    """Packets that the encoder of a stream has for a frame; for None: the last ones.
+    """Encode a frame of a stream; None asks for the packets that its encoder holds back.
 
     Raises ClipFailed.
     """

@@ -59,7 +59,7 @@ def note_hole(source: ClipSource, damage: Damage, ticks: int) -> None:
 
 
 def frames_of(codec: Any, packet: AnyPacket | None, damage: Damage) -> list[Any]:
-    """Frames that a decoder makes of a packet; for None: those that it holds back."""
+    """Decode a packet; None asks for the frames that the decoder holds back."""
     try:
         frames: list[Any] = codec.decode(packet)
     except av.error.FFmpegError:

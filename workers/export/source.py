@@ -78,7 +78,7 @@ class ClipSource:
         return next((str(p["reel_name"]) for p in places if p.get("reel_name")), "")
 
     def presented(self, stamp: int) -> Fraction:
-        """Seconds of presented time of a time stamp of the video."""
+        """Return the presented time of a time stamp of the video, in seconds."""
         assert self.video is not None
         return (stamp - (self.video.start_time or 0)) * (self.video.time_base or Fraction(1))
 

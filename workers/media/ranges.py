@@ -337,7 +337,7 @@ class ParameterSets:
 
 
 def nal_units(data: memoryview, codec: str, header: bytes) -> Iterator[tuple[int, int]]:
-    """Where the units of a packet of H.264 or HEVC begin and end.
+    """Yield where the units of a packet of H.264 or HEVC begin and end.
 
     By the container's header of the stream their lengths stand before them, else start codes part
     them (Annex B).

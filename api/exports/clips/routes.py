@@ -207,7 +207,7 @@ def _clips_so_far(call: Call[None], services: ExportServices) -> ClipsOfTask:
 def _clips(
     call: Call[Any], services: ExportServices, task_id: str, wants_urls: bool
 ) -> ClipsOfTask:
-    """The clips that have ended, in request order. Raises Missing for what is no export task."""
+    """List the clips that have ended, in request order. Raises Missing for other tasks."""
     record = services.ledger.record(task_id)
     if record is None or record.kind is not TaskKind.EXPORT:
         raise Missing(f"There is no export task {task_id}.")

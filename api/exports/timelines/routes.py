@@ -83,7 +83,7 @@ def write_timeline(
 
 
 def checked_target(paths: ClientPaths, body: TimelineBody) -> str | None:
-    """Where the file goes, in our form. All that can be refused before a file is looked at is.
+    """Return where the file goes, in our form. Refuse what is wrong before a file is looked at.
 
     Raises BadInput and NotAllowed.
     """
@@ -122,7 +122,7 @@ def exported_timeline(
     offline: Mapping[str, Probe],
     refused: Mapping[int, RushesError],
 ) -> ExportedTimeline:
-    """`ours` (paths in our form) and `refused` by the clip's index; what is known by path.
+    """Write a timeline: `ours` (our paths) and `refused` by the clip's index, the rest by path.
 
     `offline`: what is known of files that are away.
     """
@@ -159,7 +159,7 @@ def _used(
     ours: Mapping[int, str],
     probes: Mapping[str, Probe | MediaError | NotAllowed],
 ) -> list[AskedClip]:
-    """The clips whose files are known; one file is one source."""
+    """Return the clips whose files are known; one file is one source."""
     sources: dict[str, TimelineSource] = {}
     used = []
     folders = _path_map(body)

@@ -74,7 +74,7 @@ def segments_of(
 
 
 def _fields(item: Any, order: tuple[str, ...], name: str, forms: str) -> dict[str, Any]:
-    """The fields of an item, be it a list in that order or an object."""
+    """Return the fields of an item, be it a list in that order or an object."""
     if isinstance(item, Mapping):
         return {**item}
     if not isinstance(item, list | tuple) or not 3 <= len(item) <= len(order):

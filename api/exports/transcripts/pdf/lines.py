@@ -295,7 +295,7 @@ class Breaker:
     def _units(
         self, text: str, kinds: list[_ShapingKind], width: float
     ) -> Iterator[list[_ShapedPiece]]:
-        """What is not broken, with the blanks after it.
+        """Yield what is not broken, with the blanks after it.
 
         What fits on no line is cut between the characters that people see.
         """

@@ -107,7 +107,7 @@ class _Flow:
     def _put_text(
         self, text: str, style: _Style, left: float, rtl: bool, *, is_beside: bool = False
     ) -> None:
-        """Lines between `left` and the right margin. `is_beside`: beside what was put before."""
+        """Put lines right of `left`. `is_beside`: the first one beside what was put before."""
         width = _WIDTH - _MARGIN - left
         for line in self.breaker.lines(text, style.size, width, rtl=rtl):
             if not is_beside:
@@ -126,7 +126,7 @@ class _Flow:
         self.pages[-1].append(_PlacedLine(line, x, self._y))
 
     def _small(self, text: str) -> PdfLine:
-        """One line of times or numbers."""
+        """Set times or a number on one line."""
         return next(self.breaker.lines(text, _SMALL, math.inf, rtl=False))
 
 
