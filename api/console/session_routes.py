@@ -94,7 +94,7 @@ async def console_session(call: Call[None], services: ConsoleServices) -> Consol
     return _signed_in(call, services, _key(call), session.token if session else None)
 
 
-async def end_console_session(call: Call[None], services: ConsoleServices) -> SessionOver | Reply:
+def end_console_session(call: Call[None], services: ConsoleServices) -> SessionOver | Reply:
     """Sign out.
 
     Ends the session of the request.
@@ -102,14 +102,12 @@ async def end_console_session(call: Call[None], services: ConsoleServices) -> Se
     session = _session(call, services, "DELETE")
     if session is None:
         return Reply(200, SessionOver("No session came with this request."))
-    await run_in_threadpool(services.access.sessions.end, session.token)
+    services.access.sessions.end(session.token)
     gone = {"Set-Cookie": services.access.pages.cookie(call.headers, "")}
     return Reply(200, SessionOver("Signed out."), _PRIVATE | gone)
 
 
-async def create_console_link(
-    call: Call[NewLink], services: ConsoleServices
-) -> ConsoleLink | Reply:
+def create_console_link(call: Call[NewLink], services: ConsoleServices) -> ConsoleLink | Reply:
     """Make a link that signs in.
 
     Whoever opens it first, within 15 minutes, is signed in with the key of this request; a
@@ -121,7 +119,7 @@ async def create_console_link(
     scheme = "https" if call.headers.get("x-forwarded-proto") == "https" else "http"
     here = f"{scheme}://{call.headers.get('host', '')}"  # as the caller itself calls us
     address = services.settings.public_url or here
-    made = await run_in_threadpool(services.console_links.make, _key(call).id, address)
+    made = services.console_links.make(_key(call).id, address)
     return Reply(200, ConsoleLink(*made), _PRIVATE)
 
 

@@ -172,7 +172,7 @@ class Endpoint:
 
     route: str  # "POST /search/text"
     # Takes its Call and, where it needs any, a class of services; see api/http/services.py. A plain
-    # function runs in a thread for the `cache_dir` of the call.
+    # function runs in a thread, in that of the call's `cache_dir` where it has one.
     handler: Callable[..., Awaitable[Answer] | Answer]
     tag: str
     scope: KeyScope | None = None  # that the key must have; None: any key will do
@@ -309,6 +309,7 @@ async def _serve(endpoint: Endpoint, intake: _Intake, request: Request) -> Respo
         request.headers,
     )
     services = intake.services.get(endpoint.operation_id)
+    _log_task(request.path_params.get("task_id") or getattr(body, "task_id", None))
     try:
         own = services and services.within(*bounds)
         found = await _answer(endpoint, call, own)
@@ -319,6 +320,7 @@ async def _serve(endpoint: Endpoint, intake: _Intake, request: Request) -> Respo
         like = getattr(body, "cache_dir", None) or request.query_params.get("cache_dir")
         error.message = intake.paths.in_words(error.message, like)
         raise
+    _log_task(getattr(found.content if isinstance(found, Reply) else found, "task_id", None))
     warn(request.scope, call.warnings)
     if endpoint.is_audited and not getattr(body, "dry_run", False):
         await call.audit(intake.audit_log, endpoint.operation_id)
@@ -333,8 +335,18 @@ async def _answer(endpoint: Endpoint, call: Call[Any], services: CoreServices | 
         return await handler(call, services)
     for parameter in endpoint.query:  # what is wrong in them is said before a folder is looked at
         parameter.read(call.query)
-    cache_dir = getattr(call.body, "cache_dir", None) or IN_CACHE_DIR.read(call.query)
+    cache_dir = getattr(call.body, "cache_dir", None)
+    if IN_CACHE_DIR in endpoint.query:
+        cache_dir = IN_CACHE_DIR.read(call.query)
+    if cache_dir is None:
+        return await run_in_threadpool(handler, call, services)
     return await services.in_cache_dir(cache_dir, handler, call, services)
+
+
+def _log_task(task_id: str | None) -> None:
+    """Name the task that a request or its answer is about in what is logged from here on."""
+    if task_id:
+        logs.task_id_var.set(task_id)
 
 
 async def _response(endpoint: Endpoint, request: Request, found: Answer) -> Response:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from starlette.concurrency import run_in_threadpool
-
 from api.http.auth import check_scope
 from api.http.endpoint import Call, Endpoint, RootsRule
 from api.http.services import CoreServices
@@ -35,31 +33,23 @@ class KeyServices(CoreServices):
     key_uses: KeyUses
 
 
-async def list_keys(call: Call[None], services: KeyServices) -> KeyList:
+def list_keys(call: Call[None], services: KeyServices) -> KeyList:
     """List the licence keys.
 
     Ids, labels, rights and use, never the keys themselves. A key with roots sees those whose
     roots lie in its own.
     """
-    return await run_in_threadpool(_list, services)
-
-
-def _list(services: KeyServices) -> KeyList:
     records = [key for key in services.keys.list() if services.paths.covers(key.roots)]
     uses = services.key_uses.of([record.id for record in records])
     return KeyList([_answer(*each) for each in zip(records, uses, strict=True)])
 
 
-async def create_key(call: Call[KeyBody], services: KeyServices) -> NewKey:
+def create_key(call: Call[KeyBody], services: KeyServices) -> NewKey:
     """Make a licence key.
 
     The answer shows it this once: only its hash is kept. It has no more rights than the key
     that makes it; what is left out is as there.
     """
-    return await run_in_threadpool(_create, call, services)
-
-
-def _create(call: Call[KeyBody], services: KeyServices) -> NewKey:
     body, by = call.body, call.key
     scopes = checked_scopes(body.scopes) if body.scopes is not None else None
     asked, of_maker = body.roots, by.roots if by else None
@@ -108,7 +98,7 @@ def _within(
     return scopes or by.scopes, roots or by.roots, ends if expires_at is None else expires_at
 
 
-async def revoke_key(call: Call[None], services: KeyServices) -> KeyRevoked:
+def revoke_key(call: Call[None], services: KeyServices) -> KeyRevoked:
     """Revoke a licence key.
 
     Requests with it are refused from now on. What it has begun goes on.
@@ -116,17 +106,12 @@ async def revoke_key(call: Call[None], services: KeyServices) -> KeyRevoked:
     key_id = call.path["key_id"]
     if call.key is not None and call.key.id == key_id:
         raise BadInput("key_id: this is the key of this very request. Use another to revoke it.")
-    record = await run_in_threadpool(_revoke, services, key_id)
-    return KeyRevoked(f"The key {record.label or record.id} is refused from now on.")
-
-
-def _revoke(services: KeyServices, key_id: str) -> KeyRecord:
     record = services.keys.by_id(key_id)
     if record is not None and not services.paths.covers(record.roots):
         raise NotAllowed("key_id: that key reaches beyond the folders of this licence key.")
     record = services.keys.revoke(key_id)
     services.key_uses.forget(key_id)
-    return record
+    return KeyRevoked(f"The key {record.label or record.id} is refused from now on.")
 
 
 def _answer(record: KeyRecord, use: KeyUse) -> KeyAnswer:

@@ -31,21 +31,15 @@ class LeftOutServices(CoreServices):
     watched_files: WatchedFiles
 
 
-async def leave_out(call: Call[LeaveOutBody], services: LeftOutServices) -> LeaveOutAnswer:
+def leave_out(call: Call[LeaveOutBody], services: LeftOutServices) -> LeaveOutAnswer:
     """Leave files out of analysis.
 
     Watch folders do not try them (again), and coverage counts them apart, neither as missing
     nor as failed. What is made of them stays. `left_out: false` takes them again; so does an
     /analyze or a retry that names them.
     """
-    cache_dir = services.paths.cache(call.body.cache_dir)
-    return await services.folders.run(cache_dir, _leave_out, call, services, cache_dir)
-
-
-def _leave_out(
-    call: Call[LeaveOutBody], services: LeftOutServices, cache_dir: str
-) -> LeaveOutAnswer:
     body = call.body
+    cache_dir = services.paths.cache(body.cache_dir)
     listed = [
         services.paths.listed(path, f"media_paths[{n}]") for n, path in enumerate(body.media_paths)
     ]
@@ -84,33 +78,27 @@ def _reasons(services: LeftOutServices, cache_dir: str, paths: list[str]) -> dic
     return reasons
 
 
-async def list_left_out(call: Call[None], services: LeftOutServices) -> LeftOutPage:
+def list_left_out(call: Call[None], services: LeftOutServices) -> LeftOutPage:
     """Files that are left out."""
     asked, limit = IN_CACHE_DIR.read(call.query), FILE_LIMIT.read(call.query)
     cursor = AFTER_FILE.read(call.query)
     after = path_of(cursor) if cursor else None
     paths = services.paths
-    cache_dir = paths.cache(asked)
-
-    def read() -> LeftOutPage:
-        marks = services.left_out
-        folders = None if paths.key_roots is None else map(strip_bounds, paths.key_roots)
-        page = marks.page(cache_dir, folders, after=after, limit=limit)
-        return LeftOutPage(
-            files=[
-                LeftOutFile(
-                    media_path=paths.back(path, like=asked),
-                    at=mark.at,
-                    by=mark.by,
-                    reason=paths.in_words(mark.reason, like=asked) or None,
-                )
-                for path, mark in page.files
-            ],
-            total=page.total,
-            next=None if page.after is None else path_cursor(page.after),
-        )
-
-    return await services.folders.run(cache_dir, read)
+    folders = None if paths.key_roots is None else map(strip_bounds, paths.key_roots)
+    page = services.left_out.page(paths.cache(asked), folders, after=after, limit=limit)
+    return LeftOutPage(
+        files=[
+            LeftOutFile(
+                media_path=paths.back(path, like=asked),
+                at=mark.at,
+                by=mark.by,
+                reason=paths.in_words(mark.reason, like=asked) or None,
+            )
+            for path, mark in page.files
+        ],
+        total=page.total,
+        next=None if page.after is None else path_cursor(page.after),
+    )
 
 
 ENDPOINTS = (

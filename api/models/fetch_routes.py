@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
-
 from api.http.endpoint import Call, Endpoint
 from api.http.services import CoreServices
 from api.models.bodies import ModelFetchBody
@@ -15,7 +13,7 @@ from shared.models.specs import ModelSpec
 from shared.rights import KeyScope
 
 
-async def fetch_model(call: Call[ModelFetchBody], services: CoreServices) -> ModelFetchAccepted:
+def fetch_model(call: Call[ModelFetchBody], services: CoreServices) -> ModelFetchAccepted:
     """Fetch the weights of a model.
 
     What `rushes models pull` does, by a worker of every machine that runs models, into its
@@ -23,11 +21,7 @@ async def fetch_model(call: Call[ModelFetchBody], services: CoreServices) -> Mod
     again. A machine stops where its disk would be filled, and where nothing arrives for ten
     minutes. `/models/fetches` says how far it is; then `/models/load` makes it the active one.
     """
-    return await run_in_threadpool(_fetch, services, call.body.model_key)
-
-
-def _fetch(services: CoreServices, key: str) -> ModelFetchAccepted:
-    spec = _allowed(services, key)
+    spec = _allowed(services, call.body.model_key)
     fetches = Fetches(services.redis, services.settings.instance)
     able = sorted(set(fetches.workers().values()))
     if not able:
@@ -52,33 +46,29 @@ def _allowed(services: CoreServices, key: str) -> ModelSpec:
     return spec
 
 
-async def list_model_fetches(call: Call[None], services: CoreServices) -> ModelFetches:
+def list_model_fetches(call: Call[None], services: CoreServices) -> ModelFetches:
     """How far weights are.
 
     For each machine: what it fetches or fetched in the last day, the newest first. One whose
     worker has ended in the midst has failed.
     """
-
-    def read() -> ModelFetches:
-        found = Fetches(services.redis, services.settings.instance).standing()
-        in_words = services.paths.in_words
-        return ModelFetches(
-            fetches=[
-                ModelFetch(
-                    model_key=one.model_key,
-                    state=one.state,
-                    bytes=one.bytes,
-                    total_bytes=one.total_bytes,
-                    message=in_words(one.message),
-                    host=one.host,
-                    started_at=one.started_at,
-                    finished_at=one.finished_at,
-                )
-                for one in found
-            ]
-        )
-
-    return await run_in_threadpool(read)
+    found = Fetches(services.redis, services.settings.instance).standing()
+    in_words = services.paths.in_words
+    return ModelFetches(
+        fetches=[
+            ModelFetch(
+                model_key=one.model_key,
+                state=one.state,
+                bytes=one.bytes,
+                total_bytes=one.total_bytes,
+                message=in_words(one.message),
+                host=one.host,
+                started_at=one.started_at,
+                finished_at=one.finished_at,
+            )
+            for one in found
+        ]
+    )
 
 
 ENDPOINTS = (

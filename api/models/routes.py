@@ -5,8 +5,6 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
-
 from api.http.endpoint import Call, Endpoint, Reply
 from api.http.services import CoreServices
 from api.models.answers import (
@@ -30,22 +28,18 @@ from shared.redis.heartbeats import DesiredModel, ModelState
 from shared.rights import KeyScope
 
 
-async def get_loaded_models(call: Call[None], services: CoreServices) -> LoadedModels:
+def get_loaded_models(call: Call[None], services: CoreServices) -> LoadedModels:
     """What is loaded.
 
     A model that `/models/load` has accepted is named here at once, and is loading until every
     worker that is to have it has loaded it or failed; `/ready?require=models` says why.
     """
-
-    def read() -> LoadedModels:
-        states = {kind: _loaded(services, kind) for kind in ModelKind}
-        return LoadedModels(
-            visual=states[ModelKind.VISUAL],
-            speech=states[ModelKind.SPEECH],
-            faces=states[ModelKind.FACES],
-        )
-
-    return await run_in_threadpool(read)
+    states = {kind: _loaded(services, kind) for kind in ModelKind}
+    return LoadedModels(
+        visual=states[ModelKind.VISUAL],
+        speech=states[ModelKind.SPEECH],
+        faces=states[ModelKind.FACES],
+    )
 
 
 def _loaded(services: CoreServices, kind: ModelKind) -> LoadedModel:
@@ -77,12 +71,8 @@ def _has_heard(state: ModelState | None, active: DesiredModel) -> bool:
     return state is not None and state.generation >= active.generation
 
 
-async def list_models(call: Call[None], services: CoreServices) -> AvailableModels:
+def list_models(call: Call[None], services: CoreServices) -> AvailableModels:
     """Which models there are."""
-    return await run_in_threadpool(_available, services)
-
-
-def _available(services: CoreServices) -> AvailableModels:
     answer = AvailableModels(visual=[], speech=[], faces=[])
     active = {kind: active_key(services, kind) for kind in ModelKind}
     live = heartbeats.live(services.redis, services.settings.instance)
@@ -122,17 +112,14 @@ def _available(services: CoreServices) -> AvailableModels:
     return answer
 
 
-async def load_model(call: Call[ModelLoadBody], services: CoreServices) -> ModelLoadAnswer | Reply:
+def load_model(call: Call[ModelLoadBody], services: CoreServices) -> ModelLoadAnswer | Reply:
     """Make a model the active one.
 
     200 when it is loaded already, 202 while it loads; what needs it answers 503 meanwhile.
     Embeddings made with another model are not searched until their files are analysed again;
     transcripts stay, whichever model wrote them.
     """
-    return await run_in_threadpool(_load, services, call.body)
-
-
-def _load(services: CoreServices, body: ModelLoadBody) -> ModelLoadAnswer | Reply:
+    body = call.body
     kind = ModelKind(body.model_type)
     spec = known_model(services, kind, body.model_key, "model_key")
     if holder := services.ledger.holder():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint, RootsRule
 from api.http.parameters import flag, text_parameter, whole_number
@@ -15,7 +14,7 @@ from api.monitoring.doctor import Doctor
 from api.monitoring.doctor_answers import DoctorReport
 from api.monitoring.machine_answers import MachineList
 from api.monitoring.machines import machines
-from shared.audit import AuditLine, AuditLog, AuditWish
+from shared.audit import AuditLog, AuditWish
 from shared.errors import BadInput, Unavailable
 from shared.rights import KeyScope
 
@@ -40,14 +39,14 @@ class AdministrationServices(CoreServices):
     doctor: Doctor
 
 
-async def list_machines(call: Call[None], services: AdministrationServices) -> MachineList:
+def list_machines(call: Call[None], services: AdministrationServices) -> MachineList:
     """Machines and workers.
 
     What every worker and watcher says of itself, every two seconds: what it does, which models
     it has in memory, which folders it does not see. `lacks` says in sentences, with their
     cures, what a machine lacks, and what no machine has.
     """
-    return await run_in_threadpool(machines, services)
+    return machines(services)
 
 
 async def get_doctor(call: Call[None], services: AdministrationServices) -> DoctorReport:
@@ -63,7 +62,7 @@ async def get_doctor(call: Call[None], services: AdministrationServices) -> Doct
     return await services.doctor.report(services.settings, fresh=fresh)
 
 
-async def list_audit(call: Call[None], services: AdministrationServices) -> AuditPage:
+def list_audit(call: Call[None], services: AdministrationServices) -> AuditPage:
     """Read the audit log.
 
     Of the machine of the API process that answers, older files included, the newest line first.
@@ -77,22 +76,15 @@ async def list_audit(call: Call[None], services: AdministrationServices) -> Audi
         key_id=_KEY_ID.read(query),
         task_id=_TASK_ID.read(query),
     )
-
-    def read() -> AuditPage:
-        try:
-            lines, after = services.audit.page(wish, _AFTER.read(query))
-        except OSError as error:
-            raise Unavailable(
-                f"The audit log cannot be read ({error.strerror or error}). Mend RUSHES_STATE_DIR "
-                "on the machine of the API."
-            ) from error
-        return AuditPage(lines=[_deed(line) for line in lines], next=after)
-
-    return await run_in_threadpool(read)
-
-
-def _deed(line: AuditLine) -> AuditedDeed:
-    return AuditedDeed(**msgspec.structs.asdict(line))
+    try:
+        lines, after = services.audit.page(wish, _AFTER.read(query))
+    except OSError as error:
+        raise Unavailable(
+            f"The audit log cannot be read ({error.strerror or error}). Mend RUSHES_STATE_DIR "
+            "on the machine of the API."
+        ) from error
+    deeds = [AuditedDeed(**msgspec.structs.asdict(line)) for line in lines]
+    return AuditPage(lines=deeds, next=after)
 
 
 ENDPOINTS = (

@@ -6,8 +6,6 @@ from collections import Counter as Counted
 from collections.abc import Sequence
 from typing import get_args
 
-from starlette.concurrency import run_in_threadpool
-
 from api.http.endpoint import Call, Endpoint, Reply
 from api.http.parameters import text_parameter
 from api.http.services import CoreServices
@@ -37,7 +35,7 @@ async def get_health(_call: Call[None]) -> Health:
     return Health()
 
 
-async def get_readiness(call: Call[None], services: CoreServices) -> Readiness | Reply:
+def get_readiness(call: Call[None], services: CoreServices) -> Readiness | Reply:
     """Can the server work?
 
     For load balancers and start scripts. Without workers requests are still accepted: tasks
@@ -47,7 +45,7 @@ async def get_readiness(call: Call[None], services: CoreServices) -> Readiness |
     that is still loading is none of these.
     """
     required = _required(_REQUIRE.read(call.query))
-    live, missing = await run_in_threadpool(_look, services, required)
+    live, missing = _look(services, required)
     there = {beat.kind for beat in live or ()}
     checks = ReadyChecks(
         redis=live is not None, query_worker="query" in there, analysis_worker="analysis" in there

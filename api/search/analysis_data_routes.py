@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
-
 from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint, RootsRule
 from api.search.answers import LoadAnswer, LoadForMediaAnswer, Skipped
@@ -15,14 +13,14 @@ from api.search.types import LoadReport
 from shared.rights import KeyScope
 
 
-async def load_analysis_data(call: Call[LoadBody], services: SearchServices) -> LoadAnswer:
+def load_analysis_data(call: Call[LoadBody], services: SearchServices) -> LoadAnswer:
     """Load everything in a cache folder.
 
     Additive and idempotent; what changed on disk is loaded again. Where memory has no room for
     what searches read, X-Rushes-Warnings says so.
     """
     cache_dir = services.paths.cache(call.body.cache_dir)
-    report = await services.folders.run(cache_dir, _load, services, cache_dir)
+    report = services.index.load(services.caches.open(cache_dir, thorough=True))
     call.warnings.extend(report.warnings)
     transcripts = counted(report.transcription_files, "transcript")
     return LoadAnswer(
@@ -34,31 +32,24 @@ async def load_analysis_data(call: Call[LoadBody], services: SearchServices) -> 
     )
 
 
-async def list_cache_folders(call: Call[None], services: SearchServices) -> KnownFolderList:
+def list_cache_folders(call: Call[None], services: SearchServices) -> KnownFolderList:
     """The cache folders that this server knows.
 
     Those of watch folders and of the last analyses, and the 1,000 that were searched or loaded
     last, also before a restart. One that is away is listed, as not `online`. The answer takes
     two seconds at the most, whatever hangs.
     """
-    return KnownFolderList(folders=await run_in_threadpool(known_folders, services))
+    return KnownFolderList(folders=known_folders(services))
 
 
-def _load(services: SearchServices, cache_dir: str) -> LoadReport:
-    return services.index.load(services.caches.open(cache_dir, thorough=True))
-
-
-async def load_analysis_data_for_media(
+def load_analysis_data_for_media(
     call: Call[LoadForMediaBody], services: SearchServices
 ) -> LoadForMediaAnswer:
     """Load the visual data of some files.
 
     `missing` names the files that have no visual data there.
     """
-    return await services.in_cache_dir(call.body.cache_dir, _load_for_media, services, call.body)
-
-
-def _load_for_media(services: SearchServices, body: LoadForMediaBody) -> LoadForMediaAnswer:
+    body = call.body
     paths = [
         (path, *services.paths.listed(path, f"media_paths[{n}]"))
         for n, path in enumerate(body.media_paths)

@@ -74,7 +74,7 @@ async def _found(
     return await folders.run(scope.cache_dir, _search, call, scope, query, page)
 
 
-async def load_transcriptions(
+def load_transcriptions(
     call: Call[LoadTranscriptionsBody], services: SearchServices
 ) -> LoadTranscriptionsAnswer:
     """Load transcripts.
@@ -82,7 +82,31 @@ async def load_transcriptions(
     Additive and idempotent. Searching loads what is new, so this is never a must. `missing`
     names files that have no transcript there, or a damaged one: /analysis-data/load says which.
     """
-    return await services.in_cache_dir(call.body.cache_dir, _load, services, call.body)
+    body = call.body
+    scope = SearchScope.of(services, body.cache_dir, body.media_paths)
+    index = services.index.transcripts
+    if scope.asked is None:
+        view = services.caches.open(scope.cache_dir, thorough=True)
+        report = index.load(view, look_for_more=True)
+        return LoadTranscriptionsAnswer(
+            message=_message(report.files), transcription_files=report.files, missing=[]
+        )
+    if scope.is_empty:
+        missing = list(scope.unusable)
+        return LoadTranscriptionsAnswer(message=_message(0), transcription_files=0, missing=missing)
+    hashes = services.caches.hashes_for(scope.view(), list(scope.asked))
+    report = index.load_for_media(scope.view(), [h for h in hashes if h is not None])
+    without = {None, *report.missing}
+    missing = [
+        client_path
+        for client_path, hash_str in zip(scope.asked.values(), hashes, strict=True)
+        if hash_str in without
+    ]
+    return LoadTranscriptionsAnswer(
+        message=_message(report.files),
+        transcription_files=report.files,
+        missing=[*missing, *scope.unusable],
+    )
 
 
 def _checked(
@@ -140,33 +164,6 @@ def _search(
         if found.notes is not None:
             found.notes = [*unknown, *found.notes]
     return found
-
-
-def _load(services: SearchServices, body: LoadTranscriptionsBody) -> LoadTranscriptionsAnswer:
-    scope = SearchScope.of(services, body.cache_dir, body.media_paths)
-    index = services.index.transcripts
-    if scope.asked is None:
-        view = services.caches.open(scope.cache_dir, thorough=True)
-        report = index.load(view, look_for_more=True)
-        return LoadTranscriptionsAnswer(
-            message=_message(report.files), transcription_files=report.files, missing=[]
-        )
-    if scope.is_empty:
-        missing = list(scope.unusable)
-        return LoadTranscriptionsAnswer(message=_message(0), transcription_files=0, missing=missing)
-    hashes = services.caches.hashes_for(scope.view(), list(scope.asked))
-    report = index.load_for_media(scope.view(), [h for h in hashes if h is not None])
-    without = {None, *report.missing}
-    missing = [
-        client_path
-        for client_path, hash_str in zip(scope.asked.values(), hashes, strict=True)
-        if hash_str in without
-    ]
-    return LoadTranscriptionsAnswer(
-        message=_message(report.files),
-        transcription_files=report.files,
-        missing=[*missing, *scope.unusable],
-    )
 
 
 def _message(files: int) -> str:

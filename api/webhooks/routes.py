@@ -44,15 +44,11 @@ class WebhookServices(CoreServices):
     outbox: Outbox
 
 
-async def list_webhooks(call: Call[None], services: WebhookServices) -> WebhookList:
+def list_webhooks(call: Call[None], services: WebhookServices) -> WebhookList:
     """List the webhooks.
 
     With what waits, what the last try came to, and what was given up.
     """
-    return await run_in_threadpool(_list, services)
-
-
-def _list(services: WebhookServices) -> WebhookList:
     hooks = (hook for hook in services.webhooks.list() if services.paths.covers(hook.roots))
     return WebhookList([_answer(services, hook) for hook in hooks])
 
@@ -65,7 +61,7 @@ def _hook(services: WebhookServices, hook_id: str) -> Webhook:
     return hook
 
 
-async def create_webhook(call: Call[WebhookBody], services: WebhookServices) -> WebhookAnswer:
+def create_webhook(call: Call[WebhookBody], services: WebhookServices) -> WebhookAnswer:
     """Subscribe a webhook.
 
     Messages are posted as JSON (`type`, `timestamp`, `data`), signed as Standard Webhooks have
@@ -77,26 +73,21 @@ async def create_webhook(call: Call[WebhookBody], services: WebhookServices) -> 
     checked_url(body.url, services.settings.webhook_hosts)
     _check_secret(body.secret)
     events = tuple(dict.fromkeys(body.events))
-    words = (body.url, body.secret, events, call.sender.owner, services.paths.key_roots)
-    return await run_in_threadpool(_create, services, *words)
+    hook = services.webhooks.add(
+        body.url, body.secret, events, call.sender.owner, services.paths.key_roots
+    )
+    return _answer(services, hook)
 
 
-def _create(services: WebhookServices, *words: object) -> WebhookAnswer:
-    return _answer(services, services.webhooks.add(*words))  # type: ignore[arg-type]
-
-
-async def delete_webhook(call: Call[None], services: WebhookServices) -> WebhookRemoved:
+def delete_webhook(call: Call[None], services: WebhookServices) -> WebhookRemoved:
     """Remove a webhook.
 
     What waits for it is dropped.
     """
-    await run_in_threadpool(_remove, services, call.path[_ID])
+    hook = _hook(services, call.path[_ID])
+    services.webhooks.remove(hook.id)
+    services.outbox.forget(hook.id)
     return WebhookRemoved("The webhook is removed, and what waited for it.")
-
-
-def _remove(services: WebhookServices, hook_id: str) -> None:
-    services.webhooks.remove(_hook(services, hook_id).id)
-    services.outbox.forget(hook_id)
 
 
 async def test_webhook(call: Call[None], services: WebhookServices) -> WebhookTested:
@@ -116,23 +107,23 @@ async def test_webhook(call: Call[None], services: WebhookServices) -> WebhookTe
     return WebhookTested(delivered=failure is None, message=said)
 
 
-async def resend_dead_messages(
+def resend_dead_messages(
     call: Call[DeadMessagesBody], services: WebhookServices
 ) -> DeadMessagesMoved:
     """Send again what was given up.
 
     Each is tried for another day, with the id and the time that it had.
     """
-    count = await run_in_threadpool(_take_dead, call, services, services.outbox.send_dead_again)
+    count = _take_dead(call, services, services.outbox.send_dead_again)
     said = f"{counted(count, 'message')} will be sent again." if count else _NO_SUCH
     return DeadMessagesMoved(message=said, count=count)
 
 
-async def drop_dead_messages(
+def drop_dead_messages(
     call: Call[DeadMessagesBody], services: WebhookServices
 ) -> DeadMessagesMoved:
     """Forget what was given up."""
-    count = await run_in_threadpool(_take_dead, call, services, services.outbox.drop_dead)
+    count = _take_dead(call, services, services.outbox.drop_dead)
     said = f"{counted(count, 'message')} dropped." if count else _NO_SUCH
     return DeadMessagesMoved(message=said, count=count)
 
