@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Annotated
 
+from msgspec import Meta, Struct
+
+from api.http.answers import Count, Message
 from api.http.auth import check_scope
+from api.http.bodies import AbsolutePath, Keyed
 from api.http.endpoint import Call, Endpoint, RootsRule
 from api.http.services import CoreServices
-from api.keys.answers import KeyAnswer, KeyList, KeyRevoked, NewKey
-from api.keys.bodies import KeyBody
 from shared.errors import BadInput, Missing, NotAllowed
 from shared.opening import open_drop_folder
 from shared.paths import Roots, strip_bounds
 from shared.redis.key_uses import KeyUse, KeyUses
 from shared.redis.licence_keys import KeyRecord, Keys
 from shared.rights import (
+    LONGEST_LABEL,
     KeyScope,
     KeyTier,
     checked_expiry,
@@ -23,6 +27,80 @@ from shared.rights import (
     checked_roots,
     checked_scopes,
 )
+
+_Moment = Annotated[float, Meta(description="Unix seconds.", examples=[1764028800.0])]
+
+
+class KeyAnswer(Struct, kw_only=True):
+    """A licence key, which itself is never shown."""
+
+    id: Annotated[str, Meta(examples=["9f86d081884c"])]
+    """Start of its hash."""
+    label: Annotated[str, Meta(examples=["Edit 3"])]
+    """What people call it."""
+    tier: KeyTier
+    scopes: Annotated[list[KeyScope], Meta(examples=[["search", "export"]])]
+    """Parts of the API that it may use."""
+    roots: Annotated[list[str], Meta(examples=[["/footage/show1"]])] | None
+    """Folders in which its paths must lie; null: all of the server's."""
+    created_at: _Moment | None
+    expires_at: Annotated[_Moment, Meta(examples=[1798761600.0])] | None
+    is_from_settings: bool
+    """It stands in RUSHES_LICENSE_KEYS, and can be revoked only there."""
+    requests: Count
+    last_seen_at: _Moment | None
+    footage_seconds: Annotated[float, Meta(ge=0, examples=[86_400.0])]
+    """Footage that was analyzed for it; pictures, speech and faces count each."""
+
+
+class KeyList(Struct):
+    """All licence keys, those from the settings first, then the oldest."""
+
+    keys: list[KeyAnswer]
+    """Each with its rights and its use."""
+
+
+class NewKey(Struct, kw_only=True):
+    """A licence key, shown this once: only its hash is kept."""
+
+    license_key: Annotated[str, Meta(examples=["rushes-5PZkxNMtVRPXq6aVb1x4yJ0Q1mJ8sZ2k"])]
+    """The key."""
+    key: KeyAnswer
+
+
+class KeyRevoked(Struct):
+    """A licence key is no more."""
+
+    message: Message
+
+
+_MOST_ROOTS = 100
+
+
+class KeyBody(Keyed):
+    """What a new key may do."""
+
+    label: Annotated[str, Meta(max_length=LONGEST_LABEL, examples=["Edit 3"])] = ""
+    """What people call it; left out: its number."""
+    scopes: (
+        Annotated[
+            list[KeyScope],
+            Meta(min_length=1, max_length=len(KeyScope), examples=[["search", "export"]]),
+        ]
+        | None
+    ) = None
+    """Parts of the API that it may use; left out: all of them."""
+    roots: (
+        Annotated[
+            list[AbsolutePath],
+            Meta(min_length=1, max_length=_MOST_ROOTS, examples=[["/footage/show1"]]),
+        ]
+        | None
+    ) = None
+    """Folders in which every path must lie that it names, cache folders too; left out: all that the
+    server may use."""
+    expires_at: Annotated[float, Meta(ge=0, examples=[1798761600.0])] | None = None
+    """Unix seconds, from which on it is refused, at most 20 years ahead; left out: never."""
 
 
 @dataclass(frozen=True, slots=True)

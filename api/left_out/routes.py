@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Annotated
 
-from api.http.answers import counted
+from msgspec import Meta, Struct
+
+from api.http.answers import ClientPath, Count, Message, counted
 from api.http.endpoint import Call, Endpoint
 from api.http.parameters import IN_CACHE_DIR
 from api.http.services import CoreServices
-from api.left_out.answers import LeaveOutAnswer, LeftOutFile, LeftOutPage
 from api.left_out.bodies import LeaveOutBody
 from api.path_cursors import AFTER_FILE, FILE_LIMIT, path_cursor, path_of
 from shared.cache.cache_dir import CacheDir
@@ -20,6 +22,37 @@ from shared.paths import strip_bounds
 from shared.rights import KeyScope
 from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFiles
+
+
+class LeaveOutAnswer(Struct, kw_only=True):
+    """How many marks were set or taken back."""
+
+    message: Message
+    changed: Count
+
+
+class LeftOutFile(Struct, kw_only=True):
+    """A file that is left out."""
+
+    media_path: ClientPath
+    at: Annotated[float, Meta(examples=[1764028800.0])]
+    """Since when; Unix seconds."""
+    by: Annotated[str, Meta(examples=["Editing 1"])]
+    """The label of the key that did it."""
+    reason: Annotated[str, Meta(examples=["The file is cut off."])] | None
+    """Why it had failed, where that was known."""
+
+
+class LeftOutPage(Struct, kw_only=True):
+    """Files by path."""
+
+    files: list[LeftOutFile]
+    """At most `limit`."""
+    total: Annotated[int, Meta(ge=0, examples=[1])]
+    """Of all pages."""
+    next: Annotated[str, Meta(examples=["L2Zvb3RhZ2UvaW5jb21pbmcvQTAwMi5tb3Y"])] | None
+    """For `after`: leads to the next page. Null: no more."""
+
 
 _FAILED = (FileGroup.FAILED, FileGroup.UNSUPPORTED)
 

@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta, Struct
 
 from api.http.endpoint import Call, Endpoint, RootsRule
 from api.http.parameters import flag, text_parameter, whole_number
 from api.http.services import CoreServices
-from api.monitoring.audit_answers import AuditedDeed, AuditPage
-from api.monitoring.doctor import Doctor
-from api.monitoring.doctor_answers import DoctorReport
-from api.monitoring.machine_answers import MachineList
-from api.monitoring.machines import machines
+from api.monitoring.doctor import Doctor, DoctorReport
+from api.monitoring.machines import MachineList, machines
 from shared.audit import AuditLog, AuditWish
 from shared.errors import BadInput, Unavailable
 from shared.rights import KeyScope
+
+
+class AuditedDeed(Struct, kw_only=True):
+    """A line of the audit log: who changed or took what."""
+
+    at: Annotated[str, Meta(examples=["2026-11-28T18:14:59.102+00:00"])]
+    """ISO 8601, UTC."""
+    action: Annotated[str, Meta(examples=["export_clips"])]
+    """Name of the operation."""
+    key_id: Annotated[str, Meta(examples=["4f1c2d7e"])]
+    """Of the licence key."""
+    key_label: Annotated[str, Meta(examples=["Edit 3"])]
+    """What the key was called then."""
+    address: Annotated[str, Meta(examples=["10.0.0.17"])]
+    """Of the client."""
+    client: Annotated[str, Meta(examples=["RushesPremiere/3.1"])]
+    """What the client calls itself."""
+    task_id: Annotated[str, Meta(examples=["8f14e45f"])]
+    """Of the task, if it is about one; else empty."""
+    details: Annotated[dict[str, Any], Meta(examples=[{"output_dir": "/mnt/out"}])]
+    """What was asked for."""
+
+
+class AuditPage(Struct, kw_only=True):
+    """Some lines of the audit log, the newest first."""
+
+    lines: list[AuditedDeed]
+    """Of what was asked for."""
+    next: Annotated[str, Meta(examples=["1f2e3d4c5b6a7980-48120"])] | None
+    """`after` of the page that follows; null: this is the last one."""
+
 
 _MOST_LINES = 1000
 _FRESH = flag("fresh", "`true`: run the checks now, and wait for their end.")

@@ -4,17 +4,60 @@ from __future__ import annotations
 
 from collections import Counter as Counted
 from collections.abc import Sequence
-from typing import get_args
+from typing import Annotated, Literal, get_args
+
+from msgspec import Meta, Struct
 
 from api.http.endpoint import Call, Endpoint, Reply
 from api.http.parameters import text_parameter
 from api.http.services import CoreServices
-from api.monitoring.answers import Health, NotReady, Readiness, ReadyChecks
 from api.monitoring.missing import missing_workers, unseen_roots, unusable_models
 from shared.errors import BadInput, RedisAway
 from shared.models.model_catalogue import active_models, needed_models
 from shared.redis import heartbeats
 from shared.redis.heartbeats import Heartbeat, WorkerKind
+
+
+class Health(Struct):
+    """The server answers."""
+
+    status: Annotated[Literal["ok"], Meta(examples=["ok"])] = "ok"
+    """Always ok."""
+
+
+class ReadyChecks(Struct, kw_only=True):
+    """What was looked at."""
+
+    redis: Annotated[bool, Meta(examples=[True])]
+    """Redis answers."""
+    query_worker: Annotated[bool, Meta(examples=[True])]
+    """A query worker is alive."""
+    analysis_worker: Annotated[bool, Meta(examples=[True])]
+    """An analysis worker is alive."""
+
+
+class Readiness(Struct, kw_only=True):
+    """All that is required is there."""
+
+    ready: Annotated[bool, Meta(examples=[True])]
+    """All that is required is there."""
+    checks: ReadyChecks
+    workers: Annotated[dict[str, int], Meta(examples=[{"query": 1, "analysis": 2}])]
+    """Live workers by kind."""
+    loading: bool
+    """A worker is still loading its model."""
+
+
+class NotReady(Readiness, kw_only=True):
+    """Something that is required is missing."""
+
+    error: Annotated[str, Meta(examples=["Not ready"])]
+    """Short label."""
+    message: Annotated[
+        str, Meta(examples=["No analysis worker is running. Start `rushes worker analysis`."])
+    ]
+    """What is missing, a sentence each, and how to mend it."""
+
 
 _KINDS: tuple[str, ...] = get_args(WorkerKind)
 _REDIS, _MODELS, _ROOTS = "redis", "models", "roots"

@@ -6,8 +6,7 @@ from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint, RootsRule
 from api.search.answers import LoadAnswer, LoadForMediaAnswer, Skipped
 from api.search.bodies import LoadBody, LoadForMediaBody
-from api.search.folders.answers import KnownFolderList
-from api.search.folders.listing import known_folders
+from api.search.folders.listing import KnownFolderList, known_folders
 from api.search.services import SearchServices
 from api.search.types import LoadReport
 from shared.rights import KeyScope

@@ -7,10 +7,13 @@ import secrets
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Annotated
 
+from msgspec import Meta
 from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import counted
+from api.http.bodies import LONGEST_PATH, Keyed, Word
 from api.http.endpoint import Call, Endpoint, RootsRule
 from api.http.services import CoreServices
 from api.webhooks.answers import (
@@ -21,14 +24,50 @@ from api.webhooks.answers import (
     WebhookRemoved,
     WebhookTested,
 )
-from api.webhooks.bodies import DeadMessagesBody, WebhookBody
 from api.webhooks.delivery import Deliverer
 from shared.errors import AlreadySubscribed, BadInput, Missing
 from shared.rights import KeyScope
-from shared.webhooks.events import TEST, Message
+from shared.webhooks.events import MOST_DEAD, TEST, Message, WebhookEvent
 from shared.webhooks.hosts import checked_url
 from shared.webhooks.outbox import Outbox
 from shared.webhooks.subscriptions import Webhook, Webhooks
+
+
+class WebhookBody(Keyed, kw_only=True):
+    """Who is to be told of what."""
+
+    url: Annotated[
+        str,
+        Meta(min_length=1, max_length=LONGEST_PATH, examples=["https://mam.example/hooks/rushes"]),
+    ]
+    """Where messages are posted to; its host must be among those of RUSHES_WEBHOOK_HOSTS. Redirects
+    are not followed."""
+    secret: Annotated[Word, Meta(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])]
+    """Signs the messages, as Standard Webhooks have it: `whsec_` and 24 to 64 bytes in base64. It
+    is never answered."""
+    events: Annotated[
+        list[WebhookEvent],
+        Meta(min_length=1, max_length=len(WebhookEvent), examples=[["task.ended", "file.failed"]]),
+    ]
+    """What it is told of."""
+
+
+class DeadMessagesBody(Keyed, kw_only=True):
+    """Which of the messages that were given up."""
+
+    message_ids: (
+        Annotated[
+            list[Word],
+            Meta(
+                min_length=1,
+                max_length=MOST_DEAD,
+                examples=[["task.ended:8f14e45fceea167a5a36dedd4bea2543"]],
+            ),
+        ]
+        | None
+    ) = None
+    """Their ids, as /webhooks lists them in `dead`; left out: all."""
+
 
 _NO_SUCH = "None of these messages is there any more: they were sent again or dropped meanwhile."
 _PREFIX = "whsec_"

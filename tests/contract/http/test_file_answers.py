@@ -14,7 +14,7 @@ from api.app import provide
 from api.docs import html, markdown
 from api.docs.openapi import document
 from api.http.endpoint import Call, Endpoint, FileReply, routes
-from api.monitoring.answers import Health
+from api.monitoring.routes import Health
 from shared.settings import Settings
 
 NAMES = {
