@@ -38,7 +38,6 @@ from api.media.playback import routes as playback
 from api.media.playback import stream_routes
 from api.media.playback.previews import Previews
 from api.media.playback.stream_routes import StreamServices
-from api.models import fetch_routes
 from api.models import routes as models
 from api.monitoring import administration_routes, shared_metrics
 from api.monitoring import routes as health
@@ -67,7 +66,7 @@ from api.watch import file_routes as watched_files
 from api.watch import routes as watch_folders
 from api.watch.status import WatchServices
 from api.webhooks import routes as webhooks
-from api.webhooks.sender import WebhookSender
+from api.webhooks.delivery import WebhookSender
 from shared.audit import AuditLog
 from shared.errors import RushesError, SettingsError
 from shared.ledger.ledger import JobQueues, ledger_of
@@ -95,7 +94,6 @@ ENDPOINTS = (
     *health.ENDPOINTS,
     *administration_routes.ENDPOINTS,
     *models.ENDPOINTS,
-    *fetch_routes.ENDPOINTS,
     *calibration_routes.ENDPOINTS,
     *media.ENDPOINTS,
     *playback.ENDPOINTS,

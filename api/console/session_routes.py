@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from starlette.concurrency import run_in_threadpool
 
-from api.http.answers import Message
+from api.http.answers import Message, Moment
 from api.http.auth import Access, UseCounter
 from api.http.bodies import LONGEST_WORD, Keyed
 from api.http.endpoint import Call, Endpoint, Reply
@@ -21,8 +21,6 @@ from shared.paths import strip_bounds
 from shared.redis.console_links import ConsoleLinks
 from shared.redis.licence_keys import KeyRecord
 from shared.rights import KeyScope
-
-_Moment = Annotated[float, Meta(description="Unix seconds.", examples=[1764028800.0])]
 
 
 def _folders(what: str, example: str) -> Meta:
@@ -44,7 +42,7 @@ class ConsoleSession(Struct, kw_only=True):
     """Parts of the API that it may use."""
     roots: Annotated[list[str], Meta(examples=[["/footage/show1"]])] | None
     """Folders in which its paths must lie; null: all of the server's."""
-    key_expires_at: Annotated[_Moment, Meta(examples=[1798761600.0])] | None
+    key_expires_at: Annotated[Moment, Meta(examples=[1798761600.0])] | None
     media_roots: Annotated[list[str], _folders("Folders with media", "/footage/show1")] | None
     cache_roots: Annotated[list[str], _folders("Folders of cache_dirs", "/footage/show1")] | None
     export_roots: Annotated[list[str], _folders("Folders of exports", "/footage/show1")] | None
@@ -60,7 +58,7 @@ class ConsoleLink(Struct):
         Meta(examples=["http://127.0.0.1:6699/#link=PBr0xEBnjBrmDpXJ1WZwhPzQ3l2gYtC4H6aT7sKdVfM"]),
     ]
     """To be opened in a browser; what signs in stands behind the `#`."""
-    expires_at: _Moment
+    expires_at: Moment
 
 
 class SessionOver(Struct):

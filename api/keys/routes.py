@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from api.http.answers import Count, Message
+from api.http.answers import Count, Message, Moment
 from api.http.auth import check_scope
 from api.http.bodies import AbsolutePath, Keyed
 from api.http.endpoint import Call, Endpoint, RootsRule
@@ -28,8 +28,6 @@ from shared.rights import (
     checked_scopes,
 )
 
-_Moment = Annotated[float, Meta(description="Unix seconds.", examples=[1764028800.0])]
-
 
 class KeyAnswer(Struct, kw_only=True):
     """A licence key, which itself is never shown."""
@@ -43,12 +41,12 @@ class KeyAnswer(Struct, kw_only=True):
     """Parts of the API that it may use."""
     roots: Annotated[list[str], Meta(examples=[["/footage/show1"]])] | None
     """Folders in which its paths must lie; null: all of the server's."""
-    created_at: _Moment | None
-    expires_at: Annotated[_Moment, Meta(examples=[1798761600.0])] | None
+    created_at: Moment | None
+    expires_at: Annotated[Moment, Meta(examples=[1798761600.0])] | None
     is_from_settings: bool
     """It stands in RUSHES_LICENSE_KEYS, and can be revoked only there."""
     requests: Count
-    last_seen_at: _Moment | None
+    last_seen_at: Moment | None
     footage_seconds: Annotated[float, Meta(ge=0, examples=[86_400.0])]
     """Footage that was analyzed for it; pictures, speech and faces count each."""
 

@@ -8,11 +8,12 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from api.http import bodies
 from api.http.answers import ClientPath, Count, Message, counted
+from api.http.bodies import MOST_ITEMS, Keyed, ListedPath
 from api.http.endpoint import Call, Endpoint
 from api.http.parameters import IN_CACHE_DIR
 from api.http.services import CoreServices
-from api.left_out.bodies import LeaveOutBody
 from api.path_cursors import AFTER_FILE, FILE_LIMIT, path_cursor, path_of
 from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, NotAllowed
@@ -22,6 +23,19 @@ from shared.paths import strip_bounds
 from shared.rights import KeyScope
 from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFiles
+
+
+class LeaveOutBody(Keyed, kw_only=True):
+    """Which files are left out, or are so no more."""
+
+    cache_dir: bodies.CacheDir
+    media_paths: Annotated[
+        list[ListedPath],
+        Meta(min_length=1, max_length=MOST_ITEMS, examples=[["/footage/day1/A002.mov"]]),
+    ]
+    """Their absolute paths."""
+    left_out: Annotated[bool, Meta(examples=[True])]
+    """`false`: they are taken again."""
 
 
 class LeaveOutAnswer(Struct, kw_only=True):

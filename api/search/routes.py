@@ -24,10 +24,9 @@ from api.search.bodies import (
 )
 from api.search.calibration.prompting import meaning_of
 from api.search.coverage.counting import coverage_of
-from api.search.cut_bounds import fill_bounds
 from api.search.filtering import resolving
 from api.search.filtering.choosing import Chosen
-from api.search.matches import Standing, Wanted, find_matches
+from api.search.matches import Standing, Wanted, fill_bounds, find_matches
 from api.search.paging.asked import AskedPage
 from api.search.paging.fields import MOST_MATCHES
 from api.search.services import SearchScope, SearchServices

@@ -7,30 +7,85 @@ import secrets
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from msgspec import Meta
+import msgspec
+from msgspec import Meta, Struct
 from starlette.concurrency import run_in_threadpool
 
-from api.http.answers import counted
+from api.http.answers import Count, Message, Moment, counted
 from api.http.bodies import LONGEST_PATH, Keyed, Word
 from api.http.endpoint import Call, Endpoint, RootsRule
 from api.http.services import CoreServices
-from api.webhooks.answers import (
-    DeadMessagesMoved,
-    DeadWebhookMessage,
-    WebhookAnswer,
-    WebhookList,
-    WebhookRemoved,
-    WebhookTested,
-)
 from api.webhooks.delivery import Deliverer
 from shared.errors import AlreadySubscribed, BadInput, Missing
 from shared.rights import KeyScope
-from shared.webhooks.events import MOST_DEAD, TEST, Message, WebhookEvent
+from shared.webhooks import events
+from shared.webhooks.events import MOST_DEAD, TEST, WebhookEvent
 from shared.webhooks.hosts import checked_url
 from shared.webhooks.outbox import Outbox
 from shared.webhooks.subscriptions import Webhook, Webhooks
+
+
+class DeadWebhookMessage(Struct, kw_only=True):
+    """A message that was given up after a day."""
+
+    id: Annotated[str, Meta(examples=["task.ended:8f14e45f"])]
+    """Of the message."""
+    type: Annotated[str, Meta(examples=["task.ended"])]
+    """Of the event."""
+    timestamp: Moment
+    data: Annotated[dict[str, Any], Meta(examples=[{"status": "completed"}])]
+    """What was to be told."""
+    error: Annotated[str, Meta(examples=["It answered 500."])]
+    """Why the last try failed."""
+
+
+class WebhookAnswer(Struct, kw_only=True):
+    """A webhook; its secret is never shown."""
+
+    id: Annotated[str, Meta(examples=["5f2b9c0e1d3a4b67"])]
+    """Id of the webhook."""
+    url: Annotated[str, Meta(examples=["https://mam.example/hooks/rushes"])]
+    """Of the receiver."""
+    events: Annotated[list[WebhookEvent], Meta(examples=[["task.ended", "file.failed"]])]
+    """What it is told of."""
+    created_at: Moment
+    waiting: Count
+    dropped: Count
+    last_sent_at: Moment | None
+    last_error: Annotated[str, Meta(examples=["No answer."])] | None
+    """Why the last try failed; null when fine."""
+    dead: list[DeadWebhookMessage]
+    """Given up after a day, the newest first."""
+
+
+class WebhookList(Struct):
+    """All webhooks, the oldest first."""
+
+    webhooks: list[WebhookAnswer]
+    """Each with how its sending goes."""
+
+
+class WebhookRemoved(Struct):
+    """A webhook is no more."""
+
+    message: Message
+
+
+class WebhookTested(Struct, kw_only=True):
+    """What became of a test message."""
+
+    delivered: Annotated[bool, Meta(examples=[True])]
+    """The receiver took it."""
+    message: Message
+
+
+class DeadMessagesMoved(Struct, kw_only=True):
+    """What became of messages that were given up."""
+
+    message: Message
+    count: Count
 
 
 class WebhookBody(Keyed, kw_only=True):
@@ -111,9 +166,12 @@ def create_webhook(call: Call[WebhookBody], services: WebhookServices) -> Webhoo
     body = call.body
     checked_url(body.url, services.settings.webhook_hosts)
     _check_secret(body.secret)
-    events = tuple(dict.fromkeys(body.events))
     hook = services.webhooks.add(
-        body.url, body.secret, events, call.sender.owner, services.paths.key_roots
+        body.url,
+        body.secret,
+        tuple(dict.fromkeys(body.events)),
+        call.sender.owner,
+        services.paths.key_roots,
     )
     return _answer(services, hook)
 
@@ -136,7 +194,7 @@ async def test_webhook(call: Call[None], services: WebhookServices) -> WebhookTe
     """
     hook = await run_in_threadpool(_hook, services, call.path[_ID])
     now = time.time()
-    message = Message(f"{TEST}:{secrets.token_hex(8)}", TEST, now, {"webhook_id": hook.id})
+    message = events.Message(f"{TEST}:{secrets.token_hex(8)}", TEST, now, {"webhook_id": hook.id})
     deliverer = await run_in_threadpool(Deliverer, services.settings.webhook_hosts)
     try:
         failure = await deliverer.deliver(hook, message)
@@ -202,13 +260,7 @@ def _answer(services: WebhookServices, hook: Webhook) -> WebhookAnswer:
         last_sent_at=state.last_sent_at,
         last_error=state.last_error,
         dead=[
-            DeadWebhookMessage(
-                id=one.message.id,
-                type=one.message.type,
-                timestamp=one.message.timestamp,
-                data=one.message.data,
-                error=one.error,
-            )
+            DeadWebhookMessage(**msgspec.structs.asdict(one.message), error=one.error)
             for one in dead
         ],
     )

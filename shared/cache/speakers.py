@@ -13,7 +13,7 @@ import msgspec
 
 from shared.cache import limits
 from shared.cache.cache_dir import CacheDir
-from shared.cache.json_artefacts import decoded
+from shared.cache.cache_files import decoded
 from shared.cache.transcripts import LONGEST_S
 from shared.domain import Manifest, Stage
 from shared.errors import BadInput, CacheError

@@ -14,8 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from shared.cache import limits
 from shared.cache.cache_dir import CacheDir
-from shared.cache.cache_files import ArtefactFacts
-from shared.cache.json_artefacts import decoded
+from shared.cache.cache_files import ArtefactFacts, decoded
 from shared.domain import Manifest, Stage
 from shared.errors import CacheError
 

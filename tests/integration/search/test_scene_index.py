@@ -16,10 +16,9 @@ import pytest
 from api.search.frames import log as vector_log
 from api.search.frames.index import SearchIndex
 from api.search.frames.log import VectorLog
-from api.search.scenes import scene_files, scene_index
-from api.search.scenes.scene_files import SceneState
+from api.search.scenes import scene_index, scene_store
 from api.search.scenes.scene_index import SceneIndex
-from api.search.scenes.scene_store import SceneStore
+from api.search.scenes.scene_store import SceneState, SceneStore
 from api.search.types import Hit, QueryVectors
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene
@@ -192,9 +191,9 @@ def test_it_grows_with_the_folder_and_keeps_what_it_has(
 ) -> None:
     when_ready(index, cache, filled[1][7])
     added: list[int] = []
-    add = scene_files.add
+    add = scene_store.add
     monkeypatch.setattr(
-        scene_files, "add", lambda g, v, pieces, key: (added.append(key), add(g, v, pieces, key))[1]
+        scene_store, "add", lambda g, v, pieces, key: (added.append(key), add(g, v, pieces, key))[1]
     )
     more = np.repeat(random_units(430, 32, 77), 10, axis=0)
     scenes = tuple(Scene(at, at + 10) for at in range(0, 4300, 10))
@@ -272,7 +271,7 @@ def test_an_index_that_does_not_fit_is_made_anew_and_never_searched(
     (current,) = settings.state_dir.glob("search/*/*/current")
     snapshot = VectorLog(current.parent).snapshot()
     with monkeypatch.context() as patch:
-        patch.setattr(scene_files.SceneFiles, "make", lambda *_: None)
+        patch.setattr(scene_store.SceneFiles, "make", lambda *_: None)
         store = SceneStore()
         assert store.begin(snapshot)
         store.bring_up(snapshot, lambda: False)
@@ -313,7 +312,7 @@ def test_a_full_disk_leaves_exact_search_and_nothing_half_written(
 def test_a_folder_that_memory_does_not_hold_is_searched_exactly(
     cache, index, filled, monkeypatch, caplog
 ) -> None:
-    monkeypatch.setattr(scene_files, "free_bytes", lambda: 100_000)
+    monkeypatch.setattr(scene_store, "free_bytes", lambda: 100_000)
     fast(index, cache, filled[1][7])
     wait_for(lambda: "of memory" in caplog.text, 20, "a warning")
     assert fast(index, cache, filled[1][7])[1] == NOT_READY
