@@ -36,6 +36,14 @@ from shared.rights import KeyScope
 
 MOST_PROBED = 40
 PROBES_FOR_S = 5.0
+# The table "Cache" of docs/sizing.md; of pictures what it says to reckon with.
+PICTURE_BYTES_AN_HOUR = 100e6
+SPEECH_BYTES_AN_HOUR = 1.6e6
+STILL_BYTES = 100e6 / 3600  # as much as a picture of the grid
+_LITTLE_S = 60.0  # of work that was measured
+_NAMES = {ProgressType.VIDEO: "pictures", ProgressType.FACES: "faces", ProgressType.AUDIO: "speech"}
+_PICTURES = (ProgressType.VIDEO, ProgressType.FACES)
+_MOST_FILES = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +146,6 @@ def _length(probe: Probe) -> Length:
 
 def _extension(file: LyingFile) -> str:
     return os.path.splitext(file.path)[1].lower()
-
-
-# The table "Cache" of docs/sizing.md; of pictures what it says to reckon with.
-PICTURE_BYTES_AN_HOUR = 100e6
-SPEECH_BYTES_AN_HOUR = 1.6e6
-STILL_BYTES = 100e6 / 3600  # as much as a picture of the grid
-_LITTLE_S = 60.0  # of work that was measured
-_NAMES = {ProgressType.VIDEO: "pictures", ProgressType.FACES: "faces", ProgressType.AUDIO: "speech"}
-_PICTURES = (ProgressType.VIDEO, ProgressType.FACES)
 
 
 class ToDo(NamedTuple):
@@ -295,9 +294,6 @@ def _span(seconds: float) -> str:
     if seconds < 90:
         return f"{max(seconds, 1):.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
-
-
-_MOST_FILES = 200_000
 
 
 @dataclass(slots=True)

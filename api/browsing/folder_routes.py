@@ -24,6 +24,8 @@ from api.search.services import SearchServices
 from shared.errors import BadInput, NotAllowed
 from shared.rights import KeyScope
 
+_OUTSIDE = "path: /etc lies outside the folders in RUSHES_MEDIA_ROOTS."
+
 
 async def get_media_folder(call: Call[FolderBody], services: SearchServices) -> FolderContent:
     """Look into a folder.
@@ -140,8 +142,6 @@ def _below(services: SearchServices, found: Walked, like: str) -> FilesBelow:
         warnings=found.warnings,
     )
 
-
-_OUTSIDE = "path: /etc lies outside the folders in RUSHES_MEDIA_ROOTS."
 
 ENDPOINTS = (
     Endpoint(

@@ -26,6 +26,13 @@ from shared.opening import OpenedFolder, RootedPath
 from shared.paths import Roots, location_of
 
 _USUAL = ("/media", "/mnt", "/Volumes", "/footage", "/")
+_LOOK_AT_CLOCK_EVERY = 256
+_PATIENCE_S = 1.0  # with links of which none is followed meanwhile
+_IDENTITY, _OF_CACHE = "rushes.json", "media"
+_LOOKS_FOR_S = 10.0  # at the names
+_STATS_FOR_S = 5.0  # the files among them
+_MOST_NAMES = 1_000_000
+_OPENS_WITHIN_S = 3.0  # folders in it, which may be shares that hang
 
 
 def media_roots(services: CoreServices) -> Roots:
@@ -52,11 +59,6 @@ def parent_of(services: CoreServices, path: str) -> str | None:
     if above == path or (roots is not None and path in roots):
         return None
     return above
-
-
-_LOOK_AT_CLOCK_EVERY = 256
-_PATIENCE_S = 1.0  # with links of which none is followed meanwhile
-_IDENTITY, _OF_CACHE = "rushes.json", "media"
 
 
 class LyingFile(NamedTuple):
@@ -235,11 +237,6 @@ def _end_of(above: str, roots: Roots, name: str) -> _LinkEnd:
 def _is_of_file(name: str) -> bool:
     return type_of_name(name) is not None or unsupported_format(name) is not None
 
-
-_LOOKS_FOR_S = 10.0  # at the names
-_STATS_FOR_S = 5.0  # the files among them
-_MOST_NAMES = 1_000_000
-_OPENS_WITHIN_S = 3.0  # folders in it, which may be shares that hang
 
 Kind = Literal["folder", "file"]
 

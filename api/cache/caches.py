@@ -26,6 +26,10 @@ from shared.settings import Settings
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+_CAPACITY = 64  # CacheDirs kept at hand; each costs memory, and search three descriptors
+_MOST_SEEN = 10_000
+# What takes longer is no reason to let an answer wait: one of many files, and all together.
+_PATIENCE_S, _OPENS_WITHIN_S = 0.05, 2.0
 
 
 class LruCache(Generic[K, V]):
@@ -56,12 +60,6 @@ class LruCache(Generic[K, V]):
         """The value of a key where there is one; it counts as no use."""
         with self._lock:
             return self._kept.get(key)
-
-
-_CAPACITY = 64  # CacheDirs kept at hand; each costs memory, and search three descriptors
-_MOST_SEEN = 10_000
-# What takes longer is no reason to let an answer wait: one of many files, and all together.
-_PATIENCE_S, _OPENS_WITHIN_S = 0.05, 2.0
 
 
 class Caches:

@@ -24,6 +24,11 @@ AskedT = TypeVar("AskedT")
 FoundT = TypeVar("FoundT")
 
 _MOST_KEPT = 10_000
+_LATELY_S = 5.0
+_MOST_NOTED = 100_000
+_AT_ONCE = 1000  # MediaFiles, while others wait
+_BEHIND_SLASH = chr(ord("/") + 1)
+KeyT = TypeVar("KeyT")
 
 
 class Looks(Generic[AskedT, FoundT]):
@@ -58,10 +63,6 @@ class Looks(Generic[AskedT, FoundT]):
                 self._found.update((key, (now, value)) for key, value in found.items())
             fresh |= found
         return fresh
-
-
-_LATELY_S = 5.0
-_MOST_NOTED = 100_000
 
 
 class Place(NamedTuple):
@@ -99,9 +100,6 @@ def opens_at(places: Mapping[str, bool | None], path: str) -> bool | None:
     return places[form] if (form := next(known, "")) else True
 
 
-_AT_ONCE = 1000  # MediaFiles, while others wait
-_BEHIND_SLASH = chr(ord("/") + 1)
-KeyT = TypeVar("KeyT")
 Announced = tuple[str, str]  # data file names: visual artefact, frames artefact ("" unknown)
 
 

@@ -22,6 +22,13 @@ from shared.redis.console_links import ConsoleLinks
 from shared.redis.licence_keys import KeyRecord
 from shared.rights import KeyScope
 
+_PRIVATE = {"Cache-Control": "no-store"}
+_LINK_OVER = "There is no such link: it was used, or is older than 15 minutes. Ask for a new one."
+_STRANGER = (
+    "Only the console's own page signs in: open this server's address in a browser. "
+    "Programs send their licence key with each request."
+)
+
 
 def _folders(what: str, example: str) -> Meta:
     return Meta(
@@ -89,14 +96,6 @@ class SignIn(Keyed):
 
 class NewLink(Keyed):
     """Nothing: a link signs in with the key that asks for it."""
-
-
-_PRIVATE = {"Cache-Control": "no-store"}
-_LINK_OVER = "There is no such link: it was used, or is older than 15 minutes. Ask for a new one."
-_STRANGER = (
-    "Only the console's own page signs in: open this server's address in a browser. "
-    "Programs send their licence key with each request."
-)
 
 
 @dataclass(frozen=True, slots=True)

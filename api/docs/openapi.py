@@ -26,6 +26,22 @@ _NULL = (
     *("superseded_by", "undone_to", "unsupported", "waiting_for"),
 )
 _EMPTY = ("dead", "failed", "failed_files", "missing", "skipped", "warnings")
+_PARAMETER = re.compile(r"{(\w+)}")
+_PATH_PARAMETERS = {
+    "task_id": (
+        "Id of a task, as it was answered when it was accepted.",
+        "8f14e45fceea167a5a36dedd4bea2543",
+    ),
+    "key_id": ("Id of a licence key, as GET /keys shows it.", "9f86d081884c"),
+    "webhook_id": ("Id of a webhook.", "5f2b9c0e1d3a4b67"),
+    "watch_folder_id": ("Id of a watched folder.", "5f2b9c0e1d3a4b67"),
+}
+_KEY_SCHEME = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "X-License-Key",
+    "description": "Or `license_key` in the JSON body; the header wins.",
+}
 
 
 def example_of(schemas: Json, schema: Json, given: Any = _ABSENT) -> Any:
@@ -88,24 +104,6 @@ def _value(schemas: Json, schema: Json) -> Any:
     if schema.get("type") == "object":
         return {}
     return False if schema.get("type") == "boolean" else schema["minimum"]
-
-
-_PARAMETER = re.compile(r"{(\w+)}")
-_PATH_PARAMETERS = {
-    "task_id": (
-        "Id of a task, as it was answered when it was accepted.",
-        "8f14e45fceea167a5a36dedd4bea2543",
-    ),
-    "key_id": ("Id of a licence key, as GET /keys shows it.", "9f86d081884c"),
-    "webhook_id": ("Id of a webhook.", "5f2b9c0e1d3a4b67"),
-    "watch_folder_id": ("Id of a watched folder.", "5f2b9c0e1d3a4b67"),
-}
-_KEY_SCHEME = {
-    "type": "apiKey",
-    "in": "header",
-    "name": "X-License-Key",
-    "description": "Or `license_key` in the JSON body; the header wins.",
-}
 
 
 def document(endpoints: Sequence[Endpoint], public_url: str = "") -> dict[str, Any]:

@@ -39,6 +39,10 @@ _LINKS = """\
 _EXAMPLE = re.compile(r"<pre>.*?</pre>", re.DOTALL)
 # A word of code, and the second cell of a row, where types stand.
 _TYPES = re.compile(r"(<code>|<tr>\n<td>[^\n]*</td>\n<td>)([^<]+)")
+_JSON = "application/json"
+_YAML = "application/yaml"
+_MARKDOWN = "text/markdown; charset=utf-8"
+_TEXT = "text/plain; charset=utf-8"
 
 
 def page(document: Json) -> str:
@@ -110,11 +114,6 @@ def _types(document: Json) -> str:
         lines += fields_table(document, schema, is_request=False)
     return "\n".join(lines)
 
-
-_JSON = "application/json"
-_YAML = "application/yaml"
-_MARKDOWN = "text/markdown; charset=utf-8"
-_TEXT = "text/plain; charset=utf-8"
 
 _Writer = Callable[[dict[str, Any]], str | bytes]
 

@@ -17,6 +17,9 @@ AT_ONCE = 8
 
 T = TypeVar("T")
 R = TypeVar("R")
+OUTAGES = (RedisAway, NoWorker, ModelLoading)  # of all things; a folder that hangs is one thing's
+log = logging.getLogger(__name__)
+_UNEXPECTED = "Something went wrong; the server's log says what."
 
 
 async def _nobody_left() -> bool:
@@ -50,12 +53,6 @@ async def map_concurrently(
         for task in tasks:
             task.cancel()
     return [found[n] for n in range(len(things))]
-
-
-OUTAGES = (RedisAway, NoWorker, ModelLoading)  # of all things; a folder that hangs is one thing's
-
-log = logging.getLogger(__name__)
-_UNEXPECTED = "Something went wrong; the server's log says what."
 
 
 @dataclass(slots=True)

@@ -40,6 +40,13 @@ log = logging.getLogger(__name__)
 _MOST_LISTED = 20  # things of one list; how many there were is told besides
 _SECRET = {"license_key", "secret"}
 _LONG = 1_000  # characters: pictures and the like are no news
+Body = TypeVar("Body")
+Found = TypeVar("Found")
+PREFIX = "/api/v1"
+REFUSED = "This operation concerns the whole server: it needs a licence key without roots."
+_LONGEST_CLIENT = 100
+_LARGE_BODY = 1 << 18  # about 10 ms of decoding
+_PIECE = 500  # things of an answer, such as matches with their pictures: 5 ms of encoding
 
 
 async def audit(
@@ -87,15 +94,6 @@ def _short(value: Any) -> Any:
     if isinstance(value, str) and len(value) > _LONG:
         return f"{value[:_LONG]}…"
     return value
-
-
-Body = TypeVar("Body")
-Found = TypeVar("Found")
-PREFIX = "/api/v1"
-REFUSED = "This operation concerns the whole server: it needs a licence key without roots."
-_LONGEST_CLIENT = 100
-_LARGE_BODY = 1 << 18  # about 10 ms of decoding
-_PIECE = 500  # things of an answer, such as matches with their pictures: 5 ms of encoding
 
 
 async def _is_there() -> bool:

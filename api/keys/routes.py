@@ -28,6 +28,8 @@ from shared.rights import (
     checked_scopes,
 )
 
+_MOST_ROOTS = 100
+
 
 class KeyAnswer(Struct, kw_only=True):
     """A licence key, which itself is never shown."""
@@ -70,9 +72,6 @@ class KeyRevoked(Struct):
     """A licence key is no more."""
 
     message: Message
-
-
-_MOST_ROOTS = 100
 
 
 class KeyBody(Keyed):

@@ -24,6 +24,8 @@ from shared.rights import KeyScope
 from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFiles
 
+_FAILED = (FileGroup.FAILED, FileGroup.UNSUPPORTED)
+
 
 class LeaveOutBody(Keyed, kw_only=True):
     """Which files are left out, or are so no more."""
@@ -66,9 +68,6 @@ class LeftOutPage(Struct, kw_only=True):
     """Of all pages."""
     next: Annotated[str, Meta(examples=["L2Zvb3RhZ2UvaW5jb21pbmcvQTAwMi5tb3Y"])] | None
     """For `after`: leads to the next page. Null: no more."""
-
-
-_FAILED = (FileGroup.FAILED, FileGroup.UNSUPPORTED)
 
 
 @dataclass(frozen=True, slots=True)

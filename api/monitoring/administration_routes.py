@@ -31,6 +31,25 @@ _Lacks = Annotated[
         examples=[["No export worker runs: clips wait. Start `rushes worker export`."]],
     ),
 ]
+_ORDER: tuple[WorkerKind, ...] = get_args(WorkerKind)
+_WITHOUT: Mapping[WorkerKind, str] = {
+    "analysis": "Without it nothing is analyzed: tasks wait.",
+    "query": "Without it nothing can be searched by words or pictures, and nothing is previewed.",
+    "recluster": "Without it faces are not grouped: such tasks wait.",
+    "export": "Without it no clips are exported: such tasks wait.",
+    "watcher": "Without it new files in watch folders are not noticed.",
+}
+_MOST_LINES = 1000
+_FRESH = flag("fresh", "`true`: run the checks now, and wait for their end.")
+_LIMIT = whole_number("limit", f"At most so many lines, 1 to {_MOST_LINES}.", _MOST_LINES, 100)
+_AFTER = text_parameter(
+    "after", "The `next` of the page before.", "1f2e3d4c5b6a7980-48120", longest=200
+)
+_ACTION = text_parameter("action", "Only this operation.", "export_clips")
+_KEY_ID = text_parameter("key_id", "Only what was done with this key.", "4f1c2d7e")
+_TASK_ID = text_parameter(
+    "task_id", "Only what is about this task.", "8f14e45fceea167a5a36dedd4bea2543"
+)
 
 
 class ProcessModel(Struct, kw_only=True):
@@ -94,16 +113,6 @@ class MachineList(Struct, kw_only=True):
     machines: list[MachineState]
     """By name."""
     lacks: _Lacks
-
-
-_ORDER: tuple[WorkerKind, ...] = get_args(WorkerKind)
-_WITHOUT: Mapping[WorkerKind, str] = {
-    "analysis": "Without it nothing is analyzed: tasks wait.",
-    "query": "Without it nothing can be searched by words or pictures, and nothing is previewed.",
-    "recluster": "Without it faces are not grouped: such tasks wait.",
-    "export": "Without it no clips are exported: such tasks wait.",
-    "watcher": "Without it new files in watch folders are not noticed.",
-}
 
 
 def machines(services: CoreServices) -> MachineList:
@@ -259,19 +268,6 @@ class AuditPage(Struct, kw_only=True):
     """Of what was asked for."""
     next: Annotated[str, Meta(examples=["1f2e3d4c5b6a7980-48120"])] | None
     """`after` of the page that follows; null: this is the last one."""
-
-
-_MOST_LINES = 1000
-_FRESH = flag("fresh", "`true`: run the checks now, and wait for their end.")
-_LIMIT = whole_number("limit", f"At most so many lines, 1 to {_MOST_LINES}.", _MOST_LINES, 100)
-_AFTER = text_parameter(
-    "after", "The `next` of the page before.", "1f2e3d4c5b6a7980-48120", longest=200
-)
-_ACTION = text_parameter("action", "Only this operation.", "export_clips")
-_KEY_ID = text_parameter("key_id", "Only what was done with this key.", "4f1c2d7e")
-_TASK_ID = text_parameter(
-    "task_id", "Only what is about this task.", "8f14e45fceea167a5a36dedd4bea2543"
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,15 @@ from msgspec import Meta, Struct
 from shared.msgspec_decoding import UNDECODABLE
 from shared.settings import PARENT_FD, Settings
 
+LIMIT_S = 100.0  # its own checks end within 75 s
+_FRESH_S = 10.0  # so long an answer is given again
+_ANSWERS_WITHIN_S = 1.8  # where there is an older result; all checks take 1.5 s on an idle machine
+_LARGEST = 4 << 20  # bytes of an answer
+_HIDDEN = "…"
+_LEAST_SECRET = 4  # characters: fewer stand in every sentence
+_LOGIN = re.compile(r"(?<=://)[^/@\s]*@")
+_COMMAND = ("-m", "cli.commands.doctor")
+
 
 class DoctorFinding(Struct, kw_only=True):
     """Result of a check."""
@@ -49,16 +58,6 @@ class DoctorReport(Struct, kw_only=True):
     """The machine, or container, that this is about."""
     findings: list[DoctorFinding]
     """In the order of the checks."""
-
-
-LIMIT_S = 100.0  # its own checks end within 75 s
-_FRESH_S = 10.0  # so long an answer is given again
-_ANSWERS_WITHIN_S = 1.8  # where there is an older result; all checks take 1.5 s on an idle machine
-_LARGEST = 4 << 20  # bytes of an answer
-_HIDDEN = "…"
-_LEAST_SECRET = 4  # characters: fewer stand in every sentence
-_LOGIN = re.compile(r"(?<=://)[^/@\s]*@")
-_COMMAND = ("-m", "cli.commands.doctor")
 
 
 class _SaidReport(msgspec.Struct):

@@ -36,6 +36,17 @@ SEARCHES = ("text", "image", "frame", "transcript")
 _SEARCH_S = (0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 2, 5, 10)
 # The answer about clips waits for them, so minutes are not unusual.
 _REQUEST_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600)
+log = logging.getLogger(__name__)
+QUIET = frozenset(("/api/v1/health", "/api/v1/ready", "/metrics"))  # polled every few seconds
+# Dozens of pictures a page, pieces and ranges of what is played.
+_MANY = ("/api/v1/frames/", "/api/v1/media/original/", "/api/v1/media/preview/")
+_SIGNED = (*_MANY, "/api/v1/exports/")  # what follows shows something without a key
+REQUEST_ID = "X-Request-Id"
+_SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_SANE_TASK = re.compile(r"[0-9a-f]{32}")
+_HUNG_UP = 499  # what proxies log for a client that did not wait; nobody gets this answer
+_REQUEST_ID = "X-Request-Id"
+_PROPAGATOR = TraceContextTextMapPropagator()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +109,6 @@ class ProcessMetrics:
         search = served.route.removeprefix(_SEARCH)
         if search in SEARCHES and served.status == 200:
             self._searches.labels(search).observe(served.seconds)
-
-
-log = logging.getLogger(__name__)
-QUIET = frozenset(("/api/v1/health", "/api/v1/ready", "/metrics"))  # polled every few seconds
-# Dozens of pictures a page, pieces and ranges of what is played.
-_MANY = ("/api/v1/frames/", "/api/v1/media/original/", "/api/v1/media/preview/")
-_SIGNED = (*_MANY, "/api/v1/exports/")  # what follows shows something without a key
-REQUEST_ID = "X-Request-Id"
-_SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-_SANE_TASK = re.compile(r"[0-9a-f]{32}")
-_HUNG_UP = 499  # what proxies log for a client that did not wait; nobody gets this answer
 
 
 class RequestLog:
@@ -193,10 +193,6 @@ def _level(path: str, status: int) -> int:
     if path in QUIET or (path.startswith(_MANY) and status < 400):
         return logging.DEBUG
     return logging.WARNING if status >= 500 else logging.INFO
-
-
-_REQUEST_ID = "X-Request-Id"
-_PROPAGATOR = TraceContextTextMapPropagator()
 
 
 class RequestSpan:

@@ -17,6 +17,19 @@ from shared.models.model_catalogue import active_models, needed_models
 from shared.redis import heartbeats
 from shared.redis.heartbeats import Heartbeat, WorkerKind
 
+_KINDS: tuple[str, ...] = get_args(WorkerKind)
+_REDIS, _MODELS, _ROOTS = "redis", "models", "roots"
+_STRICT = (_MODELS, _ROOTS)
+_USUAL = (_REDIS, "query", "analysis")
+_KNOWN = (_REDIS, *_KINDS, *_STRICT)
+_REQUIRE = text_parameter(
+    "require",
+    "Comma-separated: what must be there. `redis`, `query`, `analysis`, `recluster`, "
+    "`export`, `watcher`; by default the first three. `models` and `roots` ask for "
+    "those three as well.",
+    "redis",
+)
+
 
 class Health(Struct):
     """The server answers."""
@@ -57,20 +70,6 @@ class NotReady(Readiness, kw_only=True):
         str, Meta(examples=["No analysis worker is running. Start `rushes worker analysis`."])
     ]
     """What is missing, a sentence each, and how to mend it."""
-
-
-_KINDS: tuple[str, ...] = get_args(WorkerKind)
-_REDIS, _MODELS, _ROOTS = "redis", "models", "roots"
-_STRICT = (_MODELS, _ROOTS)
-_USUAL = (_REDIS, "query", "analysis")
-_KNOWN = (_REDIS, *_KINDS, *_STRICT)
-_REQUIRE = text_parameter(
-    "require",
-    "Comma-separated: what must be there. `redis`, `query`, `analysis`, `recluster`, "
-    "`export`, `watcher`; by default the first three. `models` and `roots` ask for "
-    "those three as well.",
-    "redis",
-)
 
 
 async def get_health(_call: Call[None]) -> Health:

@@ -17,6 +17,9 @@ from shared.cache.cache_dir import CacheDir
 from shared.errors import CacheError, NoCacheFolder, NotAllowed, Unavailable
 from shared.rights import KeyScope
 
+_WITHIN_S = 2.0
+_COUNTED = 32  # of those used last: more would push others out of what is kept at hand
+
 
 class KnownFolder(Struct, kw_only=True):
     """A cache folder that this server knows."""
@@ -40,10 +43,6 @@ class KnownFolderList(Struct, kw_only=True):
 
     folders: list[KnownFolder]
     """Inside the roots of the key; the last used first."""
-
-
-_WITHIN_S = 2.0
-_COUNTED = 32  # of those used last: more would push others out of what is kept at hand
 
 
 @dataclass(slots=True)

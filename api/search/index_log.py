@@ -28,6 +28,14 @@ from shared.errors import CacheError, Unavailable
 from shared.opening import RootedPath
 from shared.private_files import make_private, private
 
+SEARCH_WAIT_S = 30.0  # a search waits this long while another thread or replica loads
+LOAD_WAIT_S = 300.0
+_log = logging.getLogger(__name__)
+FLUSH_BYTES = 32 << 20
+SnapshotT = TypeVar("SnapshotT")  # what one search sees; another object after each change
+SourceT = TypeVar("SourceT")  # the data files that an artefact is read from
+ContentT = TypeVar("ContentT")  # what is read of it
+
 
 def signature(state: Path) -> tuple[int, int] | None:
     """Changes whenever a file that is replaced as a whole is; None where there is none."""
@@ -42,10 +50,6 @@ def journal_digest(journal: Path, size: int) -> str:
     """Of the first `size` bytes of a journal: what was made from them fits as long as they stay."""
     with open(journal, "rb") as file:
         return hashlib.sha256(file.read(size)).hexdigest()
-
-
-SEARCH_WAIT_S = 30.0  # a search waits this long while another thread or replica loads
-LOAD_WAIT_S = 300.0
 
 
 class WriteLock:
@@ -84,12 +88,7 @@ def _try_flock(fd: int) -> bool:
     return True
 
 
-_log = logging.getLogger(__name__)
-FLUSH_BYTES = 32 << 20
-
-
 Key = tuple[str, str]  # of an artefact in a log: hash_str and model
-SnapshotT = TypeVar("SnapshotT")  # what one search sees; another object after each change
 
 
 class LogWriter(ABC):
@@ -241,8 +240,6 @@ class IndexLog(ABC, Generic[SnapshotT, WriterT]):
             ) from error
 
 
-SourceT = TypeVar("SourceT")  # the data files that an artefact is read from
-ContentT = TypeVar("ContentT")  # what is read of it
 Found = tuple[SourceT, ContentT] | CacheError | None  # None: it is not published
 
 

@@ -31,6 +31,7 @@ from shared.media import MediaType, media_type_of
 from shared.models.scores import STRENGTHS, Judge, Strength
 
 _BEYOND = 1e7  # what any score is, whatever the text_weight
+WAIT_S = 0.5  # a search is worth no longer wait for what it says beside its matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,9 +314,6 @@ def _match(
 def _encoded(jpeg: bytes) -> str:
     """Base64 as JSON already: a text would be looked through for what must be escaped."""
     return cast(str, msgspec.Raw(b'"%b"' % pybase64.b64encode(jpeg)))
-
-
-WAIT_S = 0.5  # a search is worth no longer wait for what it says beside its matches
 
 
 async def fill_bounds(scope: SearchScope, answer: Matches) -> None:

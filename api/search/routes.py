@@ -46,6 +46,20 @@ from shared.models import model_catalogue
 from shared.models.specs import ModelSpec
 from shared.rights import KeyScope
 
+AnySearch = TypeVar("AnySearch", bound=SearchFields)
+Texts = TypeVar("Texts")
+Picture = TypeVar("Picture")
+_RANKING = (
+    "Best first: the best frame of a scene, and a further one of the same scene only when it is "
+    "at least 10 s from every better match of it. Media that is analysed but not loaded is loaded."
+)
+# What the query workers, which embed words and pictures, may answer.
+_OF_WORKERS = {
+    NoWorker: "",
+    ModelLoading: "",
+    ModelError: "There is no visual model 'conse-lite9'. Known: conse-lite0.",
+}
+
 
 async def of_bytes(services: SearchServices, model: str, content: bytes) -> Vector:
     """Of an encoded picture. Raises BadInput, and as `Vectors.of_picture`."""
@@ -100,9 +114,6 @@ def _must_be_there(services: SearchServices, path: str, field: str) -> None:
         return
 
 
-AnySearch = TypeVar("AnySearch", bound=SearchFields)
-Texts = TypeVar("Texts")
-Picture = TypeVar("Picture")
 # Gives the picture's vector for the model of that key.
 PictureOf = Callable[[SearchScope, str], Awaitable[Vector]]
 
@@ -284,18 +295,6 @@ async def _both(texts: Awaitable[Texts], picture: Awaitable[Picture]) -> tuple[T
 async def _nothing() -> None:
     return None
 
-
-_RANKING = (
-    "Best first: the best frame of a scene, and a further one of the same scene only when it is "
-    "at least 10 s from every better match of it. Media that is analysed but not loaded is loaded."
-)
-
-# What the query workers, which embed words and pictures, may answer.
-_OF_WORKERS = {
-    NoWorker: "",
-    ModelLoading: "",
-    ModelError: "There is no visual model 'conse-lite9'. Known: conse-lite0.",
-}
 
 ENDPOINTS = (
     Endpoint(

@@ -37,6 +37,12 @@ from shared.errors import CacheError, FolderHangs, MediaError, NotAllowed, Unusa
 from shared.models.languages import language_name
 from shared.rights import KeyScope
 
+MOST_BYTES = 64 << 20  # of one answer: hundreds of films
+_NO_ROOM = (
+    "They are left out: one answer has room for 64 MB of captions. Ask for this file in another "
+    "request."
+)
+
 
 class TranscriptionsBody(Keyed, kw_only=True):
     """Files whose transcripts are asked for."""
@@ -57,13 +63,6 @@ class TranscriptionsBody(Keyed, kw_only=True):
     says of which files they are left out."""
     warnings: bool = False
     """Add the spans whose text was refused or decoded again."""
-
-
-MOST_BYTES = 64 << 20  # of one answer: hundreds of films
-_NO_ROOM = (
-    "They are left out: one answer has room for 64 MB of captions. Ask for this file in another "
-    "request."
-)
 
 
 class RoomInAnswer:

@@ -34,6 +34,12 @@ from shared.webhooks.subscriptions import Webhooks
 _STEP_S = 10.0  # each of connecting, sending and waiting for the answer's head
 _WITHIN_S = 20.0  # all of it, with looking up the host
 _LOOKUPS = 8  # at once: a resolver that hangs takes no thread of requests
+log = logging.getLogger(__name__)
+_LEASE = "webhooks:sender"
+_LEASE_S = 10.0
+_LOOK_EVERY_S = 1.0
+_AT_ONCE = 20  # messages of one webhook that are read together
+_LONGEST_PAUSE_S = 60.0  # of one whose receiver does not answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +119,6 @@ def _headers(target: Target, secret: str, message: Message) -> dict[str, str]:
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": signed,
     }
-
-
-log = logging.getLogger(__name__)
-_LEASE = "webhooks:sender"
-_LEASE_S = 10.0
-_LOOK_EVERY_S = 1.0
-_AT_ONCE = 20  # messages of one webhook that are read together
-_LONGEST_PAUSE_S = 60.0  # of one whose receiver does not answer
 
 
 class WebhookSender:

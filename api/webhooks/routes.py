@@ -26,6 +26,11 @@ from shared.webhooks.hosts import checked_url
 from shared.webhooks.outbox import Outbox
 from shared.webhooks.subscriptions import Webhook, Webhooks
 
+_NO_SUCH = "None of these messages is there any more: they were sent again or dropped meanwhile."
+_PREFIX = "whsec_"
+_LEAST_SECRET, _MOST_SECRET = 24, 64  # bytes, of Standard Webhooks
+_ID = "webhook_id"
+
 
 class DeadWebhookMessage(Struct, kw_only=True):
     """A message that was given up after a day."""
@@ -122,12 +127,6 @@ class DeadMessagesBody(Keyed, kw_only=True):
         | None
     ) = None
     """Their ids, as /webhooks lists them in `dead`; left out: all."""
-
-
-_NO_SUCH = "None of these messages is there any more: they were sent again or dropped meanwhile."
-_PREFIX = "whsec_"
-_LEAST_SECRET, _MOST_SECRET = 24, 64  # bytes, of Standard Webhooks
-_ID = "webhook_id"
 
 
 @dataclass(frozen=True, slots=True)

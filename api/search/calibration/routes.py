@@ -34,6 +34,10 @@ Share = Annotated[
         examples=[0.79],
     ),
 ]
+MOST_LABELS = 10_000
+MOST_QUERIES = 500  # each is a search
+_LOOKED_AT = 5  # matches of each query
+_AT_ONCE = 64  # texts
 
 
 class CalibrationAnswer(Struct, kw_only=True):
@@ -50,10 +54,6 @@ class CalibrationAnswer(Struct, kw_only=True):
     strong: Share | None
     fair: Share | None
     weak: Share | None
-
-
-MOST_LABELS = 10_000
-MOST_QUERIES = 500  # each is a search
 
 
 class Label(Struct, kw_only=True):
@@ -84,10 +84,6 @@ class CalibrateBody(Keyed, kw_only=True):
     ] = field(default_factory=list)
     forget: bool = False
     """Forget what labels said of the model instead."""
-
-
-_LOOKED_AT = 5  # matches of each query
-_AT_ONCE = 64  # texts
 
 
 async def calibrate(call: Call[CalibrateBody], services: SearchServices) -> CalibrationAnswer:

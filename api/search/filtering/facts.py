@@ -31,6 +31,10 @@ from shared.msgspec_decoding import UNDECODABLE
 from shared.opening import RootedPath
 from shared.private_files import private
 
+_log = logging.getLogger(__name__)
+_NAME = "facts.2.jsonl"  # the number grows whenever a fact is made otherwise
+_DEAD_LINES_WORTH_COMPACTING = 10_000
+
 
 class ManifestFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one manifest says: of frames (`model` is ""), or of a transcript. None: nothing.
@@ -197,11 +201,6 @@ def within(
         yield values >= low - slack
     if high is not None:
         yield values <= high + slack
-
-
-_log = logging.getLogger(__name__)
-_NAME = "facts.2.jsonl"  # the number grows whenever a fact is made otherwise
-_DEAD_LINES_WORTH_COMPACTING = 10_000
 
 
 class FactsLine(msgspec.Struct, frozen=True, omit_defaults=True):

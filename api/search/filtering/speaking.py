@@ -20,6 +20,8 @@ from shared.domain import ModelKind
 
 _MOST_NAMED = 10
 _FILES_LOOKED_AT = 1_000  # for names to tell
+NEAR_S = 2.0  # before and after the segments in which the words are
+_MOST_PLACES = 100_000  # reading them takes a second
 
 
 def speaker_choice(scope: SearchScope, asked: str) -> SpeakerChoice:
@@ -106,10 +108,6 @@ def seconds_touched(stretches: Stretches) -> NDArray[np.uint64]:
     before = np.cumsum(counts) - counts
     found: NDArray[np.int64] = np.arange(counts.sum()) + np.repeat(firsts - before, counts)
     return found.astype(np.uint64)
-
-
-NEAR_S = 2.0  # before and after the segments in which the words are
-_MOST_PLACES = 100_000  # reading them takes a second
 
 
 def frames_while(

@@ -36,6 +36,17 @@ _ROUNDS = 3  # in which matches of all scenes are chosen together; long scenes h
 # Beyond so many candidates, and this share of all, a pass over the stored rows is the quicker way.
 _MANY_CANDIDATES = 32_768
 _MOST_OF_ALL = 1 / 16
+_SHORT = 32  # rows of a range that are copied beside others sooner than scored on their own
+_MOST_COPIED = 65_536
+_VECTORS = 64  # of a pass, excluded concepts among them
+_BYTES = 128 << 20  # of the estimates of a pass
+_FEW = 8192  # rows that are scored one by one, wherever they lie, or scanned without codes
+# Beyond these a pass over all stored rows is as quick (8,000 matches: 120 ms against 262).
+_MOST_BY_CODES = 2000  # matches
+_MOST_EXCLUDED = 8
+_GATHERED = 65_536  # rows that are copied to be scored together
+_QUICK = 500  # matches that are ranked in some milliseconds
+_NONE = np.empty(0, np.int64)
 
 
 class Stored(Protocol):
@@ -205,10 +216,6 @@ def _one_by_one(scenes: list[int], seconds: list[int], enough: int) -> list[int]
     return chosen
 
 
-_SHORT = 32  # rows of a range that are copied beside others sooner than scored on their own
-_MOST_COPIED = 65_536
-
-
 class Float16Scan:
     """The finder that needs nothing but the rows, and that all others are compared with.
 
@@ -234,9 +241,6 @@ class Float16Scan:
 
 
 EstimateMany = Callable[[Sequence[QueryVectors]], list[Estimates]]
-
-_VECTORS = 64  # of a pass, excluded concepts among them
-_BYTES = 128 << 20  # of the estimates of a pass
 
 
 @dataclass(eq=False, slots=True)
@@ -330,14 +334,6 @@ def _estimate_alone(one: _Waiting, many: EstimateMany) -> None:
         one.error = error
 
 
-_FEW = 8192  # rows that are scored one by one, wherever they lie, or scanned without codes
-# Beyond these a pass over all stored rows is as quick (8,000 matches: 120 ms against 262).
-_MOST_BY_CODES = 2000  # matches
-_MOST_EXCLUDED = 8
-_GATHERED = 65_536  # rows that are copied to be scored together
-_QUICK = 500  # matches that are ranked in some milliseconds
-
-
 @dataclass(frozen=True, slots=True)
 class Matching:
     """Finds matches in snapshots of one vector log."""
@@ -411,9 +407,6 @@ class Matching:
         except WrongBound:
             self.store.discard(snapshot)
             return None
-
-
-_NONE = np.empty(0, np.int64)
 
 
 class StoredPlaces:

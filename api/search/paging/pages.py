@@ -26,6 +26,9 @@ _FREE = frozenset({"cursor", "license_key", "max_results", "images", "details", 
 _ANEW = 'start anew with "cursor": "".'
 
 Key = tuple[Any, ...]  # numbers and texts; matches are in its order
+# So many may be ranked for them: those of files that came meanwhile are among them.
+_MOST_RANKED = 8 * MOST_MATCHES
+MatchT = TypeVar("MatchT")
 
 
 class KeptQuery(msgspec.Struct, frozen=True, array_like=True):
@@ -119,10 +122,6 @@ def _vector(raw: bytes) -> VectorArray:
     return np.frombuffer(raw, "<f4").astype(np.float32)
 
 
-# So many may be ranked for them: those of files that came meanwhile are among them.
-_MOST_RANKED = 8 * MOST_MATCHES
-
-
 class Placed(Protocol):
     """A hit of any search; see Hit for scores."""
 
@@ -146,7 +145,6 @@ class Placed(Protocol):
         ...
 
 
-MatchT = TypeVar("MatchT")
 HitT = TypeVar("HitT", bound=Placed)
 
 

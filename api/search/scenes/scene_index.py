@@ -41,6 +41,15 @@ assert index.search(vectors[7], 3, threads=1).keys[0] == 7
 halves = vectors.astype(np.float16)
 numkong.dots_packed(halves, numkong.dots_pack(halves))
 """
+PIECE = np.dtype([("start", "<i8"), ("rows", "<i4")])
+LONGEST = 32  # rows that one vector stands for
+MOST_RESULTS = 250  # beyond it a pass over codes is about as quick
+_FOR_EACH = 6  # pieces that are looked at for each match that is wanted
+_LEAST = 64
+_BATCH = 256  # pieces that are added between two looks at whether to stop
+_LINKS = {"connectivity": 16, "expansion_add": 128}
+_TRIED = 16  # pieces whose vectors are compared when an index is taken up
+_NEAR = 1  # by which a value of a vector that is summed anew may differ
 
 
 @functools.cache
@@ -77,17 +86,6 @@ def installed() -> str | None:
 def index_type() -> Any:
     """Index, of usearch; to be asked for only where nothing is `missing`."""
     return importlib.import_module("usearch.index").Index
-
-
-PIECE = np.dtype([("start", "<i8"), ("rows", "<i4")])
-LONGEST = 32  # rows that one vector stands for
-MOST_RESULTS = 250  # beyond it a pass over codes is about as quick
-_FOR_EACH = 6  # pieces that are looked at for each match that is wanted
-_LEAST = 64
-_BATCH = 256  # pieces that are added between two looks at whether to stop
-_LINKS = {"connectivity": 16, "expansion_add": 128}
-_TRIED = 16  # pieces whose vectors are compared when an index is taken up
-_NEAR = 1  # by which a value of a vector that is summed anew may differ
 
 
 class SceneIndex:

@@ -49,6 +49,12 @@ _STATE = "scenes.json"
 _STEP = 1 << 18  # pieces that are published together: some minutes of work
 _WORTH_TELLING = 1024  # rows
 _LINK_BYTES = 300  # of a piece in a graph, beside its vector
+_log = logging.getLogger(__name__)
+WORTH_INDEXING = 4096  # rows; as many are scanned in half a millisecond
+_OF_ALL = 128  # a part of all rows that is worth writing the whole index again
+_AGAIN_AFTER_S = 60.0  # when it could not be made, or there was nothing to make
+_WHILE_OTHERS_S = 5.0  # another process makes it
+_NICE = 5  # more would let it be interrupted for long while it has the interpreter
 
 
 class SceneState(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,14 +214,6 @@ def _failing() -> Any:
         yield
     except RuntimeError as error:
         raise OSError(errno.EIO, str(error)) from error
-
-
-_log = logging.getLogger(__name__)
-WORTH_INDEXING = 4096  # rows; as many are scanned in half a millisecond
-_OF_ALL = 128  # a part of all rows that is worth writing the whole index again
-_AGAIN_AFTER_S = 60.0  # when it could not be made, or there was nothing to make
-_WHILE_OTHERS_S = 5.0  # another process makes it
-_NICE = 5  # more would let it be interrupted for long while it has the interpreter
 
 
 class SceneStore:

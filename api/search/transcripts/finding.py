@@ -19,6 +19,10 @@ from api.cache.view import CacheView
 from api.search.paging.pages import Key as SortKey
 from api.search.transcripts.log import IndexedTranscript, TranscriptSnapshot
 
+# Percent of rapidfuzz's partial ratio that a near match must reach: one wrong letter in five.
+ALIKE = 80.0
+_THREADS = min(4, os.cpu_count() or 1)
+
 
 class FilesInOrder:
     """Orders what one log holds: one transcript a MediaFile, by its newest known path."""
@@ -78,10 +82,6 @@ def _answering(of_file: Iterable[IndexedTranscript], preferred: str) -> IndexedT
 
 
 Span = tuple[int, int]  # first and last segment of a match
-
-# Percent of rapidfuzz's partial ratio that a near match must reach: one wrong letter in five.
-ALIKE = 80.0
-_THREADS = min(4, os.cpu_count() or 1)
 
 
 def exact(folded: bytes, starts: Sequence[int], query: bytes) -> Iterator[Span]:

@@ -30,6 +30,7 @@ _NAME = "spoken.1.log"  # the number grows whenever folding or the records chang
 _FRAME = struct.Struct("<4sIII")  # mark, length of head and body, CRC-32 of the head
 _MARK = b"RUSH"
 _DEAD_BYTES_WORTH_COMPACTING = 16 << 20
+_BODY = msgspec.msgpack.Decoder(tuple[TranscriptLine, ...])
 
 
 class _Told(msgspec.Struct, frozen=True, array_like=True, tag="told"):
@@ -67,7 +68,6 @@ class _Removal(msgspec.Struct, frozen=True, array_like=True, tag="gone"):
 
 
 _HEAD = msgspec.msgpack.Decoder(_Transcript | _Removal | _Meaning)
-_BODY = msgspec.msgpack.Decoder(tuple[TranscriptLine, ...])
 
 
 class LogDamaged(Exception):
