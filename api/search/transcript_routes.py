@@ -238,7 +238,7 @@ def _silence(
     if files is not None and not files:
         return [NO_FILE]
     has_captions = query.searches_captions and bool(view.captions.files())
-    if not view.transcripts() and not has_captions:
+    if not view.transcripts.files() and not has_captions:
         return ["Nothing in this cache folder is transcribed yet."]
     if query.mode != "substring" or len(query.text) > LONGEST_FUZZY:
         return []

@@ -59,10 +59,6 @@ class Captions(msgspec.Struct, frozen=True, kw_only=True):
 _DECODER = msgspec.json.Decoder(Captions)
 
 
-def encode(found: Captions) -> bytes:
-    return msgspec.json.encode(found)
-
-
 def find(cache: CacheDir, hash_str: str) -> Manifest | None:
     """Manifest of the captions of a MediaFile; None where they were not looked for."""
     return cache.manifest(hash_str, Stage.CAPTIONS)

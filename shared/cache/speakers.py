@@ -89,10 +89,6 @@ def with_ids(hash_str: str, found: SpeakerTurns, taken: Iterable[int] = ()) -> S
     return msgspec.structs.replace(found, speakers=tuple(speakers))
 
 
-def encode(found: SpeakerTurns) -> bytes:
-    return msgspec.json.encode(found)
-
-
 def find(cache: CacheDir, hash_str: str, transcript: Manifest) -> Manifest | None:
     """Manifest of the speakers of a transcript; None where they were not told apart since."""
     found = cache.manifest(hash_str, Stage.SPEAKERS, transcript.model)

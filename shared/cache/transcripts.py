@@ -117,10 +117,6 @@ _WHOLE = msgspec.json.Decoder(Transcript)
 _TEXT = msgspec.json.Decoder(SpokenText)
 
 
-def encode(transcript: Transcript) -> bytes:
-    return msgspec.json.encode(transcript)
-
-
 def find(cache: CacheDir, hash_str: str, preferred_model: str) -> Manifest | None:
     """Manifest of the transcript to read of a MediaFile: the preferred model's, else the newest."""
     if preferred := cache.manifest(hash_str, Stage.TRANSCRIPT, preferred_model):

@@ -347,11 +347,11 @@ class FactsLoader(Loader[str, ManifestFacts, FactsSnapshot, FactsWriter]):
 
     def _announced(self) -> Mapping[Key, str]:
         frames = {(hash_str, ""): file for hash_str, file in self._view.frames.files().items()}
-        return frames | self._view.transcripts()
+        return frames | self._view.transcripts.files()
 
     def _correct(self, key: Key, source: str | None) -> None:
         if key[1]:
-            self._view.correct_transcript(*key, source)
+            self._view.transcripts.correct(key, source)
         else:
             self._view.frames.correct(key[0], source)
 

@@ -66,7 +66,7 @@ class TranscriptIndex:
         if look_for_more:
             with cache_files.clear_errors(view.cache.root):
                 found = view.cache.catalogue.hashes()
-                without = found.difference(hash_str for hash_str, _ in view.transcripts())
+                without = found.difference(hash_str for hash_str, _ in view.transcripts.files())
                 reader = view.reader
                 list(reader.map(lambda hash_str: view.look_at([hash_str]), without))
         loader.bring_up(LOAD_WAIT_S, retry=True)

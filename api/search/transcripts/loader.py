@@ -58,12 +58,12 @@ class TranscriptLoader(Loader[str, _ReadTranscript, TranscriptSnapshot, Transcri
 
     def _announced(self) -> Mapping[Key, str]:
         told = self._view.speakers.files()
-        found = self._view.transcripts()
+        found = self._view.transcripts.files()
         return {key: _source(file, told.get(key, "")) for key, file in found.items()}
 
     def _correct(self, key: Key, source: str | None) -> None:
         file, _, told = (source or "").partition(_BESIDE)
-        self._view.correct_transcript(*key, file or None)
+        self._view.transcripts.correct(key, file or None)
         if source is not None:
             self._view.speakers.correct(key, told or None)
 
