@@ -20,10 +20,10 @@ from api.search.paging.fields import MOST_MATCHES, PageFields
 from api.search.types import QueryVectors, VectorArray
 from shared.errors import BadInput
 
-_SALT = "search-cursor"
+SALT = "search-cursor"
 # Fields that choose neither which matches there are nor their order.
 _FREE = frozenset({"cursor", "license_key", "max_results", "images", "details", "coverage"})
-_ANEW = 'start anew with "cursor": "".'
+ANEW = 'start anew with "cursor": "".'
 
 Key = tuple[Any, ...]  # numbers and texts; matches are in its order
 # So many may be ranked for them: those of files that came meanwhile are among them.
@@ -85,33 +85,20 @@ def digest(kind: str, body: PageFields) -> str:
     return hashlib.sha256(msgspec.json.encode([kind, asked], order="sorted")).hexdigest()[:24]
 
 
-def text_of(signer: URLSafeSerializer, cursor: Cursor) -> str:
-    """What clients get, and send again."""
-    return str(signer.dumps(msgspec.to_builtins(cursor), salt=_SALT))
-
-
 def read(signer: URLSafeSerializer, text: str, search: str) -> Cursor:
     """A client's cursor, for the search of this digest. Raises BadInput with the cure."""
     try:
-        found = msgspec.convert(signer.loads(text, salt=_SALT), Cursor)
+        found = msgspec.convert(signer.loads(text, salt=SALT), Cursor)
     except (BadData, msgspec.ValidationError):
         raise BadInput(
-            f"cursor: it must be the `next` of an earlier answer, as it was given; {_ANEW}"
+            f"cursor: it must be the `next` of an earlier answer, as it was given; {ANEW}"
         ) from None
     if found.search != search:
         raise BadInput(
             "cursor: it belongs to another search; send the fields with which it was given, or "
-            + _ANEW
+            + ANEW
         )
     return found
-
-
-def check_current(cursor: Cursor, folder: str, model: str) -> None:
-    """Raise BadInput where the folder was made anew, or another model answers by now."""
-    if cursor.folder != folder:
-        raise BadInput(f"cursor: the cache folder was made anew since; {_ANEW}")
-    if cursor.model != model:
-        raise BadInput(f"cursor: the model was {cursor.model} and is {model} now; {_ANEW}")
 
 
 def _bytes(vector: VectorArray | None) -> bytes | None:
