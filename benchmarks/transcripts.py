@@ -33,7 +33,7 @@ import stringzilla
 
 from api.cache.caches import Caches
 from api.search.frames.index import SearchIndex
-from api.search.transcripts.query import Mode, SpokenQuery
+from api.search.transcripts.query import FileChoice, Mode, SpokenQuery
 from api.search.transcripts.text import fold
 from api.search.types import VectorArray
 from benchmarks import describe
@@ -264,7 +264,7 @@ def ours(
     vector: VectorArray | None = None,
 ) -> list[Any]:
     asked = SpokenQuery(fold(query), MODEL, mode, max_results=MATCHES, vector=vector)
-    return index.transcripts.search(index.caches.open(str(cache.root)), asked, hashes)
+    return index.transcripts.search(index.caches.open(str(cache.root)), asked, FileChoice(hashes))
 
 
 def scans(corpus: list[list[str]]) -> None:

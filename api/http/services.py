@@ -222,6 +222,11 @@ class Scope(Generic[ServicesT]):
         self._client_paths = paths
         return paths
 
+    def hashes(self) -> list[str] | None:
+        """`hash_str` of each asked file that is known or readable; None: of all files."""
+        paths = self.client_paths()
+        return None if paths is None else list(paths)
+
     def places(self, found: Found, client_paths: dict[str, list[str]] | None) -> list[str]:
         """Where the client has what was found: each of its files of that content, in order."""
         return (client_paths or {}).get(found.hash_str) or [self.shown(found.path)]

@@ -23,7 +23,7 @@ from api.search.filtering import resolving
 from api.search.filtering.choosing import NO_FILE
 from api.search.filtering.speaking import speaker_choice, unheard
 from api.search.matches import match_places
-from api.search.paging.asked import AskedPage, ClientPaths
+from api.search.paging.asked import AskedPage
 from api.search.paging.fields import MOST_MATCHES
 from api.search.paging.pages import HitPage, KeptQuery, OnePage, grouped, picked
 from api.search.services import SearchScope, SearchServices
@@ -41,7 +41,6 @@ from shared.rights import KeyScope
 
 _JUDGE = Judge(logit=LIKELY, least=LEAST)
 _PLACE = 2  # parts of a key that say where in its file a hit is
-Hashes = Sequence[str] | None
 
 
 def find_spoken(
@@ -59,9 +58,8 @@ def find_spoken(
     BadInput for a cursor that is out of date.
     """
     began = time.monotonic()
-    client_paths = scope.client_paths()
-    hashes = None if client_paths is None else list(client_paths)
-    page = _page(scope, query, client_paths, files, asked)
+    client_paths, choice = scope.client_paths(), FileChoice(scope.hashes(), files)
+    page = _page(scope, query, choice, asked)
     of_hits = [
         [(hit, _match(hit, path, query)) for path in scope.places(hit, client_paths)[places]]
         for hit, places in zip(page.hits, page.all_places, strict=True)
@@ -74,11 +72,11 @@ def find_spoken(
         answer.matches = [match for _, match in matches]
     else:
         answer.matches, answer.groups = [], _groups(of_hits, page.sizes)
-    unseen = _unseen(scope, query, hashes, files)
+    unseen = _unseen(scope, query, choice)
     warnings.extend(unseen)
     if details:
         _add_details(scope, matches, began)
-        silence = () if page.hits else _silence(scope, query, client_paths, files)
+        silence = () if page.hits else _silence(scope, query, choice)
         answer.notes = [*unseen, *silence]
     if asked is not None:
         kept = KeptQuery.of(QueryVectors(query=query.vector), None)
@@ -87,30 +85,24 @@ def find_spoken(
 
 
 def _page(
-    scope: SearchScope,
-    query: SpokenQuery,
-    paths: ClientPaths,
-    files: set[str] | None,
-    asked: AskedPage | None,
+    scope: SearchScope, query: SpokenQuery, choice: FileChoice, asked: AskedPage | None
 ) -> HitPage[SpokenHit]:
-    index, view = scope.services.index.transcripts, scope.view()
-    hashes = None if paths is None else list(paths)
+    index, view, paths = scope.services.index.transcripts, scope.view(), scope.client_paths()
     if asked is None:
-        return HitPage(index.search(view, query, hashes, FileChoice(files)))
+        return HitPage(index.search(view, query, choice))
     asked.check_current(scope, query.model)
-    order = asked.order(scope, paths)
-    choice, ahead = FileChoice(files), None
+    order, ahead = asked.order(scope, paths), None
     if query.mode in ("substring", "fuzzy"):  # found file by file, in any order of files
         after = asked.cursor.after if asked.cursor else None
         if after is not None and asked.per_file is None:
             after = after[:-_PLACE]
-        choice, ahead = FileChoice(files, order.of_file, after), 0
+        choice, ahead = replace(choice, key=order.of_file, first=after), 0
         query = replace(query, per_file=asked.per_file)
     picker: OnePage[SpokenHit] = asked.page_in(order, paths, lambda _: True, False, ahead)
 
     def ranked(most: int) -> list[SpokenHit]:
         asked_for = replace(query, max_results=most)
-        return index.search(view, asked_for, hashes, choice, is_located=False)
+        return index.search(view, asked_for, choice, is_located=False)
 
     page = picked(picker, ranked)
     return replace(page, hits=index.located(view, page.hits))
@@ -171,22 +163,18 @@ def _add_details(
             match.strength = _JUDGE.strength(hit.cosine)
 
 
-def _unseen(
-    scope: SearchScope, query: SpokenQuery, hashes: Hashes, files: set[str] | None
-) -> list[str]:
+def _unseen(scope: SearchScope, query: SpokenQuery, choice: FileChoice) -> list[str]:
     """What the search could not look at."""
-    captions = _missed_captions(scope, query, hashes, files) if query.captions else []
+    captions = _missed_captions(scope, query, choice) if query.captions else []
     if query.vector is None:
         return captions
-    return captions + _without_meaning(scope, query, hashes, files)
+    return captions + _without_meaning(scope, query, choice)
 
 
-def _without_meaning(
-    scope: SearchScope, query: SpokenQuery, hashes: Hashes, files: set[str] | None
-) -> list[str]:
+def _without_meaning(scope: SearchScope, query: SpokenQuery, choice: FileChoice) -> list[str]:
     """Transcripts that cannot be found by what they mean."""
-    index, choice = scope.services.index.transcripts, FileChoice(files)
-    found = index.unsearchable(scope.view(), query.model, hashes, choice)
+    index = scope.services.index.transcripts
+    found = index.unsearchable(scope.view(), query.model, choice)
     sentences = []
     if found.without:
         sentences.append(
@@ -207,9 +195,7 @@ def _without_meaning(
     return sentences
 
 
-def _missed_captions(
-    scope: SearchScope, query: SpokenQuery, hashes: Hashes, files: set[str] | None
-) -> list[str]:
+def _missed_captions(scope: SearchScope, query: SpokenQuery, choice: FileChoice) -> list[str]:
     """Why captions that are wanted were not searched."""
     if query.speaker is not None:
         return ["captions had no effect: nobody is known to speak in them; leave out speaker."]
@@ -218,8 +204,10 @@ def _missed_captions(
             "captions had no effect: they are found by their words; use another mode than semantic."
         ]
     unread = scope.services.index.transcripts.unread_captions(scope.view())
-    asked = unread.keys() if hashes is None else unread.keys() & set(hashes)
-    reasons = [unread[hash_str] for hash_str in sorted(asked if files is None else asked & files)]
+    asked = unread.keys() if choice.hashes is None else unread.keys() & set(choice.hashes)
+    if choice.only is not None:
+        asked = asked & choice.only
+    reasons = [unread[hash_str] for hash_str in sorted(asked)]
     if not reasons:
         return []
     those = "1 file were" if len(reasons) == 1 else f"{len(reasons):,} files were"
@@ -230,25 +218,22 @@ def _transcripts(count: int) -> str:
     return "1 transcript was" if count == 1 else f"{count:,} transcripts were"
 
 
-def _silence(
-    scope: SearchScope, query: SpokenQuery, client_paths: ClientPaths, files: set[str] | None
-) -> list[str]:
+def _silence(scope: SearchScope, query: SpokenQuery, choice: FileChoice) -> list[str]:
     """Why there may be no match, and what another mode would have found."""
     view = scope.view()
-    if files is not None and not files:
+    if choice.only is not None and not choice.only:
         return [NO_FILE]
     has_captions = query.searches_captions and bool(view.captions.files())
     if not view.transcripts.files() and not has_captions:
         return ["Nothing in this cache folder is transcribed yet."]
     if query.mode != "substring" or len(query.text) > LONGEST_FUZZY:
         return []
-    hashes = None if client_paths is None else list(client_paths)
     alike = replace(query, mode="fuzzy", max_results=1)
     return [
         f'Nobody says just that. The mode "fuzzy" finds, in {place} at {timestamp(hit.start)}: '
         f"{hit.text}"
-        for hit in scope.services.index.transcripts.search(view, alike, hashes, FileChoice(files))
-        for place in scope.places(hit, client_paths)[:1]
+        for hit in scope.services.index.transcripts.search(view, alike, choice)
+        for place in scope.places(hit, scope.client_paths())[:1]
     ]
 
 

@@ -72,12 +72,8 @@ def unheard(
     return sentences
 
 
-def _looked_at(
-    scope: SearchScope, files: set[str] | None
-) -> tuple[str, list[str] | None, FileChoice]:
-    paths = scope.client_paths()
-    model = active_key(scope.services, ModelKind.SPEECH)
-    return model, None if paths is None else list(paths), FileChoice(files)
+def _looked_at(scope: SearchScope, files: set[str] | None) -> tuple[str, FileChoice]:
+    return active_key(scope.services, ModelKind.SPEECH), FileChoice(scope.hashes(), files)
 
 
 def _known(scope: SearchScope, told: list[IndexedTranscript]) -> str:
@@ -128,11 +124,8 @@ def frames_while(
         speaker=speaker,
         max_results=_MOST_PLACES,
     )
-    paths = scope.client_paths()
-    hits = scope.services.index.transcripts.search(
-        scope.view(), query, None if paths is None else list(paths), FileChoice(files),
-        is_located=False,
-    )  # fmt: skip
+    choice = FileChoice(scope.hashes(), files)
+    hits = scope.services.index.transcripts.search(scope.view(), query, choice, is_located=False)
     if len(hits) == _MOST_PLACES:
         warnings.append(
             f"spoken: this is said in {_MOST_PLACES:,} places or more; only that many were looked "

@@ -18,7 +18,6 @@ from api.search.index_log import LOAD_WAIT_S, Key
 from api.search.transcripts.captions import CaptionIndex
 from api.search.transcripts.loader import TranscriptLoader
 from api.search.transcripts.log import IndexedTranscript, TranscriptLog, TranscriptSnapshot
-from api.search.transcripts.looking import looked_through
 from api.search.transcripts.meanings import Meanings, Unsearchable
 from api.search.transcripts.passages import Stretches, find_passages, stretches_of
 from api.search.transcripts.query import (
@@ -98,12 +97,11 @@ class TranscriptIndex:
         self,
         view: CacheView,
         query: SpokenQuery,
-        hashes: Sequence[str] | None,
         choice: FileChoice = ALL_FILES,
         *,
         is_located: bool = True,
     ) -> list[SpokenHit]:
-        """Matches by file, in the order of `hashes` (None: all, by newest path), then by time.
+        """Matches by file, in the order of the choice, then by time.
 
         What is found by its meaning comes after what is found by its words, the likest first.
         Captions that lie in the files are among the rest where the query wants them.
@@ -111,13 +109,13 @@ class TranscriptIndex:
         """
         meanings = self._loaded(view).meanings
         found = self._looked_through(
-            view, query.model, hashes, choice,
+            view, query.model, choice,
             lambda snapshot, files: find_passages(files, query, partial(meanings.like, snapshot)),
             lambda found: {one.transcript.key for one in found},
         )  # fmt: skip
         hits = [one.hit for one in found]
         if query.searches_captions:
-            hits = self._captions.among(hits, view, query, hashes, choice)
+            hits = self._captions.among(hits, view, query, choice)
         return self.located(view, hits) if is_located else hits
 
     def said_by(
@@ -125,12 +123,11 @@ class TranscriptIndex:
         view: CacheView,
         speaker: SpeakerChoice,
         model: str,
-        hashes: Sequence[str] | None,
         choice: FileChoice = ALL_FILES,
     ) -> dict[str, Stretches]:
         """When somebody speaks, by the hash of the MediaFile; the rest is as in `search`."""
         found = self._looked_through(
-            view, model, hashes, choice, lambda _, files: stretches_of(files, speaker), set
+            view, model, choice, lambda _, files: stretches_of(files, speaker), set
         )
         return {hash_str: stretches for (hash_str, _), stretches in found.items()}
 
@@ -143,25 +140,23 @@ class TranscriptIndex:
         self,
         view: CacheView,
         model: str,
-        hashes: Sequence[str] | None,
         choice: FileChoice = ALL_FILES,
     ) -> Unsearchable:
         """How many of the transcripts that a search looks at cannot be found by meaning, and why.
 
-        `model`, `hashes` and `choice` as in `search`.
+        Parameters as in `search`.
         """
-        return Unsearchable.among(self.at_hand(view, model, hashes, choice))
+        return Unsearchable.among(self.at_hand(view, model, choice))
 
     def at_hand(
         self,
         view: CacheView,
         model: str,
-        hashes: Sequence[str] | None,
         choice: FileChoice = ALL_FILES,
     ) -> list[IndexedTranscript]:
         """The transcripts that the last search looked at; parameters as in `search`."""
         loader = self._loader(view)
-        return choice.of(loader.files.of(loader.snapshot(), hashes, model))
+        return choice.of(loader.files.of(loader.snapshot(), model))
 
     def unread_captions(self, view: CacheView) -> dict[str, str]:
         """Why the last search could not look at the captions of some MediaFiles, by hash."""
@@ -171,7 +166,6 @@ class TranscriptIndex:
         self,
         view: CacheView,
         model: str,
-        hashes: Sequence[str] | None,
         choice: FileChoice,
         find: Callable[[TranscriptSnapshot, list[IndexedTranscript]], FoundT],
         keys_of: Callable[[FoundT], Collection[Key]],
@@ -180,19 +174,19 @@ class TranscriptIndex:
         loader = self._loader(view)
 
         def find_in(snapshot: TranscriptSnapshot) -> FoundT:
-            return find(snapshot, choice.of(loader.files.of(snapshot, hashes, model)))
+            return find(snapshot, choice.of(loader.files.of(snapshot, model)))
 
-        return looked_through(loader, find_in, keys_of)
+        return loader.look_through(find_in, keys_of)
 
     def _loader(self, view: CacheView) -> TranscriptLoader:
         return self._loaded(view).loader
 
     def _loaded(self, view: CacheView) -> _Loaded:
-        folder, reader = self._state / view.key, view.reader
+        folder = self._state / view.key
         return self._loaders.get(
             view,
             lambda: _Loaded(
-                TranscriptLoader(view, TranscriptLog(folder), reader),
+                TranscriptLoader(view, TranscriptLog(folder), view.reader),
                 Meanings(self._pool, self._threads),
             ),
         )

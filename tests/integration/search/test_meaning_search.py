@@ -17,7 +17,7 @@ from api.search.transcripts import log as transcript_log
 from api.search.transcripts.loader import TranscriptLoader
 from api.search.transcripts.log import TranscriptLog
 from api.search.transcripts.meanings import Unsearchable
-from api.search.transcripts.query import SpeakerChoice, SpokenQuery
+from api.search.transcripts.query import FileChoice, SpeakerChoice, SpokenQuery
 from api.search.transcripts.text import fold
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
@@ -61,7 +61,7 @@ def meant(
     hashes = more.pop("hashes", None)
     fields = {"mode": "semantic", "vector": ASKED, **more}
     query = SpokenQuery(fold(text), SPEECH, **fields)
-    hits = index.transcripts.search(view_of(index, cache), query, hashes)
+    hits = index.transcripts.search(view_of(index, cache), query, FileChoice(hashes))
     return [(int(hit.hash_str, 16), hit.start, hit.matched_by) for hit in hits]
 
 
@@ -86,7 +86,7 @@ def test_cosines_are_those_of_the_rows_but_for_a_hundredth(cache, index) -> None
     wanted = np.linspace(0.4, 0.95, 40)
     publish(cache, 1, segments(*["word"] * 40), *wanted)
     query = SpokenQuery("x", SPEECH, "semantic", vector=ASKED)
-    hits = index.transcripts.search(view_of(index, cache), query, None)
+    hits = index.transcripts.search(view_of(index, cache), query)
     found = {hit.start: hit.cosine for hit in hits}
     assert [found[5.0 * n] for n in range(40)] == pytest.approx(wanted, abs=0.03)
 
@@ -219,7 +219,7 @@ def test_transcripts_without_rows_and_in_other_languages_are_counted(cache, inde
     publish_transcript(cache, media_hash(4), ())
     view = view_of(index, cache)
     index.transcripts.load(view, look_for_more=False)
-    assert index.transcripts.unsearchable(view, SPEECH, None) == Unsearchable(1, 1, 0)
+    assert index.transcripts.unsearchable(view, SPEECH) == Unsearchable(1, 1, 0)
     hashes = [media_hash(1), media_hash(2)]
     assert index.transcripts.unsearchable(view, SPEECH, hashes) == Unsearchable(1, 0, 0)
 
@@ -251,7 +251,7 @@ def test_rows_that_could_not_be_read_are_tried_again(cache, settings, by: str) -
     with search_index(settings) as index:
         view = view_of(index, cache)
         assert meant(index, cache) == []
-        assert index.transcripts.unsearchable(view, SPEECH, None) == Unsearchable(0, 0, 1)
+        assert index.transcripts.unsearchable(view, SPEECH) == Unsearchable(0, 0, 1)
         pack.write_bytes(raw)
         if by == "loading":
             report = index.transcripts.load(view, look_for_more=False)

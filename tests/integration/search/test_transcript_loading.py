@@ -201,7 +201,7 @@ def test_what_is_published_again_while_it_is_forgotten_stays(cache, settings) ->
     view = caches.open(str(cache.root))
     log = TranscriptLog(settings.state_dir / "transcripts" / view.key)
     TranscriptLoader(view, log, caches.reader(view.cache)).remove(keys, 5)
-    found = transcripts.search(view, SpokenQuery("hello", SPEECH), None)
+    found = transcripts.search(view, SpokenQuery("hello", SPEECH))
     assert [hit.hash_str for hit in found] == [media_hash(1)]
     pool.shutdown()
     caches.close()
