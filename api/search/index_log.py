@@ -13,6 +13,7 @@ import hashlib
 import itertools
 import logging
 import os
+import secrets
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -184,6 +185,18 @@ class IndexLog(ABC, Generic[SnapshotT, WriterT]):
     @abstractmethod
     def _compact_when_due(self) -> None:
         """Replace the file by one of the living records. May raise OSError, changing nothing."""
+
+    def _replace_file(self, records: Iterable[bytes]) -> None:
+        """Replace the file by one of these records. Raises OSError, changing nothing."""
+        path = self._path()
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            with open(temporary, "xb", opener=private) as file:
+                file.writelines(records)
+            os.replace(temporary, path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
 
     def _append(self, records: bytes) -> None:
         """Write after the whole records, as the one writer."""

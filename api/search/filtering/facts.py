@@ -29,7 +29,6 @@ from shared.cache.transcripts import has_folder_names
 from shared.domain import Probe, Stage
 from shared.msgspec_decoding import UNDECODABLE
 from shared.opening import RootedPath
-from shared.private_files import private
 
 _log = logging.getLogger(__name__)
 _NAME = "facts.2.jsonl"  # the number grows whenever a fact is made otherwise
@@ -304,14 +303,7 @@ class FactsLog(IndexLog[FactsSnapshot, FactsWriter]):
         dead = self._lines - len(living)
         if dead <= max(_DEAD_LINES_WORTH_COMPACTING, self._lines // 2):
             return
-        temporary = self._folder / cache_files.temporary_name(_NAME, "compact")
-        try:
-            with open(temporary, "xb", opener=private) as file:
-                file.writelines(_encoded(FactsLine(facts=facts)) for facts in living)
-            os.replace(temporary, self._path())
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+        self._replace_file(_encoded(FactsLine(facts=facts)) for facts in living)
 
 
 def _encoded(line: FactsLine) -> bytes:

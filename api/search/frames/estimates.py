@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numkong
 import numpy as np
@@ -267,14 +267,6 @@ def _find(
 
 
 Rows = NDArray[np.int64]
-
-
-class CandidateFinder(Protocol):
-    """Estimates the scores of rows. Safe for threads."""
-
-    def estimate(self, queries: Sequence[QueryVectors], places: Places) -> list[Estimates]:
-        """The estimates for each query, made in one pass over the rows where that is quicker."""
-        ...
 
 
 class WrongBound(Exception):

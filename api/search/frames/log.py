@@ -321,9 +321,6 @@ class VectorSnapshot:
         found = {h: self.files[h] for h in hashes if h in self.files}
         return _joined(sorted(found.values(), key=lambda file: file.start))
 
-    def file_at(self, row: int) -> MergedFile:
-        return self.by_start[int(np.searchsorted(self.starts, row, side="right")) - 1]
-
 
 class VectorWriter(LogWriter):
     """Adds rows to the array, and lines to the journal that name them."""
