@@ -10,7 +10,8 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -45,7 +46,6 @@ REQUEST_ID = "X-Request-Id"
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _SANE_TASK = re.compile(r"[0-9a-f]{32}")
 _HUNG_UP = 499  # what proxies log for a client that did not wait; nobody gets this answer
-_REQUEST_ID = "X-Request-Id"
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
@@ -112,7 +112,7 @@ class ProcessMetrics:
 
 
 class RequestLog:
-    """Logs and measures every request; answers and log lines carry its id."""
+    """Logs, measures and traces every request; answers and log lines carry its id."""
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], metrics: ProcessMetrics) -> None:
         self._app = app
@@ -125,7 +125,8 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        given = Headers(scope=scope).get(REQUEST_ID, "")
+        request_id = given if _SANE_ID.fullmatch(given) else secrets.token_hex(8)
         status: int | None = None
         began = time.perf_counter()
 
@@ -136,7 +137,7 @@ class RequestLog:
                 MutableHeaders(scope=message)[REQUEST_ID] = request_id
             await send(message)
 
-        with bound_request(request_id):
+        with _span(scope, request_id) as span, bound_request(request_id):
             try:
                 await self._app(scope, receive, noted)
             except ClientDisconnect:
@@ -149,7 +150,19 @@ class RequestLog:
                 if status is None:
                     raise
             finally:
+                self._describe(span, scope, status or 500)
                 self._note(scope, status or 500, time.perf_counter() - began)
+
+    def _describe(self, span: trace.Span, scope: Scope, status: int) -> None:
+        """Name a span by the route's template, which is known when the router has run."""
+        span.set_attribute("http.response.status_code", status)
+        template = self._templates.get(scope.get("endpoint"))
+        if template:
+            span.set_attribute("http.route", template)
+            span.update_name(f"{scope['method']} {template}")
+        if status >= 500 or status == _HUNG_UP:
+            span.set_attribute("error.type", str(status))
+            span.set_status(trace.StatusCode.ERROR)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         method, path = scope["method"], shown_path(scope["path"])
@@ -163,24 +176,13 @@ class RequestLog:
         if error:
             fields["error"] = error.kind
             why = f": {error.kind}: {error.message}"
-        _drop_insane_task()
+        if not _SANE_TASK.fullmatch(task_id_var.get() or ""):  # a path may name anything
+            task_id_var.set(None)
         log.log(
             _level(path, status),
             *("%s %s %d %.0f ms%s", method, path, status, seconds * 1000, why),
             extra={"fields": fields},
         )
-
-
-def _request_id(scope: Scope) -> str:
-    """The client's own where it is sane, else a new one."""
-    given = Headers(scope=scope).get(REQUEST_ID, "")
-    return given if _SANE_ID.fullmatch(given) else secrets.token_hex(8)
-
-
-def _drop_insane_task() -> None:
-    """A path may name anything as its task."""
-    if not _SANE_TASK.fullmatch(task_id_var.get() or ""):
-        task_id_var.set(None)
 
 
 def shown_path(path: str) -> str:
@@ -195,56 +197,21 @@ def _level(path: str, status: int) -> int:
     return logging.WARNING if status >= 500 else logging.INFO
 
 
-class RequestSpan:
-    """Spans named by the route's template, which is known when the router has run."""
-
-    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
-        self._app = app
-        self._templates: Mapping[object, str] = {
-            route.endpoint: route.path for route in routes if isinstance(route, Route)
-        }
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in QUIET:
-            await self._app(scope, receive, send)
-            return
-        status = 500
-
-        async def noted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                if request_id := Headers(raw=message["headers"]).get(_REQUEST_ID):
-                    span.set_attribute("rushes.request_id", request_id)
-            await send(message)
-
-        method = scope["method"]
-        attributes = {
-            "http.request.method": method,
-            "url.path": shown_path(scope["path"]),
-            "url.scheme": scope["scheme"],
-        }
-        with traces.tracer().start_as_current_span(
-            method, _parent(scope), trace.SpanKind.SERVER, attributes
-        ) as span:
-            try:
-                await self._app(scope, receive, noted)
-            finally:
-                self._describe(span, scope, status)
-
-    def _describe(self, span: trace.Span, scope: Scope, status: int) -> None:
-        span.set_attribute("http.response.status_code", status)
-        template = self._templates.get(scope.get("endpoint"))
-        if template:
-            span.set_attribute("http.route", template)
-            span.update_name(f"{scope['method']} {template}")
-        if status >= 500:
-            span.set_attribute("error.type", str(status))
-            span.set_status(trace.StatusCode.ERROR)
-
-
-def _parent(scope: Scope) -> Context:
-    """An empty one, which begins a new trace, where the client sends no traceparent."""
+def _span(scope: Scope, request_id: str) -> AbstractContextManager[trace.Span]:
+    """Begin the span of a request, in the trace that the client's traceparent names, if any."""
+    if scope["path"] in QUIET:
+        return nullcontext(trace.INVALID_SPAN)
     headers = Headers(scope=scope)
     carrier = {name: headers.getlist(name) for name in ("traceparent", "tracestate")}
-    return _PROPAGATOR.extract(carrier, Context())
+    attributes = {
+        "http.request.method": scope["method"],
+        "url.path": shown_path(scope["path"]),
+        "url.scheme": scope["scheme"],
+        "rushes.request_id": request_id,
+    }
+    return traces.tracer().start_as_current_span(
+        scope["method"],
+        _PROPAGATOR.extract(carrier, Context()),
+        trace.SpanKind.SERVER,
+        attributes,
+    )
