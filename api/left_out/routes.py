@@ -12,9 +12,8 @@ from api.http import bodies
 from api.http.answers import ClientPath, Count, Message, counted
 from api.http.bodies import MOST_ITEMS, Keyed, ListedPath
 from api.http.endpoint import Call, Endpoint
-from api.http.parameters import IN_CACHE_DIR
+from api.http.parameters import AFTER_FILE, FILE_LIMIT, IN_CACHE_DIR, path_cursor, path_of
 from api.http.services import CoreServices
-from api.path_cursors import AFTER_FILE, FILE_LIMIT, path_cursor, path_of
 from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, NotAllowed
 from shared.ledger.analysis_files import AnalysisFiles

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from api.http.answers import Message, ModelKey, Moment
+from api.http.bodies import Keyed, Word
 from api.http.endpoint import Call, Endpoint, Reply
 from api.http.services import CoreServices
-from api.models.bodies import ModelFetchBody, ModelLoadBody
 from api.models.model_keys import active_key, check_loadable, known_model
 from shared.domain import ModelKind
 from shared.errors import BadInput, Busy, ModelError, NoWorker
@@ -21,6 +21,23 @@ from shared.models.specs import ModelSpec
 from shared.redis import heartbeats
 from shared.redis.heartbeats import DesiredModel, ModelState
 from shared.rights import KeyScope
+
+
+class ModelLoadBody(Keyed, kw_only=True):
+    """Make a model the active one of its kind and load it."""
+
+    model_key: Annotated[Word, Meta(examples=["conse-lite0"])]
+    """A key of /models/available."""
+    model_type: Annotated[Literal["visual", "speech", "faces"], Meta(title="ModelKind")] = "visual"
+    """Kind of model."""
+
+
+class ModelFetchBody(Keyed, kw_only=True):
+    """Fetch the weights of a model."""
+
+    model_key: Annotated[Word, Meta(examples=["whisper-base"])]
+    """A key of /models/available, or another one that `rushes models pull` takes, such as
+    `<organisation>/<name>` of a Whisper model."""
 
 
 class ModelFetchAccepted(Struct, kw_only=True):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from api.http.client_paths import in_clients_words
 from api.http.endpoint import Call, Endpoint
-from api.http.parameters import choice
-from api.path_cursors import AFTER_FILE, FILE_LIMIT, path_cursor, path_of
+from api.http.parameters import AFTER_FILE, FILE_LIMIT, choice, path_cursor, path_of
 from api.watch import status
 from api.watch.answers import RetryAnswer, WatchedFileItem, WatchedFilePage
 from api.watch.bodies import RetryBody

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from api.search.codes.codes import Basis, CodeFinder, Codes, EightBitCodes, FourBitCodes
 from api.search.frames.estimates import Estimates, Places, score
 from api.search.frames.ranking import Float16Scan, StoredPlaces, rank
-from api.search.scenes.scene_index import SceneIndex, add, new_graph, pieces_of
+from api.search.scenes.scene_store import SceneIndex, add, new_graph, pieces_of
 from api.search.types import QueryVectors, RowRange
 from tests.support.running.long_form import by_form
 from tests.support.search.plain_ranking import Match, plain_matches
