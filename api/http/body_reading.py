@@ -69,6 +69,7 @@ _TYPE_WORDS = {
     "`array`": "an array",
     "`object`": "an object",
 }
+_JSON_TYPES = {"array": "an array", "str": "a string", "bool": "true or false", "null": "null"}
 _MOST = 10  # unknown fields that are named
 _LONGEST_NAME = 100
 _MOST_FIELDS = 100_000  # decoded in some 30 ms, in one call that holds everything else up
@@ -317,7 +318,7 @@ def _drop_nulls(found: list[Any]) -> None:
 def _explain(message: str, body: type[msgspec.Struct], keeps_nulls: bool) -> str:
     """msgspec's words as ours: `jobs[2].path must be a string, not int.`"""
     if no_object := _NO_OBJECT.match(message):
-        return f"The body must be a JSON object, not {_json_type(no_object[1])}."
+        return f"The body must be a JSON object, not {_JSON_TYPES.get(no_object[1], 'a number')}."
     if missing := _MISSING.match(message):
         field, parent = missing[1], missing[2]
         return f"{parent + '.' if parent else ''}{field} is required."
@@ -329,7 +330,11 @@ def _explain(message: str, body: type[msgspec.Struct], keeps_nulls: bool) -> str
     if what.endswith("got `null`") and not field.endswith("]") and not is_own:
         return f"{field} is required."
     if bound := _AT_MOST.match(what):
-        return too_long(field, int(bound[2])) if bound[1] == "str" else _too_many(field, bound[2])
+        if bound[1] == "str":
+            return too_long(field, int(bound[2]))
+        return (
+            f"{field} may hold at most {int(bound[2]):,} entries; send fewer, or several requests."
+        )
     if "length >= 1" in what:
         return f"{field} must not be empty."
     if "matching regex" in what:
@@ -368,11 +373,6 @@ def _choices(kind: Any) -> list[Any]:
     for part in get_args(kind):
         found += _choices(part) or [part]
     return [choice for choice in found if choice not in (NoneType, msgspec.UnsetType)]
-
-
-def _json_type(word: str) -> str:
-    names = {"array": "an array", "str": "a string", "bool": "true or false", "null": "null"}
-    return names.get(word, "a number")
 
 
 def unknown_in_body(content: bytes | bytearray, body: type[msgspec.Struct]) -> list[str]:

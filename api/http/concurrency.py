@@ -22,14 +22,15 @@ log = logging.getLogger(__name__)
 _UNEXPECTED = "Something went wrong; the server's log says what."
 
 
-async def _nobody_left() -> bool:
+async def nobody_left() -> bool:
+    """Say that no client has hung up."""
     return False
 
 
 async def map_concurrently(
     work: Callable[[T], Awaitable[R]],
     things: Sequence[T],
-    is_gone: Callable[[], Awaitable[bool]] = _nobody_left,
+    is_gone: Callable[[], Awaitable[bool]] = nobody_left,
     *,
     at_once: int = AT_ONCE,
 ) -> list[R]:

@@ -238,7 +238,8 @@ class CorsMiddleware:
         if origin is None:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
-            if self._origins.allow(origin) or _is_same_host(origin, headers):
+            is_same_host = origin.split("://", 1)[-1] == headers.get("host")
+            if is_same_host or self._origins.allow(origin):
                 await self._app(scope, receive, send)
             else:
                 await send({"type": "websocket.close", "code": 1008, "reason": "Origin refused"})
@@ -273,10 +274,6 @@ class CorsMiddleware:
             await send(message)
 
         return marked
-
-
-def _is_same_host(origin: str, headers: Headers) -> bool:
-    return origin.split("://", 1)[-1] == headers.get("host")
 
 
 class PageHeaders:

@@ -23,6 +23,7 @@ from api.http.auth import Access, UseCounter, check_scope
 from api.http.bodies import LONGEST_WORD, Keyed
 from api.http.body_reading import BodyBudget, BodyDecoder, too_long, unknown_in_query
 from api.http.client_paths import ClientPaths
+from api.http.concurrency import nobody_left
 from api.http.errors import warn, warnings_headers
 from api.http.parameters import IN_CACHE_DIR, Parameter
 from api.http.services import CoreServices, Provider
@@ -49,27 +50,7 @@ _LARGE_BODY = 1 << 18  # about 10 ms of decoding
 _PIECE = 500  # things of an answer, such as matches with their pictures: 5 ms of encoding
 
 
-async def audit(
-    audit_log: AuditLog, action: str, sender: Sender, details: Mapping[str, Any]
-) -> None:
-    """Write what was accepted. One that cannot be written is an error in the log, no refusal."""
-    line = AuditLine(
-        at=now(),
-        action=action,
-        key_id=sender.owner,
-        key_label=sender.label,
-        address=sender.address,
-        client=sender.client,
-        task_id=logs.task_id_var.get() or "",
-        details=dict(details),
-    )
-    try:
-        await run_in_threadpool(audit_log.write, line)
-    except OSError as error:
-        log.error("The audit log cannot be written (%s): %s", error, msgspec.json.encode(line))
-
-
-def details_of(body: msgspec.Struct | None) -> dict[str, Any]:
+def _details_of(body: msgspec.Struct | None) -> dict[str, Any]:
     """What was asked for: fields that were given, no secrets, of long lists the beginning.
 
     Nor what a body names in NOT_AUDITED: what people are called would outlive their deletion.
@@ -87,17 +68,13 @@ def details_of(body: msgspec.Struct | None) -> dict[str, Any]:
 
 def _short(value: Any) -> Any:
     if isinstance(value, msgspec.Struct):
-        return details_of(value)
+        return _details_of(value)
     if isinstance(value, list):
         shown = [_short(each) for each in value[:_MOST_LISTED] if not isinstance(each, msgspec.Raw)]
         return shown if len(shown) == len(value) else {"count": len(value), "first": shown}
     if isinstance(value, str) and len(value) > _LONG:
         return f"{value[:_LONG]}…"
     return value
-
-
-async def _is_there() -> bool:
-    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +85,7 @@ class Call(Generic[Body]):
     body: Body
     path: Mapping[str, str]
     query: Mapping[str, str]
-    is_gone: Callable[[], Awaitable[bool]] = _is_there  # whether the client has hung up
+    is_gone: Callable[[], Awaitable[bool]] = nobody_left  # whether the client has hung up
     key: KeyRecord | None = None  # where no key is needed
     sender: Sender = NOBODY  # as above
     headers: Headers = field(default_factory=Headers)
@@ -121,10 +98,25 @@ class Call(Generic[Body]):
         check_scope(self.key, scope)
 
     async def audit(self, audit_log: AuditLog, action: str) -> None:
-        """Write to the audit log what it changes or takes."""
+        """Write to the audit log what it changes or takes.
+
+        What cannot be written is an error in the log, no refusal.
+        """
         body = self.body if isinstance(self.body, msgspec.Struct) else None
-        details = {**self.path, **details_of(body), **self.audited}
-        await audit(audit_log, action, self.sender, details)
+        line = AuditLine(
+            at=now(),
+            action=action,
+            key_id=self.sender.owner,
+            key_label=self.sender.label,
+            address=self.sender.address,
+            client=self.sender.client,
+            task_id=logs.task_id_var.get() or "",
+            details={**self.path, **_details_of(body), **self.audited},
+        )
+        try:
+            await run_in_threadpool(audit_log.write, line)
+        except OSError as error:
+            log.error("The audit log cannot be written (%s): %s", error, msgspec.json.encode(line))
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,8 +125,7 @@ class Wanted:
     max_results: int
     page: AskedPage | None
     images: bool | Literal["url"]
-    roots: tuple[str, ...] | None  # of the licence key
-    key_id: str  # of it
+    key_id: str  # of the licence key
     standing: Standing | None  # None: nobody asks what matches are worth
     details: bool
 
@@ -263,18 +262,21 @@ def _pictures(
     if wanted.images == "url":
         signer = services.addresses.signer()
         place = services.settings.public_path + pictures_path
-        signed = (_signed(str(cache.root), hit, wanted) for hit in hits)
+        roots = services.paths.key_roots
+        signed = (
+            SignedFrame(
+                *(str(cache.root), hit.hash_str, hit.second, hit.scene.start, _scene_end(hit)),
+                roots,
+                wanted.key_id,
+            )
+            for hit in hits
+        )
         return [("", f"{place}/{token_of(signer, frame)}") for frame in signed]
     if not wanted.images:
         return [("", None)] * len(hits)
     asked = [(hit.hash_str, hit.second) for hit in hits]
     previews = read_previews(scope.view(), asked, services.caches.reader(cache), began)
     return [(_encoded(jpeg or b""), None) for jpeg in previews]
-
-
-def _signed(cache_dir: str, hit: Hit, wanted: Wanted) -> SignedFrame:
-    start, end, second = hit.scene.start, _scene_end(hit), hit.second
-    return SignedFrame(cache_dir, hit.hash_str, second, start, end, wanted.roots, wanted.key_id)
 
 
 def _scene_end(hit: Hit) -> int:

@@ -43,7 +43,6 @@ from shared.errors import (
     NoWorker,
 )
 from shared.models import model_catalogue
-from shared.models.specs import ModelSpec
 from shared.rights import KeyScope
 
 AnySearch = TypeVar("AnySearch", bound=SearchFields)
@@ -205,7 +204,6 @@ async def _matches(
         min(body.max_results, MOST_MATCHES),
         page,
         body.images,
-        call.key.roots if call.key else None,
         call.sender.owner,
         await _standing(call, scope, model, vectors, familiarity),
         body.details,
@@ -230,7 +228,10 @@ async def _standing(
     is_sorted = body.sort not in (None, "score")
     if not (body.details or body.min_strength or body.min_score is not None or is_sorted):
         return None
-    meaning = await meaning_of(scope, await run_in_threadpool(_spec, scope.services, model))
+    spec = await run_in_threadpool(
+        model_catalogue.resolve, scope.services.settings, ModelKind.VISUAL, model
+    )
+    meaning = await meaning_of(scope, spec)
     standing = Standing.of(model, meaning, body, vectors, familiarity)
     call.warnings.extend(standing.warnings())
     return standing
@@ -255,10 +256,6 @@ async def _vectors(
         text_weight=body.text_weight,
     )
     return vectors, asked.familiarity if asked else None
-
-
-def _spec(services: SearchServices, model: str) -> ModelSpec:
-    return model_catalogue.resolve(services.settings, ModelKind.VISUAL, model)
 
 
 def _checked(

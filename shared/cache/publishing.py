@@ -153,7 +153,8 @@ class _Group:
     def show(self, checkpoint: Callable[[], None]) -> list[Entry]:
         """Give everything its name, step by step, durably; what the catalogue should say."""
         small = [naming for _, _, naming in self._manifests] + self._notes
-        _at_once(_sync, [*self._data, *small], checkpoint)
+        files = [naming.file.fileno() for naming in (*self._data, *small)]
+        _at_once(cache_files.sync, files, checkpoint)
         for naming in self._data:
             naming.do()
         _sync_folders(self._data)
@@ -232,10 +233,6 @@ def _touch(folder: OpenedFolder, names: Iterable[str]) -> None:
     for name in names:
         with contextlib.suppress(OSError):
             os.utime(name, dir_fd=folder.fd, follow_symlinks=False)
-
-
-def _sync(naming: _Naming) -> None:
-    cache_files.sync(naming.file.fileno())
 
 
 def _sync_folders(namings: Iterable[_Naming]) -> None:

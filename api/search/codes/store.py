@@ -255,7 +255,10 @@ class _Set:
         self.worst = max(self.worst[0], error), max(self.worst[1], norm)
 
     def _opened(self, name: str) -> BinaryIO:
-        return open(self.folder / name, "r+b", opener=_created)
+        def create(path: str, flags: int) -> int:
+            return private(path, flags | os.O_CREAT)
+
+        return open(self.folder / name, "r+b", opener=create)
 
 
 def _types(bits: int, dim: int) -> tuple[np.dtype[Any], ...]:
@@ -283,10 +286,6 @@ def _read_basis(path: Path, state: CodeState) -> Basis:
         raise DoNotFit("their mean is another")
     values = np.frombuffer(content, np.float32).reshape(state.dim + 1, state.dim)
     return Basis(values[0], values[1:])
-
-
-def _created(path: str, flags: int) -> int:
-    return private(path, flags | os.O_CREAT)
 
 
 class CodeStore:

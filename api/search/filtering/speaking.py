@@ -12,7 +12,7 @@ from api.people.frame_filter import FrameFilter
 from api.search.services import SearchScope
 from api.search.transcripts.log import IndexedTranscript
 from api.search.transcripts.passages import Stretches
-from api.search.transcripts.query import FileChoice, SpeakerChoice, SpokenHit, SpokenQuery
+from api.search.transcripts.query import FileChoice, SpeakerChoice, SpokenQuery
 from api.search.transcripts.text import asked_text
 from shared.cache import limits
 from shared.cache.spoken_by import speaker_label
@@ -133,9 +133,6 @@ def frames_while(
         )
     seconds: dict[str, set[int]] = {}
     for hit in hits:
-        seconds.setdefault(hit.hash_str, set()).update(_near(hit))
+        near = range(max(0, math.ceil(hit.start - NEAR_S)), math.floor(hit.end + NEAR_S) + 1)
+        seconds.setdefault(hit.hash_str, set()).update(near)
     return FrameFilter.of(seconds)
-
-
-def _near(hit: SpokenHit) -> range:
-    return range(max(0, math.ceil(hit.start - NEAR_S)), math.floor(hit.end + NEAR_S) + 1)
