@@ -330,11 +330,7 @@ def _explain(message: str, body: type[msgspec.Struct], keeps_nulls: bool) -> str
     if what.endswith("got `null`") and not field.endswith("]") and not is_own:
         return f"{field} is required."
     if bound := _AT_MOST.match(what):
-        if bound[1] == "str":
-            return too_long(field, int(bound[2]))
-        return (
-            f"{field} may hold at most {int(bound[2]):,} entries; send fewer, or several requests."
-        )
+        return too_long(field, int(bound[2])) if bound[1] == "str" else _too_many(field, bound[2])
     if "length >= 1" in what:
         return f"{field} must not be empty."
     if "matching regex" in what:
