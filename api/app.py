@@ -66,7 +66,7 @@ from api.watch import file_routes as watched_files
 from api.watch import routes as watch_folders
 from api.watch.status import WatchServices
 from api.webhooks import routes as webhooks
-from api.webhooks.delivery import WebhookSender
+from api.webhooks.sender import WebhookSender
 from shared.audit import AuditLog
 from shared.errors import RushesError, SettingsError
 from shared.ledger.ledger import JobQueues, ledger_of

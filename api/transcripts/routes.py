@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
 import msgspec
 
-from api.http import bodies
 from api.http.answers import counted
-from api.http.bodies import Keyed, MediaPaths
 from api.http.concurrency import map_concurrently, own_slot
 from api.http.endpoint import Call, Endpoint
 from api.models.model_keys import active_key
@@ -21,14 +18,14 @@ from api.people.people import PeopleServices
 from api.people.voices.speaking import FolderVoices, SpokenPerson
 from api.transcripts.answers import (
     Transcription,
-    TranscriptionCaptions,
     Transcriptions,
     TranscriptVoice,
     TranscriptWord,
 )
-from shared.cache import cache_files, captions, speakers, transcripts
+from api.transcripts.bodies import TranscriptionsBody
+from api.transcripts.captions import RoomInAnswer, add_captions
+from shared.cache import cache_files, speakers, transcripts
 from shared.cache.cache_dir import CacheDir
-from shared.cache.captions import CaptionTrack
 from shared.cache.speakers import Speaker
 from shared.cache.spoken_by import by_speaker, speaker_label
 from shared.cache.transcripts import Segment, SpokenText, Transcript
@@ -36,83 +33,6 @@ from shared.domain import Manifest, ModelKind
 from shared.errors import CacheError, FolderHangs, MediaError, NotAllowed, UnusablePath
 from shared.models.languages import language_name
 from shared.rights import KeyScope
-
-MOST_BYTES = 64 << 20  # of one answer: hundreds of films
-_NO_ROOM = (
-    "They are left out: one answer has room for 64 MB of captions. Ask for this file in another "
-    "request."
-)
-
-
-class TranscriptionsBody(Keyed, kw_only=True):
-    """Files whose transcripts are asked for."""
-
-    cache_dir: bodies.CacheDir
-    media_paths: MediaPaths
-    words: bool = False
-    """Add the words of each segment, with times."""
-    doubtful: bool = False
-    """Add the words, each with a fifth entry: whether it is doubtful, that is wrong more often than
-    others. False in files that were transcribed before there were such marks."""
-    speakers: bool = False
-    """Add who says each segment, by label and by name, and who speaks at all; segments break where
-    another one speaks. Files whose speakers were not told apart have no `speakers`."""
-    captions: bool = False
-    """Add the subtitles and captions that are in the file itself. They are read when its speech is
-    analyzed, of a film without sound too. One answer has room for 64 MB of them: `caption_warnings`
-    says of which files they are left out."""
-    warnings: bool = False
-    """Add the spans whose text was refused or decoded again."""
-
-
-class RoomInAnswer:
-    """How much of one answer captions may fill; safe for threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._left = MOST_BYTES
-
-    @property
-    def is_full(self) -> bool:
-        with self._lock:
-            return self._left < 0
-
-    def take(self, size: int) -> bool:
-        """Whether so many bytes have room; once some had none, nothing has."""
-        with self._lock:
-            self._left = self._left - size if size <= self._left else -1
-            return self._left >= 0
-
-
-def add_captions(answer: Transcription, cache: CacheDir, hash_str: str, room: RoomInAnswer) -> None:
-    """Add the tracks, where they were looked for. Raises CacheError where they cannot be read."""
-    with cache_files.clear_errors(cache.root):
-        manifest = captions.find(cache, hash_str)
-    if manifest is None:
-        return
-    if room.is_full and manifest.rows:
-        answer.caption_warnings = [_NO_ROOM]
-        return
-    try:
-        found = captions.read(cache, hash_str, manifest)
-    except CacheError as error:
-        raise CacheError(f"{error.message} {captions.CURE}") from error
-    tracks = [_track(track) for track in found.tracks]
-    if tracks and not room.take(len(msgspec.json.encode(tracks))):
-        answer.caption_warnings = [_NO_ROOM]
-        return
-    answer.captions = tracks
-    answer.caption_warnings = list(manifest.warnings) or None
-
-
-def _track(track: CaptionTrack) -> TranscriptionCaptions:
-    return TranscriptionCaptions(
-        kind=track.kind,
-        language=track.language,
-        title=track.title,
-        service=track.service,
-        segments=[(segment.start, segment.text, segment.end) for segment in track.segments],
-    )
 
 
 class _Encoded(msgspec.Struct):

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated
-
-from msgspec import Meta, Struct
 
 from api.cache.view import CacheView
 from api.exports.cleaning import title
 from api.exports.exact_bounds import ExportServices, place_at_cuts
 from api.exports.output_path import resolved_output_path
+from api.exports.timelines.answers import ExportedTimeline, SequenceFacts, TimelineWarning
 from api.exports.timelines.bodies import (
     Layout,
     TimelineBody,
@@ -51,46 +49,6 @@ from shared.paths import PathMap
 from shared.query.messages import Lane, ProbeFile
 from shared.rights import KeyScope
 from shared.timecode import Timecode, frame_rate, nearest_rate, rate_words
-
-
-class TimelineWarning(Struct, kw_only=True):
-    """What is not as asked for, or may surprise."""
-
-    index: Annotated[int | None, Meta(examples=[0])]
-    """The clip's in the request; null: the whole."""
-    code: Annotated[Code, Meta(examples=["rate_conformed"])]
-    """What kind."""
-    message: Annotated[str, Meta(examples=["The clip ends there."])]
-    """For people."""
-
-
-class SequenceFacts(Struct, kw_only=True):
-    """The timeline as it was made."""
-
-    fps: Annotated[str, Meta(examples=["24000/1001"])]
-    """Exactly."""
-    duration_frames: Annotated[int, Meta(examples=[207])]
-    """Frames."""
-
-
-class ExportedTimeline(Struct, kw_only=True):
-    """The timeline, and where it was written."""
-
-    xml: (
-        Annotated[
-            str, Meta(examples=['<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE xmeml>\n…'])
-        ]
-        | None
-    )
-    """The file, for the formats xmeml and fcpxml."""
-    text: Annotated[str, Meta(examples=["TITLE: A"])] | None
-    """The file, for the formats otio and edl."""
-    output_path: Annotated[str, Meta(examples=["/footage/exports/selects.xml"])] | None
-    """Where it was written, in the client's form."""
-    sequence: SequenceFacts
-    warnings: list[TimelineWarning]
-    """By clip, in request order; those of the whole come first."""
-
 
 EXTENSIONS: dict[TimelineFormat, str] = {
     "xmeml": "xml",

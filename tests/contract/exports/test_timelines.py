@@ -24,8 +24,9 @@ import pytest
 
 from api.app import provide
 from api.exports.exact_bounds import ExportServices
+from api.exports.timelines.answers import ExportedTimeline
 from api.exports.timelines.bodies import TimelineBody
-from api.exports.timelines.routes import ExportedTimeline, export_timeline
+from api.exports.timelines.routes import export_timeline
 from api.http.endpoint import Call
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
