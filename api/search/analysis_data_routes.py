@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint, RootsRule
-from api.search.answers import LoadAnswer, LoadForMediaAnswer, Skipped
+from api.search.answers import LoadAnswer, LoadForMediaAnswer
 from api.search.bodies import LoadBody, LoadForMediaBody
 from api.search.services import SearchServices
 from api.search.types import LoadReport
@@ -112,7 +112,7 @@ def load_analysis_data(call: Call[LoadBody], services: SearchServices) -> LoadAn
         visual_files=report.visual_files,
         transcription_files=report.transcription_files,
         frames=report.frames,
-        skipped=[Skipped(hash_str=s.hash_str, reason=s.reason) for s in report.skipped],
+        skipped=report.skipped,
     )
 
 
@@ -140,7 +140,7 @@ def load_analysis_data_for_media(
     ]
     usable = [path for _, path, refused in paths if not refused]
     hashes: dict[str, str | None] = {}
-    report = LoadReport(visual_files=0, transcription_files=0, frames=0)
+    report = LoadReport()
     if usable:
         view = services.caches.open(services.paths.cache(body.cache_dir))
         hashes = dict(zip(usable, services.caches.hashes_for(view, usable), strict=True))
@@ -152,7 +152,7 @@ def load_analysis_data_for_media(
         visual_files=report.visual_files,
         transcription_files=report.transcription_files,
         frames=report.frames,
-        skipped=[Skipped(hash_str=s.hash_str, reason=s.reason) for s in report.skipped],
+        skipped=report.skipped,
         missing=[client_path for client_path, path, _ in paths if hashes.get(path) in without],
     )
 

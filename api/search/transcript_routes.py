@@ -29,7 +29,7 @@ from api.search.paging.pages import HitPage, KeptQuery, OnePage, grouped, picked
 from api.search.services import SearchScope, SearchServices
 from api.search.transcripts.query import LONGEST_FUZZY, FileChoice, SpokenHit, SpokenQuery
 from api.search.transcripts.text import asked_text
-from api.search.types import QueryVectors
+from api.search.types import LoadReport, QueryVectors
 from api.search.vectors import Vector
 from shared.cache.captions import CURE
 from shared.clock_times import timestamp
@@ -299,13 +299,9 @@ def load_transcriptions(
     index = services.index.transcripts
     if scope.asked is None:
         view = services.caches.open(scope.cache_dir, thorough=True)
-        report = index.load(view, look_for_more=True)
-        return LoadTranscriptionsAnswer(
-            message=_message(report.files), transcription_files=report.files, missing=[]
-        )
+        return _loaded(index.load(view, look_for_more=True), [])
     if scope.is_empty:
-        missing = list(scope.unusable)
-        return LoadTranscriptionsAnswer(message=_message(0), transcription_files=0, missing=missing)
+        return _loaded(LoadReport(), list(scope.unusable))
     hashes = services.caches.hashes_for(scope.view(), list(scope.asked))
     report = index.load_for_media(scope.view(), [h for h in hashes if h is not None])
     without = {None, *report.missing}
@@ -314,11 +310,7 @@ def load_transcriptions(
         for client_path, hash_str in zip(scope.asked.values(), hashes, strict=True)
         if hash_str in without
     ]
-    return LoadTranscriptionsAnswer(
-        message=_message(report.files),
-        transcription_files=report.files,
-        missing=[*missing, *scope.unusable],
-    )
+    return _loaded(report, [*missing, *scope.unusable])
 
 
 def _checked(
@@ -378,8 +370,10 @@ def _search(
     return found
 
 
-def _message(files: int) -> str:
-    return f"The transcripts of {files} file{'' if files == 1 else 's'} are loaded."
+def _loaded(report: LoadReport, missing: list[str]) -> LoadTranscriptionsAnswer:
+    files = report.transcription_files
+    message = f"The transcripts of {files} file{'' if files == 1 else 's'} are loaded."
+    return LoadTranscriptionsAnswer(message=message, transcription_files=files, missing=missing)
 
 
 ENDPOINTS = (

@@ -5,15 +5,16 @@ As with pictures, everything published counts as loaded: a search first takes up
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from api.cache.caches import Caches, LruCache
 from api.cache.view import CacheView
+from api.search.answers import Skipped
 from api.search.index_log import LOAD_WAIT_S, Key
 from api.search.transcripts.captions import CaptionIndex
 from api.search.transcripts.loader import TranscriptLoader
@@ -27,19 +28,10 @@ from api.search.transcripts.query import (
     SpokenHit,
     SpokenQuery,
 )
-from api.search.types import SkippedArtefact
+from api.search.types import LoadReport
 from shared.cache import cache_files
 
 FoundT = TypeVar("FoundT")
-
-
-@dataclass(frozen=True, slots=True)
-class TranscriptReport:
-    """`files` counts MediaFiles; `missing` are hashes asked for that have no transcript."""
-
-    files: int
-    skipped: tuple[SkippedArtefact, ...] = ()
-    missing: tuple[str, ...] = ()
 
 
 class TranscriptIndex:
@@ -54,43 +46,41 @@ class TranscriptIndex:
         self._loaders: LruCache[CacheView, _Loaded] = LruCache(caches.capacity)
         self._captions = CaptionIndex(state, caches.capacity)
 
-    def load(self, view: CacheView, *, look_for_more: bool) -> TranscriptReport:
+    def load(self, view: CacheView, *, look_for_more: bool) -> LoadReport:
         """Bring everything in a folder, opened thoroughly, up to date.
 
         `look_for_more`: look into the folder of every MediaFile without a known transcript, also
         where the catalogue announces none.
         """
-        loader = self._loader(view)
-        self._captions.try_again(view)
         if look_for_more:
             with cache_files.clear_errors(view.cache.root):
                 found = view.cache.catalogue.hashes()
                 without = found.difference(hash_str for hash_str, _ in view.transcripts.files())
                 reader = view.reader
                 list(reader.map(lambda hash_str: view.look_at([hash_str]), without))
-        loader.bring_up(LOAD_WAIT_S, retry=True)
-        loader.forget_deleted(loader.snapshot().transcripts, LOAD_WAIT_S)
-        files = {hash_str for hash_str, _ in loader.snapshot().transcripts}
-        reasons = sorted(loader.unusable().items())
-        return TranscriptReport(
-            len(files), tuple(SkippedArtefact(key[0], why) for key, why in reasons)
-        )
+        return self._bring_up(view, None)
 
-    def load_for_media(self, view: CacheView, hashes: Sequence[str]) -> TranscriptReport:
+    def load_for_media(self, view: CacheView, hashes: Sequence[str]) -> LoadReport:
         """Bring the transcripts of some MediaFiles up to date: their folders are looked into."""
         view.look_at(hashes)
+        return self._bring_up(view, set(hashes))
+
+    def _bring_up(self, view: CacheView, wanted: set[str] | None) -> LoadReport:
+        """Bring transcripts up to date, and forget those that are gone, of these MediaFiles."""
         loader = self._loader(view)
         self._captions.try_again(view)
         loader.bring_up(LOAD_WAIT_S, retry=True)
-        wanted = set(hashes)
-        asked = [key for key in loader.snapshot().transcripts if key[0] in wanted]
-        loader.forget_deleted(asked, LOAD_WAIT_S)
-        files = wanted & {hash_str for hash_str, _ in loader.snapshot().transcripts}
-        reasons = sorted(loader.unusable().items())
-        return TranscriptReport(
-            len(files),
-            tuple(SkippedArtefact(key[0], why) for key, why in reasons if key[0] in wanted),
-            tuple(hash_str for hash_str in dict.fromkeys(hashes) if hash_str not in files),
+
+        def of_wanted(keys: Iterable[Key]) -> list[Key]:
+            return [key for key in keys if wanted is None or key[0] in wanted]
+
+        loader.forget_deleted(of_wanted(loader.snapshot().transcripts), LOAD_WAIT_S)
+        files = {hash_str for hash_str, _ in of_wanted(loader.snapshot().transcripts)}
+        reasons = loader.unusable()
+        return LoadReport(
+            transcription_files=len(files),
+            skipped=[Skipped(hash_str=k[0], reason=reasons[k]) for k in sorted(of_wanted(reasons))],
+            missing=(wanted or set()) - files,
         )
 
     def search(

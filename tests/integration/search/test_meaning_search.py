@@ -258,7 +258,7 @@ def test_rows_that_could_not_be_read_are_tried_again(cache, settings, by: str) -
         elif by == "loading some":
             report = index.transcripts.load_for_media(view, [media_hash(1)])
         if by != "a restart":
-            assert (report.files, report.skipped) == (1, ())
+            assert (report.transcription_files, report.skipped) == (1, [])
             assert starts(meant(index, cache)) == [(1, 0.0), (1, 5.0)]
     with search_index(settings) as index:
         assert starts(meant(index, cache)) == [(1, 0.0), (1, 5.0)]
@@ -279,7 +279,7 @@ def test_rows_that_stay_damaged_cost_a_search_nothing_and_loading_says_why(
     size = log.stat().st_size
     report = index.transcripts.load(view_of(index, cache), look_for_more=False)
     assert pack.stat().st_atime_ns > 0
-    assert report.files == 2
+    assert report.transcription_files == 2
     (skipped,) = report.skipped
     assert skipped.reason.startswith(f"It is found by its words alone: {pack.name} is damaged")
     assert log.stat().st_size == size, "its text was there already"

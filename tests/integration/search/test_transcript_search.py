@@ -235,7 +235,7 @@ def test_pictures_and_words_of_one_folder_are_counted_apart(cache, index) -> Non
     publish_transcript(cache, media_hash(2), ())
     report = load(index, cache)
     assert (report.visual_files, report.frames, report.transcription_files) == (1, 5, 2)
-    assert report.skipped == ()
+    assert report.skipped == []
     assert told(index, cache, "hello") == [(1, 0, 5, "hello")]
 
 
