@@ -12,7 +12,6 @@ import secrets
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -47,17 +46,6 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _SANE_TASK = re.compile(r"[0-9a-f]{32}")
 _HUNG_UP = 499  # what proxies log for a client that did not wait; nobody gets this answer
 _PROPAGATOR = TraceContextTextMapPropagator()
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """One request. `route`: template of its path, "" for none; `error`: kind of its error."""
-
-    method: str
-    route: str
-    status: int
-    seconds: float
-    error: str | None
 
 
 class ProcessMetrics:
@@ -98,17 +86,18 @@ class ProcessMetrics:
         for kind in (*(error.__name__ for error in TABLE), UNEXPECTED):
             self._errors.labels(kind)
 
-    def observe(self, served: Served) -> None:
-        """A request has ended."""
-        method = served.method if served.method in _METHODS else "other"
-        route = served.route or "unmatched"
-        self._requests.labels(method, route, str(served.status)).inc()
-        self._seconds.labels(method, route).observe(served.seconds)
-        if served.error:
-            self._errors.labels(served.error).inc()
-        search = served.route.removeprefix(_SEARCH)
-        if search in SEARCHES and served.status == 200:
-            self._searches.labels(search).observe(served.seconds)
+    def observe(
+        self, method: str, route: str, status: int, seconds: float, error: str | None
+    ) -> None:
+        """Count a request. `route`: template of its path, or ""; `error`: kind of its error."""
+        method, template = method if method in _METHODS else "other", route or "unmatched"
+        self._requests.labels(method, template, str(status)).inc()
+        self._seconds.labels(method, template).observe(seconds)
+        if error:
+            self._errors.labels(error).inc()
+        search = route.removeprefix(_SEARCH)
+        if search in SEARCHES and status == 200:
+            self._searches.labels(search).observe(seconds)
 
 
 class RequestLog:
@@ -169,7 +158,7 @@ class RequestLog:
         route = self._templates.get(scope.get("endpoint"), "")
         error = error_of(scope)
         kind = error.kind if error else None
-        self._metrics.observe(Served(method, route, status, seconds, kind))
+        self._metrics.observe(method, route, status, seconds, kind)
         fields: dict[str, Any] = {"method": method, "route": route, "path": path}
         fields |= {"status": status, "ms": round(seconds * 1000, 1)}
         why = ""

@@ -334,10 +334,6 @@ class Loader(ABC, Generic[SourceT, ContentT, SnapshotT, WriterT]):
             self.remove(deleted, wait_s)
         return bool(deleted)
 
-    def start_over(self, wait_s: float) -> None:
-        """Read everything again: the log is damaged."""
-        self._log.delete(wait_s)
-
     def _are_published(self, keys: Collection[Key]) -> list[bool]:
         return quick_map(self._pool, RootedPath.exists, map(self._manifest_path, keys))
 

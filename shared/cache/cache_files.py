@@ -210,20 +210,11 @@ def read_manifest(path: RootedPath, wait_s: float = 0.0) -> Manifest | None:
 
     `wait_s`: as in `opened`.
     """
-    return _read_as(path, Manifest, wait_s)
+    return read_as(path, Manifest, wait_s)
 
 
-def read_files(path: RootedPath) -> ArtefactFiles | None:
-    """What a manifest says of files alone, as `read_manifest`: quick where it lists much else."""
-    return _read_as(path, ArtefactFiles, 0.0)
-
-
-def read_facts(path: RootedPath, wait_s: float = 0.0) -> ArtefactFacts | None:
-    """What a manifest says of its media file alone, as `read_manifest`."""
-    return _read_as(path, ArtefactFacts, wait_s)
-
-
-def _read_as(path: RootedPath, kind: type[ManifestT], wait_s: float) -> ManifestT | None:
+def read_as(path: RootedPath, kind: type[ManifestT], wait_s: float = 0.0) -> ManifestT | None:
+    """A part of what a manifest says, as `read_manifest`: quick where it lists much else."""
     try:
         with opened(path, wait_s) as file:
             return _manifest(file, kind)

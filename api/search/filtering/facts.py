@@ -351,7 +351,7 @@ class FactsLoader(Loader[str, ManifestFacts, FactsSnapshot, FactsWriter]):
         return {facts.key: facts.file for facts in snapshot.every}
 
     def _read(self, key: Key, wait_s: float) -> tuple[str, ManifestFacts] | None:
-        manifest = cache_files.read_facts(self._manifest_path(key), wait_s)
+        manifest = cache_files.read_as(self._manifest_path(key), ArtefactFacts, wait_s)
         if manifest is None or manifest.model != key[1]:
             return None
         return manifest.file, ManifestFacts.of(key[0], manifest)

@@ -9,7 +9,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -37,6 +37,7 @@ _FOLDER = "captions"
 _NO_MODEL = ""
 _BEHIND = 1 << 32  # numbers of captions come after those of segments that were heard
 _Order = Callable[[str], SortKey]  # of MediaFiles, by their hash
+_ReadCaptions = tuple[float, SearchText]  # when they were made, and what they say
 
 
 class CaptionIndex:
@@ -83,12 +84,6 @@ class CaptionIndex:
         return self._loaders.get(
             view, lambda: _CaptionLoader(view, TranscriptLog(folder), view.reader)
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _ReadCaptions:
-    made_at: float
-    text: SearchText
 
 
 class _CaptionLoader(TextLoader[_ReadCaptions]):
@@ -147,10 +142,10 @@ class _CaptionLoader(TextLoader[_ReadCaptions]):
         text = pack(_segments(found))
         if len(text.folded) > limits.CAPTIONS:  # a sign may be folded into eighteen
             raise CacheError(f"{manifest.file} holds more words than any film.")
-        return manifest.file, _ReadCaptions(manifest.made_at, text)
+        return manifest.file, (manifest.made_at, text)
 
     def _add(self, writer: TranscriptWriter, key: Key, source: str, content: _ReadCaptions) -> None:
-        writer.add(key, source, content.made_at, content.text)
+        writer.add(key, source, *content)
 
 
 def _segments(found: Captions) -> Iterator[SpokenSegment]:

@@ -73,7 +73,7 @@ class TextLoader(Loader[str, ContentT, TranscriptSnapshot, TranscriptWriter]):
             try:
                 found = find(snapshot)
             except LogDamaged:
-                self.start_over(SEARCH_WAIT_S)
+                self._log.delete(SEARCH_WAIT_S)
                 continue
             if not self.forget_deleted(keys_of(found), SEARCH_WAIT_S):
                 return found
