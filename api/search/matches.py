@@ -156,7 +156,7 @@ def find_matches(scope: SearchScope, wanted: Wanted) -> Matches:
     of_hits = [
         [
             _match(hit, *picture, path, ours.get(path, hit.path), detail)
-            for path in scope.places(hit, client_paths)[places]
+            for path in scope.places(hit.hash_str, hit.path)[places]
         ]
         for hit, picture, detail, places in zip(
             page.hits, pictures, details, page.all_places, strict=True

@@ -58,10 +58,10 @@ def find_spoken(
     BadInput for a cursor that is out of date.
     """
     began = time.monotonic()
-    client_paths, choice = scope.client_paths(), FileChoice(scope.hashes(), files)
+    choice = FileChoice(scope.hashes(), files)
     page = _page(scope, query, choice, asked)
     of_hits = [
-        [(hit, _match(hit, path, query)) for path in scope.places(hit, client_paths)[places]]
+        [(hit, _match(hit, path, query)) for path in scope.places(hit.hash_str, hit.path)[places]]
         for hit, places in zip(page.hits, page.all_places, strict=True)
     ]
     matches = [match for of_hit in of_hits for match in of_hit]
@@ -233,7 +233,7 @@ def _silence(scope: SearchScope, query: SpokenQuery, choice: FileChoice) -> list
         f'Nobody says just that. The mode "fuzzy" finds, in {place} at {timestamp(hit.start)}: '
         f"{hit.text}"
         for hit in scope.services.index.transcripts.search(view, alike, choice)
-        for place in scope.places(hit, scope.client_paths())[:1]
+        for place in scope.places(hit.hash_str, hit.path)[:1]
     ]
 
 

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,28 +48,8 @@ _QUICK = 500  # matches that are ranked in some milliseconds
 _NONE = np.empty(0, np.int64)
 
 
-class Stored(Protocol):
-    """Knows of places, each a row of the search, what was stored of it."""
-
-    def rows(self, places: Rows) -> NDArray[np.void]:
-        """Records of the type ROW."""
-        ...
-
-    def numbers(self, places: Rows) -> Rows:
-        """Rows of the merged array, in which a scene is one range."""
-        ...
-
-    def tie_order(self, places: Rows) -> NDArray[np.uint64]:
-        """By what equal scores are ordered, on every machine alike."""
-        ...
-
-    def scores(self, places: Rows) -> tuple[Scores, Scores]:
-        """(base, final) of the stored rows: without and with the excluded concepts."""
-        ...
-
-
 def rank(
-    estimates: Estimates, stored: Stored, max_results: int, *, excluding: bool
+    estimates: Estimates, stored: StoredPlaces, max_results: int, *, excluding: bool
 ) -> Ranked | None:
     """The matches, best first.
 
@@ -106,7 +85,7 @@ def rank(
 class _Candidates:
     """Places that were looked at in the stored rows, ascending, and what was found there."""
 
-    def __init__(self, estimates: Estimates, stored: Stored, *, whole_scenes: bool) -> None:
+    def __init__(self, estimates: Estimates, stored: StoredPlaces, *, whole_scenes: bool) -> None:
         self._estimates = estimates
         self._stored = stored
         self._whole_scenes = whole_scenes
@@ -410,7 +389,7 @@ class Matching:
 
 
 class StoredPlaces:
-    """What is stored of places, for the ranking."""
+    """What is stored of places, each a row of the search, for the ranking; as of Places."""
 
     def __init__(self, places: Places, snapshot: VectorSnapshot, query: QueryVectors) -> None:
         self.places, self.query = places, query
@@ -420,6 +399,7 @@ class StoredPlaces:
         self._vectors = snapshot.some
 
     def scores(self, places: Rows) -> tuple[Scores, Scores]:
+        """(base, final) of the stored rows: without and with the excluded concepts."""
         rows = self.places.numbers(places)
         parts = [
             score_rows(self._vectors, rows[at : at + _GATHERED], self.query)

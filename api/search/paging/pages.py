@@ -164,37 +164,21 @@ class HitPage(Generic[HitT]):
         return [slice(None)] * len(self.hits) if self.places is None else self.places
 
 
-class Picker(Protocol[HitT]):
-    """Picks a page from the best hits."""
-
-    @property
-    def first(self) -> int:
-        """How many hits are to be ranked first."""
-        ...
-
-    @property
-    def most(self) -> int:
-        """How many are to be ranked at the most."""
-        ...
-
-    def pick(self, hits: list[HitT], is_all: bool) -> HitPage[HitT] | None:
-        """The page; None where more hits are needed. `is_all`: there are no more."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class TheBest(Generic[HitT]):
     """Picks so many hits, best first; `keeps` and `falls` as in OnePage."""
 
-    first: int
+    first: int  # how many hits are to be ranked first
     keeps: Callable[[HitT], bool] = lambda _: True
     falls: bool = True
 
     @property
     def most(self) -> int:
+        """How many are to be ranked at the most."""
         return self.first if self.falls else _MOST_RANKED
 
     def pick(self, hits: list[HitT], is_all: bool) -> HitPage[HitT] | None:
+        """Return the page; None where more hits are needed. `is_all`: there are no more."""
         strong = [hit for hit in hits if self.keeps(hit)]
         if len(strong) < self.first and not is_all:
             return None
@@ -366,6 +350,9 @@ class OnePage(Generic[HitT]):
             if self.order.sort == "score"
             else self.order.of_file(best.hash_str)
         )
+
+
+Picker = TheBest[HitT] | OnePage[HitT]
 
 
 def picked(picker: Picker[HitT], ranked: Callable[[int], list[HitT]]) -> HitPage[HitT]:
