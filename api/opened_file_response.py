@@ -17,6 +17,10 @@ from api.folders import Folders
 from shared.errors import FolderHangs
 from shared.opening import OpenedFile
 
+_log = logging.getLogger(__name__)
+_PIECE = 1 << 18
+_RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
+
 
 def is_known(asked: Headers, tag: str) -> bool:
     """Whether who asks has what has this ETag. `asked`: the headers of the request.
@@ -25,11 +29,6 @@ def is_known(asked: Headers, tag: str) -> bool:
     """
     known = asked.get("if-none-match", "").split(",")
     return tag in (each.strip().removeprefix("W/") for each in known)
-
-
-_log = logging.getLogger(__name__)
-_PIECE = 1 << 18
-_RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 
 
 async def opened_in(folders: Folders, path: str, work: Callable[[], OpenedFile]) -> OpenedFile:

@@ -27,6 +27,7 @@ from api.search.paging.asked import AskedPage
 from api.search.paging.fields import MOST_MATCHES
 from api.search.paging.pages import HitPage, KeptQuery, OnePage, grouped, picked
 from api.search.services import SearchScope, SearchServices
+from api.search.transcripts.meanings import Unsearchable
 from api.search.transcripts.query import LONGEST_FUZZY, FileChoice, SpokenHit, SpokenQuery
 from api.search.transcripts.text import asked_text
 from api.search.types import LoadReport, QueryVectors
@@ -174,7 +175,7 @@ def _unseen(scope: SearchScope, query: SpokenQuery, choice: FileChoice) -> list[
 def _without_meaning(scope: SearchScope, query: SpokenQuery, choice: FileChoice) -> list[str]:
     """Transcripts that cannot be found by what they mean."""
     index = scope.services.index.transcripts
-    found = index.unsearchable(scope.view(), query.model, choice)
+    found = Unsearchable.among(index.at_hand(scope.view(), query.model, choice))
     sentences = []
     if found.without:
         sentences.append(

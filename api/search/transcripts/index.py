@@ -19,7 +19,7 @@ from api.search.index_log import LOAD_WAIT_S, Key
 from api.search.transcripts.captions import CaptionIndex
 from api.search.transcripts.loader import TranscriptLoader
 from api.search.transcripts.log import IndexedTranscript, TranscriptLog, TranscriptSnapshot
-from api.search.transcripts.meanings import Meanings, Unsearchable
+from api.search.transcripts.meanings import Meanings
 from api.search.transcripts.passages import Stretches, find_passages, stretches_of
 from api.search.transcripts.query import (
     ALL_FILES,
@@ -125,18 +125,6 @@ class TranscriptIndex:
         """Hits with their paths."""
         paths = self._caches.best_paths(view, dict.fromkeys(hit.hash_str for hit in hits))
         return [replace(hit, path=paths[hit.hash_str]) for hit in hits]
-
-    def unsearchable(
-        self,
-        view: CacheView,
-        model: str,
-        choice: FileChoice = ALL_FILES,
-    ) -> Unsearchable:
-        """How many of the transcripts that a search looks at cannot be found by meaning, and why.
-
-        Parameters as in `search`.
-        """
-        return Unsearchable.among(self.at_hand(view, model, choice))
 
     def at_hand(
         self,

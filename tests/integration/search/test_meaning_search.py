@@ -219,9 +219,10 @@ def test_transcripts_without_rows_and_in_other_languages_are_counted(cache, inde
     publish_transcript(cache, media_hash(4), ())
     view = view_of(index, cache)
     index.transcripts.load(view, look_for_more=False)
-    assert index.transcripts.unsearchable(view, SPEECH) == Unsearchable(1, 1, 0)
+    assert Unsearchable.among(index.transcripts.at_hand(view, SPEECH)) == Unsearchable(1, 1, 0)
     hashes = [media_hash(1), media_hash(2)]
-    assert index.transcripts.unsearchable(view, SPEECH, hashes) == Unsearchable(1, 0, 0)
+    asked = index.transcripts.at_hand(view, SPEECH, FileChoice(hashes))
+    assert Unsearchable.among(asked) == Unsearchable(1, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +252,7 @@ def test_rows_that_could_not_be_read_are_tried_again(cache, settings, by: str) -
     with search_index(settings) as index:
         view = view_of(index, cache)
         assert meant(index, cache) == []
-        assert index.transcripts.unsearchable(view, SPEECH) == Unsearchable(0, 0, 1)
+        assert Unsearchable.among(index.transcripts.at_hand(view, SPEECH)) == Unsearchable(0, 0, 1)
         pack.write_bytes(raw)
         if by == "loading":
             report = index.transcripts.load(view, look_for_more=False)
@@ -292,4 +293,5 @@ def test_rows_that_were_made_in_another_way_do_not_count(cache, index) -> None:
     old = msgspec.structs.replace(manifest, sentence_model="something before")
     path.write_bytes(msgspec.json.encode(old))
     assert meant(index, cache) == []
-    assert index.transcripts.unsearchable(view_of(index, cache), SPEECH, None).without == 1
+    asked = index.transcripts.at_hand(view_of(index, cache), SPEECH)
+    assert Unsearchable.among(asked).without == 1
