@@ -52,7 +52,7 @@ def replies_key(instance: str, client_id: str) -> str:
 SEGMENT_S = 4  # of a preview
 
 # From the API. Questions are pure, so that each may be asked twice.
-ReplyT = TypeVar("ReplyT")
+ReplyT = TypeVar("ReplyT", covariant=True)
 
 
 class Asking(msgspec.Struct, Generic[ReplyT], frozen=True):

@@ -78,10 +78,7 @@ def coverage_of(
     view = services.caches.follow(scope.cache())  # what was published meanwhile waits no more
     snapshot = services.index.facts.snapshot(view)
     known = _Known(view, kind, in_line, left_out, snapshot.files)
-    captioned = None
-    if searches_captions:
-        unread = scope.services.index.transcripts.unread_captions(view)
-        captioned = view.captions.files().keys() - unread.keys()
+    captioned = _captioned(scope, view) if searches_captions else None
     files = _all(known, captioned or set()) if asked is None else _asked(scope, view)
     tally = _Tally(scope, snapshot.files)
     if asks_who_speaks or kind is ModelKind.SPEECH:
@@ -176,6 +173,12 @@ def _with_folder_names(snapshot: FactsSnapshot, model: str) -> set[str]:
             for facts in ([of_file[model]] if model in of_file else of_file.values())
         )
     }
+
+
+def _captioned(scope: SearchScope, view: CacheView) -> Set[str]:
+    """Hashes of those whose captions are searched."""
+    unread = scope.services.index.transcripts.unread_captions(view)
+    return view.captions.files().keys() - unread.keys()
 
 
 def _all(known: _Known, captioned: Set[str]) -> list[_File]:
