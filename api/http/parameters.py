@@ -114,8 +114,6 @@ IN_CACHE_DIR = text_parameter(
 OF_COLLECTION = text_parameter(
     "cluster_job_name", "The collection.", "Season 1", longest=LONGEST_TEXT, required=True
 )
-
-
 FILE_LIMIT = whole_number("limit", f"At most so many files, 1 to {MOST_FILES}.", MOST_FILES, 100)
 AFTER_FILE = text_parameter(
     "after",
