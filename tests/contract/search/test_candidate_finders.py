@@ -76,7 +76,6 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-@pytest.mark.parametrize("name", FILMS)
 class CandidateFinder(Protocol):
     """Estimates the scores of rows. Safe for threads."""
 
@@ -85,6 +84,7 @@ class CandidateFinder(Protocol):
         ...
 
 
+@pytest.mark.parametrize("name", FILMS)
 class FinderContract:
     """Subclasses make the finder."""
 
