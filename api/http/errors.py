@@ -29,8 +29,6 @@ from shared.process import traces
 
 DRAIN_S = 1.0
 _READ = "rushes.body_read"
-
-
 log = logging.getLogger(__name__)
 _NOTED = "rushes.error"
 UNEXPECTED = "Unexpected"  # the kind of what nobody foresaw

@@ -19,8 +19,6 @@ from shared.errors import CacheError
 from shared.opening import RootedPath
 
 _log = logging.getLogger(__name__)
-
-
 _MOST_INDEXES = 500  # of an hour, 58 KB each
 _indexes: PackIndexes = {}  # of packs read lately
 

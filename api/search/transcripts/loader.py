@@ -35,8 +35,6 @@ from shared.opening import RootedPath
 
 FoundT = TypeVar("FoundT")
 _BESIDE = "/"  # between a transcript's data file and that of its speakers: in no file's name
-
-
 log = logging.getLogger(__name__)
 
 
