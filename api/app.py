@@ -42,7 +42,7 @@ from api.models import routes as models
 from api.monitoring import administration_routes, shared_metrics
 from api.monitoring import routes as health
 from api.monitoring.doctor import Doctor
-from api.monitoring.request_log import ProcessMetrics, RequestLog, RequestSpan
+from api.monitoring.request_log import ProcessMetrics, RequestLog
 from api.own_pages import OwnPages
 from api.people import collection_routes, edit_routes, enrol_routes
 from api.people import routes as people
@@ -153,8 +153,6 @@ def create_app(settings: Settings) -> ASGIApp:
     app: ASGIApp = RequestLog(
         PageHeaders(http) if settings.console else http, http.routes, process_metrics
     )
-    if settings.traces_endpoint:
-        app = RequestSpan(app, http.routes)
     return CorsMiddleware(HostCheck(realtime.beside(app), Hosts(settings)), Origins(settings))
 
 

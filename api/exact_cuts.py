@@ -136,8 +136,13 @@ class ExactCuts:
         for film in films:
             by_root.setdefault(str(film.cache.root), []).append(film)
         for root, some in by_root.items():
-            reader = self._folders.reader(root)
-            found = await self._folders.run(root, quick_map, reader, _read_one, some)
+            found = await self._folders.run(
+                root,
+                quick_map,
+                self._folders.reader(root),
+                lambda film: exact_cuts.read(film.cache, film.hash_str, film.manifest.file),
+                some,
+            )
             for film, known in zip(some, found, strict=True):
                 self._keep(film, known)
 
@@ -199,7 +204,3 @@ class ExactCuts:
         )
         answer = await self._client.ask(Lane.GRAB, question)
         return dict(zip(cuts, answer.places, strict=False))
-
-
-def _read_one(film: Film) -> Mapping[int, float | None]:
-    return exact_cuts.read(film.cache, film.hash_str, film.manifest.file)

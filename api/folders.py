@@ -44,6 +44,7 @@ _MOST_THREADS = 1 << 16
 _MOUNTS = Path("/proc/self/mountinfo")
 _MOUNTS_KEPT_S = 1.0
 _OCTAL = re.compile(r"\\([0-7]{3})")
+_ALONE_S = 0.002  # for all together; threads that take turns cost about as much
 
 
 class Folders:
@@ -325,9 +326,6 @@ def _mounts() -> list[str]:
 
 def _lies_in(path: str, place: str) -> bool:
     return path == place or path.startswith(place.rstrip("/") + "/")
-
-
-_ALONE_S = 0.002  # for all together; threads that take turns cost about as much
 
 
 def quick_map(pool: Executor, work: Callable[[T], R], items: Iterable[T]) -> list[R]:

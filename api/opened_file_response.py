@@ -13,7 +13,6 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from api.conditions import is_known
 from api.folders import Folders
 from shared.errors import FolderHangs
 from shared.opening import OpenedFile
@@ -21,6 +20,15 @@ from shared.opening import OpenedFile
 _log = logging.getLogger(__name__)
 _PIECE = 1 << 18
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
+
+
+def is_known(asked: Headers, tag: str) -> bool:
+    """Whether who asks has what has this ETag. `asked`: the headers of the request.
+
+    A proxy that compresses anew makes a tag weak, which is the same to who only reads.
+    """
+    known = asked.get("if-none-match", "").split(",")
+    return tag in (each.strip().removeprefix("W/") for each in known)
 
 
 async def opened_in(folders: Folders, path: str, work: Callable[[], OpenedFile]) -> OpenedFile:

@@ -11,7 +11,7 @@ import logging
 import secrets
 import time
 from contextlib import suppress
-from typing import overload
+from typing import cast
 
 import msgspec
 import redis
@@ -23,26 +23,13 @@ from shared.process import traces
 from shared.query.messages import (
     BLOCK_S,
     Answer,
-    Embedded,
-    EmbedQuestion,
-    FacesQuestion,
+    Asking,
     Failed,
-    FindCuts,
-    FoundCuts,
-    FoundFaces,
-    Grabbed,
-    GrabbedFrames,
-    GrabFrame,
-    GrabFrames,
     Lane,
-    MakePreview,
-    PreviewSegment,
-    Probed,
-    ProbeFile,
     QueryReply,
     QueryRequest,
     Question,
-    Result,
+    ReplyT,
     lane_key,
     replies_key,
     request_key,
@@ -91,30 +78,9 @@ class QueryClient:
         await self._blocking.aclose()
         self._heartbeats.close()
 
-    @overload
     async def ask(
-        self, lane: Lane, question: EmbedQuestion, timeout_s: float = ...
-    ) -> Embedded: ...
-    @overload
-    async def ask(self, lane: Lane, question: GrabFrame, timeout_s: float = ...) -> Grabbed: ...
-    @overload
-    async def ask(
-        self, lane: Lane, question: GrabFrames, timeout_s: float = ...
-    ) -> GrabbedFrames: ...
-    @overload
-    async def ask(self, lane: Lane, question: FindCuts, timeout_s: float = ...) -> FoundCuts: ...
-    @overload
-    async def ask(self, lane: Lane, question: ProbeFile, timeout_s: float = ...) -> Probed: ...
-    @overload
-    async def ask(
-        self, lane: Lane, question: FacesQuestion, timeout_s: float = ...
-    ) -> FoundFaces: ...
-    @overload
-    async def ask(
-        self, lane: Lane, question: MakePreview, timeout_s: float = ...
-    ) -> PreviewSegment: ...
-
-    async def ask(self, lane: Lane, question: Question, timeout_s: float = TIMEOUT_S) -> Result:
+        self, lane: Lane, question: Asking[ReplyT], timeout_s: float = TIMEOUT_S
+    ) -> ReplyT:
         """The worker's answer. Raises what the worker raised, or NoWorker, or RedisAway.
 
         Who is cancelled withdraws the question: a worker that has not begun leaves it.
@@ -124,7 +90,7 @@ class QueryClient:
             request_id=secrets.token_hex(8),
             reply_to=self._replies,
             within_s=timeout_s,
-            question=question,
+            question=cast(Question, question),
             trace=traces.carried(),
         )
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -141,7 +107,7 @@ class QueryClient:
             del self._waiting[request.request_id]
         if isinstance(answer, Failed):
             raise answer.as_error()
-        return answer
+        return cast(ReplyT, answer)
 
     async def _wait(
         self, lane: Lane, request: QueryRequest, future: asyncio.Future[Answer]

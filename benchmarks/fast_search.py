@@ -26,8 +26,7 @@ from api.cache.caches import Caches
 from api.cache.view import CacheView
 from api.search.frames.index import SearchIndex
 from api.search.frames.log import VectorSnapshot
-from api.search.scenes.scene_files import SceneFiles
-from api.search.scenes.scene_index import SceneIndex, sums_of
+from api.search.scenes.scene_store import SceneFiles, SceneIndex, sums_of
 from api.search.types import Hit, QueryVectors
 from benchmarks import describe
 from benchmarks.search import (

@@ -220,7 +220,7 @@ def measure_files(folder: Path, hours: int) -> None:
         one = scope()
         left = files_left(one, filters) if filters else None
         spoken = SpokenQuery(words, "whisper-base", max_results=MATCHES)
-        return index.transcripts.search(one.view(), spoken, None, FileChoice(left))
+        return index.transcripts.search(one.view(), spoken, FileChoice(only=left))
 
     began = time.perf_counter()
     known = index.facts.snapshot(scope().view()).files

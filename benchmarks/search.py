@@ -32,7 +32,7 @@ from api.search.codes.store import WORTH_CODING
 from api.search.frames import ranking
 from api.search.frames.estimates import Estimates
 from api.search.frames.index import SearchIndex
-from api.search.scenes.scene_files import SceneState
+from api.search.scenes.scene_store import SceneState
 from api.search.types import QueryVectors
 from benchmarks import describe
 from shared.cache.cache_dir import CacheDir

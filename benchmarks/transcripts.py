@@ -27,16 +27,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import stringzilla
 
 from api.cache.caches import Caches
 from api.search.frames.index import SearchIndex
-from api.search.transcripts.query import Mode, SpokenQuery
+from api.search.transcripts.query import FileChoice, Mode, SpokenQuery
 from api.search.transcripts.text import fold
 from api.search.types import VectorArray
 from benchmarks import describe
-from shared.cache import sentence_rows, transcripts
+from shared.cache import sentence_rows
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import Segment, Transcript, Word
 from shared.domain import Stage
@@ -100,7 +101,7 @@ def publish(cache: CacheDir, number: int, texts: list[str]) -> None:
         segments.append(Segment(start=6.0 * n, end=6.0 * n + 6, text=text, words=said))
     found = transcript_of(tuple(segments))
     with cache.draft(f"{number:016x}", Stage.TRANSCRIPT, MODEL, "json", "bench") as draft:
-        draft.file.write(transcripts.encode(found))
+        draft.file.write(msgspec.json.encode(found))
         draft.publish(rows=len(texts))
 
 
@@ -162,7 +163,7 @@ def publish_meant(
     found = transcript_of(said)
     hash_str = f"{number:016x}"
     with cache.draft(hash_str, Stage.TRANSCRIPT, MODEL, "json", "bench", has_pack=True) as draft:
-        draft.file.write(transcripts.encode(found))
+        draft.file.write(msgspec.json.encode(found))
         assert draft.pack
         sentence_rows.write(draft.pack, rows)
         draft.publish(rows=len(said), language="en", sentence_model=ROWS)
@@ -263,7 +264,7 @@ def ours(
     vector: VectorArray | None = None,
 ) -> list[Any]:
     asked = SpokenQuery(fold(query), MODEL, mode, max_results=MATCHES, vector=vector)
-    return index.transcripts.search(index.caches.open(str(cache.root)), asked, hashes)
+    return index.transcripts.search(index.caches.open(str(cache.root)), asked, FileChoice(hashes))
 
 
 def scans(corpus: list[list[str]]) -> None:

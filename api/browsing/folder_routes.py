@@ -8,15 +8,23 @@ from starlette.concurrency import run_in_threadpool
 
 from api.browsing.answers import FilesBelow, FolderContent, ListedFile, ListedFolder
 from api.browsing.bodies import FilesBelowBody, FolderBody
-from api.browsing.folder_page import FolderPage, page_of, seen_folders
-from api.browsing.looking import LyingFile
-from api.browsing.roots import beginnings, media_roots, parent_of
+from api.browsing.looking import (
+    FolderPage,
+    LyingFile,
+    beginnings,
+    media_roots,
+    page_of,
+    parent_of,
+    seen_folders,
+)
 from api.browsing.standings import FileStanding, FileStandings
 from api.browsing.walking import FolderWalk, Walked
 from api.http.endpoint import Call, Endpoint
 from api.search.services import SearchServices
 from shared.errors import BadInput, NotAllowed
 from shared.rights import KeyScope
+
+_OUTSIDE = "path: /etc lies outside the folders in RUSHES_MEDIA_ROOTS."
 
 
 async def get_media_folder(call: Call[FolderBody], services: SearchServices) -> FolderContent:
@@ -134,8 +142,6 @@ def _below(services: SearchServices, found: Walked, like: str) -> FilesBelow:
         warnings=found.warnings,
     )
 
-
-_OUTSIDE = "path: /etc lies outside the folders in RUSHES_MEDIA_ROOTS."
 
 ENDPOINTS = (
     Endpoint(

@@ -88,7 +88,7 @@ class FileStandings:
 
     def analyzed(self) -> set[str]:
         """Contents of which pictures or speech are analyzed, with any model."""
-        return self.view.pictures.all() | {hash_str for hash_str, _ in self.view.transcripts()}
+        return self.view.analyzed() | {hash_str for hash_str, _ in self.view.transcripts.files()}
 
     def _hash_of(self, file: LyingFile) -> str | None:
         seen = self.view.seen_at(file.path)
@@ -100,9 +100,9 @@ class FileStandings:
         view = self.view
         for part in self.parts:
             if part is ProgressType.VIDEO:
-                done = view.pictures.of(active_key(self.services, ModelKind.VISUAL), hashes)
+                done = view.analyzed_by(active_key(self.services, ModelKind.VISUAL), hashes)
             elif part is ProgressType.AUDIO:  # what is said is searched in whichever there is
-                done = {hash_str for hash_str, _ in view.transcripts()}
+                done = {hash_str for hash_str, _ in view.transcripts.files()}
             else:
                 found = self.services.people.collections_of(view.cache.root, hashes)
                 done = {hash_str for hash_str, collections in found.items() if collections}

@@ -15,9 +15,15 @@ from typing import NamedTuple
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from api.browsing.folder_page import warnings_of
-from api.browsing.looking import Lying, LyingFile, file_in, names_in, sort_key
-from api.browsing.roots import media_roots
+from api.browsing.looking import (
+    Lying,
+    LyingFile,
+    file_in,
+    media_roots,
+    names_in,
+    sort_key,
+    warnings_of,
+)
 from api.http.services import CoreServices
 from shared.errors import BadInput, FolderHangs, NotAllowed
 from shared.media import media_type_of, unsupported_format

@@ -17,7 +17,7 @@ from api.cache.view import CacheView, Place
 from api.folders import Folders, quick_map
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir, place_digest, was_written_to, without_id
-from shared.cache.cache_files import SeenPath
+from shared.cache.catalogue import Seen
 from shared.errors import MediaError, NoCacheFolder, NotAllowed
 from shared.media import HashCache, open_media_file
 from shared.opening import RootedPath
@@ -26,6 +26,10 @@ from shared.settings import Settings
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+_CAPACITY = 64  # CacheDirs kept at hand; each costs memory, and search three descriptors
+_MOST_SEEN = 10_000
+# What takes longer is no reason to let an answer wait: one of many files, and all together.
+_PATIENCE_S, _OPENS_WITHIN_S = 0.05, 2.0
 
 
 class LruCache(Generic[K, V]):
@@ -56,12 +60,6 @@ class LruCache(Generic[K, V]):
         """The value of a key where there is one; it counts as no use."""
         with self._lock:
             return self._kept.get(key)
-
-
-_CAPACITY = 64  # CacheDirs kept at hand; each costs memory, and search three descriptors
-_MOST_SEEN = 10_000
-# What takes longer is no reason to let an answer wait: one of many files, and all together.
-_PATIENCE_S, _OPENS_WITHIN_S = 0.05, 2.0
 
 
 class Caches:
@@ -222,11 +220,11 @@ class Caches:
         return list((best | perhaps).values())
 
     def _open(
-        self, view: CacheView, asked: Sequence[tuple[str, SeenPath]], within_s: float
+        self, view: CacheView, asked: Sequence[tuple[str, Seen]], within_s: float
     ) -> list[bool | None]:
         """Whether each MediaFile can be opened where it was seen; None: unknown in time."""
 
-        def opened_lately(one: tuple[str, SeenPath]) -> bool | None:
+        def opened_lately(one: tuple[str, Seen]) -> bool | None:
             return True if view.opened.has(one[0], one[1].path) else None
 
         # Those of which nothing is known come first: known soon, also where each takes long.
@@ -242,7 +240,7 @@ class Caches:
         of_each = dict(zip(order, opens, strict=True))
         return [of_each[n] for n in range(len(asked))]
 
-    def _opens(self, view: CacheView, hash_str: str, seen: SeenPath) -> bool | None:
+    def _opens(self, view: CacheView, hash_str: str, seen: Seen) -> bool | None:
         """Whether a path opens and holds what was seen there; only inside the roots.
 
         Somebody else may have written it into the CacheDir.

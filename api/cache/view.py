@@ -10,11 +10,8 @@ from concurrent.futures import Executor
 from typing import Generic, NamedTuple, TypeVar
 from unicodedata import normalize
 
-import msgspec
-
 from shared.cache import catalogue
 from shared.cache.cache_dir import CacheDir
-from shared.cache.cache_files import SeenPath
 from shared.cache.catalogue import Artefact, Entry, FollowState, Seen
 from shared.domain import Stage
 from shared.media import MediaType, media_type_of, other_forms
@@ -24,6 +21,11 @@ AskedT = TypeVar("AskedT")
 FoundT = TypeVar("FoundT")
 
 _MOST_KEPT = 10_000
+_LATELY_S = 5.0
+_MOST_NOTED = 100_000
+_AT_ONCE = 1000  # MediaFiles, while others wait
+_BEHIND_SLASH = chr(ord("/") + 1)
+KeyT = TypeVar("KeyT")
 
 
 class Looks(Generic[AskedT, FoundT]):
@@ -58,10 +60,6 @@ class Looks(Generic[AskedT, FoundT]):
                 self._found.update((key, (now, value)) for key, value in found.items())
             fresh |= found
         return fresh
-
-
-_LATELY_S = 5.0
-_MOST_NOTED = 100_000
 
 
 class Place(NamedTuple):
@@ -99,9 +97,6 @@ def opens_at(places: Mapping[str, bool | None], path: str) -> bool | None:
     return places[form] if (form := next(known, "")) else True
 
 
-_AT_ONCE = 1000  # MediaFiles, while others wait
-_BEHIND_SLASH = chr(ord("/") + 1)
-KeyT = TypeVar("KeyT")
 Announced = tuple[str, str]  # data file names: visual artefact, frames artefact ("" unknown)
 
 
@@ -119,19 +114,16 @@ class CacheView:
         self._version = 0
         self._frames: dict[str, str] = {}  # hash -> data file
         self._visual: dict[str, dict[str, str]] = {}  # model -> hash -> data file
-        self._transcripts: dict[tuple[str, str], str] = {}  # (hash, model) -> data file
-        self._speakers: dict[tuple[str, str], str] = {}  # (hash, model) -> data file
-        self._captions: dict[str, str] = {}  # hash -> data file, of those that hold any
-        self._paths: dict[str, dict[str, SeenPath]] = {}  # hash -> path -> newest sighting
+        self._paths: dict[str, dict[str, Seen]] = {}  # hash -> path -> newest sighting
         self._at_path: dict[str, str] = {}  # path -> hash last seen there
-        self._newest: dict[str, SeenPath] = {}  # hash -> its newest sighting
+        self._newest: dict[str, Seen] = {}  # hash -> its newest sighting
         self._sightings = 0
         self.best_paths: Looks[str, str | None] = Looks()  # hash -> where the file opens
         self.opened = LatelyOpened()
         self.frames = AnnouncedFiles(self._lock, self._frames)
-        self.speakers = AnnouncedFiles(self._lock, self._speakers)
-        self.captions = AnnouncedFiles(self._lock, self._captions)
-        self.pictures = AnnouncedPictures(self._lock, self._visual)
+        self.transcripts: AnnouncedFiles[tuple[str, str]] = AnnouncedFiles(self._lock, {})
+        self.speakers: AnnouncedFiles[tuple[str, str]] = AnnouncedFiles(self._lock, {})
+        self.captions: AnnouncedFiles[str] = AnnouncedFiles(self._lock, {})  # that hold any
         self.seen = SeenPlaces(self._lock, self._paths)
         self.frame_packs: Looks[str, RootedPath | None] = Looks()  # hash -> where one lies
 
@@ -185,18 +177,15 @@ class CacheView:
                 self._visual.setdefault(model, {})[hash_str] = found[0]
                 self._frames[hash_str] = found[1]
 
-    def transcripts(self) -> dict[tuple[str, str], str]:
-        """Data files of transcripts by (hash, model): hints, since lines come in any order."""
+    def analyzed(self) -> set[str]:
+        """Hashes of MediaFiles whose pictures are analyzed with any model."""
         with self._lock:
-            return dict(self._transcripts)
+            return set().union(*self._visual.values())
 
-    def correct_transcript(self, hash_str: str, model: str, file: str | None) -> None:
-        """Note what the manifest of a transcript said; None: it is not published (any more)."""
+    def analyzed_by(self, model: str, hashes: Set[str]) -> set[str]:
+        """Hashes, of the given ones, of MediaFiles whose pictures that model analyzed."""
         with self._lock:
-            if file is None:
-                self._transcripts.pop((hash_str, model), None)
-            else:
-                self._transcripts[hash_str, model] = file
+            return self._visual.get(model, {}).keys() & hashes
 
     @property
     def sightings(self) -> int:
@@ -209,7 +198,7 @@ class CacheView:
         with self._lock:
             return {hash_str: seen.path for hash_str, seen in self._newest.items()}
 
-    def seen_at(self, path: str) -> tuple[str, SeenPath] | None:
+    def seen_at(self, path: str) -> tuple[str, Seen] | None:
         """The MediaFile last seen at this path, in either Unicode form, and what it was then."""
         with self._lock:
             for form in (path, *other_forms(path)):
@@ -217,12 +206,13 @@ class CacheView:
                     return hash_str, self._paths[hash_str][form]
         return None
 
-    def paths_of(self, hash_str: str) -> list[SeenPath]:
+    def paths_of(self, hash_str: str) -> list[Seen]:
         """Where a MediaFile was seen, the place where it was seen first before later copies."""
         with self._lock:
             seen = list(self._paths.get(hash_str, {}).values())
         if not seen:
-            seen = catalogue.read_paths(self.cache.media_dir(hash_str))
+            noted = catalogue.read_paths(self.cache.media_dir(hash_str))
+            seen = [Seen.of(hash_str, path) for path in noted]
         return sorted(seen, key=lambda s: (s.since, s.path))
 
     def _note(self, entries: Iterable[Entry]) -> None:
@@ -236,24 +226,19 @@ class CacheView:
             elif entry.stage is Stage.VISUAL:
                 self._visual.setdefault(entry.model, {})[entry.hash_str] = entry.file
             elif entry.stage is Stage.TRANSCRIPT:
-                self._transcripts[entry.hash_str, entry.model] = entry.file
+                self.transcripts.known[entry.hash_str, entry.model] = entry.file
             elif entry.stage is Stage.SPEAKERS:
-                self._speakers[entry.hash_str, entry.model] = entry.file
-            elif entry.stage is Stage.CAPTIONS and (entry.rows or entry.hash_str in self._captions):
-                self._captions[entry.hash_str] = entry.file
+                self.speakers.known[entry.hash_str, entry.model] = entry.file
+            elif entry.stage is Stage.CAPTIONS and (
+                entry.rows or entry.hash_str in self.captions.known
+            ):
+                self.captions.known[entry.hash_str] = entry.file
 
     def _note_path(self, entry: Seen) -> None:
-        seen = SeenPath(
-            entry.path,
-            entry.size,
-            entry.mtime_ns,
-            entry.seen_at,
-            first_at=entry.first_at or entry.seen_at,
-        )
         known = self._paths.setdefault(entry.hash_str, {})
+        seen = entry
         if before := known.get(entry.path):
-            later = seen if before.seen_at <= seen.seen_at else before
-            seen = msgspec.structs.replace(later, first_at=min(before.since, seen.since))
+            seen = before.joined(entry)
         else:
             self.seen.note(entry.hash_str, entry.path)
         known[entry.path] = seen
@@ -268,54 +253,38 @@ class CacheView:
     def _whole(self) -> set[str]:
         """MediaFiles that need no look into their folder: sound alone has no visual artefact."""
         whole: set[str] = set().union(*self._visual.values())
-        for hash_str, _ in self._transcripts:
+        for hash_str, _ in self.transcripts.known:
             seen = self._newest.get(hash_str)
             if seen is not None and media_type_of(seen.path) is MediaType.AUDIO:
                 whole.add(hash_str)
         return whole
 
 
-class AnnouncedPictures:
-    """Of which MediaFiles a CacheView was told that their pictures are analyzed."""
-
-    def __init__(self, lock: threading.Lock, files: dict[str, dict[str, str]]) -> None:
-        self._lock, self._files = lock, files
-
-    def all(self) -> set[str]:
-        """With any model, by hash."""
-        with self._lock:
-            return set().union(*self._files.values())
-
-    def of(self, model: str, hashes: Set[str]) -> set[str]:
-        """Hashes, of the given ones, of MediaFiles whose pictures that model analyzed."""
-        with self._lock:
-            return self._files.get(model, {}).keys() & hashes
-
-
 class AnnouncedFiles(Generic[KeyT]):
     """Which artefacts of a kind a CacheView was told of, by the hash, or by hash and model."""
 
-    def __init__(self, lock: threading.Lock, files: dict[KeyT, str]) -> None:
-        self._lock, self._files = lock, files
+    def __init__(self, lock: threading.Lock, known: dict[KeyT, str]) -> None:
+        """`known`: the data files; whoever uses it holds the lock."""
+        self._lock, self.known = lock, known
 
     def files(self) -> dict[KeyT, str]:
         """Data files: hints, since lines come in any order."""
         with self._lock:
-            return dict(self._files)
+            return dict(self.known)
 
     def correct(self, key: KeyT, file: str | None) -> None:
         """Note what the manifest said; None: they are not published (any more)."""
         with self._lock:
             if file is None:
-                self._files.pop(key, None)
+                self.known.pop(key, None)
             else:
-                self._files[key] = file
+                self.known[key] = file
 
 
 class SeenPlaces:
     """Where all MediaFiles of a CacheView were seen."""
 
-    def __init__(self, lock: threading.Lock, paths: dict[str, dict[str, SeenPath]]) -> None:
+    def __init__(self, lock: threading.Lock, paths: dict[str, dict[str, Seen]]) -> None:
         self._lock, self._paths = lock, paths
         self._ordering = threading.Lock()
         self._ordered: list[tuple[str, str]] | None = None  # by path; None: nobody has asked

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.conditions import is_known
+from api.opened_file_response import is_known
 
 _FOLDER = Path(__file__).parent / "static"
 _TYPES = {

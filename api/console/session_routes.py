@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Annotated
 
+from msgspec import Meta, Struct
 from starlette.concurrency import run_in_threadpool
 
-from api.console.answers import ConsoleLink, ConsoleSession, SessionOver
-from api.console.bodies import NewLink, SignIn
+from api.http.answers import Message, Moment
 from api.http.auth import Access, UseCounter
+from api.http.bodies import LONGEST_WORD, Keyed
 from api.http.endpoint import Call, Endpoint, Reply
 from api.http.errors import KeyExpired, KeyMissing, KeyRefused, NotFromConsole, SignedInAlready
 from api.http.services import CoreServices
@@ -26,6 +28,74 @@ _STRANGER = (
     "Only the console's own page signs in: open this server's address in a browser. "
     "Programs send their licence key with each request."
 )
+
+
+def _folders(what: str, example: str) -> Meta:
+    return Meta(
+        description=f"{what}, as the client knows them, no wider than the key's; null: every "
+        "absolute path.",
+        examples=[[example]],
+    )
+
+
+class ConsoleSession(Struct, kw_only=True):
+    """Who is signed in, and what the licence key behind it may do."""
+
+    key_id: Annotated[str, Meta(examples=["9f86d081884c"])]
+    """Id of the licence key."""
+    label: Annotated[str, Meta(examples=["Edit 3"])]
+    """What people call it."""
+    scopes: Annotated[list[KeyScope], Meta(examples=[["search", "export"]])]
+    """Parts of the API that it may use."""
+    roots: Annotated[list[str], Meta(examples=[["/footage/show1"]])] | None
+    """Folders in which its paths must lie; null: all of the server's."""
+    key_expires_at: Annotated[Moment, Meta(examples=[1798761600.0])] | None
+    media_roots: Annotated[list[str], _folders("Folders with media", "/footage/show1")] | None
+    cache_roots: Annotated[list[str], _folders("Folders of cache_dirs", "/footage/show1")] | None
+    export_roots: Annotated[list[str], _folders("Folders of exports", "/footage/show1")] | None
+    version: Annotated[str, Meta(examples=["0.1.0"])]
+    """Of the server."""
+
+
+class ConsoleLink(Struct):
+    """A link that signs a browser in, once."""
+
+    url: Annotated[
+        str,
+        Meta(examples=["http://127.0.0.1:6699/#link=PBr0xEBnjBrmDpXJ1WZwhPzQ3l2gYtC4H6aT7sKdVfM"]),
+    ]
+    """To be opened in a browser; what signs in stands behind the `#`."""
+    expires_at: Moment
+
+
+class SessionOver(Struct):
+    """Nobody is signed in any more."""
+
+    message: Message
+
+
+class SignIn(Keyed):
+    """A request for a session, by a key or by a link."""
+
+    license_key: (
+        Annotated[str, Meta(max_length=LONGEST_WORD, examples=["rushes-0123456789abcdef"])] | None
+    ) = None
+    """A licence key."""
+    link: (
+        Annotated[
+            str,
+            Meta(max_length=LONGEST_WORD, examples=["PBr0xEBnjBrmDpXJ1WZwhPzQ3l2gYtC4H6aT7sKdVfM"]),
+        ]
+        | None
+    ) = None
+    """What stands behind `#link=` in a link of `rushes console`."""
+
+    replace: bool = False
+    """The link may end a session of this browser that has another key."""
+
+
+class NewLink(Keyed):
+    """Nothing: a link signs in with the key that asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +164,7 @@ async def console_session(call: Call[None], services: ConsoleServices) -> Consol
     return _signed_in(call, services, _key(call), session.token if session else None)
 
 
-async def end_console_session(call: Call[None], services: ConsoleServices) -> SessionOver | Reply:
+def end_console_session(call: Call[None], services: ConsoleServices) -> SessionOver | Reply:
     """Sign out.
 
     Ends the session of the request.
@@ -102,14 +172,12 @@ async def end_console_session(call: Call[None], services: ConsoleServices) -> Se
     session = _session(call, services, "DELETE")
     if session is None:
         return Reply(200, SessionOver("No session came with this request."))
-    await run_in_threadpool(services.access.sessions.end, session.token)
+    services.access.sessions.end(session.token)
     gone = {"Set-Cookie": services.access.pages.cookie(call.headers, "")}
     return Reply(200, SessionOver("Signed out."), _PRIVATE | gone)
 
 
-async def create_console_link(
-    call: Call[NewLink], services: ConsoleServices
-) -> ConsoleLink | Reply:
+def create_console_link(call: Call[NewLink], services: ConsoleServices) -> ConsoleLink | Reply:
     """Make a link that signs in.
 
     Whoever opens it first, within 15 minutes, is signed in with the key of this request; a
@@ -121,7 +189,7 @@ async def create_console_link(
     scheme = "https" if call.headers.get("x-forwarded-proto") == "https" else "http"
     here = f"{scheme}://{call.headers.get('host', '')}"  # as the caller itself calls us
     address = services.settings.public_url or here
-    made = await run_in_threadpool(services.console_links.make, _key(call).id, address)
+    made = services.console_links.make(_key(call).id, address)
     return Reply(200, ConsoleLink(*made), _PRIVATE)
 
 

@@ -6,13 +6,12 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from api.http.answers import ClientPath, Count, HashStr, Message, ModelKey, Problem
+from api.http.answers import ClientPath, Count, HashStr, Message, ModelKey, Moment, Problem
 
 _Bytes = Annotated[int, Meta(ge=0, description="Bytes of data files.", examples=[52_428_800])]
 _DeletionId = Annotated[
     str, Meta(description="Id of a deletion, to undo it.", examples=["5f0c1de2a49b7c38"])
 ]
-_Moment = Annotated[float, Meta(description="Unix seconds.", examples=[1764028800.0])]
 DataKind = Literal["frames", "visual", "transcription", "speakers", "captions", "faces"]
 
 
@@ -50,7 +49,7 @@ class DataDeleted(Struct, kw_only=True):
     dry_run: bool
     """Whether it would be, and nothing was."""
     deletion_id: _DeletionId | None
-    kept_until: Annotated[_Moment, Meta(examples=[1764115200.0])] | None
+    kept_until: Annotated[Moment, Meta(examples=[1764115200.0])] | None
     """Until when it can be undone."""
     files: Count
     bytes: _Bytes
@@ -64,10 +63,10 @@ class DeletionItem(Struct, kw_only=True):
     """A deletion that can still be undone."""
 
     deletion_id: _DeletionId
-    at: _Moment
+    at: Moment
     by: Annotated[str, Meta(examples=["Edit 3"])]
     """Label of the licence key."""
-    kept_until: Annotated[_Moment, Meta(examples=[1764115200.0])]
+    kept_until: Annotated[Moment, Meta(examples=[1764115200.0])]
     files: Count
     bytes: _Bytes
 

@@ -499,7 +499,7 @@ def _publish_without(
     if left == found.speakers:
         return
     with cache.draft(hash_str, Stage.SPEAKERS, manifest.model, "json", "delete") as draft:
-        draft.file.write(speakers.encode(msgspec.structs.replace(found, speakers=left)))
+        draft.file.write(msgspec.json.encode(msgspec.structs.replace(found, speakers=left)))
         draft.publish(
             rows=manifest.rows,
             audio_streams=manifest.audio_streams,

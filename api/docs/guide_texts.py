@@ -71,13 +71,6 @@ is `$root/api/v1/docs`, the guide in Markdown `$root/api-reference/public-api-v1
 `$root/llms.txt` and `$root/llms-full.txt` are for language models. A method that a path does not \
 know is answered 405, with `Allow`.
 """)
-
-
-def introduction(root: str) -> str:
-    """The first section; `root` is the path before all of ours, as clients see it."""
-    return _INTRODUCTION.substitute(root=root)
-
-
 TAGS = {
     "Health": "Is the server there?",
     "Models": "Which models there are, which is loaded, which answers.",
@@ -97,3 +90,8 @@ TAGS = {
     "Console": "Signing a browser in to the console, and out.",
     "Exports": "Clips, timelines, transcripts as files.",
 }
+
+
+def introduction(root: str) -> str:
+    """The first section; `root` is the path before all of ours, as clients see it."""
+    return _INTRODUCTION.substitute(root=root)

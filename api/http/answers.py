@@ -42,6 +42,7 @@ ClientPath = Annotated[
     str,
     Meta(description="The file's path, in the client's form.", examples=["/footage/day1/A001.mov"]),
 ]
+Moment = Annotated[float, Meta(description="Unix seconds.", examples=[1764028800.0])]
 Count = Annotated[int, Meta(ge=0, description="How many.", examples=[12])]
 
 

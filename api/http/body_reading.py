@@ -41,6 +41,47 @@ from shared.errors import BadInput
 from shared.msgspec_decoding import UNDECODABLE
 from shared.printable import printable
 
+Body = TypeVar("Body", bound=Keyed)
+Found = TypeVar("Found")
+_MOST_VALUES = 1_000_000  # decoded in 0.2 s, in one call that holds everything else up
+_LARGEST_PART = 4 << 20
+_MOST_MENDED = 1_000_000
+_LARGEST_MENDED_KEYLESS = 1 << 20  # of bodies from anybody: about 10 ms
+_LARGEST_KEY = 8 << 10
+_MISSING = re.compile(r"Object missing required field `([^`]+)`(?: - at `\$\.?(.*)`)?$")
+_AT = re.compile(r"(.*?) - at `(?:key in )?\$\.?(.*)`$", re.DOTALL)
+_AT_MOST = re.compile(r"Expected `(str|array)` of length <= (\d+)")
+_WHOLE_AS_FLOAT = re.compile(r"Expected `int[^`]*`, got `float`")
+_NO_OBJECT = re.compile(r"Expected `object`, got `(\w+)`$")
+_BYTE = re.compile(r"\(byte (\d+)\)")
+# Escapes in JSON: a surrogate pair, or a surrogate alone (half a character).
+_SURROGATES = re.compile(
+    rb"\\u[dD](?:(?P<pair>[89abAB]..\\u[dD][c-fC-F]..)|[89a-fA-F]..)", re.DOTALL
+)
+_TYPE_WORDS = {
+    " | null`": "`",
+    "`float | str`": "a number or a string",
+    "`null`": "null",
+    "`str`": "a string",
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`bool`": "true or false",
+    "`array`": "an array",
+    "`object`": "an object",
+}
+_JSON_TYPES = {"array": "an array", "str": "a string", "bool": "true or false", "null": "null"}
+_MOST = 10  # unknown fields that are named
+_LONGEST_NAME = 100
+_MOST_FIELDS = 100_000  # decoded in some 30 ms, in one call that holds everything else up
+_LARGEST = 1 << 18  # bytes of a body that is looked through; of a larger one its own fields alone
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_WITHOUT_HEADER_MB = 64
+_WITHOUT_HEADER_AT_ONCE = 4
+_WITH_HEADER = 4  # bodies of the largest size together; smaller ones are more
+_PLACE_S = 2.0  # others' bodies are through by then, where nobody dawdles
+_SAY_HEADER = "send the key in the header X-License-Key"
+
 
 @functools.cache
 def decoded_type(body: Any, *, keeps_nulls: bool = False) -> Any:
@@ -119,36 +160,6 @@ def _filling(fields: list[tuple[FieldInfo, list[str | None]]]) -> Any:
 
     defaults = [(one.name, absent, one.default, one.default_factory) for one, absent in fields]
     return fill
-
-
-Body = TypeVar("Body", bound=Keyed)
-Found = TypeVar("Found")
-_MOST_VALUES = 1_000_000  # decoded in 0.2 s, in one call that holds everything else up
-_LARGEST_PART = 4 << 20
-_MOST_MENDED = 1_000_000
-_LARGEST_MENDED_KEYLESS = 1 << 20  # of bodies from anybody: about 10 ms
-_LARGEST_KEY = 8 << 10
-_MISSING = re.compile(r"Object missing required field `([^`]+)`(?: - at `\$\.?(.*)`)?$")
-_AT = re.compile(r"(.*?) - at `(?:key in )?\$\.?(.*)`$", re.DOTALL)
-_AT_MOST = re.compile(r"Expected `(str|array)` of length <= (\d+)")
-_WHOLE_AS_FLOAT = re.compile(r"Expected `int[^`]*`, got `float`")
-_NO_OBJECT = re.compile(r"Expected `object`, got `(\w+)`$")
-_BYTE = re.compile(r"\(byte (\d+)\)")
-# Escapes in JSON: a surrogate pair, or a surrogate alone (half a character).
-_SURROGATES = re.compile(
-    rb"\\u[dD](?:(?P<pair>[89abAB]..\\u[dD][c-fC-F]..)|[89a-fA-F]..)", re.DOTALL
-)
-_TYPE_WORDS = {
-    " | null`": "`",
-    "`float | str`": "a number or a string",
-    "`null`": "null",
-    "`str`": "a string",
-    "`int`": "a whole number",
-    "`float`": "a number",
-    "`bool`": "true or false",
-    "`array`": "an array",
-    "`object`": "an object",
-}
 
 
 class _KeyInBody(msgspec.Struct):
@@ -307,7 +318,7 @@ def _drop_nulls(found: list[Any]) -> None:
 def explain(message: str, body: type[msgspec.Struct], keeps_nulls: bool = False) -> str:
     """msgspec's words as ours: `jobs[2].path must be a string, not int.`"""
     if no_object := _NO_OBJECT.match(message):
-        return f"The body must be a JSON object, not {_json_type(no_object[1])}."
+        return f"The body must be a JSON object, not {_JSON_TYPES.get(no_object[1], 'a number')}."
     if missing := _MISSING.match(message):
         field, parent = missing[1], missing[2]
         return f"{parent + '.' if parent else ''}{field} is required."
@@ -358,19 +369,6 @@ def _choices(kind: Any) -> list[Any]:
     for part in get_args(kind):
         found += _choices(part) or [part]
     return [choice for choice in found if choice not in (NoneType, msgspec.UnsetType)]
-
-
-def _json_type(word: str) -> str:
-    names = {"array": "an array", "str": "a string", "bool": "true or false", "null": "null"}
-    return names.get(word, "a number")
-
-
-_MOST = 10
-_LONGEST_NAME = 100
-_MOST_FIELDS = 100_000  # decoded in some 30 ms, in one call that holds everything else up
-_LARGEST = 1 << 18  # bytes of a body that is looked through; of a larger one its own fields alone
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def unknown_in_body(content: bytes | bytearray, body: type[msgspec.Struct]) -> list[str]:
@@ -427,13 +425,6 @@ def _sentence(name: str, at: str, known: Collection[str]) -> str:
     like = difflib.get_close_matches(shown, known, 1)
     hint = f"; did you mean {like[0]}?" if like else "."
     return f"{at}{shown} is no field here, and was not read{hint}"
-
-
-_WITHOUT_HEADER_MB = 64
-_WITHOUT_HEADER_AT_ONCE = 4
-_WITH_HEADER = 4  # bodies of the largest size together; smaller ones are more
-_PLACE_S = 2.0  # others' bodies are through by then, where nobody dawdles
-_SAY_HEADER = "send the key in the header X-License-Key"
 
 
 @dataclass(slots=True, kw_only=True)

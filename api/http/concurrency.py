@@ -17,16 +17,20 @@ AT_ONCE = 8
 
 T = TypeVar("T")
 R = TypeVar("R")
+OUTAGES = (RedisAway, NoWorker, ModelLoading)  # of all things; a folder that hangs is one thing's
+log = logging.getLogger(__name__)
+_UNEXPECTED = "Something went wrong; the server's log says what."
 
 
-async def _nobody_left() -> bool:
+async def nobody_left() -> bool:
+    """Say that no client has hung up."""
     return False
 
 
 async def map_concurrently(
     work: Callable[[T], Awaitable[R]],
     things: Sequence[T],
-    is_gone: Callable[[], Awaitable[bool]] = _nobody_left,
+    is_gone: Callable[[], Awaitable[bool]] = nobody_left,
     *,
     at_once: int = AT_ONCE,
 ) -> list[R]:
@@ -50,12 +54,6 @@ async def map_concurrently(
         for task in tasks:
             task.cancel()
     return [found[n] for n in range(len(things))]
-
-
-OUTAGES = (RedisAway, NoWorker, ModelLoading)  # of all things; a folder that hangs is one thing's
-
-log = logging.getLogger(__name__)
-_UNEXPECTED = "Something went wrong; the server's log says what."
 
 
 @dataclass(slots=True)

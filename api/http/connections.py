@@ -29,6 +29,26 @@ from shared.settings import Settings
 HEAD_S = 10.0
 READER_S = 60.0
 _LARGEST_HEAD = 1 << 16
+log = logging.getLogger(__name__)
+_LOOPBACK = ("localhost", "*.localhost")  # browsers ask no network for these
+_MOST_LOGGED = 100
+_LOCAL = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
+_OF_PANELS = {"null", "file://"}  # what web views of files on this machine send
+_NO_DEFAULTS = "none"
+_METHODS = "GET, POST, PUT, DELETE, OPTIONS"
+_HEADERS = "Content-Type, X-License-Key, X-Request-Id"
+_EXPOSED = "Content-Disposition, Retry-After, X-Request-Id, X-Rushes-Warnings"
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+_PAGE_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    # Over plain HTTP it is all that says of a GET that a page of ours has sent it.
+    "Referrer-Policy": "same-origin",
+}
 
 
 class LimitedConnection(HttpToolsProtocol):
@@ -113,11 +133,6 @@ class LimitedConnection(HttpToolsProtocol):
             self._reader_timer = None
 
 
-log = logging.getLogger(__name__)
-_LOOPBACK = ("localhost", "*.localhost")  # browsers ask no network for these
-_MOST_LOGGED = 100
-
-
 class Hosts:
     """The names of RUSHES_ALLOWED_HOSTS, RUSHES_PUBLIC_URL and this machine, and all addresses."""
 
@@ -195,14 +210,6 @@ def _is_address(name: str) -> bool:
     return True
 
 
-_LOCAL = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
-_OF_PANELS = {"null", "file://"}  # what web views of files on this machine send
-_NO_DEFAULTS = "none"
-_METHODS = "GET, POST, PUT, DELETE, OPTIONS"
-_HEADERS = "Content-Type, X-License-Key, X-Request-Id"
-_EXPOSED = "Content-Disposition, Retry-After, X-Request-Id, X-Rushes-Warnings"
-
-
 class Origins:
     """Which origins may call: our own, those of this machine on loopback, RUSHES_CORS_ORIGINS."""
 
@@ -231,7 +238,8 @@ class CorsMiddleware:
         if origin is None:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
-            if self._origins.allow(origin) or _is_same_host(origin, headers):
+            is_same_host = origin.split("://", 1)[-1] == headers.get("host")
+            if is_same_host or self._origins.allow(origin):
                 await self._app(scope, receive, send)
             else:
                 await send({"type": "websocket.close", "code": 1008, "reason": "Origin refused"})
@@ -266,23 +274,6 @@ class CorsMiddleware:
             await send(message)
 
         return marked
-
-
-def _is_same_host(origin: str, headers: Headers) -> bool:
-    return origin.split("://", 1)[-1] == headers.get("host")
-
-
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
-_PAGE_HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "Cross-Origin-Opener-Policy": "same-origin",
-    # Over plain HTTP it is all that says of a GET that a page of ours has sent it.
-    "Referrer-Policy": "same-origin",
-}
 
 
 class PageHeaders:

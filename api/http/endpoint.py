@@ -23,6 +23,7 @@ from api.http.auth import Access, UseCounter, check_scope
 from api.http.bodies import LONGEST_WORD, Keyed
 from api.http.body_reading import BodyBudget, BodyDecoder, too_long, unknown_in_query
 from api.http.client_paths import ClientPaths
+from api.http.concurrency import nobody_left
 from api.http.errors import warn, warnings_headers
 from api.http.parameters import IN_CACHE_DIR, Parameter
 from api.http.services import CoreServices, Provider
@@ -40,29 +41,16 @@ log = logging.getLogger(__name__)
 _MOST_LISTED = 20  # things of one list; how many there were is told besides
 _SECRET = {"license_key", "secret"}
 _LONG = 1_000  # characters: pictures and the like are no news
+Body = TypeVar("Body")
+Found = TypeVar("Found")
+PREFIX = "/api/v1"
+REFUSED = "This operation concerns the whole server: it needs a licence key without roots."
+_LONGEST_CLIENT = 100
+_LARGE_BODY = 1 << 18  # about 10 ms of decoding
+_PIECE = 500  # things of an answer, such as matches with their pictures: 5 ms of encoding
 
 
-async def audit(
-    audit_log: AuditLog, action: str, sender: Sender, details: Mapping[str, Any]
-) -> None:
-    """Write what was accepted. One that cannot be written is an error in the log, no refusal."""
-    line = AuditLine(
-        at=now(),
-        action=action,
-        key_id=sender.owner,
-        key_label=sender.label,
-        address=sender.address,
-        client=sender.client,
-        task_id=logs.task_id_var.get() or "",
-        details=dict(details),
-    )
-    try:
-        await run_in_threadpool(audit_log.write, line)
-    except OSError as error:
-        log.error("The audit log cannot be written (%s): %s", error, msgspec.json.encode(line))
-
-
-def details_of(body: msgspec.Struct | None) -> dict[str, Any]:
+def _details_of(body: msgspec.Struct | None) -> dict[str, Any]:
     """What was asked for: fields that were given, no secrets, of long lists the beginning.
 
     Nor what a body names in NOT_AUDITED: what people are called would outlive their deletion.
@@ -80,26 +68,13 @@ def details_of(body: msgspec.Struct | None) -> dict[str, Any]:
 
 def _short(value: Any) -> Any:
     if isinstance(value, msgspec.Struct):
-        return details_of(value)
+        return _details_of(value)
     if isinstance(value, list):
         shown = [_short(each) for each in value[:_MOST_LISTED] if not isinstance(each, msgspec.Raw)]
         return shown if len(shown) == len(value) else {"count": len(value), "first": shown}
     if isinstance(value, str) and len(value) > _LONG:
         return f"{value[:_LONG]}…"
     return value
-
-
-Body = TypeVar("Body")
-Found = TypeVar("Found")
-PREFIX = "/api/v1"
-REFUSED = "This operation concerns the whole server: it needs a licence key without roots."
-_LONGEST_CLIENT = 100
-_LARGE_BODY = 1 << 18  # about 10 ms of decoding
-_PIECE = 500  # things of an answer, such as matches with their pictures: 5 ms of encoding
-
-
-async def _is_there() -> bool:
-    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +85,7 @@ class Call(Generic[Body]):
     body: Body
     path: Mapping[str, str]
     query: Mapping[str, str]
-    is_gone: Callable[[], Awaitable[bool]] = _is_there  # whether the client has hung up
+    is_gone: Callable[[], Awaitable[bool]] = nobody_left  # whether the client has hung up
     key: KeyRecord | None = None  # where no key is needed
     sender: Sender = NOBODY  # as above
     headers: Headers = field(default_factory=Headers)
@@ -123,10 +98,25 @@ class Call(Generic[Body]):
         check_scope(self.key, scope)
 
     async def audit(self, audit_log: AuditLog, action: str) -> None:
-        """Write to the audit log what it changes or takes."""
+        """Write to the audit log what it changes or takes.
+
+        What cannot be written is an error in the log, no refusal.
+        """
         body = self.body if isinstance(self.body, msgspec.Struct) else None
-        details = {**self.path, **details_of(body), **self.audited}
-        await audit(audit_log, action, self.sender, details)
+        line = AuditLine(
+            at=now(),
+            action=action,
+            key_id=self.sender.owner,
+            key_label=self.sender.label,
+            address=self.sender.address,
+            client=self.sender.client,
+            task_id=logs.task_id_var.get() or "",
+            details={**self.path, **_details_of(body), **self.audited},
+        )
+        try:
+            await run_in_threadpool(audit_log.write, line)
+        except OSError as error:
+            log.error("The audit log cannot be written (%s): %s", error, msgspec.json.encode(line))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +162,7 @@ class Endpoint:
 
     route: str  # "POST /search/text"
     # Takes its Call and, where it needs any, a class of services; see api/http/services.py. A plain
-    # function runs in a thread for the `cache_dir` of the call.
+    # function runs in a thread, in that of the call's `cache_dir` where it has one.
     handler: Callable[..., Awaitable[Answer] | Answer]
     tag: str
     scope: KeyScope | None = None  # that the key must have; None: any key will do
@@ -309,6 +299,7 @@ async def _serve(endpoint: Endpoint, intake: _Intake, request: Request) -> Respo
         request.headers,
     )
     services = intake.services.get(endpoint.operation_id)
+    _log_task(request.path_params.get("task_id") or getattr(body, "task_id", None))
     try:
         own = services and services.within(*bounds)
         found = await _answer(endpoint, call, own)
@@ -319,6 +310,7 @@ async def _serve(endpoint: Endpoint, intake: _Intake, request: Request) -> Respo
         like = getattr(body, "cache_dir", None) or request.query_params.get("cache_dir")
         error.message = intake.paths.in_words(error.message, like)
         raise
+    _log_task(getattr(found.content if isinstance(found, Reply) else found, "task_id", None))
     warn(request.scope, call.warnings)
     if endpoint.is_audited and not getattr(body, "dry_run", False):
         await call.audit(intake.audit_log, endpoint.operation_id)
@@ -333,8 +325,18 @@ async def _answer(endpoint: Endpoint, call: Call[Any], services: CoreServices | 
         return await handler(call, services)
     for parameter in endpoint.query:  # what is wrong in them is said before a folder is looked at
         parameter.read(call.query)
-    cache_dir = getattr(call.body, "cache_dir", None) or IN_CACHE_DIR.read(call.query)
+    cache_dir = getattr(call.body, "cache_dir", None)
+    if IN_CACHE_DIR in endpoint.query:
+        cache_dir = IN_CACHE_DIR.read(call.query)
+    if cache_dir is None:
+        return await run_in_threadpool(handler, call, services)
     return await services.in_cache_dir(cache_dir, handler, call, services)
+
+
+def _log_task(task_id: str | None) -> None:
+    """Name the task that a request or its answer is about in what is logged from here on."""
+    if task_id:
+        logs.task_id_var.set(task_id)
 
 
 async def _response(endpoint: Endpoint, request: Request, found: Answer) -> Response:

@@ -29,9 +29,12 @@ from shared.process import traces
 
 DRAIN_S = 1.0
 _READ = "rushes.body_read"
-
-
 log = logging.getLogger(__name__)
+_NOTED = "rushes.error"
+UNEXPECTED = "Unexpected"  # the kind of what nobody foresaw
+WARNINGS_HEADER = "X-Rushes-Warnings"
+_LONGEST_HEADER = 4000
+_WARNED = "rushes.warnings"
 
 
 class KeyMissing(errors.RushesError):
@@ -134,10 +137,6 @@ class Noted:
     message: str
 
 
-_NOTED = "rushes.error"
-UNEXPECTED = "Unexpected"  # the kind of what nobody foresaw
-
-
 def error_of(scope: Scope) -> Noted | None:
     """Why this request got an error; None where it did not."""
     found: Noted | None = scope.get(_NOTED)
@@ -194,11 +193,6 @@ async def on_crash(request: Request, error: Exception) -> Response:
     traces.fail(trace.get_current_span(), error)
     body = ErrorBody("Internal error", "Something went wrong; the server's log says what.")
     return Response(msgspec.json.encode(body), 500, media_type="application/json")
-
-
-WARNINGS_HEADER = "X-Rushes-Warnings"
-_LONGEST_HEADER = 4000
-_WARNED = "rushes.warnings"
 
 
 def warn(scope: Scope, sentences: Sequence[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -12,6 +14,8 @@ from shared.errors import BadInput
 Value = TypeVar("Value")
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _SHOWN = 40  # characters of a wrong value in a message
+_AFTER = "after must be the `next` of an earlier answer."
+MOST_FILES = 1_000  # of one page
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +114,25 @@ IN_CACHE_DIR = text_parameter(
 OF_COLLECTION = text_parameter(
     "cluster_job_name", "The collection.", "Season 1", longest=LONGEST_TEXT, required=True
 )
+FILE_LIMIT = whole_number("limit", f"At most so many files, 1 to {MOST_FILES}.", MOST_FILES, 100)
+AFTER_FILE = text_parameter(
+    "after",
+    "The `next` of the page before.",
+    "L2Zvb3RhZ2UvaW5jb21pbmcvQTAwMi5tb3Y",
+    longest=2 * LONGEST_PATH,
+)
+
+
+def path_cursor(path: str) -> str:
+    """A path of ours, or any other text, for `after`: opaque, since two clients may call it
+    differently."""
+    return base64.urlsafe_b64encode(path.encode()).decode().rstrip("=")
+
+
+def path_of(cursor: str) -> str:
+    """What `path_cursor` was given. Raises BadInput."""
+    try:
+        raw = cursor.encode("ascii")
+        return base64.b64decode(raw + b"=" * (-len(raw) % 4), b"-_", validate=True).decode()
+    except (UnicodeError, binascii.Error):
+        raise BadInput(_AFTER) from None

@@ -11,7 +11,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, get_type_hints
+from typing import Any, Generic, ParamSpec, Self, TypeVar, get_type_hints
 
 import redis
 from starlette.concurrency import run_in_threadpool
@@ -144,16 +144,6 @@ class CoreServices:
 ServicesT = TypeVar("ServicesT", bound=CoreServices)
 
 
-class Found(Protocol):
-    """Something that was found in a file."""
-
-    @property
-    def hash_str(self) -> str: ...
-
-    @property
-    def path(self) -> str | None: ...
-
-
 @dataclass(slots=True)
 class Scope(Generic[ServicesT]):
     """A cache folder and files in it, as one request names them; for one thread at a time."""
@@ -222,9 +212,14 @@ class Scope(Generic[ServicesT]):
         self._client_paths = paths
         return paths
 
-    def places(self, found: Found, client_paths: dict[str, list[str]] | None) -> list[str]:
+    def hashes(self) -> list[str] | None:
+        """`hash_str` of each asked file that is known or readable; None: of all files."""
+        paths = self.client_paths()
+        return None if paths is None else list(paths)
+
+    def places(self, hash_str: str, path: str | None) -> list[str]:
         """Where the client has what was found: each of its files of that content, in order."""
-        return (client_paths or {}).get(found.hash_str) or [self.shown(found.path)]
+        return (self.client_paths() or {}).get(hash_str) or [self.shown(path)]
 
     def shown(self, path: str | None) -> str:
         """A path of ours in the client's form; empty where none is known."""

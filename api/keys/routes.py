@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Annotated
 
-from starlette.concurrency import run_in_threadpool
+from msgspec import Meta, Struct
 
+from api.http.answers import Count, Message, Moment
 from api.http.auth import check_scope
+from api.http.bodies import AbsolutePath, Keyed
 from api.http.endpoint import Call, Endpoint, RootsRule
 from api.http.services import CoreServices
-from api.keys.answers import KeyAnswer, KeyList, KeyRevoked, NewKey
-from api.keys.bodies import KeyBody
 from shared.errors import BadInput, Missing, NotAllowed
 from shared.opening import open_drop_folder
 from shared.paths import Roots, strip_bounds
 from shared.redis.key_uses import KeyUse, KeyUses
 from shared.redis.licence_keys import KeyRecord, Keys
 from shared.rights import (
+    LONGEST_LABEL,
     KeyScope,
     KeyTier,
     checked_expiry,
@@ -25,6 +27,77 @@ from shared.rights import (
     checked_roots,
     checked_scopes,
 )
+
+_MOST_ROOTS = 100
+
+
+class KeyAnswer(Struct, kw_only=True):
+    """A licence key, which itself is never shown."""
+
+    id: Annotated[str, Meta(examples=["9f86d081884c"])]
+    """Start of its hash."""
+    label: Annotated[str, Meta(examples=["Edit 3"])]
+    """What people call it."""
+    tier: KeyTier
+    scopes: Annotated[list[KeyScope], Meta(examples=[["search", "export"]])]
+    """Parts of the API that it may use."""
+    roots: Annotated[list[str], Meta(examples=[["/footage/show1"]])] | None
+    """Folders in which its paths must lie; null: all of the server's."""
+    created_at: Moment | None
+    expires_at: Annotated[Moment, Meta(examples=[1798761600.0])] | None
+    is_from_settings: bool
+    """It stands in RUSHES_LICENSE_KEYS, and can be revoked only there."""
+    requests: Count
+    last_seen_at: Moment | None
+    footage_seconds: Annotated[float, Meta(ge=0, examples=[86_400.0])]
+    """Footage that was analyzed for it; pictures, speech and faces count each."""
+
+
+class KeyList(Struct):
+    """All licence keys, those from the settings first, then the oldest."""
+
+    keys: list[KeyAnswer]
+    """Each with its rights and its use."""
+
+
+class NewKey(Struct, kw_only=True):
+    """A licence key, shown this once: only its hash is kept."""
+
+    license_key: Annotated[str, Meta(examples=["rushes-5PZkxNMtVRPXq6aVb1x4yJ0Q1mJ8sZ2k"])]
+    """The key."""
+    key: KeyAnswer
+
+
+class KeyRevoked(Struct):
+    """A licence key is no more."""
+
+    message: Message
+
+
+class KeyBody(Keyed):
+    """What a new key may do."""
+
+    label: Annotated[str, Meta(max_length=LONGEST_LABEL, examples=["Edit 3"])] = ""
+    """What people call it; left out: its number."""
+    scopes: (
+        Annotated[
+            list[KeyScope],
+            Meta(min_length=1, max_length=len(KeyScope), examples=[["search", "export"]]),
+        ]
+        | None
+    ) = None
+    """Parts of the API that it may use; left out: all of them."""
+    roots: (
+        Annotated[
+            list[AbsolutePath],
+            Meta(min_length=1, max_length=_MOST_ROOTS, examples=[["/footage/show1"]]),
+        ]
+        | None
+    ) = None
+    """Folders in which every path must lie that it names, cache folders too; left out: all that the
+    server may use."""
+    expires_at: Annotated[float, Meta(ge=0, examples=[1798761600.0])] | None = None
+    """Unix seconds, from which on it is refused, at most 20 years ahead; left out: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +108,23 @@ class KeyServices(CoreServices):
     key_uses: KeyUses
 
 
-async def list_keys(call: Call[None], services: KeyServices) -> KeyList:
+def list_keys(call: Call[None], services: KeyServices) -> KeyList:
     """List the licence keys.
 
     Ids, labels, rights and use, never the keys themselves. A key with roots sees those whose
     roots lie in its own.
     """
-    return await run_in_threadpool(_list, services)
-
-
-def _list(services: KeyServices) -> KeyList:
     records = [key for key in services.keys.list() if services.paths.covers(key.roots)]
     uses = services.key_uses.of([record.id for record in records])
     return KeyList([_answer(*each) for each in zip(records, uses, strict=True)])
 
 
-async def create_key(call: Call[KeyBody], services: KeyServices) -> NewKey:
+def create_key(call: Call[KeyBody], services: KeyServices) -> NewKey:
     """Make a licence key.
 
     The answer shows it this once: only its hash is kept. It has no more rights than the key
     that makes it; what is left out is as there.
     """
-    return await run_in_threadpool(_create, call, services)
-
-
-def _create(call: Call[KeyBody], services: KeyServices) -> NewKey:
     body, by = call.body, call.key
     scopes = checked_scopes(body.scopes) if body.scopes is not None else None
     asked, of_maker = body.roots, by.roots if by else None
@@ -108,7 +173,7 @@ def _within(
     return scopes or by.scopes, roots or by.roots, ends if expires_at is None else expires_at
 
 
-async def revoke_key(call: Call[None], services: KeyServices) -> KeyRevoked:
+def revoke_key(call: Call[None], services: KeyServices) -> KeyRevoked:
     """Revoke a licence key.
 
     Requests with it are refused from now on. What it has begun goes on.
@@ -116,17 +181,12 @@ async def revoke_key(call: Call[None], services: KeyServices) -> KeyRevoked:
     key_id = call.path["key_id"]
     if call.key is not None and call.key.id == key_id:
         raise BadInput("key_id: this is the key of this very request. Use another to revoke it.")
-    record = await run_in_threadpool(_revoke, services, key_id)
-    return KeyRevoked(f"The key {record.label or record.id} is refused from now on.")
-
-
-def _revoke(services: KeyServices, key_id: str) -> KeyRecord:
     record = services.keys.by_id(key_id)
     if record is not None and not services.paths.covers(record.roots):
         raise NotAllowed("key_id: that key reaches beyond the folders of this licence key.")
     record = services.keys.revoke(key_id)
     services.key_uses.forget(key_id)
-    return record
+    return KeyRevoked(f"The key {record.label or record.id} is refused from now on.")
 
 
 def _answer(record: KeyRecord, use: KeyUse) -> KeyAnswer:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Annotated
 
-from api.http.answers import counted
+from msgspec import Meta, Struct
+
+from api.http import bodies
+from api.http.answers import ClientPath, Count, Message, counted
+from api.http.bodies import MOST_ITEMS, Keyed, ListedPath
 from api.http.endpoint import Call, Endpoint
-from api.http.parameters import IN_CACHE_DIR
+from api.http.parameters import AFTER_FILE, FILE_LIMIT, IN_CACHE_DIR, path_cursor, path_of
 from api.http.services import CoreServices
-from api.left_out.answers import LeaveOutAnswer, LeftOutFile, LeftOutPage
-from api.left_out.bodies import LeaveOutBody
-from api.path_cursors import AFTER_FILE, FILE_LIMIT, path_cursor, path_of
 from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, NotAllowed
 from shared.ledger.analysis_files import AnalysisFiles
@@ -24,6 +26,49 @@ from shared.watch.files import WatchedFiles
 _FAILED = (FileGroup.FAILED, FileGroup.UNSUPPORTED)
 
 
+class LeaveOutBody(Keyed, kw_only=True):
+    """Which files are left out, or are so no more."""
+
+    cache_dir: bodies.CacheDir
+    media_paths: Annotated[
+        list[ListedPath],
+        Meta(min_length=1, max_length=MOST_ITEMS, examples=[["/footage/day1/A002.mov"]]),
+    ]
+    """Their absolute paths."""
+    left_out: Annotated[bool, Meta(examples=[True])]
+    """`false`: they are taken again."""
+
+
+class LeaveOutAnswer(Struct, kw_only=True):
+    """How many marks were set or taken back."""
+
+    message: Message
+    changed: Count
+
+
+class LeftOutFile(Struct, kw_only=True):
+    """A file that is left out."""
+
+    media_path: ClientPath
+    at: Annotated[float, Meta(examples=[1764028800.0])]
+    """Since when; Unix seconds."""
+    by: Annotated[str, Meta(examples=["Editing 1"])]
+    """The label of the key that did it."""
+    reason: Annotated[str, Meta(examples=["The file is cut off."])] | None
+    """Why it had failed, where that was known."""
+
+
+class LeftOutPage(Struct, kw_only=True):
+    """Files by path."""
+
+    files: list[LeftOutFile]
+    """At most `limit`."""
+    total: Annotated[int, Meta(ge=0, examples=[1])]
+    """Of all pages."""
+    next: Annotated[str, Meta(examples=["L2Zvb3RhZ2UvaW5jb21pbmcvQTAwMi5tb3Y"])] | None
+    """For `after`: leads to the next page. Null: no more."""
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOutServices(CoreServices):
     """The core services, and files of watch folders."""
@@ -31,21 +76,15 @@ class LeftOutServices(CoreServices):
     watched_files: WatchedFiles
 
 
-async def leave_out(call: Call[LeaveOutBody], services: LeftOutServices) -> LeaveOutAnswer:
+def leave_out(call: Call[LeaveOutBody], services: LeftOutServices) -> LeaveOutAnswer:
     """Leave files out of analysis.
 
     Watch folders do not try them (again), and coverage counts them apart, neither as missing
     nor as failed. What is made of them stays. `left_out: false` takes them again; so does an
     /analyze or a retry that names them.
     """
-    cache_dir = services.paths.cache(call.body.cache_dir)
-    return await services.folders.run(cache_dir, _leave_out, call, services, cache_dir)
-
-
-def _leave_out(
-    call: Call[LeaveOutBody], services: LeftOutServices, cache_dir: str
-) -> LeaveOutAnswer:
     body = call.body
+    cache_dir = services.paths.cache(body.cache_dir)
     listed = [
         services.paths.listed(path, f"media_paths[{n}]") for n, path in enumerate(body.media_paths)
     ]
@@ -84,33 +123,27 @@ def _reasons(services: LeftOutServices, cache_dir: str, paths: list[str]) -> dic
     return reasons
 
 
-async def list_left_out(call: Call[None], services: LeftOutServices) -> LeftOutPage:
+def list_left_out(call: Call[None], services: LeftOutServices) -> LeftOutPage:
     """Files that are left out."""
     asked, limit = IN_CACHE_DIR.read(call.query), FILE_LIMIT.read(call.query)
     cursor = AFTER_FILE.read(call.query)
     after = path_of(cursor) if cursor else None
     paths = services.paths
-    cache_dir = paths.cache(asked)
-
-    def read() -> LeftOutPage:
-        marks = services.left_out
-        folders = None if paths.key_roots is None else map(strip_bounds, paths.key_roots)
-        page = marks.page(cache_dir, folders, after=after, limit=limit)
-        return LeftOutPage(
-            files=[
-                LeftOutFile(
-                    media_path=paths.back(path, like=asked),
-                    at=mark.at,
-                    by=mark.by,
-                    reason=paths.in_words(mark.reason, like=asked) or None,
-                )
-                for path, mark in page.files
-            ],
-            total=page.total,
-            next=None if page.after is None else path_cursor(page.after),
-        )
-
-    return await services.folders.run(cache_dir, read)
+    folders = None if paths.key_roots is None else map(strip_bounds, paths.key_roots)
+    page = services.left_out.page(paths.cache(asked), folders, after=after, limit=limit)
+    return LeftOutPage(
+        files=[
+            LeftOutFile(
+                media_path=paths.back(path, like=asked),
+                at=mark.at,
+                by=mark.by,
+                reason=paths.in_words(mark.reason, like=asked) or None,
+            )
+            for path, mark in page.files
+        ],
+        total=page.total,
+        next=None if page.after is None else path_cursor(page.after),
+    )
 
 
 ENDPOINTS = (

@@ -6,7 +6,6 @@ import socket
 from typing import Any
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint, Reply
 from api.http.services import CoreServices
@@ -35,17 +34,13 @@ from shared.redis.heartbeats import DesiredModel, ModelState
 from shared.rights import KeyScope
 
 
-async def get_loaded_models(call: Call[None], services: CoreServices) -> LoadedModels:
+def get_loaded_models(call: Call[None], services: CoreServices) -> LoadedModels:
     """What is loaded.
 
     A model that `/models/load` has accepted is named here at once, and is loading until every
     worker that is to have it has loaded it or failed; `/ready?require=models` says why.
     """
-
-    def read() -> LoadedModels:
-        return LoadedModels(**{kind.value: _loaded(services, kind) for kind in ModelKind})
-
-    return await run_in_threadpool(read)
+    return LoadedModels(**{kind.value: _loaded(services, kind) for kind in ModelKind})
 
 
 def _loaded(services: CoreServices, kind: ModelKind) -> LoadedModel:
@@ -77,12 +72,8 @@ def _has_heard(state: ModelState | None, active: DesiredModel) -> bool:
     return state is not None and state.generation >= active.generation
 
 
-async def list_models(call: Call[None], services: CoreServices) -> AvailableModels:
+def list_models(call: Call[None], services: CoreServices) -> AvailableModels:
     """Which models there are."""
-    return await run_in_threadpool(_available, services)
-
-
-def _available(services: CoreServices) -> AvailableModels:
     answer = AvailableModels(visual=[], speech=[], faces=[])
     active = {kind: active_key(services, kind) for kind in ModelKind}
     live = heartbeats.live(services.redis, services.settings.instance)
@@ -112,17 +103,14 @@ def _available(services: CoreServices) -> AvailableModels:
     return answer
 
 
-async def load_model(call: Call[ModelLoadBody], services: CoreServices) -> ModelLoadAnswer | Reply:
+def load_model(call: Call[ModelLoadBody], services: CoreServices) -> ModelLoadAnswer | Reply:
     """Make a model the active one.
 
     200 when it is loaded already, 202 while it loads; what needs it answers 503 meanwhile.
     Embeddings made with another model are not searched until their files are analysed again;
     transcripts stay, whichever model wrote them.
     """
-    return await run_in_threadpool(_load, services, call.body)
-
-
-def _load(services: CoreServices, body: ModelLoadBody) -> ModelLoadAnswer | Reply:
+    body = call.body
     kind = ModelKind(body.model_type)
     spec = known_model(services, kind, body.model_key, "model_key")
     if holder := services.ledger.holder():
@@ -149,7 +137,7 @@ def _load(services: CoreServices, body: ModelLoadBody) -> ModelLoadAnswer | Repl
     )
 
 
-async def fetch_model(call: Call[ModelFetchBody], services: CoreServices) -> ModelFetchAccepted:
+def fetch_model(call: Call[ModelFetchBody], services: CoreServices) -> ModelFetchAccepted:
     """Fetch the weights of a model.
 
     What `rushes models pull` does, by a worker of every machine that runs models, into its
@@ -157,11 +145,7 @@ async def fetch_model(call: Call[ModelFetchBody], services: CoreServices) -> Mod
     again. A machine stops where its disk would be filled, and where nothing arrives for ten
     minutes. `/models/fetches` says how far it is; then `/models/load` makes it the active one.
     """
-    return await run_in_threadpool(_fetch, services, call.body.model_key)
-
-
-def _fetch(services: CoreServices, key: str) -> ModelFetchAccepted:
-    spec = _allowed(services, key)
+    spec = _allowed(services, call.body.model_key)
     fetches = Fetches(services.redis, services.settings.instance)
     able = sorted(set(fetches.workers().values()))
     if not able:
@@ -186,22 +170,17 @@ def _allowed(services: CoreServices, key: str) -> ModelSpec:
     return spec
 
 
-async def list_model_fetches(call: Call[None], services: CoreServices) -> ModelFetches:
+def list_model_fetches(call: Call[None], services: CoreServices) -> ModelFetches:
     """How far weights are.
 
     For each machine: what it fetches or fetched in the last day, the newest first. One whose
     worker has ended in the midst has failed.
     """
-
-    def read() -> ModelFetches:
-        found = Fetches(services.redis, services.settings.instance).standing()
-        in_words = services.paths.in_words
-        fetches = [msgspec.convert(one, ModelFetch, from_attributes=True) for one in found]
-        for fetch in fetches:
-            fetch.message = in_words(fetch.message)
-        return ModelFetches(fetches=fetches)
-
-    return await run_in_threadpool(read)
+    found = Fetches(services.redis, services.settings.instance).standing()
+    fetches = [msgspec.convert(one, ModelFetch, from_attributes=True) for one in found]
+    for fetch in fetches:
+        fetch.message = services.paths.in_words(fetch.message)
+    return ModelFetches(fetches=fetches)
 
 
 ENDPOINTS = (

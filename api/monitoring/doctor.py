@@ -12,10 +12,11 @@ import socket
 import sys
 import time
 import urllib.parse
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta, Struct
 
-from api.monitoring.doctor_answers import DoctorFinding, DoctorReport
 from shared.msgspec_decoding import UNDECODABLE
 from shared.settings import PARENT_FD, Settings
 
@@ -27,6 +28,36 @@ _HIDDEN = "…"
 _LEAST_SECRET = 4  # characters: fewer stand in every sentence
 _LOGIN = re.compile(r"(?<=://)[^/@\s]*@")
 _COMMAND = ("-m", "cli.commands.doctor")
+
+
+class DoctorFinding(Struct, kw_only=True):
+    """Result of a check."""
+
+    subject: Annotated[str, Meta(examples=["disk space"])]
+    """What was looked at."""
+    level: Annotated[
+        Literal["ok", "warning", "problem"], Meta(title="FindingLevel", examples=["warning"])
+    ]
+    """How it is."""
+    message: Annotated[str, Meta(examples=["900 MB are free on the disk of /mnt/show1"])]
+    """Half of a sentence, without a full stop."""
+    cure: Annotated[str, Meta(examples=["make room there"])] | None
+    """What mends it; null: nothing to mend."""
+
+
+class DoctorReport(Struct, kw_only=True):
+    """What `rushes doctor` says on the machine of the API process."""
+
+    ok: Annotated[bool, Meta(examples=[True])]
+    """There is no problem; there may be warnings."""
+    checked_at: Annotated[float, Meta(examples=[1764028800.0])]
+    """When it was looked, Unix seconds."""
+    age_seconds: Annotated[float, Meta(examples=[1.4])] = 0.0
+    """Seconds since `checked_at`."""
+    host: Annotated[str, Meta(examples=["edit3"])]
+    """The machine, or container, that this is about."""
+    findings: list[DoctorFinding]
+    """In the order of the checks."""
 
 
 class _SaidReport(msgspec.Struct):

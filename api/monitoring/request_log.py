@@ -10,8 +10,8 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
 from typing import Any
 
@@ -36,17 +36,16 @@ SEARCHES = ("text", "image", "frame", "transcript")
 _SEARCH_S = (0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 2, 5, 10)
 # The answer about clips waits for them, so minutes are not unusual.
 _REQUEST_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600)
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """One request. `route`: template of its path, "" for none; `error`: kind of its error."""
-
-    method: str
-    route: str
-    status: int
-    seconds: float
-    error: str | None
+log = logging.getLogger(__name__)
+QUIET = frozenset(("/api/v1/health", "/api/v1/ready", "/metrics"))  # polled every few seconds
+# Dozens of pictures a page, pieces and ranges of what is played.
+_MANY = ("/api/v1/frames/", "/api/v1/media/original/", "/api/v1/media/preview/")
+_SIGNED = (*_MANY, "/api/v1/exports/")  # what follows shows something without a key
+REQUEST_ID = "X-Request-Id"
+_SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_SANE_TASK = re.compile(r"[0-9a-f]{32}")
+_HUNG_UP = 499  # what proxies log for a client that did not wait; nobody gets this answer
+_PROPAGATOR = TraceContextTextMapPropagator()
 
 
 class ProcessMetrics:
@@ -87,32 +86,22 @@ class ProcessMetrics:
         for kind in (*(error.__name__ for error in TABLE), UNEXPECTED):
             self._errors.labels(kind)
 
-    def observe(self, served: Served) -> None:
-        """A request has ended."""
-        method = served.method if served.method in _METHODS else "other"
-        route = served.route or "unmatched"
-        self._requests.labels(method, route, str(served.status)).inc()
-        self._seconds.labels(method, route).observe(served.seconds)
-        if served.error:
-            self._errors.labels(served.error).inc()
-        search = served.route.removeprefix(_SEARCH)
-        if search in SEARCHES and served.status == 200:
-            self._searches.labels(search).observe(served.seconds)
-
-
-log = logging.getLogger(__name__)
-QUIET = frozenset(("/api/v1/health", "/api/v1/ready", "/metrics"))  # polled every few seconds
-# Dozens of pictures a page, pieces and ranges of what is played.
-_MANY = ("/api/v1/frames/", "/api/v1/media/original/", "/api/v1/media/preview/")
-_SIGNED = (*_MANY, "/api/v1/exports/")  # what follows shows something without a key
-REQUEST_ID = "X-Request-Id"
-_SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-_SANE_TASK = re.compile(r"[0-9a-f]{32}")
-_HUNG_UP = 499  # what proxies log for a client that did not wait; nobody gets this answer
+    def observe(
+        self, method: str, route: str, status: int, seconds: float, error: str | None
+    ) -> None:
+        """Count a request. `route`: template of its path, or ""; `error`: kind of its error."""
+        method, template = method if method in _METHODS else "other", route or "unmatched"
+        self._requests.labels(method, template, str(status)).inc()
+        self._seconds.labels(method, template).observe(seconds)
+        if error:
+            self._errors.labels(error).inc()
+        search = route.removeprefix(_SEARCH)
+        if search in SEARCHES and status == 200:
+            self._searches.labels(search).observe(seconds)
 
 
 class RequestLog:
-    """Logs and measures every request; answers and log lines carry its id."""
+    """Logs, measures and traces every request; answers and log lines carry its id."""
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], metrics: ProcessMetrics) -> None:
         self._app = app
@@ -125,7 +114,8 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        given = Headers(scope=scope).get(REQUEST_ID, "")
+        request_id = given if _SANE_ID.fullmatch(given) else secrets.token_hex(8)
         status: int | None = None
         began = time.perf_counter()
 
@@ -136,7 +126,7 @@ class RequestLog:
                 MutableHeaders(scope=message)[REQUEST_ID] = request_id
             await send(message)
 
-        with bound_request(request_id):
+        with _span(scope, request_id) as span, bound_request(request_id):
             try:
                 await self._app(scope, receive, noted)
             except ClientDisconnect:
@@ -149,38 +139,39 @@ class RequestLog:
                 if status is None:
                     raise
             finally:
+                self._describe(span, scope, status or 500)
                 self._note(scope, status or 500, time.perf_counter() - began)
+
+    def _describe(self, span: trace.Span, scope: Scope, status: int) -> None:
+        """Name a span by the route's template, which is known when the router has run."""
+        span.set_attribute("http.response.status_code", status)
+        template = self._templates.get(scope.get("endpoint"))
+        if template:
+            span.set_attribute("http.route", template)
+            span.update_name(f"{scope['method']} {template}")
+        if status >= 500 or status == _HUNG_UP:
+            span.set_attribute("error.type", str(status))
+            span.set_status(trace.StatusCode.ERROR)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         method, path = scope["method"], shown_path(scope["path"])
         route = self._templates.get(scope.get("endpoint"), "")
         error = error_of(scope)
         kind = error.kind if error else None
-        self._metrics.observe(Served(method, route, status, seconds, kind))
+        self._metrics.observe(method, route, status, seconds, kind)
         fields: dict[str, Any] = {"method": method, "route": route, "path": path}
         fields |= {"status": status, "ms": round(seconds * 1000, 1)}
         why = ""
         if error:
             fields["error"] = error.kind
             why = f": {error.kind}: {error.message}"
-        _drop_insane_task()
+        if not _SANE_TASK.fullmatch(task_id_var.get() or ""):  # a path may name anything
+            task_id_var.set(None)
         log.log(
             _level(path, status),
             *("%s %s %d %.0f ms%s", method, path, status, seconds * 1000, why),
             extra={"fields": fields},
         )
-
-
-def _request_id(scope: Scope) -> str:
-    """The client's own where it is sane, else a new one."""
-    given = Headers(scope=scope).get(REQUEST_ID, "")
-    return given if _SANE_ID.fullmatch(given) else secrets.token_hex(8)
-
-
-def _drop_insane_task() -> None:
-    """A path may name anything as its task."""
-    if not _SANE_TASK.fullmatch(task_id_var.get() or ""):
-        task_id_var.set(None)
 
 
 def shown_path(path: str) -> str:
@@ -195,60 +186,21 @@ def _level(path: str, status: int) -> int:
     return logging.WARNING if status >= 500 else logging.INFO
 
 
-_REQUEST_ID = "X-Request-Id"
-_PROPAGATOR = TraceContextTextMapPropagator()
-
-
-class RequestSpan:
-    """Spans named by the route's template, which is known when the router has run."""
-
-    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
-        self._app = app
-        self._templates: Mapping[object, str] = {
-            route.endpoint: route.path for route in routes if isinstance(route, Route)
-        }
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in QUIET:
-            await self._app(scope, receive, send)
-            return
-        status = 500
-
-        async def noted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                if request_id := Headers(raw=message["headers"]).get(_REQUEST_ID):
-                    span.set_attribute("rushes.request_id", request_id)
-            await send(message)
-
-        method = scope["method"]
-        attributes = {
-            "http.request.method": method,
-            "url.path": shown_path(scope["path"]),
-            "url.scheme": scope["scheme"],
-        }
-        with traces.tracer().start_as_current_span(
-            method, _parent(scope), trace.SpanKind.SERVER, attributes
-        ) as span:
-            try:
-                await self._app(scope, receive, noted)
-            finally:
-                self._describe(span, scope, status)
-
-    def _describe(self, span: trace.Span, scope: Scope, status: int) -> None:
-        span.set_attribute("http.response.status_code", status)
-        template = self._templates.get(scope.get("endpoint"))
-        if template:
-            span.set_attribute("http.route", template)
-            span.update_name(f"{scope['method']} {template}")
-        if status >= 500:
-            span.set_attribute("error.type", str(status))
-            span.set_status(trace.StatusCode.ERROR)
-
-
-def _parent(scope: Scope) -> Context:
-    """An empty one, which begins a new trace, where the client sends no traceparent."""
+def _span(scope: Scope, request_id: str) -> AbstractContextManager[trace.Span]:
+    """Begin the span of a request, in the trace that the client's traceparent names, if any."""
+    if scope["path"] in QUIET:
+        return nullcontext(trace.INVALID_SPAN)
     headers = Headers(scope=scope)
     carrier = {name: headers.getlist(name) for name in ("traceparent", "tracestate")}
-    return _PROPAGATOR.extract(carrier, Context())
+    attributes = {
+        "http.request.method": scope["method"],
+        "url.path": shown_path(scope["path"]),
+        "url.scheme": scope["scheme"],
+        "rushes.request_id": request_id,
+    }
+    return traces.tracer().start_as_current_span(
+        scope["method"],
+        _PROPAGATOR.extract(carrier, Context()),
+        trace.SpanKind.SERVER,
+        attributes,
+    )

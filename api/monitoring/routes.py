@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter as Counted
 from collections.abc import Sequence
-from typing import get_args
+from typing import Annotated, Literal, get_args
 
-from starlette.concurrency import run_in_threadpool
+from msgspec import Meta, Struct
 
 from api.http.endpoint import Call, Endpoint, Reply
 from api.http.parameters import text_parameter
 from api.http.services import CoreServices
-from api.monitoring.answers import Health, NotReady, Readiness, ReadyChecks
 from api.monitoring.missing import missing_workers, unseen_roots, unusable_models
 from shared.errors import BadInput, RedisAway
 from shared.models.model_catalogue import active_models, needed_models
@@ -32,12 +31,53 @@ _REQUIRE = text_parameter(
 )
 
 
+class Health(Struct):
+    """The server answers."""
+
+    status: Annotated[Literal["ok"], Meta(examples=["ok"])] = "ok"
+    """Always ok."""
+
+
+class ReadyChecks(Struct, kw_only=True):
+    """What was looked at."""
+
+    redis: Annotated[bool, Meta(examples=[True])]
+    """Redis answers."""
+    query_worker: Annotated[bool, Meta(examples=[True])]
+    """A query worker is alive."""
+    analysis_worker: Annotated[bool, Meta(examples=[True])]
+    """An analysis worker is alive."""
+
+
+class Readiness(Struct, kw_only=True):
+    """All that is required is there."""
+
+    ready: Annotated[bool, Meta(examples=[True])]
+    """All that is required is there."""
+    checks: ReadyChecks
+    workers: Annotated[dict[str, int], Meta(examples=[{"query": 1, "analysis": 2}])]
+    """Live workers by kind."""
+    loading: bool
+    """A worker is still loading its model."""
+
+
+class NotReady(Readiness, kw_only=True):
+    """Something that is required is missing."""
+
+    error: Annotated[str, Meta(examples=["Not ready"])]
+    """Short label."""
+    message: Annotated[
+        str, Meta(examples=["No analysis worker is running. Start `rushes worker analysis`."])
+    ]
+    """What is missing, a sentence each, and how to mend it."""
+
+
 async def get_health(_call: Call[None]) -> Health:
     """Is the server there?"""
     return Health()
 
 
-async def get_readiness(call: Call[None], services: CoreServices) -> Readiness | Reply:
+def get_readiness(call: Call[None], services: CoreServices) -> Readiness | Reply:
     """Can the server work?
 
     For load balancers and start scripts. Without workers requests are still accepted: tasks
@@ -47,7 +87,7 @@ async def get_readiness(call: Call[None], services: CoreServices) -> Readiness |
     that is still loading is none of these.
     """
     required = _required(_REQUIRE.read(call.query))
-    live, missing = await run_in_threadpool(_look, services, required)
+    live, missing = _look(services, required)
     there = {beat.kind for beat in live or ()}
     checks = ReadyChecks(
         redis=live is not None, query_worker="query" in there, analysis_worker="analysis" in there

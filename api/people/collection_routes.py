@@ -14,10 +14,9 @@ from api.tasks.progress import enqueue, note_accepted, waiting_hint
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ProgressType, ReclusterSpec, TaskKind
 from shared.errors import BadInput, Busy
-from shared.ledger.records import ItemFile, NewItem, NewTask, Sender
+from shared.ledger.records import ItemFile, NewItem, NewTask
 from shared.models.vocabulary import checked_vocabulary
 from shared.people.collection import Collection, CollectionVocabulary
-from shared.process import logs
 from shared.rights import KeyScope
 
 
@@ -47,21 +46,14 @@ def collection_vocabulary(call: Call[VocabularyBody], services: CoreServices) ->
     )
 
 
-async def recluster_faces(call: Call[ReclusterBody], services: CoreServices) -> Accepted:
+def recluster_faces(call: Call[ReclusterBody], services: CoreServices) -> Accepted:
     """Group faces anew.
 
     A background task with progress of `type` "recluster"; stop it with /analyze/cancel and its
     task_id. Clusters keep ids and names by majority of their faces; merges and moves made by
     hand stay. 404 for an unknown collection, 409 while another recluster of it runs.
     """
-    accepted = await services.in_cache_dir(
-        call.body.cache_dir, _submit, services, call.body, call.sender
-    )
-    logs.task_id_var.set(accepted.task_id)
-    return accepted
-
-
-def _submit(services: CoreServices, body: ReclusterBody, sender: Sender) -> Accepted:
+    body = call.body
     cache = services.caches.cache(services.paths.cache(body.cache_dir))
     collection = Collection.open(cache.root, body.cluster_job_name, create=False)
     spec = ReclusterSpec(
@@ -77,7 +69,7 @@ def _submit(services: CoreServices, body: ReclusterBody, sender: Sender) -> Acce
         kind=TaskKind.RECLUSTER,
         queue="recluster",
         items=[NewItem(spec=msgspec.json.encode(spec), files=(file,))],
-        sender=sender,
+        sender=call.sender,
         exclusive=f"collection:{cache.id}:{collection.folder.name}",
     )
     hint = waiting_hint(services, TaskKind.RECLUSTER, body.cache_dir)

@@ -60,6 +60,16 @@ _UNKNOWN: dict[str, Any] = {
     **{"media_path": None, "failed_files": [], "superseded_by": None},
     **{"waiting_for": None, "place": None, "owner": None, "client": None},
 }
+log = logging.getLogger(__name__)
+POLL_S = 2.0  # for what a lost message did not say
+KEY_CHECK_S = 60.0
+LARGEST_MESSAGE = 1 << 16  # of a client, which says no more than what to join
+_RECONNECT_S = 0.5
+_LONGEST_ID = 64
+# Rooms that are no Task's, and the scope that a key must have to join.
+_ROOMS = {ROOM: KeyScope.WATCH, TASKS_ROOM: None}
+_MADE_HERE = re.compile("[0-9a-f]{32}")  # see records.new_task_id
+EVERY_S = 1.0  # at most one event a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,17 +242,6 @@ def _end_of_lost(room: _Room) -> Event:
     ended = {"status": "failed", "message": _LOST, "error": _LOST, "eta_seconds": None}
     known = room.last.payload if room.last else {"task_id": room.task_id, **_UNKNOWN}
     return Event(room.last.seq if room.last else 0, is_final=True, payload={**known, **ended})
-
-
-log = logging.getLogger(__name__)
-POLL_S = 2.0  # for what a lost message did not say
-KEY_CHECK_S = 60.0
-LARGEST_MESSAGE = 1 << 16  # of a client, which says no more than what to join
-_RECONNECT_S = 0.5
-_LONGEST_ID = 64
-# Rooms that are no Task's, and the scope that a key must have to join.
-_ROOMS = {ROOM: KeyScope.WATCH, TASKS_ROOM: None}
-_MADE_HERE = re.compile("[0-9a-f]{32}")  # see records.new_task_id
 
 
 class Realtime:
@@ -465,9 +464,6 @@ def _task_id_of(data: Any) -> str:
 def _as_error(error: RushesError) -> dict[str, str]:
     body = verdict(error)[1]
     return {"error": body.error, "message": body.message}
-
-
-EVERY_S = 1.0  # at most one event a second
 
 
 class TaskEvents:

@@ -2,27 +2,109 @@
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint, RootsRule
-from api.search.answers import LoadAnswer, LoadForMediaAnswer, Skipped
+from api.search.answers import LoadAnswer, LoadForMediaAnswer
 from api.search.bodies import LoadBody, LoadForMediaBody
-from api.search.folders.answers import KnownFolderList
-from api.search.folders.listing import known_folders
 from api.search.services import SearchServices
 from api.search.types import LoadReport
+from shared.cache.cache_dir import CacheDir
+from shared.errors import CacheError, NoCacheFolder, NotAllowed, Unavailable
 from shared.rights import KeyScope
 
+_WITHIN_S = 2.0
+_COUNTED = 32  # of those used last: more would push others out of what is kept at hand
 
-async def load_analysis_data(call: Call[LoadBody], services: SearchServices) -> LoadAnswer:
+
+class KnownFolder(Struct, kw_only=True):
+    """A cache folder that this server knows."""
+
+    cache_dir: Annotated[str, Meta(examples=["/footage/.rushes"])]
+    """The folder, in the client's form."""
+    online: Annotated[bool, Meta(examples=[True])]
+    """It is there and answers."""
+    files: Annotated[int, Meta(ge=0, examples=[1204])] | None = None
+    """Files that are analyzed into it; null: it is away, or counting takes too long now. Only the
+    32 that were used last are counted."""
+    hours: Annotated[float, Meta(ge=0, examples=[96.5])] | None = None
+    """How long they are together; null as above."""
+    last_used_at: Annotated[float, Meta(examples=[1764028800.0])] | None = None
+    """When it was searched, loaded or analyzed into last, to the hour, in Unix seconds; null: not
+    that this server knows of."""
+
+
+class KnownFolderList(Struct, kw_only=True):
+    """Cache folders."""
+
+    folders: list[KnownFolder]
+    """Inside the roots of the key; the last used first."""
+
+
+@dataclass(slots=True)
+class _FolderCount:
+    """What was found out so far; another thread may be at it still."""
+
+    folder: str
+    is_counted: bool
+    is_allowed: bool = True
+    online: bool = False
+    files: int | None = None
+    hours: float | None = None
+
+
+def known_folders(services: SearchServices) -> list[KnownFolder]:
+    """CacheDirs that the licence key may read, the last used first. Blocks, for seconds at most."""
+    used = services.used_cache_dirs()
+    looks = [_FolderCount(folder, n < _COUNTED) for n, folder in enumerate(used)]
+    services.folders.each(
+        looks,
+        lambda look: _find_out(services, look),
+        lambda look: look.folder,
+        lambda look: None,
+        within_s=_WITHIN_S,
+    )
+    return [
+        KnownFolder(
+            cache_dir=services.paths.back(look.folder),
+            online=look.online,
+            files=look.files,
+            hours=look.hours,
+            last_used_at=used[look.folder],
+        )
+        for look in looks
+        if look.is_allowed
+    ]
+
+
+def _find_out(services: SearchServices, look: _FolderCount) -> None:
+    # Not by services.caches.open, which counts as a use.
+    try:
+        cache = CacheDir.open(look.folder, services.paths.cache_roots, create=False)
+        look.online = True
+        if look.is_counted:
+            view = services.caches.follow(cache)
+            files = services.index.facts.snapshot(view).files
+            look.hours = round(sum(facts.seconds or 0.0 for facts in files.values()) / 3600, 3)
+            look.files = len(files)
+    except NotAllowed:  # its links lead elsewhere
+        look.is_allowed = False
+    except (NoCacheFolder, CacheError, Unavailable):
+        return
+
+
+def load_analysis_data(call: Call[LoadBody], services: SearchServices) -> LoadAnswer:
     """Load everything in a cache folder.
 
     Additive and idempotent; what changed on disk is loaded again. Where memory has no room for
     what searches read, X-Rushes-Warnings says so.
     """
     cache_dir = services.paths.cache(call.body.cache_dir)
-    report = await services.folders.run(cache_dir, _load, services, cache_dir)
+    report = services.index.load(services.caches.open(cache_dir, thorough=True))
     call.warnings.extend(report.warnings)
     transcripts = counted(report.transcription_files, "transcript")
     return LoadAnswer(
@@ -30,42 +112,35 @@ async def load_analysis_data(call: Call[LoadBody], services: SearchServices) -> 
         visual_files=report.visual_files,
         transcription_files=report.transcription_files,
         frames=report.frames,
-        skipped=[Skipped(hash_str=s.hash_str, reason=s.reason) for s in report.skipped],
+        skipped=report.skipped,
     )
 
 
-async def list_cache_folders(call: Call[None], services: SearchServices) -> KnownFolderList:
+def list_cache_folders(call: Call[None], services: SearchServices) -> KnownFolderList:
     """The cache folders that this server knows.
 
     Those of watch folders and of the last analyses, and the 1,000 that were searched or loaded
     last, also before a restart. One that is away is listed, as not `online`. The answer takes
     two seconds at the most, whatever hangs.
     """
-    return KnownFolderList(folders=await run_in_threadpool(known_folders, services))
+    return KnownFolderList(folders=known_folders(services))
 
 
-def _load(services: SearchServices, cache_dir: str) -> LoadReport:
-    return services.index.load(services.caches.open(cache_dir, thorough=True))
-
-
-async def load_analysis_data_for_media(
+def load_analysis_data_for_media(
     call: Call[LoadForMediaBody], services: SearchServices
 ) -> LoadForMediaAnswer:
     """Load the visual data of some files.
 
     `missing` names the files that have no visual data there.
     """
-    return await services.in_cache_dir(call.body.cache_dir, _load_for_media, services, call.body)
-
-
-def _load_for_media(services: SearchServices, body: LoadForMediaBody) -> LoadForMediaAnswer:
+    body = call.body
     paths = [
         (path, *services.paths.listed(path, f"media_paths[{n}]"))
         for n, path in enumerate(body.media_paths)
     ]
     usable = [path for _, path, refused in paths if not refused]
     hashes: dict[str, str | None] = {}
-    report = LoadReport(visual_files=0, transcription_files=0, frames=0)
+    report = LoadReport()
     if usable:
         view = services.caches.open(services.paths.cache(body.cache_dir))
         hashes = dict(zip(usable, services.caches.hashes_for(view, usable), strict=True))
@@ -77,7 +152,7 @@ def _load_for_media(services: SearchServices, body: LoadForMediaBody) -> LoadFor
         visual_files=report.visual_files,
         transcription_files=report.transcription_files,
         frames=report.frames,
-        skipped=[Skipped(hash_str=s.hash_str, reason=s.reason) for s in report.skipped],
+        skipped=report.skipped,
         missing=[client_path for client_path, path, _ in paths if hashes.get(path) in without],
     )
 

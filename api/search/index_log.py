@@ -13,6 +13,7 @@ import hashlib
 import itertools
 import logging
 import os
+import secrets
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -28,6 +29,14 @@ from shared.errors import CacheError, Unavailable
 from shared.opening import RootedPath
 from shared.private_files import make_private, private
 
+SEARCH_WAIT_S = 30.0  # a search waits this long while another thread or replica loads
+LOAD_WAIT_S = 300.0
+_log = logging.getLogger(__name__)
+FLUSH_BYTES = 32 << 20
+SnapshotT = TypeVar("SnapshotT")  # what one search sees; another object after each change
+SourceT = TypeVar("SourceT")  # the data files that an artefact is read from
+ContentT = TypeVar("ContentT")  # what is read of it
+
 
 def signature(state: Path) -> tuple[int, int] | None:
     """Changes whenever a file that is replaced as a whole is; None where there is none."""
@@ -42,10 +51,6 @@ def journal_digest(journal: Path, size: int) -> str:
     """Of the first `size` bytes of a journal: what was made from them fits as long as they stay."""
     with open(journal, "rb") as file:
         return hashlib.sha256(file.read(size)).hexdigest()
-
-
-SEARCH_WAIT_S = 30.0  # a search waits this long while another thread or replica loads
-LOAD_WAIT_S = 300.0
 
 
 class WriteLock:
@@ -84,12 +89,7 @@ def _try_flock(fd: int) -> bool:
     return True
 
 
-_log = logging.getLogger(__name__)
-FLUSH_BYTES = 32 << 20
-
-
 Key = tuple[str, str]  # of an artefact in a log: hash_str and model
-SnapshotT = TypeVar("SnapshotT")  # what one search sees; another object after each change
 
 
 class LogWriter(ABC):
@@ -186,6 +186,18 @@ class IndexLog(ABC, Generic[SnapshotT, WriterT]):
     def _compact_when_due(self) -> None:
         """Replace the file by one of the living records. May raise OSError, changing nothing."""
 
+    def _replace_file(self, records: Iterable[bytes]) -> None:
+        """Replace the file by one of these records. Raises OSError, changing nothing."""
+        path = self._path()
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            with open(temporary, "xb", opener=private) as file:
+                file.writelines(records)
+            os.replace(temporary, path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+
     def _append(self, records: bytes) -> None:
         """Write after the whole records, as the one writer."""
         with self._state_lock:
@@ -241,8 +253,6 @@ class IndexLog(ABC, Generic[SnapshotT, WriterT]):
             ) from error
 
 
-SourceT = TypeVar("SourceT")  # the data files that an artefact is read from
-ContentT = TypeVar("ContentT")  # what is read of it
 Found = tuple[SourceT, ContentT] | CacheError | None  # None: it is not published
 
 
@@ -323,10 +333,6 @@ class Loader(ABC, Generic[SourceT, ContentT, SnapshotT, WriterT]):
         if deleted:
             self.remove(deleted, wait_s)
         return bool(deleted)
-
-    def start_over(self, wait_s: float) -> None:
-        """Read everything again: the log is damaged."""
-        self._log.delete(wait_s)
 
     def _are_published(self, keys: Collection[Key]) -> list[bool]:
         return quick_map(self._pool, RootedPath.exists, map(self._manifest_path, keys))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
@@ -11,6 +11,8 @@ import msgspec
 import pybase64
 
 from api.cache.view import Place, opens_at
+from api.exact_cuts import Film
+from api.folders import quick_map
 from api.http.answers import MatchPlace
 from api.people.people import left_out, people_seen
 from api.search.answers import Match, Matches, MatchGroup, PersonSeen
@@ -24,10 +26,12 @@ from api.search.services import SearchScope
 from api.search.types import FrameSearch, Hit, QueryVectors
 from api.signed_addresses import token_of
 from shared.clock_times import timestamp
+from shared.domain import Scene
 from shared.media import MediaType, media_type_of
 from shared.models.scores import STRENGTHS, Judge, Strength
 
 _BEYOND = 1e7  # what any score is, whatever the text_weight
+WAIT_S = 0.5  # a search is worth no longer wait for what it says beside its matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +125,7 @@ class Wanted:
     max_results: int
     page: AskedPage | None
     images: bool | Literal["url"]
-    roots: tuple[str, ...] | None  # of the licence key
-    key_id: str  # of it
+    key_id: str  # of the licence key
     standing: Standing | None  # None: nobody asks what matches are worth
     details: bool
 
@@ -153,7 +156,7 @@ def find_matches(scope: SearchScope, wanted: Wanted) -> Matches:
     of_hits = [
         [
             _match(hit, *picture, path, ours.get(path, hit.path), detail)
-            for path in scope.places(hit, client_paths)[places]
+            for path in scope.places(hit.hash_str, hit.path)[places]
         ]
         for hit, picture, detail, places in zip(
             page.hits, pictures, details, page.all_places, strict=True
@@ -259,18 +262,21 @@ def _pictures(
     if wanted.images == "url":
         signer = services.addresses.signer()
         place = services.settings.public_path + pictures_path
-        signed = (_signed(str(cache.root), hit, wanted) for hit in hits)
+        roots = services.paths.key_roots
+        signed = (
+            SignedFrame(
+                *(str(cache.root), hit.hash_str, hit.second, hit.scene.start, _scene_end(hit)),
+                roots,
+                wanted.key_id,
+            )
+            for hit in hits
+        )
         return [("", f"{place}/{token_of(signer, frame)}") for frame in signed]
     if not wanted.images:
         return [("", None)] * len(hits)
     asked = [(hit.hash_str, hit.second) for hit in hits]
     previews = read_previews(scope.view(), asked, services.caches.reader(cache), began)
     return [(_encoded(jpeg or b""), None) for jpeg in previews]
-
-
-def _signed(cache_dir: str, hit: Hit, wanted: Wanted) -> SignedFrame:
-    start, end, second = hit.scene.start, _scene_end(hit), hit.second
-    return SignedFrame(cache_dir, hit.hash_str, second, start, end, wanted.roots, wanted.key_id)
 
 
 def _scene_end(hit: Hit) -> int:
@@ -310,3 +316,51 @@ def _match(
 def _encoded(jpeg: bytes) -> str:
     """Base64 as JSON already: a text would be looked through for what must be escaped."""
     return cast(str, msgspec.Raw(b'"%b"' % pybase64.b64encode(jpeg)))
+
+
+async def fill_bounds(scope: SearchScope, answer: Matches) -> None:
+    """Fill in what is known, or found in a moment."""
+    services = scope.services
+    grouped = [match for group in answer.groups or () for match in group.matches]
+    matches = [*answer.matches, *grouped]
+    films = await services.folders.run(scope.cache_dir, _films, scope, matches)
+    wanted: dict[str, dict[int, None]] = {hash_str: {} for hash_str in films}  # best match first
+    for match in matches:
+        if film := films.get(match.hash_str):
+            scene = film.scene_at(int(match.frame_idx))
+            wanted[match.hash_str].update(dict.fromkeys(_cuts(film, scene)))
+    asked = [(films[hash_str], cuts) for hash_str, cuts in wanted.items()]
+    found = await services.exact_cuts.find(asked, WAIT_S, services.paths.key_roots)
+    known = dict(zip(wanted, found, strict=True))
+    for match in matches:
+        if film := films.get(match.hash_str):
+            _fill(match, film, known[match.hash_str])
+
+
+def _films(scope: SearchScope, matches: Sequence[Match]) -> dict[str, Film]:
+    view, cache = scope.view(), scope.cache()
+    hashes = list(dict.fromkeys(match.hash_str for match in matches))
+    places = scope.services.caches.places(view, hashes, scope.began)
+
+    def film_of(hash_str: str) -> Film | None:
+        path = next((place.path for place in places[hash_str] if place.opens), None)
+        return Film.of(cache, hash_str, path)
+
+    films = zip(hashes, quick_map(view.reader, film_of, hashes), strict=True)
+    return {hash_str: film for hash_str, film in films if film is not None}
+
+
+def _cuts(film: Film, scene: Scene) -> list[int]:
+    """The bounds of a scene that are cuts."""
+    scenes = film.manifest.scenes
+    found = [] if scene == scenes[0] else [scene.start]
+    return found if scene == scenes[-1] else [*found, scene.end]
+
+
+def _fill(match: Match, film: Film, known: Mapping[int, float]) -> None:
+    manifest = film.manifest
+    scene = film.scene_at(int(match.frame_idx))
+    is_first, is_last = scene == manifest.scenes[0], scene == manifest.scenes[-1]
+    match.cut_start_seconds = float(scene.start) if is_first else known.get(scene.start)
+    length = manifest.probe.duration_seconds if manifest.probe else None
+    match.cut_end_seconds = length if is_last else known.get(scene.end)

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.conditions import is_known
 from api.http.endpoint import PREFIX
+from api.opened_file_response import is_known
 from api.search.frames.previews import SignedFrame, read_previews
 from api.search.services import SearchServices
 from shared.errors import BadInput, Missing

@@ -24,10 +24,9 @@ from api.search.bodies import (
 )
 from api.search.calibration.prompting import meaning_of
 from api.search.coverage.counting import coverage_of
-from api.search.cut_bounds import fill_bounds
 from api.search.filtering import resolving
 from api.search.filtering.choosing import Chosen
-from api.search.matches import Standing, Wanted, find_matches
+from api.search.matches import Standing, Wanted, fill_bounds, find_matches
 from api.search.paging.asked import AskedPage
 from api.search.paging.fields import MOST_MATCHES
 from api.search.services import SearchScope, SearchServices
@@ -44,8 +43,21 @@ from shared.errors import (
     NoWorker,
 )
 from shared.models import model_catalogue
-from shared.models.specs import ModelSpec
 from shared.rights import KeyScope
+
+AnySearch = TypeVar("AnySearch", bound=SearchFields)
+Texts = TypeVar("Texts")
+Picture = TypeVar("Picture")
+_RANKING = (
+    "Best first: the best frame of a scene, and a further one of the same scene only when it is "
+    "at least 10 s from every better match of it. Media that is analysed but not loaded is loaded."
+)
+# What the query workers, which embed words and pictures, may answer.
+_OF_WORKERS = {
+    NoWorker: "",
+    ModelLoading: "",
+    ModelError: "There is no visual model 'conse-lite9'. Known: conse-lite0.",
+}
 
 
 async def of_bytes(services: SearchServices, model: str, content: bytes) -> Vector:
@@ -101,9 +113,6 @@ def _must_be_there(services: SearchServices, path: str, field: str) -> None:
         return
 
 
-AnySearch = TypeVar("AnySearch", bound=SearchFields)
-Texts = TypeVar("Texts")
-Picture = TypeVar("Picture")
 # Gives the picture's vector for the model of that key.
 PictureOf = Callable[[SearchScope, str], Awaitable[Vector]]
 
@@ -195,7 +204,6 @@ async def _matches(
         min(body.max_results, MOST_MATCHES),
         page,
         body.images,
-        call.key.roots if call.key else None,
         call.sender.owner,
         await _standing(call, scope, model, vectors, familiarity),
         body.details,
@@ -220,7 +228,10 @@ async def _standing(
     is_sorted = body.sort not in (None, "score")
     if not (body.details or body.min_strength or body.min_score is not None or is_sorted):
         return None
-    meaning = await meaning_of(scope, await run_in_threadpool(_spec, scope.services, model))
+    spec = await run_in_threadpool(
+        model_catalogue.resolve, scope.services.settings, ModelKind.VISUAL, model
+    )
+    meaning = await meaning_of(scope, spec)
     standing = Standing.of(model, meaning, body, vectors, familiarity)
     call.warnings.extend(standing.warnings())
     return standing
@@ -245,10 +256,6 @@ async def _vectors(
         text_weight=body.text_weight,
     )
     return vectors, asked.familiarity if asked else None
-
-
-def _spec(services: SearchServices, model: str) -> ModelSpec:
-    return model_catalogue.resolve(services.settings, ModelKind.VISUAL, model)
 
 
 def _checked(
@@ -285,18 +292,6 @@ async def _both(texts: Awaitable[Texts], picture: Awaitable[Picture]) -> tuple[T
 async def _nothing() -> None:
     return None
 
-
-_RANKING = (
-    "Best first: the best frame of a scene, and a further one of the same scene only when it is "
-    "at least 10 s from every better match of it. Media that is analysed but not loaded is loaded."
-)
-
-# What the query workers, which embed words and pictures, may answer.
-_OF_WORKERS = {
-    NoWorker: "",
-    ModelLoading: "",
-    ModelError: "There is no visual model 'conse-lite9'. Known: conse-lite0.",
-}
 
 ENDPOINTS = (
     Endpoint(

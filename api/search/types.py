@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence, Set
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from api.people.frame_filter import FrameFilter
+from api.search.answers import Skipped
 from shared.domain import Scene
 
 VectorArray = NDArray[np.float32]
@@ -74,21 +75,15 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class SkippedArtefact:
-    hash_str: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class LoadReport:
-    """`frames` counts grid frames; `missing` are hashes asked for that have no visual data.
+    """`frames` counts grid frames; `missing` are hashes asked for of which nothing is there.
 
     `warnings` say what makes searches slow here.
     """
 
-    visual_files: int
-    transcription_files: int
-    frames: int
-    skipped: tuple[SkippedArtefact, ...] = ()
-    missing: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    visual_files: int = 0
+    transcription_files: int = 0
+    frames: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+    missing: Collection[str] = ()
+    warnings: Sequence[str] = ()

@@ -40,7 +40,6 @@ from shared.models import voice_model
 from shared.models.languages import language_code, language_name
 from shared.models.vocabulary import checked_vocabulary, most_relevant
 from shared.people.names import checked_name
-from shared.process import logs
 from shared.rights import KeyScope
 
 log = logging.getLogger(__name__)
@@ -63,7 +62,6 @@ async def analyze(call: Call[AnalyzeBody], services: CoreServices) -> Accepted:
     # Before it is accepted: what is accepted must not be answered with an error.
     missed = await run_in_threadpool(_missed_speakers, services, call.body)
     accepted = await run_in_threadpool(submit, services, call.body, call.sender)
-    logs.task_id_var.set(accepted.task_id)
     call.warnings.extend(missed)
     call.warnings.extend(_missed_faces(call.body))
     return accepted
@@ -220,15 +218,13 @@ def _check_languages(jobs: Sequence[Asked]) -> None:
             )
 
 
-async def cancel_task(call: Call[CancelBody], services: CoreServices) -> CancelAnswer:
+def cancel_task(call: Call[CancelBody], services: CoreServices) -> CancelAnswer:
     """Stop a task.
 
     Work that is finished stays. With nothing running: `cancelled` is false. Any key may stop
     its own tasks; those of others need the scope admin, a watch folder's watch.
     """
-    logs.task_id_var.set(call.body.task_id)
-    found = await run_in_threadpool(_stop, call, services)
-    logs.task_id_var.set(found.task_id)
+    found = _stop(call, services)
     if found.cancelled:
         message = "The task was asked to stop; its progress ends as cancelled."
     elif found.task_id:

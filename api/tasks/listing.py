@@ -7,9 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from api.http.endpoint import Call
-from api.http.parameters import choice, flag, text_parameter, whole_number
+from api.http.parameters import choice, flag, path_cursor, path_of, text_parameter, whole_number
 from api.http.services import CoreServices
-from api.path_cursors import path_cursor, path_of
 from api.tasks.answers import TaskAnswer, TaskList
 from api.tasks.callers import may_put_first, may_stop
 from api.tasks.progress import no_worker, own_reason, task_answer

@@ -6,8 +6,6 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
-
 from api.http.endpoint import Call, Endpoint
 from api.http.services import CoreServices
 from api.tasks.analyze_routes import submit
@@ -19,14 +17,13 @@ from shared.errors import BadInput, Busy, Missing, RedisAway
 from shared.ledger.analysis_files import AnalysisFiles
 from shared.ledger.records import TaskRecord
 from shared.ledger.retries import Retries
-from shared.process import logs
 from shared.rights import KeyScope
 
 log = logging.getLogger(__name__)
 _SHOWN = 200  # characters of a path in a message
 
 
-async def retry_task(call: Call[RetryTaskBody], services: CoreServices) -> Accepted:
+def retry_task(call: Call[RetryTaskBody], services: CoreServices) -> Accepted:
     """Try again what failed.
 
     A new analysis, with the same models, languages, collection, vocabulary and cache folder, of
@@ -37,13 +34,6 @@ async def retry_task(call: Call[RetryTaskBody], services: CoreServices) -> Accep
     admin. What became of a task is kept for a day.
     """
     task_id = call.path["task_id"]
-    accepted = await run_in_threadpool(_retry, call, services, task_id)
-    logs.task_id_var.set(accepted.task_id)
-    call.audited["retried_task_id"] = task_id
-    return accepted
-
-
-def _retry(call: Call[RetryTaskBody], services: CoreServices, task_id: str) -> Accepted:
     record = services.ledger.record(task_id)
     if record is None:
         raise Missing(
@@ -60,7 +50,9 @@ def _retry(call: Call[RetryTaskBody], services: CoreServices, task_id: str) -> A
         failed = _named(services, failed, call.body.paths)
     retries = Retries(services.redis, services.settings.instance)
     with retries.one_at_a_time(task_id):
-        return _submit_once(call, services, task_id, failed, retries)
+        accepted = _submit_once(call, services, task_id, failed, retries)
+    call.audited["retried_task_id"] = task_id
+    return accepted
 
 
 def _submit_once(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
-
 from api.http.endpoint import Call, Endpoint, RootsRule
 from api.http.parameters import flag
 from api.http.services import CoreServices
@@ -21,52 +19,38 @@ from api.tasks.callers import (
 from api.tasks.listing import AFTER, DETAILS, LIMIT, RECENT, STATE, add_details, listed_tasks
 from api.tasks.progress import in_clients_form, reason_of, task_answer
 from shared.errors import BadInput, Missing
-from shared.process import logs
 from shared.rights import KeyScope
 
 _FILES = flag("files", "`true` adds what became of every file, and which worker did it.")
 
 
-async def list_tasks(call: Call[None], services: CoreServices) -> TaskList:
+def list_tasks(call: Call[None], services: CoreServices) -> TaskList:
     """Tasks."""
-    return await run_in_threadpool(listed_tasks, call, services)
+    return listed_tasks(call, services)
 
 
-async def get_task(call: Call[None], services: CoreServices) -> TaskAnswer:
+def get_task(call: Call[None], services: CoreServices) -> TaskAnswer:
     """Last progress state of a task."""
-    task_id = call.path["task_id"]
-    logs.task_id_var.set(task_id)
-    wants_files = _FILES.read(call.query)
-
-    def read() -> TaskAnswer:
-        record = services.ledger.record(task_id)
-        if record is None:
-            raise Missing(f"There is no task {task_id}.")
-        paths = services.paths
-        answer = task_answer(paths, record, reason_of(services, record))
-        if wants_files:
-            files = services.ledger.files(task_id) if is_in_roots(paths, record) else ()
-            answer.files = in_clients_form(paths, files)
-        add_details(call, services, [record], [answer])
-        return answer
-
-    return await run_in_threadpool(read)
+    task_id, paths = call.path["task_id"], services.paths
+    record = services.ledger.record(task_id)
+    if record is None:
+        raise Missing(f"There is no task {task_id}.")
+    answer = task_answer(paths, record, reason_of(services, record))
+    if _FILES.read(call.query):
+        files = services.ledger.files(task_id) if is_in_roots(paths, record) else ()
+        answer.files = in_clients_form(paths, files)
+    add_details(call, services, [record], [answer])
+    return answer
 
 
-async def put_task_first(call: Call[PutFirstBody], services: CoreServices) -> PutFirst:
+def put_task_first(call: Call[PutFirstBody], services: CoreServices) -> PutFirst:
     """Put a waiting task first.
 
     An analysis that waits for its turn comes before the others of its key; with `of_all` its
     key's turn is the next one, too. What runs is not stopped. Another key's task, and `of_all`,
     need the scope admin; its owner is told.
     """
-    task_id = call.path["task_id"]
-    logs.task_id_var.set(task_id)
-    return await run_in_threadpool(_put_first, call, services, task_id)
-
-
-def _put_first(call: Call[PutFirstBody], services: CoreServices, task_id: str) -> PutFirst:
-    ledger = services.ledger
+    task_id, ledger = call.path["task_id"], services.ledger
     record = ledger.record(task_id)
     if record is None:
         raise Missing(f"There is no task {task_id}.")

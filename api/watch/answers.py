@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from api.http.answers import Count, HashStr, Message
+from api.http.answers import Count, HashStr, Message, Moment
 from api.watch.bodies import HOURS
 from api.watch.copied_fields import with_fields_of
 from shared.domain import NotApplicable
@@ -15,7 +15,6 @@ from shared.watch.folders import Schedule
 from shared.watch.live import WatchState
 from shared.watch.options import WatchOptions
 
-_Moment = Annotated[float, Meta(description="Unix seconds.", examples=[1764028800.0])]
 _ServiceState = Annotated[
     WatchState,
     Meta(
@@ -55,7 +54,7 @@ class WatchFolderAnswer(Struct, kw_only=True):
     settle_seconds: Annotated[float, Meta(examples=[5.0])]
     """Seconds without change before it is taken."""
     schedule: Annotated[Schedule | None, HOURS]
-    created_at: _Moment
+    created_at: Moment
     vocabulary: (
         Annotated[list[str], Meta(examples=[["Siobhan Gallagher", "Kestrelhaven"]])] | UnsetType
     ) = UNSET
@@ -182,7 +181,7 @@ class WatchedFileItem(Struct, kw_only=True):
     """That failed by a fault of its own."""
     size: Annotated[int, Meta(ge=0, examples=[48211230])]
     """Bytes, as last seen."""
-    modified_at: _Moment
+    modified_at: Moment
     hash_str: HashStr | None
     task_id: Annotated[str, Meta(examples=["8f14e45fceea167a5a36dedd4bea2543"])] | None
     """The task that has it, or analysed it; null: none."""

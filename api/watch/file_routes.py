@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
-
 from api.http.client_paths import in_clients_words
 from api.http.endpoint import Call, Endpoint
-from api.http.parameters import choice
-from api.path_cursors import AFTER_FILE, FILE_LIMIT, path_cursor, path_of
+from api.http.parameters import AFTER_FILE, FILE_LIMIT, choice, path_cursor, path_of
 from api.watch import status
 from api.watch.answers import RetryAnswer, WatchedFileItem, WatchedFilePage
 from api.watch.bodies import RetryBody
@@ -30,16 +27,13 @@ _STATE = choice(
 )
 
 
-async def retry_watched_files(call: Call[RetryBody], services: WatchServices) -> RetryAnswer:
+def retry_watched_files(call: Call[RetryBody], services: WatchServices) -> RetryAnswer:
     """Try failed files again.
 
     Also takes the folder and its cache_dir as they are now, where they were taken for strange
     ones (another disk in the same place). 404 for a path that is not among the failed files.
     """
-    return await run_in_threadpool(_retry, services, call.path[_ID], call.body.paths)
-
-
-def _retry(services: WatchServices, folder_id: str, asked: list[str] | None) -> RetryAnswer:
+    folder_id, asked = call.path[_ID], call.body.paths
     services.watched_folder(folder_id)
     paths: dict[str, str] | None = None  # ours -> the client's
     if asked is None:
@@ -62,26 +56,22 @@ def _retry(services: WatchServices, folder_id: str, asked: list[str] | None) -> 
     return RetryAnswer(message=message, files=count)
 
 
-async def list_watched_files(call: Call[None], services: WatchServices) -> WatchedFilePage:
+def list_watched_files(call: Call[None], services: WatchServices) -> WatchedFilePage:
     """Files of a watched folder."""
     group, limit = FileGroup(_STATE.read(call.query)), FILE_LIMIT.read(call.query)
     cursor = AFTER_FILE.read(call.query)
     after = path_of(cursor) if cursor else None
-
-    def read() -> WatchedFilePage:
-        folder = services.watched_folder(call.path[_ID])
-        page = services.watched_files.page(folder.id, group, after=after, limit=limit)
-        names = status.names_of(folder)
-        return WatchedFilePage(
-            files=[
-                _file(services.paths.back(path, like=folder.client_path), file, names)
-                for path, file in page.files
-            ],
-            total=page.total,
-            next=None if page.after is None else path_cursor(page.after),
-        )
-
-    return await run_in_threadpool(read)
+    folder = services.watched_folder(call.path[_ID])
+    page = services.watched_files.page(folder.id, group, after=after, limit=limit)
+    names = status.names_of(folder)
+    return WatchedFilePage(
+        files=[
+            _file(services.paths.back(path, like=folder.client_path), file, names)
+            for path, file in page.files
+        ],
+        total=page.total,
+        next=None if page.after is None else path_cursor(page.after),
+    )
 
 
 def _file(client_path: str, file: WatchedFile, names: dict[str, str]) -> WatchedFileItem:

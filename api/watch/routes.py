@@ -33,9 +33,9 @@ from shared.watch.live import NO_WATCHER
 _ID = "watch_folder_id"
 
 
-async def list_watch_folders(call: Call[None], services: WatchServices) -> WatchFolderList:
+def list_watch_folders(call: Call[None], services: WatchServices) -> WatchFolderList:
     """All watched folders."""
-    folders = await run_in_threadpool(services.watch_folders.all)
+    folders = services.watch_folders.all()
     of_key = services.paths.is_of_key
     return WatchFolderList(
         watch_folders=[
@@ -107,15 +107,12 @@ def _change(services: WatchServices, folder_id: str, body: WatchFolderChanges) -
     return _answer(folder)
 
 
-async def remove_watch_folder(call: Call[None], services: WatchServices) -> UnwatchAnswer:
+def remove_watch_folder(call: Call[None], services: WatchServices) -> UnwatchAnswer:
     """Stop watching a folder.
 
     Its media and its analysis data stay.
     """
-    return await run_in_threadpool(_remove, services, call.path[_ID])
-
-
-def _remove(services: WatchServices, folder_id: str) -> UnwatchAnswer:
+    folder_id = call.path[_ID]
     services.watched_folder(folder_id)
     with services.watch_folders.changing() as changes:
         folder = changes.remove(folder_id)
@@ -126,15 +123,11 @@ def _remove(services: WatchServices, folder_id: str) -> UnwatchAnswer:
     )
 
 
-async def start_watching(call: Call[NothingBody], services: WatchServices) -> ServiceAnswer:
+def start_watching(call: Call[NothingBody], services: WatchServices) -> ServiceAnswer:
     """Start watching.
 
     Stays started over restarts of everything. Starting twice is fine.
     """
-    return await run_in_threadpool(_start, services)
-
-
-def _start(services: WatchServices) -> ServiceAnswer:
     services.watch_folders.want(True)
     services.watch_live.announce()
     message = "Watching is started, also after restarts, until it is stopped."
@@ -143,15 +136,11 @@ def _start(services: WatchServices) -> ServiceAnswer:
     return ServiceAnswer(message=message, state=status.state(services))
 
 
-async def stop_watching(call: Call[NothingBody], services: WatchServices) -> ServiceAnswer:
+def stop_watching(call: Call[NothingBody], services: WatchServices) -> ServiceAnswer:
     """Stop watching.
 
     What is being analysed winds down. Stopping twice is fine.
     """
-    return await run_in_threadpool(_stop, services)
-
-
-def _stop(services: WatchServices) -> ServiceAnswer:
     services.watch_folders.want(False)
     if not services.watch_lease.is_held():  # else it ends its Tasks itself
         for task_id in services.ledger.open_tasks(TaskKind.INGEST, "analysis"):
@@ -164,12 +153,12 @@ def _stop(services: WatchServices) -> ServiceAnswer:
     )
 
 
-async def get_watch_status(call: Call[None], services: WatchServices) -> WatchStatus:
+def get_watch_status(call: Call[None], services: WatchServices) -> WatchStatus:
     """What the watch service does.
 
     The same comes over Socket.IO to those who join `watch-folders`.
     """
-    return await run_in_threadpool(status.status, services)
+    return status.status(services)
 
 
 def _answer(folder: WatchFolder) -> WatchFolderAnswer:

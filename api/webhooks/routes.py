@@ -7,25 +7,21 @@ import secrets
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Annotated, Any
 
+import msgspec
+from msgspec import Meta, Struct
 from starlette.concurrency import run_in_threadpool
 
-from api.http.answers import counted
+from api.http.answers import Count, Message, Moment, counted
+from api.http.bodies import LONGEST_PATH, Keyed, Word
 from api.http.endpoint import Call, Endpoint, RootsRule
 from api.http.services import CoreServices
-from api.webhooks.answers import (
-    DeadMessagesMoved,
-    DeadWebhookMessage,
-    WebhookAnswer,
-    WebhookList,
-    WebhookRemoved,
-    WebhookTested,
-)
-from api.webhooks.bodies import DeadMessagesBody, WebhookBody
 from api.webhooks.delivery import Deliverer
 from shared.errors import AlreadySubscribed, BadInput, Missing
 from shared.rights import KeyScope
-from shared.webhooks.events import TEST, Message
+from shared.webhooks import events
+from shared.webhooks.events import MOST_DEAD, TEST, WebhookEvent
 from shared.webhooks.hosts import checked_url
 from shared.webhooks.outbox import Outbox
 from shared.webhooks.subscriptions import Webhook, Webhooks
@@ -36,6 +32,103 @@ _LEAST_SECRET, _MOST_SECRET = 24, 64  # bytes, of Standard Webhooks
 _ID = "webhook_id"
 
 
+class DeadWebhookMessage(Struct, kw_only=True):
+    """A message that was given up after a day."""
+
+    id: Annotated[str, Meta(examples=["task.ended:8f14e45f"])]
+    """Of the message."""
+    type: Annotated[str, Meta(examples=["task.ended"])]
+    """Of the event."""
+    timestamp: Moment
+    data: Annotated[dict[str, Any], Meta(examples=[{"status": "completed"}])]
+    """What was to be told."""
+    error: Annotated[str, Meta(examples=["It answered 500."])]
+    """Why the last try failed."""
+
+
+class WebhookAnswer(Struct, kw_only=True):
+    """A webhook; its secret is never shown."""
+
+    id: Annotated[str, Meta(examples=["5f2b9c0e1d3a4b67"])]
+    """Id of the webhook."""
+    url: Annotated[str, Meta(examples=["https://mam.example/hooks/rushes"])]
+    """Of the receiver."""
+    events: Annotated[list[WebhookEvent], Meta(examples=[["task.ended", "file.failed"]])]
+    """What it is told of."""
+    created_at: Moment
+    waiting: Count
+    dropped: Count
+    last_sent_at: Moment | None
+    last_error: Annotated[str, Meta(examples=["No answer."])] | None
+    """Why the last try failed; null when fine."""
+    dead: list[DeadWebhookMessage]
+    """Given up after a day, the newest first."""
+
+
+class WebhookList(Struct):
+    """All webhooks, the oldest first."""
+
+    webhooks: list[WebhookAnswer]
+    """Each with how its sending goes."""
+
+
+class WebhookRemoved(Struct):
+    """A webhook is no more."""
+
+    message: Message
+
+
+class WebhookTested(Struct, kw_only=True):
+    """What became of a test message."""
+
+    delivered: Annotated[bool, Meta(examples=[True])]
+    """The receiver took it."""
+    message: Message
+
+
+class DeadMessagesMoved(Struct, kw_only=True):
+    """What became of messages that were given up."""
+
+    message: Message
+    count: Count
+
+
+class WebhookBody(Keyed, kw_only=True):
+    """Who is to be told of what."""
+
+    url: Annotated[
+        str,
+        Meta(min_length=1, max_length=LONGEST_PATH, examples=["https://mam.example/hooks/rushes"]),
+    ]
+    """Where messages are posted to; its host must be among those of RUSHES_WEBHOOK_HOSTS. Redirects
+    are not followed."""
+    secret: Annotated[Word, Meta(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])]
+    """Signs the messages, as Standard Webhooks have it: `whsec_` and 24 to 64 bytes in base64. It
+    is never answered."""
+    events: Annotated[
+        list[WebhookEvent],
+        Meta(min_length=1, max_length=len(WebhookEvent), examples=[["task.ended", "file.failed"]]),
+    ]
+    """What it is told of."""
+
+
+class DeadMessagesBody(Keyed, kw_only=True):
+    """Which of the messages that were given up."""
+
+    message_ids: (
+        Annotated[
+            list[Word],
+            Meta(
+                min_length=1,
+                max_length=MOST_DEAD,
+                examples=[["task.ended:8f14e45fceea167a5a36dedd4bea2543"]],
+            ),
+        ]
+        | None
+    ) = None
+    """Their ids, as /webhooks lists them in `dead`; left out: all."""
+
+
 @dataclass(frozen=True, slots=True)
 class WebhookServices(CoreServices):
     """Subscriptions, and messages that wait."""
@@ -44,15 +137,11 @@ class WebhookServices(CoreServices):
     outbox: Outbox
 
 
-async def list_webhooks(call: Call[None], services: WebhookServices) -> WebhookList:
+def list_webhooks(call: Call[None], services: WebhookServices) -> WebhookList:
     """List the webhooks.
 
     With what waits, what the last try came to, and what was given up.
     """
-    return await run_in_threadpool(_list, services)
-
-
-def _list(services: WebhookServices) -> WebhookList:
     hooks = (hook for hook in services.webhooks.list() if services.paths.covers(hook.roots))
     return WebhookList([_answer(services, hook) for hook in hooks])
 
@@ -65,7 +154,7 @@ def _hook(services: WebhookServices, hook_id: str) -> Webhook:
     return hook
 
 
-async def create_webhook(call: Call[WebhookBody], services: WebhookServices) -> WebhookAnswer:
+def create_webhook(call: Call[WebhookBody], services: WebhookServices) -> WebhookAnswer:
     """Subscribe a webhook.
 
     Messages are posted as JSON (`type`, `timestamp`, `data`), signed as Standard Webhooks have
@@ -76,27 +165,25 @@ async def create_webhook(call: Call[WebhookBody], services: WebhookServices) -> 
     body = call.body
     checked_url(body.url, services.settings.webhook_hosts)
     _check_secret(body.secret)
-    events = tuple(dict.fromkeys(body.events))
-    words = (body.url, body.secret, events, call.sender.owner, services.paths.key_roots)
-    return await run_in_threadpool(_create, services, *words)
+    hook = services.webhooks.add(
+        body.url,
+        body.secret,
+        tuple(dict.fromkeys(body.events)),
+        call.sender.owner,
+        services.paths.key_roots,
+    )
+    return _answer(services, hook)
 
 
-def _create(services: WebhookServices, *words: object) -> WebhookAnswer:
-    return _answer(services, services.webhooks.add(*words))  # type: ignore[arg-type]
-
-
-async def delete_webhook(call: Call[None], services: WebhookServices) -> WebhookRemoved:
+def delete_webhook(call: Call[None], services: WebhookServices) -> WebhookRemoved:
     """Remove a webhook.
 
     What waits for it is dropped.
     """
-    await run_in_threadpool(_remove, services, call.path[_ID])
+    hook = _hook(services, call.path[_ID])
+    services.webhooks.remove(hook.id)
+    services.outbox.forget(hook.id)
     return WebhookRemoved("The webhook is removed, and what waited for it.")
-
-
-def _remove(services: WebhookServices, hook_id: str) -> None:
-    services.webhooks.remove(_hook(services, hook_id).id)
-    services.outbox.forget(hook_id)
 
 
 async def test_webhook(call: Call[None], services: WebhookServices) -> WebhookTested:
@@ -106,7 +193,7 @@ async def test_webhook(call: Call[None], services: WebhookServices) -> WebhookTe
     """
     hook = await run_in_threadpool(_hook, services, call.path[_ID])
     now = time.time()
-    message = Message(f"{TEST}:{secrets.token_hex(8)}", TEST, now, {"webhook_id": hook.id})
+    message = events.Message(f"{TEST}:{secrets.token_hex(8)}", TEST, now, {"webhook_id": hook.id})
     deliverer = await run_in_threadpool(Deliverer, services.settings.webhook_hosts)
     try:
         failure = await deliverer.deliver(hook, message)
@@ -116,23 +203,23 @@ async def test_webhook(call: Call[None], services: WebhookServices) -> WebhookTe
     return WebhookTested(delivered=failure is None, message=said)
 
 
-async def resend_dead_messages(
+def resend_dead_messages(
     call: Call[DeadMessagesBody], services: WebhookServices
 ) -> DeadMessagesMoved:
     """Send again what was given up.
 
     Each is tried for another day, with the id and the time that it had.
     """
-    count = await run_in_threadpool(_take_dead, call, services, services.outbox.send_dead_again)
+    count = _take_dead(call, services, services.outbox.send_dead_again)
     said = f"{counted(count, 'message')} will be sent again." if count else _NO_SUCH
     return DeadMessagesMoved(message=said, count=count)
 
 
-async def drop_dead_messages(
+def drop_dead_messages(
     call: Call[DeadMessagesBody], services: WebhookServices
 ) -> DeadMessagesMoved:
     """Forget what was given up."""
-    count = await run_in_threadpool(_take_dead, call, services, services.outbox.drop_dead)
+    count = _take_dead(call, services, services.outbox.drop_dead)
     said = f"{counted(count, 'message')} dropped." if count else _NO_SUCH
     return DeadMessagesMoved(message=said, count=count)
 
@@ -172,13 +259,7 @@ def _answer(services: WebhookServices, hook: Webhook) -> WebhookAnswer:
         last_sent_at=state.last_sent_at,
         last_error=state.last_error,
         dead=[
-            DeadWebhookMessage(
-                id=one.message.id,
-                type=one.message.type,
-                timestamp=one.message.timestamp,
-                data=one.message.data,
-                error=one.error,
-            )
+            DeadWebhookMessage(**msgspec.structs.asdict(one.message), error=one.error)
             for one in dead
         ],
     )

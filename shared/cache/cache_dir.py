@@ -118,15 +118,13 @@ class CacheDir:
 
     def manifests(self, hash_str: str) -> list[Manifest]:
         """All usable manifests of one MediaFile."""
-        found = []
         with (
             contextlib.suppress(FileNotFoundError, NotADirectoryError, CacheError),
             cache_files.folder(self.media_dir(hash_str)) as folder,
         ):
-            for _, manifest in cache_files.manifests_in(folder, Manifest):
-                if isinstance(manifest, Manifest):
-                    found.append(manifest)
-        return found
+            found = cache_files.manifests_in(folder, Manifest)
+            return [manifest for _, manifest in found if isinstance(manifest, Manifest)]
+        return []
 
     def data_path(self, hash_str: str, manifest: Manifest) -> RootedPath:
         return cache_files.data_path(self.root, hash_str, manifest.file)

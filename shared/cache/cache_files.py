@@ -19,11 +19,11 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 import msgspec
 
-from shared.cache import limits
+from shared.cache import cache_files, limits
 from shared.domain import Manifest, Probe, Stage, pack_of
 from shared.errors import BadInput, CacheError, NotAllowed
 from shared.msgspec_decoding import UNDECODABLE
@@ -210,20 +210,11 @@ def read_manifest(path: RootedPath, wait_s: float = 0.0) -> Manifest | None:
 
     `wait_s`: as in `opened`.
     """
-    return _read_as(path, Manifest, wait_s)
+    return read_as(path, Manifest, wait_s)
 
 
-def read_files(path: RootedPath) -> ArtefactFiles | None:
-    """What a manifest says of files alone, as `read_manifest`: quick where it lists much else."""
-    return _read_as(path, ArtefactFiles, 0.0)
-
-
-def read_facts(path: RootedPath, wait_s: float = 0.0) -> ArtefactFacts | None:
-    """What a manifest says of its media file alone, as `read_manifest`."""
-    return _read_as(path, ArtefactFacts, wait_s)
-
-
-def _read_as(path: RootedPath, kind: type[ManifestT], wait_s: float) -> ManifestT | None:
+def read_as(path: RootedPath, kind: type[ManifestT], wait_s: float = 0.0) -> ManifestT | None:
+    """A part of what a manifest says, as `read_manifest`: quick where it lists much else."""
     try:
         with opened(path, wait_s) as file:
             return _manifest(file, kind)
@@ -406,3 +397,41 @@ def cache_error(root: RootedPath, error: OSError) -> CacheError:
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
         return CacheError(f"The cache folder {root} is not a folder; choose another cache_dir.")
     return CacheError(f"The cache folder {root} cannot be used: {error.strerror or error}.")
+
+
+class Formatted(Protocol):
+    """What says by which format it was written."""
+
+    @property
+    def format(self) -> int: ...
+
+
+FormattedT = TypeVar("FormattedT", bound=Formatted)
+
+
+def decoded(
+    decoder: msgspec.json.Decoder[FormattedT],
+    path: RootedPath,
+    limit: int,
+    newest: int,
+    wait_s: float = 0.0,
+) -> FormattedT:
+    """What lies there, of a format up to the `newest`. Raises CacheError with a reason.
+
+    `limit`: bytes that are read at most; `wait_s`: as in `cache_files.opened`.
+    """
+    try:
+        with cache_files.opened(path, wait_s) as file:
+            found = decoder.decode(file.read(limit))
+    except FileNotFoundError as error:
+        raise CacheError(f"The file {path.name} is missing.") from error
+    except OSError as error:
+        raise CacheError(f"{path.name} cannot be read: {error.strerror}.") from error
+    except UNDECODABLE as error:
+        raise CacheError(f"{path.name} is damaged: {error}.") from error
+    if found.format > newest:
+        raise CacheError(
+            f"{path.name} has format {found.format}, this version of Rushes reads up to "
+            f"{newest}: update Rushes."
+        )
+    return found

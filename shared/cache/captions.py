@@ -11,7 +11,7 @@ import msgspec
 
 from shared.cache import limits
 from shared.cache.cache_dir import CacheDir
-from shared.cache.json_artefacts import decoded
+from shared.cache.cache_files import decoded
 from shared.cache.transcripts import LONGEST_S
 from shared.domain import Manifest, Stage
 from shared.errors import CacheError
@@ -57,10 +57,6 @@ class Captions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _DECODER = msgspec.json.Decoder(Captions)
-
-
-def encode(found: Captions) -> bytes:
-    return msgspec.json.encode(found)
 
 
 def find(cache: CacheDir, hash_str: str) -> Manifest | None:

@@ -66,6 +66,16 @@ class Seen(msgspec.Struct, frozen=True, tag="seen"):
     def of(cls, hash_str: str, seen: SeenPath) -> Seen:
         return cls(hash_str, seen.path, seen.size, seen.mtime_ns, seen.seen_at, seen.first_at)
 
+    @property
+    def since(self) -> float:
+        """When this content was first seen there, as far as is known."""
+        return self.first_at or self.seen_at
+
+    def joined(self, other: Seen) -> Seen:
+        """Return the later of two sightings at one path, with when the first one was."""
+        later = other if other.seen_at >= self.seen_at else self
+        return msgspec.structs.replace(later, first_at=min(self.since, other.since))
+
 
 Entry = Artefact | Seen
 _ENTRY = msgspec.json.Decoder(Entry)
@@ -343,16 +353,9 @@ def _newest(entries: Iterable[Entry]) -> Iterable[Entry]:
     for entry in entries:
         known = newest.get(_key(entry))
         if isinstance(known, Seen) and isinstance(entry, Seen):
-            entry = _both(known, entry)
+            entry = known.joined(entry)
         newest[_key(entry)] = entry
     return newest.values()
-
-
-def _both(one: Seen, other: Seen) -> Seen:
-    """The later sighting, with when the first one was."""
-    first_at = min(seen.first_at or seen.seen_at for seen in (one, other))
-    later = other if other.seen_at >= one.seen_at else one
-    return msgspec.structs.replace(later, first_at=first_at)
 
 
 def _key(entry: Entry) -> tuple[str, ...]:

@@ -24,6 +24,16 @@ _DAMAGE = (  # as flipped bits and lengths that nobody can hold look
 )
 _CENTRE_BITS = 12  # of x and of y, as parts of the picture's width and height
 _FACE_ID = re.compile(r"([0-9a-f]{16})-(\d{1,9})-([0-9a-f]{6})")
+_FIELDS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {  # what each face has; -1: any
+    "seconds": (np.uint32, ()),
+    "boxes": (np.float32, (4,)),
+    "landmarks": (np.float32, (5, 2)),
+    "scores": (np.float32, ()),
+    "sharpness": (np.float32, ()),
+    "sizes": (np.float32, ()),
+    "marks": (np.uint8, ()),
+    "embeddings": (np.float16, (-1,)),
+}
 
 
 class FaceMark(IntFlag):
@@ -57,18 +67,6 @@ class FaceRows:
 
     def take(self, order: NDArray[np.intp]) -> FaceRows:
         return FaceRows(*(getattr(self, name)[order] for name in FaceRows.__slots__))
-
-
-_FIELDS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {  # what each face has; -1: any
-    "seconds": (np.uint32, ()),
-    "boxes": (np.float32, (4,)),
-    "landmarks": (np.float32, (5, 2)),
-    "scores": (np.float32, ()),
-    "sharpness": (np.float32, ()),
-    "sizes": (np.float32, ()),
-    "marks": (np.uint8, ()),
-    "embeddings": (np.float16, (-1,)),
-}
 
 
 def face_keys(seconds: NDArray[np.uint32], boxes: NDArray[np.float32]) -> NDArray[np.uint64]:

@@ -27,6 +27,7 @@ _FOOTER = struct.Struct("<QII8s")
 _MAGIC = b"RUSHPAK1"
 # Records of packs that were read before, by path, inode, length and time of the last change.
 PackIndexes = dict[tuple[str, int, int, int], NDArray[np.void]]
+_SMALL_INDEX = 64 << 10  # bytes that are worth keeping: of an hour
 
 
 class PackWriter:
@@ -53,9 +54,6 @@ class PackWriter:
             _FOOTER.pack(self._offset, len(self._records), zlib.crc32(records), _MAGIC)
         )
         return len(self._records)
-
-
-_SMALL_INDEX = 64 << 10  # bytes that are worth keeping: of an hour
 
 
 class PackReader:

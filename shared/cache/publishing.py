@@ -35,6 +35,13 @@ from shared.opening import OpenedFolder, RootedPath
 T = TypeVar("T")
 
 _SYNCS_AT_ONCE = 8  # they share the commits of a journal, and the way to a file server
+_log = logging.getLogger(__name__)
+KEPT_S = 86_400.0  # a reader may still be on its way from the old manifest to the old data
+_TEMPORARY_KEPT_S = 7 * KEPT_S  # it is begun when its analysis begins, which may take days
+_MARKER = "collected"
+DELETIONS = "deletions"  # folder of the records of what was deleted
+_DELETION = re.compile(r"[0-9a-f]{16}\.json")
+_LOOK_EVERY_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +153,8 @@ class _Group:
     def show(self, checkpoint: Callable[[], None]) -> list[Entry]:
         """Give everything its name, step by step, durably; what the catalogue should say."""
         small = [naming for _, _, naming in self._manifests] + self._notes
-        _at_once(_sync, [*self._data, *small], checkpoint)
+        files = [naming.file.fileno() for naming in (*self._data, *small)]
+        _at_once(cache_files.sync, files, checkpoint)
         for naming in self._data:
             naming.do()
         _sync_folders(self._data)
@@ -227,10 +235,6 @@ def _touch(folder: OpenedFolder, names: Iterable[str]) -> None:
             os.utime(name, dir_fd=folder.fd, follow_symlinks=False)
 
 
-def _sync(naming: _Naming) -> None:
-    cache_files.sync(naming.file.fileno())
-
-
 def _sync_folders(namings: Iterable[_Naming]) -> None:
     folders = {naming.folder.fd: naming.folder for naming in namings}
     _at_once(OpenedFolder.sync, list(folders.values()))
@@ -258,14 +262,7 @@ def _at_once(
         threads.shutdown(cancel_futures=True)
 
 
-_log = logging.getLogger(__name__)
 IsOver: TypeAlias = Callable[[str], bool]  # of a lease (Lease.writer)
-KEPT_S = 86_400.0  # a reader may still be on its way from the old manifest to the old data
-_TEMPORARY_KEPT_S = 7 * KEPT_S  # it is begun when its analysis begins, which may take days
-_MARKER = "collected"
-DELETIONS = "deletions"  # folder of the records of what was deleted
-_DELETION = re.compile(r"[0-9a-f]{16}\.json")
-_LOOK_EVERY_S = 3600.0
 _next_look: dict[RootedPath, float] = {}  # of this process: when to look at the marker again
 
 

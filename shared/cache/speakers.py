@@ -13,7 +13,7 @@ import msgspec
 
 from shared.cache import limits
 from shared.cache.cache_dir import CacheDir
-from shared.cache.json_artefacts import decoded
+from shared.cache.cache_files import decoded
 from shared.cache.transcripts import LONGEST_S
 from shared.domain import Manifest, Stage
 from shared.errors import BadInput, CacheError
@@ -87,10 +87,6 @@ def with_ids(hash_str: str, found: SpeakerTurns, taken: Iterable[int] = ()) -> S
             speaker = msgspec.structs.replace(speaker, id=id_)
         speakers.append(speaker)
     return msgspec.structs.replace(found, speakers=tuple(speakers))
-
-
-def encode(found: SpeakerTurns) -> bytes:
-    return msgspec.json.encode(found)
 
 
 def find(cache: CacheDir, hash_str: str, transcript: Manifest) -> Manifest | None:

@@ -14,8 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from shared.cache import limits
 from shared.cache.cache_dir import CacheDir
-from shared.cache.cache_files import ArtefactFacts
-from shared.cache.json_artefacts import decoded
+from shared.cache.cache_files import ArtefactFacts, decoded
 from shared.domain import AudioStreams, Manifest, Stage
 from shared.errors import CacheError
 
@@ -115,10 +114,6 @@ T = TypeVar("T", Transcript, SpokenText)
 
 _WHOLE = msgspec.json.Decoder(Transcript)
 _TEXT = msgspec.json.Decoder(SpokenText)
-
-
-def encode(transcript: Transcript) -> bytes:
-    return msgspec.json.encode(transcript)
 
 
 def find(cache: CacheDir, hash_str: str, preferred_model: str) -> Manifest | None:

@@ -6,6 +6,7 @@ A request's text expires with its deadline, so that nobody works for a caller wh
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Generic, TypeVar
 
 import msgspec
 import numpy as np
@@ -51,30 +52,35 @@ def replies_key(instance: str, client_id: str) -> str:
 SEGMENT_S = 4  # of a preview
 
 # From the API. Questions are pure, so that each may be asked twice.
+ReplyT = TypeVar("ReplyT", covariant=True)
 
 
-class EmbedTexts(msgspec.Struct, frozen=True, kw_only=True, tag="embed_texts"):
+class Asking(msgspec.Struct, Generic[ReplyT], frozen=True):
+    """A question that is answered with a ReplyT."""
+
+
+class EmbedTexts(Asking["Embedded"], frozen=True, kw_only=True, tag="embed_texts"):
     """Asks for the vectors of texts; answered with Embedded, a row each."""
 
     model: str
     texts: tuple[str, ...]
 
 
-class EmbedSentences(msgspec.Struct, frozen=True, kw_only=True, tag="embed_sentences"):
+class EmbedSentences(Asking["Embedded"], frozen=True, kw_only=True, tag="embed_sentences"):
     """Asks for rows by which sentences that mean the same are near; answered with Embedded."""
 
     model: str
     sentences: tuple[str, ...]
 
 
-class EmbedPicture(msgspec.Struct, frozen=True, kw_only=True, tag="embed_picture"):
+class EmbedPicture(Asking["Embedded"], frozen=True, kw_only=True, tag="embed_picture"):
     """Asks for the vector of an encoded picture; answered with Embedded, one row."""
 
     model: str
     image: bytes = msgspec.field(name="image_b64")
 
 
-class EmbedFrame(msgspec.Struct, frozen=True, kw_only=True, tag="embed_frame"):
+class EmbedFrame(Asking["Embedded"], frozen=True, kw_only=True, tag="embed_frame"):
     """Asks for the vector of the frame shown at a time; answered with Embedded, one row."""
 
     model: str
@@ -83,7 +89,7 @@ class EmbedFrame(msgspec.Struct, frozen=True, kw_only=True, tag="embed_frame"):
     roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
 
 
-class GrabFrame(msgspec.Struct, frozen=True, kw_only=True, tag="grab_frame"):
+class GrabFrame(Asking["Grabbed"], frozen=True, kw_only=True, tag="grab_frame"):
     """Asks for the frame shown at a time; answered with Grabbed."""
 
     path: str
@@ -92,7 +98,7 @@ class GrabFrame(msgspec.Struct, frozen=True, kw_only=True, tag="grab_frame"):
     roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
 
 
-class GrabFrames(msgspec.Struct, frozen=True, kw_only=True, tag="grab_frames"):
+class GrabFrames(Asking["GrabbedFrames"], frozen=True, kw_only=True, tag="grab_frames"):
     """Asks for the first frame of each second of a stretch; answered with GrabbedFrames."""
 
     path: str
@@ -102,7 +108,7 @@ class GrabFrames(msgspec.Struct, frozen=True, kw_only=True, tag="grab_frames"):
     roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
 
 
-class FindCuts(msgspec.Struct, frozen=True, kw_only=True, tag="find_cuts"):
+class FindCuts(Asking["FoundCuts"], frozen=True, kw_only=True, tag="find_cuts"):
     """Asks for the exact places of cuts of a video; answered with FoundCuts."""
 
     path: str
@@ -111,7 +117,7 @@ class FindCuts(msgspec.Struct, frozen=True, kw_only=True, tag="find_cuts"):
     roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
 
 
-class MakePreview(msgspec.Struct, frozen=True, kw_only=True, tag="make_preview"):
+class MakePreview(Asking["PreviewSegment"], frozen=True, kw_only=True, tag="make_preview"):
     """Asks for a piece of a file as any browser plays it; answered with PreviewSegment."""
 
     path: str
@@ -122,14 +128,14 @@ class MakePreview(msgspec.Struct, frozen=True, kw_only=True, tag="make_preview")
     roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
 
 
-class ProbeFile(msgspec.Struct, frozen=True, kw_only=True, tag="probe_file"):
+class ProbeFile(Asking["Probed"], frozen=True, kw_only=True, tag="probe_file"):
     """Asks what a file says about itself; answered with Probed."""
 
     path: str
     roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
 
 
-class FindFaces(msgspec.Struct, frozen=True, kw_only=True, tag="find_faces"):
+class FindFaces(Asking["FoundFaces"], frozen=True, kw_only=True, tag="find_faces"):
     """Asks for the faces of a picture file; answered with FoundFaces."""
 
     path: str
@@ -137,7 +143,7 @@ class FindFaces(msgspec.Struct, frozen=True, kw_only=True, tag="find_faces"):
     roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
 
 
-class FindPictureFaces(msgspec.Struct, frozen=True, kw_only=True, tag="find_picture_faces"):
+class FindPictureFaces(Asking["FoundFaces"], frozen=True, kw_only=True, tag="find_picture_faces"):
     """Asks for the faces of an encoded picture; answered with FoundFaces."""
 
     picture: bytes

@@ -186,17 +186,11 @@ async def export_clips(
     return ExportedClips(exported=found.exported, failed=found.failed)
 
 
-async def get_exported_clips(call: Call[None], services: ExportServices) -> ClipsOfTask:
+def get_exported_clips(call: Call[None], services: ExportServices) -> ClipsOfTask:
     """What became of the clips of a task.
 
     While it runs: of those that have ended. Kept for a day after its end.
     """
-    logs.task_id_var.set(call.path["task_id"])
-    return await run_in_threadpool(_clips_so_far, call, services)
-
-
-def _clips_so_far(call: Call[None], services: ExportServices) -> ClipsOfTask:
-    """The clips of a task, if it lies in the roots of the key."""
     record = services.ledger.record(call.path["task_id"])
     if record:
         check_in_roots(call, record)

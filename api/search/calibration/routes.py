@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
+from msgspec import Meta, Struct, field
 from starlette.concurrency import run_in_threadpool
 
+from api.http.answers import Count, Message
+from api.http.bodies import CacheDir, Keyed, MediaPath
 from api.http.endpoint import Call, Endpoint
 from api.models.model_keys import active_key
-from api.search.calibration.answers import CalibrationAnswer
-from api.search.calibration.bodies import MOST_QUERIES, CalibrateBody, Label
 from api.search.services import SearchScope, SearchServices
 from api.search.types import Hit, QueryVectors
 from api.search.vectors import TextVector
@@ -20,10 +22,68 @@ from shared.errors import BadInput, ModelLoading, NoWorker
 from shared.models import model_catalogue
 from shared.models.calibration import LEAST_QUERIES, Calibration, Judged, by_labels
 from shared.models.scores import STRENGTHS, Judge, ScoreScale
+from shared.query.bounds import LONGEST_QUERY
 from shared.rights import KeyScope
 
+Share = Annotated[
+    float,
+    Meta(
+        ge=0,
+        le=1,
+        description="Share of the matches of that strength that are right; null: there is none.",
+        examples=[0.79],
+    ),
+]
+MOST_LABELS = 10_000
+MOST_QUERIES = 500  # each is a search
 _LOOKED_AT = 5  # matches of each query
 _AT_ONCE = 64  # texts
+
+
+class CalibrationAnswer(Struct, kw_only=True):
+    """What scores of the model mean from now on; zeros where labels were forgotten."""
+
+    message: Message
+    model_key: Annotated[str, Meta(examples=["conse-lite0"])]
+    """The model."""
+    queries: Annotated[int, Meta(ge=0, examples=[98])]
+    """Labelled queries."""
+    found: Annotated[int, Meta(ge=0, examples=[87])]
+    """Those with a right answer among their first three matches."""
+    left_out: Count
+    strong: Share | None
+    fair: Share | None
+    weak: Share | None
+
+
+class Label(Struct, kw_only=True):
+    """A right answer to a query: a file, or a part of it."""
+
+    query: Annotated[
+        str, Meta(min_length=1, max_length=LONGEST_QUERY, examples=["a red car in the rain"])
+    ]
+    """What is looked for."""
+    media_path: MediaPath
+    start_seconds: Annotated[float, Meta(ge=0, examples=[12.5])] = 0.0
+    """Where what is right begins."""
+    end_seconds: Annotated[float, Meta(ge=0, examples=[21.0])] | None = None
+    """Where it ends; left out: with the file."""
+
+
+class CalibrateBody(Keyed, kw_only=True):
+    """Queries with all their right answers among the media of a folder."""
+
+    cache_dir: CacheDir
+    labels: Annotated[
+        list[Label],
+        Meta(
+            max_length=MOST_LABELS,
+            description=f"One for each right answer, of at most {MOST_QUERIES} queries.",
+            examples=[[{"query": "a red car", "media_path": "/footage/day1/A001.mov"}]],
+        ),
+    ] = field(default_factory=list)
+    forget: bool = False
+    """Forget what labels said of the model instead."""
 
 
 async def calibrate(call: Call[CalibrateBody], services: SearchServices) -> CalibrationAnswer:

@@ -57,6 +57,12 @@ from api.search.frames.estimates import (
 from api.search.types import QueryVectors, RowRange, Scores
 
 _U = 2.0**-24
+BOUND = np.dtype([("error", "<f4"), ("norm", "<f4")])
+_TINY = np.float32(1e-30)
+_LEAST = 8192  # rows whose products are held at once, by each thread
+_HELD = 65_536  # products, where few vectors leave room: each chunk has a price of its own
+_STEP = np.float32(0.335)
+_ZERO = np.float32(7.5)  # what u stands for nought
 
 
 class Basis:
@@ -148,10 +154,6 @@ class Question:
             out -= worst
 
 
-BOUND = np.dtype([("error", "<f4"), ("norm", "<f4")])
-_TINY = np.float32(1e-30)
-_LEAST = 8192  # rows whose products are held at once, by each thread
-_HELD = 65_536  # products, where few vectors leave room: each chunk has a price of its own
 # Fills products with questions' codes, [vectors, rows], for some rows.
 Kernel = Callable[[Sequence[RowRange], Scores], None]
 
@@ -333,10 +335,6 @@ def _split(ranges: Sequence[RowRange], row: int) -> tuple[list[RowRange], list[R
     before = [(start, min(stop, row)) for start, stop in ranges if start < row]
     after = [(max(start, row), stop) for start, stop in ranges if stop > row]
     return before, after
-
-
-_STEP = np.float32(0.335)
-_ZERO = np.float32(7.5)  # what u stands for nought
 
 
 class FourBitCodes(Codes):

@@ -52,6 +52,12 @@ _KINDS: dict[int, type[Codes]] = {kind.bits: kind for kind in (EightBitCodes, Fo
 _STEP = 1 << 18  # rows that are published together
 _CHUNK = 8192
 _TRIED = 16  # rows that are decoded when codes are taken up
+_log = logging.getLogger(__name__)
+WORTH_CODING = 8192  # rows; as many are scanned in a millisecond
+_MOST_DIMENSIONS = 2048  # a rotation of more takes too much memory
+_GB = 1e9
+_AGAIN_AFTER_S = 60.0  # when codes could not be written
+_SOON_S = 600.0  # codes that are made anew and given up again within this wait for as long
 
 
 class CodeState(msgspec.Struct, frozen=True, kw_only=True):
@@ -249,7 +255,10 @@ class _Set:
         self.worst = max(self.worst[0], error), max(self.worst[1], norm)
 
     def _opened(self, name: str) -> BinaryIO:
-        return open(self.folder / name, "r+b", opener=_created)
+        def create(path: str, flags: int) -> int:
+            return private(path, flags | os.O_CREAT)
+
+        return open(self.folder / name, "r+b", opener=create)
 
 
 def _types(bits: int, dim: int) -> tuple[np.dtype[Any], ...]:
@@ -277,18 +286,6 @@ def _read_basis(path: Path, state: CodeState) -> Basis:
         raise DoNotFit("their mean is another")
     values = np.frombuffer(content, np.float32).reshape(state.dim + 1, state.dim)
     return Basis(values[0], values[1:])
-
-
-def _created(path: str, flags: int) -> int:
-    return private(path, flags | os.O_CREAT)
-
-
-_log = logging.getLogger(__name__)
-WORTH_CODING = 8192  # rows; as many are scanned in a millisecond
-_MOST_DIMENSIONS = 2048  # a rotation of more takes too much memory
-_GB = 1e9
-_AGAIN_AFTER_S = 60.0  # when codes could not be written
-_SOON_S = 600.0  # codes that are made anew and given up again within this wait for as long
 
 
 class CodeStore:

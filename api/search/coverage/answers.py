@@ -16,8 +16,6 @@ CoverageState = Annotated[
         examples=["failed"],
     ),
 ]
-
-
 _PART = {"files": 12, "hours": 2.4}
 _NONE = {"files": 0, "hours": 0.0}
 _FAILED = {

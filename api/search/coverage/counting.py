@@ -149,13 +149,13 @@ class _Known:
 
 def _analyzed(view: CacheView, kind: ModelKind) -> Iterable[tuple[str, str]]:
     if kind is ModelKind.SPEECH:
-        return list(view.transcripts())
+        return list(view.transcripts.files())
     return [(hash_str, model) for model in view.models() for hash_str in view.announced(model)]
 
 
 def _told(view: CacheView, model: str) -> set[str]:
     """Hashes of those whose speakers were told apart in the transcript that answers for them."""
-    transcripts, speakers = view.transcripts(), view.speakers.files()
+    transcripts, speakers = view.transcripts.files(), view.speakers.files()
     return {
         hash_str
         for hash_str, told_by in speakers.keys() & transcripts.keys()

@@ -29,7 +29,10 @@ from shared.cache.transcripts import has_folder_names
 from shared.domain import Probe, Stage
 from shared.msgspec_decoding import UNDECODABLE
 from shared.opening import RootedPath
-from shared.private_files import private
+
+_log = logging.getLogger(__name__)
+_NAME = "facts.2.jsonl"  # the number grows whenever a fact is made otherwise
+_DEAD_LINES_WORTH_COMPACTING = 10_000
 
 
 class ManifestFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -199,11 +202,6 @@ def within(
         yield values <= high + slack
 
 
-_log = logging.getLogger(__name__)
-_NAME = "facts.2.jsonl"  # the number grows whenever a fact is made otherwise
-_DEAD_LINES_WORTH_COMPACTING = 10_000
-
-
 class FactsLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """Facts, or the key of a manifest that is gone."""
 
@@ -305,14 +303,7 @@ class FactsLog(IndexLog[FactsSnapshot, FactsWriter]):
         dead = self._lines - len(living)
         if dead <= max(_DEAD_LINES_WORTH_COMPACTING, self._lines // 2):
             return
-        temporary = self._folder / cache_files.temporary_name(_NAME, "compact")
-        try:
-            with open(temporary, "xb", opener=private) as file:
-                file.writelines(_encoded(FactsLine(facts=facts)) for facts in living)
-            os.replace(temporary, self._path())
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+        self._replace_file(_encoded(FactsLine(facts=facts)) for facts in living)
 
 
 def _encoded(line: FactsLine) -> bytes:
@@ -348,11 +339,11 @@ class FactsLoader(Loader[str, ManifestFacts, FactsSnapshot, FactsWriter]):
 
     def _announced(self) -> Mapping[Key, str]:
         frames = {(hash_str, ""): file for hash_str, file in self._view.frames.files().items()}
-        return frames | self._view.transcripts()
+        return frames | self._view.transcripts.files()
 
     def _correct(self, key: Key, source: str | None) -> None:
         if key[1]:
-            self._view.correct_transcript(*key, source)
+            self._view.transcripts.correct(key, source)
         else:
             self._view.frames.correct(key[0], source)
 
@@ -360,7 +351,7 @@ class FactsLoader(Loader[str, ManifestFacts, FactsSnapshot, FactsWriter]):
         return {facts.key: facts.file for facts in snapshot.every}
 
     def _read(self, key: Key, wait_s: float) -> tuple[str, ManifestFacts] | None:
-        manifest = cache_files.read_facts(self._manifest_path(key), wait_s)
+        manifest = cache_files.read_as(self._manifest_path(key), ArtefactFacts, wait_s)
         if manifest is None or manifest.model != key[1]:
             return None
         return manifest.file, ManifestFacts.of(key[0], manifest)

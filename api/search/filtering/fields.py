@@ -25,8 +25,6 @@ Moment = Annotated[
         examples=["2026-11-25"],
     ),
 ]
-
-
 PeopleFilterMode = Annotated[
     Literal["and", "or"],
     Meta(

@@ -49,7 +49,8 @@ def check(scope: SearchScope, filters: Filters) -> None:
 
 def files_left(scope: SearchScope, filters: Filters) -> set[str] | None:
     """Hashes of the MediaFiles that checked filters leave; None: all. Blocks."""
-    sets = list(_of_places(scope, filters))
+    seen = scope.view().seen
+    sets = [seen.where(_lies_in(*folder)) for folder in _folders(scope, filters)]
     if filters.people:
         persons = [
             Person(asked.cluster_job_name, asked.person_name, asked.cluster_id)
@@ -63,11 +64,6 @@ def files_left(scope: SearchScope, filters: Filters) -> set[str] | None:
         columns = scope.services.index.facts.snapshot(scope.view()).columns
         sets.append(columns.left(list(_masks(columns, filters))))
     return set.intersection(*sets) if sets else None
-
-
-def _of_places(scope: SearchScope, filters: Filters) -> Iterator[set[str]]:
-    for folder, is_deep in _folders(scope, filters):
-        yield scope.view().seen.where(_lies_in(folder, is_deep))
 
 
 def _folders(scope: SearchScope, filters: Filters) -> list[tuple[str, bool]]:

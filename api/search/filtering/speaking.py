@@ -12,7 +12,7 @@ from api.people.frame_filter import FrameFilter
 from api.search.services import SearchScope
 from api.search.transcripts.log import IndexedTranscript
 from api.search.transcripts.passages import Stretches
-from api.search.transcripts.query import FileChoice, SpeakerChoice, SpokenHit, SpokenQuery
+from api.search.transcripts.query import FileChoice, SpeakerChoice, SpokenQuery
 from api.search.transcripts.text import asked_text
 from shared.cache import limits
 from shared.cache.spoken_by import speaker_label
@@ -20,6 +20,8 @@ from shared.domain import ModelKind
 
 _MOST_NAMED = 10
 _FILES_LOOKED_AT = 1_000  # for names to tell
+NEAR_S = 2.0  # before and after the segments in which the words are
+_MOST_PLACES = 100_000  # reading them takes a second
 
 
 def speaker_choice(scope: SearchScope, asked: str) -> SpeakerChoice:
@@ -70,12 +72,8 @@ def unheard(
     return sentences
 
 
-def _looked_at(
-    scope: SearchScope, files: set[str] | None
-) -> tuple[str, list[str] | None, FileChoice]:
-    paths = scope.client_paths()
-    model = active_key(scope.services, ModelKind.SPEECH)
-    return model, None if paths is None else list(paths), FileChoice(files)
+def _looked_at(scope: SearchScope, files: set[str] | None) -> tuple[str, FileChoice]:
+    return active_key(scope.services, ModelKind.SPEECH), FileChoice(scope.hashes(), files)
 
 
 def _known(scope: SearchScope, told: list[IndexedTranscript]) -> str:
@@ -108,10 +106,6 @@ def seconds_touched(stretches: Stretches) -> NDArray[np.uint64]:
     return found.astype(np.uint64)
 
 
-NEAR_S = 2.0  # before and after the segments in which the words are
-_MOST_PLACES = 100_000  # reading them takes a second
-
-
 def frames_while(
     scope: SearchScope,
     words: str,
@@ -130,11 +124,8 @@ def frames_while(
         speaker=speaker,
         max_results=_MOST_PLACES,
     )
-    paths = scope.client_paths()
-    hits = scope.services.index.transcripts.search(
-        scope.view(), query, None if paths is None else list(paths), FileChoice(files),
-        is_located=False,
-    )  # fmt: skip
+    choice = FileChoice(scope.hashes(), files)
+    hits = scope.services.index.transcripts.search(scope.view(), query, choice, is_located=False)
     if len(hits) == _MOST_PLACES:
         warnings.append(
             f"spoken: this is said in {_MOST_PLACES:,} places or more; only that many were looked "
@@ -142,9 +133,6 @@ def frames_while(
         )
     seconds: dict[str, set[int]] = {}
     for hit in hits:
-        seconds.setdefault(hit.hash_str, set()).update(_near(hit))
+        near = range(max(0, math.ceil(hit.start - NEAR_S)), math.floor(hit.end + NEAR_S) + 1)
+        seconds.setdefault(hit.hash_str, set()).update(near)
     return FrameFilter.of(seconds)
-
-
-def _near(hit: SpokenHit) -> range:
-    return range(max(0, math.ceil(hit.start - NEAR_S)), math.floor(hit.end + NEAR_S) + 1)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numkong
 import numpy as np
@@ -28,6 +28,11 @@ _CHUNK = 65_536  # rows whose raw products are held at once, by each thread
 _SHARES = 8  # of a thread, so that one that others keep from its core has less to do
 _LEAST = 8192  # rows that are worth another thread
 EXCLUDE_WEIGHT = np.float32(0.5)
+_BLOCK = 256
+_PIECE = 1 << 18  # places whose slack is computed together
+_FEW_SCORES = (
+    16_384  # scores that are compared with a threshold as soon as maxima of blocks are made
+)
 
 
 def score(
@@ -262,20 +267,6 @@ def _find(
 
 
 Rows = NDArray[np.int64]
-
-_BLOCK = 256
-_PIECE = 1 << 18  # places whose slack is computed together
-_FEW_SCORES = (
-    16_384  # scores that are compared with a threshold as soon as maxima of blocks are made
-)
-
-
-class CandidateFinder(Protocol):
-    """Estimates the scores of rows. Safe for threads."""
-
-    def estimate(self, queries: Sequence[QueryVectors], places: Places) -> list[Estimates]:
-        """The estimates for each query, made in one pass over the rows where that is quicker."""
-        ...
 
 
 class WrongBound(Exception):

@@ -21,6 +21,7 @@ import numpy as np
 from api.cache.caches import Caches, LruCache
 from api.cache.view import Announced, CacheView
 from api.people.frame_filter import FrameFilter
+from api.search.answers import Skipped
 from api.search.codes.store import CodeStore
 from api.search.filtering.facts import FactsIndex
 from api.search.frames.log import (
@@ -41,7 +42,6 @@ from api.search.types import (
     Hit,
     LoadReport,
     QueryVectors,
-    SkippedArtefact,
     VectorArray,
 )
 from shared.cache import cache_files
@@ -136,12 +136,12 @@ class SearchIndex:
             self.facts.load(view)
         except CacheError as error:  # only searches with filters need them
             warnings.append(error.message)
-        report = _report(files, skipped, ())
+        report = _report(files, skipped)
         return replace(
             report,
-            transcription_files=spoken.files,
+            transcription_files=spoken.transcription_files,
             skipped=report.skipped + spoken.skipped,
-            warnings=tuple(warnings),
+            warnings=warnings,
         )
 
     def load_for_media(self, view: CacheView, hashes: Sequence[str]) -> LoadReport:
@@ -159,7 +159,7 @@ class SearchIndex:
             for hash_str in wanted & known.keys():
                 files[hash_str] = max(files.get(hash_str, 0), known[hash_str].rows)
             skipped |= {h: why for (h, _), why in loader.unusable().items() if h in wanted}
-        return _report(files, skipped, [h for h in dict.fromkeys(hashes) if h not in files])
+        return replace(_report(files, skipped), missing=wanted - files.keys())
 
     def search(
         self,
@@ -280,11 +280,6 @@ def _check_dimension(query: QueryVectors, dim: int) -> None:
             )
 
 
-def _report(files: dict[str, int], skipped: dict[str, str], missing: Sequence[str]) -> LoadReport:
-    return LoadReport(
-        visual_files=len(files),
-        transcription_files=0,
-        frames=sum(files.values()),
-        skipped=tuple(SkippedArtefact(h, reason) for h, reason in sorted(skipped.items())),
-        missing=tuple(missing),
-    )
+def _report(files: dict[str, int], skipped: dict[str, str]) -> LoadReport:
+    reasons = [Skipped(hash_str=h, reason=reason) for h, reason in sorted(skipped.items())]
+    return LoadReport(visual_files=len(files), frames=sum(files.values()), skipped=reasons)

@@ -39,6 +39,24 @@ from shared.opening import OpenedFile, RootedPath
 from shared.private_files import private, publish
 
 _COPY_ROWS = 65_536
+_HEAD = 64 << 10  # the longest header, and all of a small file
+# What ranking needs of a row, beside its vector. Rows of one scene are neighbours: the scene
+# reaches `back` rows back and `ahead` rows ahead (itself counted), wherever the rows lie.
+ROW = np.dtype(
+    [
+        ("second", "<u4"),
+        ("back", "<u4"),
+        ("ahead", "<u4"),
+        ("scene_start", "<u4"),
+        ("scene_end", "<u4"),
+    ]
+)
+_log = logging.getLogger(__name__)
+_DEAD_ROWS_WORTH_COMPACTING = 20_000
+_LARGE = 1 << 30  # bytes of vectors, which may not all stay in memory
+_JOURNAL = "journal.jsonl"
+_CURRENT = "current"
+_NO_ROWS = np.empty((0, 0), np.float16), np.empty(0, ROW)
 
 
 class RowFiles:
@@ -108,20 +126,6 @@ class RowFiles:
             for file in (to_vectors, to_rows):
                 file.flush()
                 os.fsync(file.fileno())
-
-
-_HEAD = 64 << 10  # the longest header, and all of a small file
-# What ranking needs of a row, beside its vector. Rows of one scene are neighbours: the scene
-# reaches `back` rows back and `ahead` rows ahead (itself counted), wherever the rows lie.
-ROW = np.dtype(
-    [
-        ("second", "<u4"),
-        ("back", "<u4"),
-        ("ahead", "<u4"),
-        ("scene_start", "<u4"),
-        ("scene_end", "<u4"),
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,14 +248,6 @@ def manifest_path(cache: CacheDir, hash_str: str, model: str) -> RootedPath:
     return cache_files.manifest_path(cache.root, hash_str, Stage.VISUAL, model)
 
 
-_log = logging.getLogger(__name__)
-_DEAD_ROWS_WORTH_COMPACTING = 20_000
-_LARGE = 1 << 30  # bytes of vectors, which may not all stay in memory
-_JOURNAL = "journal.jsonl"
-_CURRENT = "current"
-_NO_ROWS = np.empty((0, 0), np.float16), np.empty(0, ROW)
-
-
 class MergedFile(msgspec.Struct, frozen=True, tag="file"):
     """Rows `start` to `start + rows` are the embeddings of this MediaFile."""
 
@@ -324,9 +320,6 @@ class VectorSnapshot:
             return self.everything
         found = {h: self.files[h] for h in hashes if h in self.files}
         return _joined(sorted(found.values(), key=lambda file: file.start))
-
-    def file_at(self, row: int) -> MergedFile:
-        return self.by_start[int(np.searchsorted(self.starts, row, side="right")) - 1]
 
 
 class VectorWriter(LogWriter):

@@ -12,14 +12,13 @@ from api.folders import quick_map
 from api.signed_addresses import Signed
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
+from shared.cache.cache_files import ArtefactFiles
 from shared.cache.frame_packs import PackIndexes, PackReader
 from shared.domain import Stage
 from shared.errors import CacheError
 from shared.opening import RootedPath
 
 _log = logging.getLogger(__name__)
-
-
 _MOST_INDEXES = 500  # of an hour, 58 KB each
 _indexes: PackIndexes = {}  # of packs read lately
 
@@ -81,7 +80,7 @@ def frame_pack(cache: CacheDir, hash_str: str) -> RootedPath | None:
     """Where the pack of a MediaFile's frames lies; None where no usable one is published."""
     path = cache_files.manifest_path(cache.root, hash_str, Stage.FRAMES, "")
     try:
-        files = cache_files.read_files(path)
+        files = cache_files.read_as(path, ArtefactFiles)
     except CacheError as error:
         _log.warning("%s: %s", hash_str, error)
         return None

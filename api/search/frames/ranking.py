@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,30 +35,21 @@ _ROUNDS = 3  # in which matches of all scenes are chosen together; long scenes h
 # Beyond so many candidates, and this share of all, a pass over the stored rows is the quicker way.
 _MANY_CANDIDATES = 32_768
 _MOST_OF_ALL = 1 / 16
-
-
-class Stored(Protocol):
-    """Knows of places, each a row of the search, what was stored of it."""
-
-    def rows(self, places: Rows) -> NDArray[np.void]:
-        """Records of the type ROW."""
-        ...
-
-    def numbers(self, places: Rows) -> Rows:
-        """Rows of the merged array, in which a scene is one range."""
-        ...
-
-    def tie_order(self, places: Rows) -> NDArray[np.uint64]:
-        """By what equal scores are ordered, on every machine alike."""
-        ...
-
-    def scores(self, places: Rows) -> tuple[Scores, Scores]:
-        """(base, final) of the stored rows: without and with the excluded concepts."""
-        ...
+_SHORT = 32  # rows of a range that are copied beside others sooner than scored on their own
+_MOST_COPIED = 65_536
+_VECTORS = 64  # of a pass, excluded concepts among them
+_BYTES = 128 << 20  # of the estimates of a pass
+_FEW = 8192  # rows that are scored one by one, wherever they lie, or scanned without codes
+# Beyond these a pass over all stored rows is as quick (8,000 matches: 120 ms against 262).
+_MOST_BY_CODES = 2000  # matches
+_MOST_EXCLUDED = 8
+_GATHERED = 65_536  # rows that are copied to be scored together
+_QUICK = 500  # matches that are ranked in some milliseconds
+_NONE = np.empty(0, np.int64)
 
 
 def rank(
-    estimates: Estimates, stored: Stored, max_results: int, *, excluding: bool
+    estimates: Estimates, stored: StoredPlaces, max_results: int, *, excluding: bool
 ) -> Ranked | None:
     """The matches, best first.
 
@@ -95,7 +85,7 @@ def rank(
 class _Candidates:
     """Places that were looked at in the stored rows, ascending, and what was found there."""
 
-    def __init__(self, estimates: Estimates, stored: Stored, *, whole_scenes: bool) -> None:
+    def __init__(self, estimates: Estimates, stored: StoredPlaces, *, whole_scenes: bool) -> None:
         self._estimates = estimates
         self._stored = stored
         self._whole_scenes = whole_scenes
@@ -205,10 +195,6 @@ def _one_by_one(scenes: list[int], seconds: list[int], enough: int) -> list[int]
     return chosen
 
 
-_SHORT = 32  # rows of a range that are copied beside others sooner than scored on their own
-_MOST_COPIED = 65_536
-
-
 class Float16Scan:
     """The finder that needs nothing but the rows, and that all others are compared with.
 
@@ -234,9 +220,6 @@ class Float16Scan:
 
 
 EstimateMany = Callable[[Sequence[QueryVectors]], list[Estimates]]
-
-_VECTORS = 64  # of a pass, excluded concepts among them
-_BYTES = 128 << 20  # of the estimates of a pass
 
 
 @dataclass(eq=False, slots=True)
@@ -330,14 +313,6 @@ def _estimate_alone(one: _Waiting, many: EstimateMany) -> None:
         one.error = error
 
 
-_FEW = 8192  # rows that are scored one by one, wherever they lie, or scanned without codes
-# Beyond these a pass over all stored rows is as quick (8,000 matches: 120 ms against 262).
-_MOST_BY_CODES = 2000  # matches
-_MOST_EXCLUDED = 8
-_GATHERED = 65_536  # rows that are copied to be scored together
-_QUICK = 500  # matches that are ranked in some milliseconds
-
-
 @dataclass(frozen=True, slots=True)
 class Matching:
     """Finds matches in snapshots of one vector log."""
@@ -413,11 +388,8 @@ class Matching:
             return None
 
 
-_NONE = np.empty(0, np.int64)
-
-
 class StoredPlaces:
-    """What is stored of places, for the ranking."""
+    """What is stored of places, each a row of the search, for the ranking; as of Places."""
 
     def __init__(self, places: Places, snapshot: VectorSnapshot, query: QueryVectors) -> None:
         self.places, self.query = places, query
@@ -427,6 +399,7 @@ class StoredPlaces:
         self._vectors = snapshot.some
 
     def scores(self, places: Rows) -> tuple[Scores, Scores]:
+        """(base, final) of the stored rows: without and with the excluded concepts."""
         rows = self.places.numbers(places)
         parts = [
             score_rows(self._vectors, rows[at : at + _GATHERED], self.query)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
 from itsdangerous import URLSafeSerializer
 
 from api.search.paging import pages
@@ -12,6 +13,7 @@ from api.search.paging.fields import PageFields
 from api.search.paging.pages import Cursor, Ending, HitT, KeptQuery, OnePage, Order
 from api.search.services import SearchScope, SearchServices
 from api.search.types import Hit
+from shared.errors import BadInput
 
 ClientPaths = dict[str, list[str]] | None  # as SearchScope.client_paths gives them
 
@@ -49,8 +51,11 @@ class AskedPage:
 
     def check_current(self, scope: SearchScope, model: str) -> None:
         """Raise BadInput where folder or model are not those that the cursor was given for."""
-        if self.cursor is not None:
-            pages.check_current(self.cursor, scope.cache().id, model)
+        cursor = self.cursor
+        if cursor is not None and cursor.folder != scope.cache().id:
+            raise BadInput(f"cursor: the cache folder was made anew since; {pages.ANEW}")
+        if cursor is not None and cursor.model != model:
+            raise BadInput(f"cursor: the model was {cursor.model} and is {model} now; {pages.ANEW}")
 
     def picker(
         self, scope: SearchScope, paths: ClientPaths, keeps: Callable[[Hit], bool], falls: bool
@@ -100,4 +105,4 @@ class AskedPage:
         if ending is None or self.signer is None:
             return None
         cursor = Cursor(self.search, scope.cache().id, model, *ending, kept)
-        return pages.text_of(self.signer, cursor)
+        return str(self.signer.dumps(msgspec.to_builtins(cursor), salt=pages.SALT))

@@ -20,12 +20,15 @@ from api.search.paging.fields import MOST_MATCHES, PageFields
 from api.search.types import QueryVectors, VectorArray
 from shared.errors import BadInput
 
-_SALT = "search-cursor"
+SALT = "search-cursor"
 # Fields that choose neither which matches there are nor their order.
 _FREE = frozenset({"cursor", "license_key", "max_results", "images", "details", "coverage"})
-_ANEW = 'start anew with "cursor": "".'
+ANEW = 'start anew with "cursor": "".'
 
 Key = tuple[Any, ...]  # numbers and texts; matches are in its order
+# So many may be ranked for them: those of files that came meanwhile are among them.
+_MOST_RANKED = 8 * MOST_MATCHES
+MatchT = TypeVar("MatchT")
 
 
 class KeptQuery(msgspec.Struct, frozen=True, array_like=True):
@@ -82,33 +85,20 @@ def digest(kind: str, body: PageFields) -> str:
     return hashlib.sha256(msgspec.json.encode([kind, asked], order="sorted")).hexdigest()[:24]
 
 
-def text_of(signer: URLSafeSerializer, cursor: Cursor) -> str:
-    """What clients get, and send again."""
-    return str(signer.dumps(msgspec.to_builtins(cursor), salt=_SALT))
-
-
 def read(signer: URLSafeSerializer, text: str, search: str) -> Cursor:
     """A client's cursor, for the search of this digest. Raises BadInput with the cure."""
     try:
-        found = msgspec.convert(signer.loads(text, salt=_SALT), Cursor)
+        found = msgspec.convert(signer.loads(text, salt=SALT), Cursor)
     except (BadData, msgspec.ValidationError):
         raise BadInput(
-            f"cursor: it must be the `next` of an earlier answer, as it was given; {_ANEW}"
+            f"cursor: it must be the `next` of an earlier answer, as it was given; {ANEW}"
         ) from None
     if found.search != search:
         raise BadInput(
             "cursor: it belongs to another search; send the fields with which it was given, or "
-            + _ANEW
+            + ANEW
         )
     return found
-
-
-def check_current(cursor: Cursor, folder: str, model: str) -> None:
-    """Raise BadInput where the folder was made anew, or another model answers by now."""
-    if cursor.folder != folder:
-        raise BadInput(f"cursor: the cache folder was made anew since; {_ANEW}")
-    if cursor.model != model:
-        raise BadInput(f"cursor: the model was {cursor.model} and is {model} now; {_ANEW}")
 
 
 def _bytes(vector: VectorArray | None) -> bytes | None:
@@ -117,10 +107,6 @@ def _bytes(vector: VectorArray | None) -> bytes | None:
 
 def _vector(raw: bytes) -> VectorArray:
     return np.frombuffer(raw, "<f4").astype(np.float32)
-
-
-# So many may be ranked for them: those of files that came meanwhile are among them.
-_MOST_RANKED = 8 * MOST_MATCHES
 
 
 class Placed(Protocol):
@@ -146,7 +132,6 @@ class Placed(Protocol):
         ...
 
 
-MatchT = TypeVar("MatchT")
 HitT = TypeVar("HitT", bound=Placed)
 
 
@@ -179,37 +164,21 @@ class HitPage(Generic[HitT]):
         return [slice(None)] * len(self.hits) if self.places is None else self.places
 
 
-class Picker(Protocol[HitT]):
-    """Picks a page from the best hits."""
-
-    @property
-    def first(self) -> int:
-        """How many hits are to be ranked first."""
-        ...
-
-    @property
-    def most(self) -> int:
-        """How many are to be ranked at the most."""
-        ...
-
-    def pick(self, hits: list[HitT], is_all: bool) -> HitPage[HitT] | None:
-        """The page; None where more hits are needed. `is_all`: there are no more."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class TheBest(Generic[HitT]):
     """Picks so many hits, best first; `keeps` and `falls` as in OnePage."""
 
-    first: int
+    first: int  # how many hits are to be ranked first
     keeps: Callable[[HitT], bool] = lambda _: True
     falls: bool = True
 
     @property
     def most(self) -> int:
+        """How many are to be ranked at the most."""
         return self.first if self.falls else _MOST_RANKED
 
     def pick(self, hits: list[HitT], is_all: bool) -> HitPage[HitT] | None:
+        """Return the page; None where more hits are needed. `is_all`: there are no more."""
         strong = [hit for hit in hits if self.keeps(hit)]
         if len(strong) < self.first and not is_all:
             return None
@@ -381,6 +350,9 @@ class OnePage(Generic[HitT]):
             if self.order.sort == "score"
             else self.order.of_file(best.hash_str)
         )
+
+
+Picker = TheBest[HitT] | OnePage[HitT]
 
 
 def picked(picker: Picker[HitT], ranked: Callable[[int], list[HitT]]) -> HitPage[HitT]:

@@ -9,39 +9,35 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 from api.cache.caches import LruCache
 from api.cache.view import CacheView
 from api.folders import quick_map
-from api.search.index_log import Key, Loader
+from api.search.index_log import Key
 from api.search.paging.pages import Key as SortKey
-from api.search.transcripts.finding import FilesInOrder
-from api.search.transcripts.loader import read_published
+from api.search.transcripts.loader import TextLoader
 from api.search.transcripts.log import (
     TranscriptLog,
     TranscriptSnapshot,
     TranscriptWriter,
 )
-from api.search.transcripts.looking import looked_through
 from api.search.transcripts.passages import FoundPassage, find_passages
 from api.search.transcripts.query import FileChoice, SpokenHit, SpokenQuery
 from api.search.transcripts.text import SearchText, pack
 from shared.cache import cache_files, captions, limits
-from shared.cache.cache_dir import CacheDir
 from shared.cache.captions import CaptionKind, Captions
 from shared.cache.transcripts import SpokenSegment
 from shared.domain import Manifest, Stage
 from shared.errors import CacheError
-from shared.opening import RootedPath
 
 _FOLDER = "captions"
 _NO_MODEL = ""
 _BEHIND = 1 << 32  # numbers of captions come after those of segments that were heard
 _Order = Callable[[str], SortKey]  # of MediaFiles, by their hash
+_ReadCaptions = tuple[float, SearchText]  # when they were made, and what they say
 
 
 class CaptionIndex:
@@ -56,7 +52,6 @@ class CaptionIndex:
         hits: Sequence[SpokenHit],
         view: CacheView,
         query: SpokenQuery,
-        hashes: Sequence[str] | None,
         choice: FileChoice,
     ) -> list[SpokenHit]:
         """Hits in what was said with those in captions among them; parameters as in `search`.
@@ -64,10 +59,9 @@ class CaptionIndex:
         For a query that searches captions.
         """
         loader, by_words = self._loader(view), replace(query, vector=None)
-        found = looked_through(
-            loader,
+        found = loader.look_through(
             lambda snapshot: find_passages(
-                choice.of(loader.files.of(snapshot, hashes, _NO_MODEL)),
+                choice.of(loader.files.of(snapshot, _NO_MODEL)),
                 by_words,
                 lambda *_: iter(()),
             ),
@@ -75,7 +69,7 @@ class CaptionIndex:
         )
         if not found:
             return list(hits)
-        return _merged(hits, [_hit(one) for one in found], query, loader.order(hashes, choice))
+        return _merged(hits, [_hit(one) for one in found], query, loader.order(choice))
 
     def unread(self, view: CacheView) -> dict[str, str]:
         """Why captions could not be taken up, by the hash of their MediaFile."""
@@ -92,27 +86,17 @@ class CaptionIndex:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _ReadCaptions:
-    made_at: float
-    text: SearchText
+class _CaptionLoader(TextLoader[_ReadCaptions]):
+    """Loads the captions of files that hold any; no model made them."""
 
+    stage = Stage.CAPTIONS
 
-class _CaptionLoader(Loader[str, _ReadCaptions, TranscriptSnapshot, TranscriptWriter]):
-    """Loads the captions of files that hold any, each named by the hash of its MediaFile."""
-
-    read_at_once = 64
-
-    def __init__(self, view: CacheView, log: TranscriptLog, pool: Executor) -> None:
-        super().__init__(view, log, pool)
-        self.files = FilesInOrder(view)
-
-    def order(self, hashes: Sequence[str] | None, choice: FileChoice) -> _Order:
+    def order(self, choice: FileChoice) -> _Order:
         """The order of answers, as hits in what was said have it."""
         if choice.key is not None:
             return choice.key
-        if hashes is not None:
-            numbers = {hash_str: n for n, hash_str in reversed(list(enumerate(hashes)))}
+        if choice.hashes is not None:
+            numbers = {hash_str: n for n, hash_str in reversed(list(enumerate(choice.hashes)))}
             return lambda hash_str: (numbers[hash_str],)
         return self.files.key(self.snapshot(), _NO_MODEL)
 
@@ -148,30 +132,20 @@ class _CaptionLoader(Loader[str, _ReadCaptions, TranscriptSnapshot, TranscriptWr
     def _held(self, snapshot: TranscriptSnapshot) -> Mapping[Key, str]:
         return {key: found.file for key, found in snapshot.transcripts.items()}
 
-    def _read(self, key: Key, wait_s: float) -> tuple[str, _ReadCaptions] | None:
-        deadline = time.monotonic() + wait_s
-
-        def read(manifest: Manifest) -> tuple[str, _ReadCaptions] | None:
-            if not manifest.rows:
-                return None
-            left = deadline - time.monotonic()
-            found = captions.read(self._view.cache, key[0], manifest, left)
-            text = pack(_segments(found))
-            if len(text.folded) > limits.CAPTIONS:  # a sign may be folded into eighteen
-                raise CacheError(f"{manifest.file} holds more words than any film.")
-            return manifest.file, _ReadCaptions(manifest.made_at, text)
-
-        return read_published(self._manifest_path(key), deadline, read)
+    def _read_by(
+        self, manifest: Manifest, key: Key, deadline: float
+    ) -> tuple[str, _ReadCaptions] | None:
+        if not manifest.rows:
+            return None
+        left = deadline - time.monotonic()
+        found = captions.read(self._view.cache, key[0], manifest, left)
+        text = pack(_segments(found))
+        if len(text.folded) > limits.CAPTIONS:  # a sign may be folded into eighteen
+            raise CacheError(f"{manifest.file} holds more words than any film.")
+        return manifest.file, (manifest.made_at, text)
 
     def _add(self, writer: TranscriptWriter, key: Key, source: str, content: _ReadCaptions) -> None:
-        writer.add(key, source, content.made_at, content.text)
-
-    def _manifest_path(self, key: Key) -> RootedPath:
-        return _manifest_path(self._view.cache, key[0])
-
-
-def _manifest_path(cache: CacheDir, hash_str: str) -> RootedPath:
-    return cache_files.manifest_path(cache.root, hash_str, Stage.CAPTIONS, _NO_MODEL)
+        writer.add(key, source, *content)
 
 
 def _segments(found: Captions) -> Iterator[SpokenSegment]:

@@ -9,7 +9,7 @@ import bisect
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import stringzilla
@@ -18,6 +18,10 @@ from rapidfuzz import fuzz, process
 from api.cache.view import CacheView
 from api.search.paging.pages import Key as SortKey
 from api.search.transcripts.log import IndexedTranscript, TranscriptSnapshot
+
+# Percent of rapidfuzz's partial ratio that a near match must reach: one wrong letter in five.
+ALIKE = 80.0
+_THREADS = min(4, os.cpu_count() or 1)
 
 
 class FilesInOrder:
@@ -28,18 +32,12 @@ class FilesInOrder:
         self._lock = threading.Lock()
         self._kept: _KeptOrder | None = None
 
-    def of(
-        self, snapshot: TranscriptSnapshot, hashes: Iterable[str] | None, preferred: str
-    ) -> list[IndexedTranscript]:
-        """One transcript for each of these MediaFiles that has any (see `_answering`).
+    def of(self, snapshot: TranscriptSnapshot, preferred: str) -> list[IndexedTranscript]:
+        """Return a transcript for each MediaFile that has any, by their newest known paths.
 
-        In the order of `hashes`; of all files (None) in that of their newest known paths.
+        The preferred model's, else the newest one.
         """
-        found = self._in_order(snapshot, preferred).files
-        if hashes is None:
-            return found
-        known = {one.hash_str: one for one in found}
-        return [known[hash_str] for hash_str in dict.fromkeys(hashes) if hash_str in known]
+        return self._in_order(snapshot, preferred).files
 
     def key(self, snapshot: TranscriptSnapshot, preferred: str) -> Callable[[str], SortKey]:
         """By what all files are ordered, those of other logs too."""
@@ -54,7 +52,10 @@ class FilesInOrder:
         if kept and kept.snapshot is snapshot and kept[1:3] == (sightings, preferred):
             return kept
         paths = self._view.newest_paths()
-        found = [_answering(of_file, preferred) for of_file in snapshot.by_hash().values()]
+        found = [
+            max(of_file, key=lambda one: (one.model == preferred, one.made_at))
+            for of_file in snapshot.by_hash().values()
+        ]
         found.sort(key=lambda one: (paths.get(one.hash_str, ""), one.hash_str))
         kept = _KeptOrder(snapshot, sightings, preferred, found, paths)
         with self._lock:
@@ -72,16 +73,7 @@ class _KeptOrder(NamedTuple):
     paths: Mapping[str, str]
 
 
-def _answering(of_file: Iterable[IndexedTranscript], preferred: str) -> IndexedTranscript:
-    """The transcript that answers for a MediaFile: the preferred model's, else the newest."""
-    return max(of_file, key=lambda found: (found.model == preferred, found.made_at))
-
-
 Span = tuple[int, int]  # first and last segment of a match
-
-# Percent of rapidfuzz's partial ratio that a near match must reach: one wrong letter in five.
-ALIKE = 80.0
-_THREADS = min(4, os.cpu_count() or 1)
 
 
 def exact(folded: bytes, starts: Sequence[int], query: bytes) -> Iterator[Span]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
+from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import msgspec
 
 from api.cache.view import CacheView
-from api.search.index_log import Key, Loader
+from api.search.index_log import SEARCH_WAIT_S, ContentT, Key, Loader
 from api.search.transcripts.finding import FilesInOrder
 from api.search.transcripts.log import (
     IndexedTranscript,
+    LogDamaged,
     TranscriptLog,
     TranscriptSnapshot,
     TranscriptWriter,
@@ -33,8 +35,6 @@ from shared.opening import RootedPath
 
 FoundT = TypeVar("FoundT")
 _BESIDE = "/"  # between a transcript's data file and that of its speakers: in no file's name
-
-
 log = logging.getLogger(__name__)
 
 
@@ -47,23 +47,72 @@ class _ReadTranscript:
     unread: str | None  # why rows that it has are not known
 
 
-class TranscriptLoader(Loader[str, _ReadTranscript, TranscriptSnapshot, TranscriptWriter]):
-    """Loads transcripts by all models, each named by the hash of its MediaFile and the model."""
+class TextLoader(Loader[str, ContentT, TranscriptSnapshot, TranscriptWriter]):
+    """Loads texts with times, one for each MediaFile and model."""
 
     read_at_once = 64
+    stage: ClassVar[Stage]
 
     def __init__(self, view: CacheView, log: TranscriptLog, pool: Executor) -> None:
         super().__init__(view, log, pool)
         self.files = FilesInOrder(view)
 
+    def look_through(
+        self,
+        find: Callable[[TranscriptSnapshot], FoundT],
+        keys_of: Callable[[FoundT], Collection[Key]],
+    ) -> FoundT:
+        """Return what is found in the newest that is there, of which none is deleted.
+
+        A log that is damaged is made again.
+        """
+        while True:
+            snapshot = self.bring_up(SEARCH_WAIT_S, retry=False)
+            try:
+                found = find(snapshot)
+            except LogDamaged:
+                self._log.delete(SEARCH_WAIT_S)
+                continue
+            if not self.forget_deleted(keys_of(found), SEARCH_WAIT_S):
+                return found
+
+    def _read(self, key: Key, wait_s: float) -> tuple[str, ContentT] | None:
+        """One that is replaced and collected meanwhile is read again."""
+        path, deadline = self._manifest_path(key), time.monotonic() + wait_s
+        while True:
+            manifest = cache_files.read_manifest(path, deadline - time.monotonic())
+            if manifest is None:
+                return None
+            try:
+                return self._read_by(manifest, key, deadline)
+            except CacheError:
+                now = cache_files.read_manifest(path)
+                if now is None or now.file == manifest.file:
+                    raise
+
+    @abstractmethod
+    def _read_by(
+        self, manifest: Manifest, key: Key, deadline: float
+    ) -> tuple[str, ContentT] | None:
+        """Return what `_read` does, of the artefact of this manifest."""
+
+    def _manifest_path(self, key: Key) -> RootedPath:
+        return cache_files.manifest_path(self._view.cache.root, key[0], self.stage, key[1])
+
+
+class TranscriptLoader(TextLoader[_ReadTranscript]):
+    """Loads transcripts by all models."""
+
+    stage = Stage.TRANSCRIPT
+
     def _announced(self) -> Mapping[Key, str]:
         told = self._view.speakers.files()
-        found = self._view.transcripts()
+        found = self._view.transcripts.files()
         return {key: _source(file, told.get(key, "")) for key, file in found.items()}
 
     def _correct(self, key: Key, source: str | None) -> None:
         file, _, told = (source or "").partition(_BESIDE)
-        self._view.correct_transcript(*key, file or None)
+        self._view.transcripts.correct(key, file or None)
         if source is not None:
             self._view.speakers.correct(key, told or None)
 
@@ -75,8 +124,16 @@ class TranscriptLoader(Loader[str, _ReadTranscript, TranscriptSnapshot, Transcri
             for key, found in snapshot.transcripts.items()
         }
 
-    def _read(self, key: Key, wait_s: float) -> tuple[str, _ReadTranscript] | None:
-        return _read(self._view.cache, key, wait_s)
+    def _read_by(
+        self, manifest: Manifest, key: Key, deadline: float
+    ) -> tuple[str, _ReadTranscript] | None:
+        if manifest.model != key[1]:
+            return None
+        cache, hash_str = self._view.cache, key[0]
+        spoken, text, file = _text(cache, hash_str, manifest, deadline - time.monotonic())
+        left = deadline - time.monotonic()
+        rows, unread = _rows(cache, hash_str, manifest, len(spoken.segments), left)
+        return file, _ReadTranscript(manifest.made_at, text, spoken.language, rows, unread)
 
     def _add(
         self, writer: TranscriptWriter, key: Key, source: str, content: _ReadTranscript
@@ -92,48 +149,10 @@ class TranscriptLoader(Loader[str, _ReadTranscript, TranscriptSnapshot, Transcri
         writer.add_meaning(key, source, content.language, count, codes)
         return None
 
-    def _manifest_path(self, key: Key) -> RootedPath:
-        return _manifest_path(self._view.cache, key)
-
 
 def _has_segments(found: IndexedTranscript) -> bool:
     """Return True if a transcript was read with its whole segments, or nobody's part is apart."""
     return found.has_segments or not found.speakers or _BESIDE not in found.file
-
-
-def _read(cache: CacheDir, key: Key, wait_s: float) -> tuple[str, _ReadTranscript] | None:
-    """A transcript, None where none is published. Raises CacheError, with the reason."""
-    deadline = time.monotonic() + wait_s
-
-    def read(manifest: Manifest) -> tuple[str, _ReadTranscript] | None:
-        if manifest.model != key[1]:
-            return None
-        left = deadline - time.monotonic()
-        spoken, text, file = _text(cache, key[0], manifest, left)
-        left = deadline - time.monotonic()
-        rows, unread = _rows(cache, key[0], manifest, len(spoken.segments), left)
-        return file, _ReadTranscript(manifest.made_at, text, spoken.language, rows, unread)
-
-    return read_published(_manifest_path(cache, key), deadline, read)
-
-
-def read_published(
-    path: RootedPath, deadline: float, read: Callable[[Manifest], FoundT | None]
-) -> FoundT | None:
-    """What is read of the artefact of this manifest, None where none is published.
-
-    One that is replaced and collected meanwhile is read anew. Raises CacheError as `read` does.
-    """
-    while True:
-        manifest = cache_files.read_manifest(path, deadline - time.monotonic())
-        if manifest is None:
-            return None
-        try:
-            return read(manifest)
-        except CacheError:
-            now = cache_files.read_manifest(path)
-            if now is None or now.file == manifest.file:
-                raise
 
 
 def _text(
@@ -187,7 +206,3 @@ def _rows(
     if rows is not None and len(rows) != segments:
         return None, f"{manifest.pack} holds {len(rows)} rows for {segments} segments."
     return rows, None
-
-
-def _manifest_path(cache: CacheDir, key: Key) -> RootedPath:
-    return cache_files.manifest_path(cache.root, key[0], Stage.TRANSCRIPT, key[1])

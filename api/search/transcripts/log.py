@@ -22,17 +22,18 @@ import msgspec
 
 from api.search.index_log import IndexLog, Key, LogWriter
 from api.search.transcripts.text import STREAM_BORDER, SearchText, TranscriptLine
-from shared.cache import cache_files
 from shared.cache.spoken_by import speaker_label
-from shared.private_files import private
 
 _NAME = "spoken.1.log"  # the number grows whenever folding or the records change
 _FRAME = struct.Struct("<4sIII")  # mark, length of head and body, CRC-32 of the head
 _MARK = b"RUSH"
 _DEAD_BYTES_WORTH_COMPACTING = 16 << 20
+_BODY = msgspec.msgpack.Decoder(tuple[TranscriptLine, ...])
 
 
-class _Told(msgspec.Struct, frozen=True, array_like=True, tag="told"):
+class _Transcript(msgspec.Struct, frozen=True, array_like=True, tag="told"):
+    """`voices`: ids of those who speak, where they were told apart; then lines know segments."""
+
     hash_str: str
     model: str
     file: str
@@ -41,11 +42,6 @@ class _Told(msgspec.Struct, frozen=True, array_like=True, tag="told"):
     starts: bytes
     speakers: tuple[str, ...]
     body_crc: int
-
-
-class _Transcript(_Told, frozen=True, array_like=True, tag="told"):
-    """With the ids of those who speak, where they were told apart; lines know their segments."""
-
     voices: tuple[int, ...] = ()
     has_segments: bool = False  # False: read by an earlier version
 
@@ -67,7 +63,6 @@ class _Removal(msgspec.Struct, frozen=True, array_like=True, tag="gone"):
 
 
 _HEAD = msgspec.msgpack.Decoder(_Transcript | _Removal | _Meaning)
-_BODY = msgspec.msgpack.Decoder(tuple[TranscriptLine, ...])
 
 
 class LogDamaged(Exception):
@@ -95,9 +90,13 @@ class _Record:
     def length(self) -> int:
         return _FRAME.size + self.head_bytes + self.body_bytes
 
-    def body(self) -> bytes:
+    def body(self, crc: int) -> bytes:
+        """Return the body. Raises LogDamaged where it has another CRC-32."""
         at = self.at + _FRAME.size + self.head_bytes
-        return os.pread(self.file.fd, self.body_bytes, at)
+        found = os.pread(self.file.fd, self.body_bytes, at)
+        if zlib.crc32(found) != crc:
+            raise LogDamaged
+        return found
 
     def whole(self) -> bytes:
         return os.pread(self.file.fd, self.length, self.at)
@@ -114,10 +113,7 @@ class MeaningRecord:
 
     def codes(self) -> bytes:
         """Codes of the segments. Raises LogDamaged."""
-        body = self.record.body()
-        if zlib.crc32(body) != self.body_crc:
-            raise LogDamaged
-        return body
+        return self.record.body(self.body_crc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +154,7 @@ class IndexedTranscript:
 
     def lines(self) -> tuple[TranscriptLine, ...]:
         """The segments. Raises LogDamaged."""
-        body = self.record.body()
-        if zlib.crc32(body) != self.body_crc:
-            raise LogDamaged
-        return _BODY.decode(body)
+        return _BODY.decode(self.record.body(self.body_crc))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,7 +176,7 @@ class TranscriptWriter(LogWriter):
     def add(self, key: Key, file: str, made_at: float, text: SearchText) -> None:
         """Note a transcript; it replaces an earlier one of the same model."""
         body = msgspec.msgpack.encode(text.lines)
-        head = _Told(
+        head = _Transcript(
             *key,
             file=file,
             made_at=made_at,
@@ -191,10 +184,9 @@ class TranscriptWriter(LogWriter):
             starts=text.starts.tobytes(),
             speakers=text.speakers,
             body_crc=zlib.crc32(body),
+            voices=text.voices,
+            has_segments=bool(text.voices),
         )
-        if text.voices:
-            fields = msgspec.structs.asdict(head)
-            head = _Transcript(**fields, voices=text.voices, has_segments=True)
         self._add(_framed(head, body))
 
     def add_meaning(self, key: Key, file: str, language: str, rows: int, codes: bytes) -> None:
@@ -265,18 +257,10 @@ class TranscriptLog(IndexLog[TranscriptSnapshot, TranscriptWriter]):
         dead = self._read_to - sum(record.length for record in records)
         if dead <= max(_DEAD_BYTES_WORTH_COMPACTING, self._read_to // 2):
             return
-        temporary = self._folder / cache_files.temporary_name(_NAME, "compact")
-        try:
-            with open(temporary, "xb", opener=private) as file:
-                for record in records:
-                    file.write(record.whole())
-            os.replace(temporary, self._path())
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+        self._replace_file(record.whole() for record in records)
 
 
-def _framed(entry: _Told | _Removal | _Meaning, body: bytes) -> bytes:
+def _framed(entry: _Transcript | _Removal | _Meaning, body: bytes) -> bytes:
     head = msgspec.msgpack.encode(entry)
     return _FRAME.pack(_MARK, len(head), len(body), zlib.crc32(head)) + head + body
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -62,17 +62,24 @@ class SpokenQuery:
 
 @dataclass(frozen=True, slots=True)
 class FileChoice:
-    """Which files are searched, and in which order, where it is not the usual one.
+    """Which files are searched, and in which order.
 
-    `only`: their hashes, None: all. `key` gives the order; files before `first` are left out.
+    `hashes`: these, in this order; None: all, by their newest paths. `only`: those among them,
+    None: all. `key` gives another order; files before `first` are left out.
     """
 
+    hashes: Sequence[str] | None = None
     only: Set[str] | None = None
     key: Callable[[str], SortKey] | None = None
     first: SortKey | None = None
 
-    def of(self, files: Iterable[IndexedTranscript]) -> list[IndexedTranscript]:
-        """The files that are searched."""
+    def of(self, files: Sequence[IndexedTranscript]) -> list[IndexedTranscript]:
+        """Return those of all files, in their usual order, that are searched."""
+        if self.hashes is not None:
+            known = {one.hash_str: one for one in files}
+            files = [
+                known[hash_str] for hash_str in dict.fromkeys(self.hashes) if hash_str in known
+            ]
         chosen = [one for one in files if self.only is None or one.hash_str in self.only]
         if self.key is None:
             return chosen

@@ -40,6 +40,8 @@ _SPACELESS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\uff01-\uff60\uff61-\uff9f\U00020000-\U0003ffff]"
 )
+# Between sound streams: no query holds a line break, so no match reaches across.
+STREAM_BORDER = b"\n"
 
 
 def fold(text: str) -> str:
@@ -75,10 +77,6 @@ def glue(left: str, right: str) -> str:
     if left and right and _SPACELESS.match(left[-1]) and _SPACELESS.match(right[0]):
         return ""
     return " "
-
-
-# Between sound streams: no query holds a line break, so no match reaches across.
-STREAM_BORDER = b"\n"
 
 
 class TranscriptLine(msgspec.Struct, frozen=True, array_like=True):

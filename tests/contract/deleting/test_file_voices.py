@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from api.deleting.data_routes import delete as delete_results
 from api.deleting.data_routes import forget_voices, published
-from shared.cache import speakers
 from shared.cache.speakers import Speaker, SpeakerTurn, SpeakerTurns
 from shared.domain import Stage
 from shared.errors import CacheError
@@ -30,7 +30,7 @@ def collections(people: PeopleDesk) -> list[Collection]:
             model="resemblyzer", speakers=(Speaker(4.0, ROW, 7),), turns=(SpeakerTurn(0, 4, 0),)
         )
         with people.cache.draft(hash_str, Stage.SPEAKERS, "tones", "json", "w") as draft:
-            draft.file.write(speakers.encode(found))
+            draft.file.write(msgspec.json.encode(found))
             draft.publish(rows=1, task_id="t", worker="w")
     made = [Collection.open(people.cache.root, name, create=True) for name in (NAME, "Two")]
     for collection in made:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -71,7 +72,7 @@ def publish(
 ) -> None:
     found = SpeakerTurns(model="resemblyzer", speakers=told, turns=turns)
     with cache.draft(hash_str, Stage.SPEAKERS, model, "json", "w") as draft:
-        draft.file.write(speakers.encode(found))
+        draft.file.write(msgspec.json.encode(found))
         draft.publish(rows=len(told), task_id="t", worker="w", made_at=made_at, audio_streams="mix")
 
 

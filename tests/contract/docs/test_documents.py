@@ -15,7 +15,7 @@ import yaml
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from api.app import ENDPOINTS
-from api.docs import scopes
+from api.docs import write_openapi
 from api.http.endpoint import Endpoint
 from api.http.errors import ErrorBody
 from tests.support.openapi_agreement import example_body, inlined, resolved, served, validator_of
@@ -203,7 +203,7 @@ def test_the_committed_copy_equals_the_generated_one() -> None:
 
 
 def test_the_page_of_scopes_is_that_of_the_endpoints() -> None:
-    assert COMMITTED.with_name("scopes.md").read_text() == scopes.page(ENDPOINTS)
+    assert COMMITTED.with_name("scopes.md").read_text() == write_openapi.page(ENDPOINTS)
 
 
 def test_it_is_served_under_all_its_names(client: Client) -> None:

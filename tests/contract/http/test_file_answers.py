@@ -11,10 +11,10 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 from starlette.applications import Starlette
 
 from api.app import provide
-from api.docs import html, markdown
+from api.docs import markdown, pages
 from api.docs.openapi import document
 from api.http.endpoint import Call, Endpoint, FileReply, routes
-from api.monitoring.answers import Health
+from api.monitoring.routes import Health
 from shared.settings import Settings
 
 NAMES = {
@@ -85,4 +85,4 @@ def test_the_documents_name_the_media_types_and_stay_valid() -> None:
     assert answer["content"]["application/pdf"]["schema"]["format"] == "binary"
     assert "Content-Disposition" in answer["headers"]
     assert "`text/plain`, `application/pdf`" in markdown.guide(made)
-    assert "<code>application/pdf</code>" in html.page(made)
+    assert "<code>application/pdf</code>" in pages.page(made)

@@ -7,10 +7,10 @@ not: of it the recall is asked. Over real films and made ones.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numkong
 import numpy as np
@@ -18,9 +18,9 @@ import pytest
 from numpy.typing import NDArray
 
 from api.search.codes.codes import Basis, CodeFinder, Codes, EightBitCodes, FourBitCodes
-from api.search.frames.estimates import CandidateFinder, Estimates, Places, score
+from api.search.frames.estimates import Estimates, Places, score
 from api.search.frames.ranking import Float16Scan, StoredPlaces, rank
-from api.search.scenes.scene_index import SceneIndex, add, new_graph, pieces_of
+from api.search.scenes.scene_store import SceneIndex, add, new_graph, pieces_of
 from api.search.types import QueryVectors, RowRange
 from tests.support.running.long_form import by_form
 from tests.support.search.plain_ranking import Match, plain_matches
@@ -74,6 +74,14 @@ def asked(film: Film, number: int) -> QueryVectors:
 def pool() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(2) as pool:
         yield pool
+
+
+class CandidateFinder(Protocol):
+    """Estimates the scores of rows. Safe for threads."""
+
+    def estimate(self, queries: Sequence[QueryVectors], places: Places) -> list[Estimates]:
+        """The estimates for each query, made in one pass over the rows where that is quicker."""
+        ...
 
 
 @pytest.mark.parametrize("name", FILMS)

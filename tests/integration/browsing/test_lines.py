@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from api.browsing.line import line_before
+from api.browsing.estimate_routes import line_before
 from api.folders import Folders
 from api.search.coverage.in_line import files_in_line
 from shared.domain import ProgressType, TaskKind

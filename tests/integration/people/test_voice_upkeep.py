@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.cache import cache_files, speakers
+from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.cache.speakers import Speaker, SpeakerTurn, SpeakerTurns
 from shared.domain import Stage
@@ -55,7 +56,7 @@ class Room:
             turns=tuple(SpeakerTurn(n, n + 1, n) for n, _ in enumerate(people)),
         )
         with self.cache.draft(hash_str, Stage.SPEAKERS, "tones", "json", "w") as draft:
-            draft.file.write(speakers.encode(told))
+            draft.file.write(msgspec.json.encode(told))
             return draft.publish(rows=len(people), task_id="t", worker="w").file
 
 

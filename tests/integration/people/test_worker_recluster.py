@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.cache.cache_dir import CacheDir
-from shared.cache.speakers import Speaker, SpeakerTurn, SpeakerTurns, encode
+from shared.cache.speakers import Speaker, SpeakerTurn, SpeakerTurns
 from shared.domain import Stage
 from shared.people.clustering import NO_CLUSTER
 from shared.people.state import PeopleState
@@ -121,7 +122,9 @@ def test_a_face_and_a_voice_that_users_have_merged_stay_one_person(room: Room) -
     cache, found = room.people.cache, (Speaker(9.0, (0.6, 0.8), 5), Speaker(9.0, (0.8, -0.6), 6))
     turns = (SpeakerTurn(0, 9, 0), SpeakerTurn(9, 18, 1))
     with cache.draft(one, Stage.SPEAKERS, "tones", "json", "w") as draft:
-        draft.file.write(encode(SpeakerTurns(model="resemblyzer", speakers=found, turns=turns)))
+        draft.file.write(
+            msgspec.json.encode(SpeakerTurns(model="resemblyzer", speakers=found, turns=turns))
+        )
         draft.publish(rows=2)
     room.worker()
     room.client.wait_final(room.recluster())

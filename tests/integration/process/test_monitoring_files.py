@@ -13,7 +13,7 @@ import yaml
 from prometheus_client import generate_latest
 
 from api.app import provide
-from api.monitoring.request_log import ProcessMetrics, Served
+from api.monitoring.request_log import ProcessMetrics
 from api.monitoring.shared_metrics import SharedMetrics
 from api.watch.status import WatchServices
 from shared.domain import ModelKind
@@ -50,7 +50,7 @@ def exported(services: WatchServices) -> Scrape:
     heartbeats.publish(services.redis, services.settings.instance, beat)
     own = ProcessMetrics()
     own.registry.register(SharedMetrics(services))
-    own.observe(Served("POST", "/api/v1/search/text", 200, 0.01, None))
+    own.observe("POST", "/api/v1/search/text", 200, 0.01, None)
     return Scrape(own.registry.collect())
 
 
@@ -80,14 +80,14 @@ def test_the_page_lists_every_metric_with_type_and_labels_and_no_other(
 def test_promtool_finds_nothing_to_mend_in_what_is_exported(services: WatchServices) -> None:
     own = ProcessMetrics()
     own.registry.register(SharedMetrics(services))
-    own.observe(Served("POST", "/api/v1/search/text", 200, 0.01, "NoWorker"))
+    own.observe("POST", "/api/v1/search/text", 200, 0.01, "NoWorker")
     checked = promtool("check", "metrics", text=generate_latest(own.registry).decode())
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
 def test_no_series_holds_what_clients_can_make_up(services: WatchServices) -> None:
     own = ProcessMetrics()
-    own.observe(Served("BREW", "", 404, 0.01, "NotFound"))
+    own.observe("BREW", "", 404, 0.01, "NotFound")
     [(labels, _)] = Scrape(own.registry.collect()).samples("rushes_http_requests_total")
     assert labels == {"method": "other", "route": "unmatched", "status": "404"}
 

@@ -130,9 +130,9 @@ def test_load_for_media_names_what_is_missing(cache, index) -> None:
     fill(cache, 3)
     shutil.rmtree(cache.root.path / "catalog")
     report = index.load_for_media(view_of(index, cache), [media_hash(1), media_hash(9)])
-    assert (report.visual_files, report.frames, report.missing) == (1, 30, (media_hash(9),))
+    assert (report.visual_files, report.frames, report.missing) == (1, 30, {media_hash(9)})
     empty = index.load_for_media(view_of(index, cache), [])
-    assert (empty.visual_files, empty.frames, empty.missing) == (0, 0, ())
+    assert (empty.visual_files, empty.frames, empty.missing) == (0, 0, set())
 
 
 @pytest.mark.parametrize("part", ["catalog", "rushes.json", "catalog/*.jsonl"])
@@ -256,7 +256,7 @@ def test_kill_9_while_loading_loses_nothing(cache, index, settings) -> None:
     assert child.stdout is not None
     child.stdout.close()
     report = load(index, cache)
-    assert (report.visual_files, report.frames, report.skipped) == (150, 4500, ())
+    assert (report.visual_files, report.frames, report.skipped) == (150, 4500, [])
     for number in (0, 77, 149):
         assert found(index, cache, vectors[number][11], max_results=1) == [(number, 11)]
 

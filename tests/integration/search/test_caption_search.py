@@ -15,7 +15,7 @@ from tests.support.search.transcript_data import SPEECH, publish_transcript, seg
 def found(index, cache, words, hashes=None, choice=None, **more) -> list[SpokenHit]:
     query = replace(SpokenQuery(fold(words), SPEECH, captions=True), **more)
     view = view_of(index, cache)
-    return index.transcripts.search(view, query, hashes, choice or FileChoice())
+    return index.transcripts.search(view, query, choice or FileChoice(hashes))
 
 
 def shown(hits) -> list[tuple[int, float, str | None, str]]:

@@ -68,7 +68,7 @@ def ask(index: SearchIndex, cache: CacheDir, size: int, **fields: Any) -> Matche
             index=index,
             caches=index.caches,
             addresses=addresses,
-            paths=SimpleNamespace(back=lambda path, like: path),
+            paths=SimpleNamespace(back=lambda path, like: path, key_roots=None),
         ),
     )
     body = SearchImageBody(cache_dir=str(cache.root), **fields)
@@ -79,7 +79,6 @@ def ask(index: SearchIndex, cache: CacheDir, size: int, **fields: Any) -> Matche
         max_results=size,
         page=AskedPage.of(services, body, size, "score"),
         images=False,
-        roots=None,
         key_id="",
         standing=Standing.of(MODEL, meaning, body, QUERY_WITHOUT, None),
         details=False,

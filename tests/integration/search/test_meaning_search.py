@@ -17,7 +17,7 @@ from api.search.transcripts import log as transcript_log
 from api.search.transcripts.loader import TranscriptLoader
 from api.search.transcripts.log import TranscriptLog
 from api.search.transcripts.meanings import Unsearchable
-from api.search.transcripts.query import SpeakerChoice, SpokenQuery
+from api.search.transcripts.query import FileChoice, SpeakerChoice, SpokenQuery
 from api.search.transcripts.text import fold
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
@@ -61,7 +61,7 @@ def meant(
     hashes = more.pop("hashes", None)
     fields = {"mode": "semantic", "vector": ASKED, **more}
     query = SpokenQuery(fold(text), SPEECH, **fields)
-    hits = index.transcripts.search(view_of(index, cache), query, hashes)
+    hits = index.transcripts.search(view_of(index, cache), query, FileChoice(hashes))
     return [(int(hit.hash_str, 16), hit.start, hit.matched_by) for hit in hits]
 
 
@@ -86,7 +86,7 @@ def test_cosines_are_those_of_the_rows_but_for_a_hundredth(cache, index) -> None
     wanted = np.linspace(0.4, 0.95, 40)
     publish(cache, 1, segments(*["word"] * 40), *wanted)
     query = SpokenQuery("x", SPEECH, "semantic", vector=ASKED)
-    hits = index.transcripts.search(view_of(index, cache), query, None)
+    hits = index.transcripts.search(view_of(index, cache), query)
     found = {hit.start: hit.cosine for hit in hits}
     assert [found[5.0 * n] for n in range(40)] == pytest.approx(wanted, abs=0.03)
 
@@ -219,9 +219,10 @@ def test_transcripts_without_rows_and_in_other_languages_are_counted(cache, inde
     publish_transcript(cache, media_hash(4), ())
     view = view_of(index, cache)
     index.transcripts.load(view, look_for_more=False)
-    assert index.transcripts.unsearchable(view, SPEECH, None) == Unsearchable(1, 1, 0)
+    assert Unsearchable.among(index.transcripts.at_hand(view, SPEECH)) == Unsearchable(1, 1, 0)
     hashes = [media_hash(1), media_hash(2)]
-    assert index.transcripts.unsearchable(view, SPEECH, hashes) == Unsearchable(1, 0, 0)
+    asked = index.transcripts.at_hand(view, SPEECH, FileChoice(hashes))
+    assert Unsearchable.among(asked) == Unsearchable(1, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -251,14 +252,14 @@ def test_rows_that_could_not_be_read_are_tried_again(cache, settings, by: str) -
     with search_index(settings) as index:
         view = view_of(index, cache)
         assert meant(index, cache) == []
-        assert index.transcripts.unsearchable(view, SPEECH, None) == Unsearchable(0, 0, 1)
+        assert Unsearchable.among(index.transcripts.at_hand(view, SPEECH)) == Unsearchable(0, 0, 1)
         pack.write_bytes(raw)
         if by == "loading":
             report = index.transcripts.load(view, look_for_more=False)
         elif by == "loading some":
             report = index.transcripts.load_for_media(view, [media_hash(1)])
         if by != "a restart":
-            assert (report.files, report.skipped) == (1, ())
+            assert (report.transcription_files, report.skipped) == (1, [])
             assert starts(meant(index, cache)) == [(1, 0.0), (1, 5.0)]
     with search_index(settings) as index:
         assert starts(meant(index, cache)) == [(1, 0.0), (1, 5.0)]
@@ -279,7 +280,7 @@ def test_rows_that_stay_damaged_cost_a_search_nothing_and_loading_says_why(
     size = log.stat().st_size
     report = index.transcripts.load(view_of(index, cache), look_for_more=False)
     assert pack.stat().st_atime_ns > 0
-    assert report.files == 2
+    assert report.transcription_files == 2
     (skipped,) = report.skipped
     assert skipped.reason.startswith(f"It is found by its words alone: {pack.name} is damaged")
     assert log.stat().st_size == size, "its text was there already"
@@ -292,4 +293,5 @@ def test_rows_that_were_made_in_another_way_do_not_count(cache, index) -> None:
     old = msgspec.structs.replace(manifest, sentence_model="something before")
     path.write_bytes(msgspec.json.encode(old))
     assert meant(index, cache) == []
-    assert index.transcripts.unsearchable(view_of(index, cache), SPEECH, None).without == 1
+    asked = index.transcripts.at_hand(view_of(index, cache), SPEECH)
+    assert Unsearchable.among(asked).without == 1

@@ -16,10 +16,8 @@ import pytest
 from api.search.frames import log as vector_log
 from api.search.frames.index import SearchIndex
 from api.search.frames.log import VectorLog
-from api.search.scenes import scene_files, scene_index
-from api.search.scenes.scene_files import SceneState
-from api.search.scenes.scene_index import SceneIndex
-from api.search.scenes.scene_store import SceneStore
+from api.search.scenes import scene_store
+from api.search.scenes.scene_store import SceneIndex, SceneState, SceneStore
 from api.search.types import Hit, QueryVectors
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene
@@ -45,11 +43,11 @@ NOT_READY = "the index of this cache_dir is not ready yet"
 @pytest.fixture
 def _forgetful() -> Iterator[None]:
     """What is found out about the library holds for a process, and here for a test."""
-    scene_index.missing.cache_clear()
-    scene_index.installed.cache_clear()
+    scene_store.missing.cache_clear()
+    scene_store.installed.cache_clear()
     yield
-    scene_index.missing.cache_clear()
-    scene_index.installed.cache_clear()
+    scene_store.missing.cache_clear()
+    scene_store.installed.cache_clear()
 
 
 @pytest.fixture
@@ -180,8 +178,8 @@ def test_scenes_of_a_deleted_file_take_no_place_of_others(
 ) -> None:
     when_ready(index, cache, filled[2][7])
     shutil.rmtree(cache.media_dir(media_hash(2)).path)
-    monkeypatch.setattr(scene_index, "_LEAST", 1)
-    monkeypatch.setattr(scene_index, "_FOR_EACH", 1)
+    monkeypatch.setattr(scene_store, "_LEAST", 1)
+    monkeypatch.setattr(scene_store, "_FOR_EACH", 1)
     hits = when_ready(index, cache, filled[2][7], most=50)
     assert len(hits) == 50
     assert media_hash(2) not in {hit.hash_str for hit in hits}
@@ -192,9 +190,9 @@ def test_it_grows_with_the_folder_and_keeps_what_it_has(
 ) -> None:
     when_ready(index, cache, filled[1][7])
     added: list[int] = []
-    add = scene_files.add
+    add = scene_store.add
     monkeypatch.setattr(
-        scene_files, "add", lambda g, v, pieces, key: (added.append(key), add(g, v, pieces, key))[1]
+        scene_store, "add", lambda g, v, pieces, key: (added.append(key), add(g, v, pieces, key))[1]
     )
     more = np.repeat(random_units(430, 32, 77), 10, axis=0)
     scenes = tuple(Scene(at, at + 10) for at in range(0, 4300, 10))
@@ -272,7 +270,7 @@ def test_an_index_that_does_not_fit_is_made_anew_and_never_searched(
     (current,) = settings.state_dir.glob("search/*/*/current")
     snapshot = VectorLog(current.parent).snapshot()
     with monkeypatch.context() as patch:
-        patch.setattr(scene_files.SceneFiles, "make", lambda *_: None)
+        patch.setattr(scene_store.SceneFiles, "make", lambda *_: None)
         store = SceneStore()
         assert store.begin(snapshot)
         store.bring_up(snapshot, lambda: False)
@@ -313,7 +311,7 @@ def test_a_full_disk_leaves_exact_search_and_nothing_half_written(
 def test_a_folder_that_memory_does_not_hold_is_searched_exactly(
     cache, index, filled, monkeypatch, caplog
 ) -> None:
-    monkeypatch.setattr(scene_files, "free_bytes", lambda: 100_000)
+    monkeypatch.setattr(scene_store, "free_bytes", lambda: 100_000)
     fast(index, cache, filled[1][7])
     wait_for(lambda: "of memory" in caplog.text, 20, "a warning")
     assert fast(index, cache, filled[1][7])[1] == NOT_READY
@@ -323,7 +321,7 @@ def test_a_folder_that_memory_does_not_hold_is_searched_exactly(
 def test_without_usearch_the_answer_is_exact_and_names_the_package(
     cache, settings, filled, monkeypatch
 ) -> None:
-    monkeypatch.setattr(scene_index, "_PACKAGE", "no-such-package")
+    monkeypatch.setattr(scene_store, "_PACKAGE", "no-such-package")
     with search_index(settings) as index:
         hits, reason = fast(index, cache, filled[1][7])
         assert reason == "usearch is not installed (pip install 'rushes[fast]')"
@@ -335,7 +333,7 @@ def test_a_usearch_that_ends_its_process_ends_a_child_alone(
     cache, index, filled, monkeypatch, caplog
 ) -> None:
     monkeypatch.setattr(
-        scene_index, "_TRIAL", f"import os; os.kill(os.getpid(), {signal.SIGILL.value})"
+        scene_store, "_TRIAL", f"import os; os.kill(os.getpid(), {signal.SIGILL.value})"
     )
     fast(index, cache, filled[1][7])
     reason = "usearch does not work on this machine (the server's log says more)"

@@ -16,7 +16,7 @@ from api.search.bodies import SearchTranscriptBody
 from api.search.frames.index import SearchIndex
 from api.search.paging.asked import AskedPage
 from api.search.services import SearchScope, SearchServices
-from api.search.spoken_matches import find_spoken
+from api.search.transcript_routes import find_spoken
 from api.search.transcripts.log import IndexedTranscript
 from api.search.transcripts.query import Mode, SpokenQuery
 from api.search.transcripts.text import fold

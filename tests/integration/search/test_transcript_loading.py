@@ -136,8 +136,8 @@ def test_load_for_media_names_what_is_missing(cache, index) -> None:
     shutil.rmtree(cache.root.path / "catalog")
     view = view_of(index, cache)
     report = index.transcripts.load_for_media(view, [media_hash(1), media_hash(9)])
-    assert (report.files, report.missing) == (1, (media_hash(9),))
-    assert index.transcripts.load_for_media(view, []).files == 0
+    assert (report.transcription_files, report.missing) == (1, {media_hash(9)})
+    assert index.transcripts.load_for_media(view, []).transcription_files == 0
 
 
 def test_a_transcript_that_was_never_announced_is_found_by_loading(cache, index) -> None:
@@ -150,7 +150,7 @@ def test_a_transcript_that_was_never_announced_is_found_by_loading(cache, index)
     assert told(index, cache, "hello") == []
     view = index.caches.open(str(cache.root), thorough=True)
     report = index.transcripts.load(view, look_for_more=True)
-    assert report.files == 1
+    assert report.transcription_files == 1
     assert files_of(told(index, cache, "hello")) == {1}
 
 
@@ -183,10 +183,10 @@ def test_loading_does_not_count_what_was_deleted(cache, index) -> None:
     cache_files.manifest_path(cache.root, media_hash(3), Stage.TRANSCRIPT, SPEECH).path.unlink()
     hashes = [media_hash(number) for number in (2, 3)]
     report = index.transcripts.load_for_media(view_of(index, cache), hashes)
-    assert (report.files, report.missing) == (1, (media_hash(3),))
+    assert (report.transcription_files, report.missing) == (1, {media_hash(3)})
     cache_files.manifest_path(cache.root, media_hash(2), Stage.TRANSCRIPT, SPEECH).path.unlink()
     view = index.caches.open(str(cache.root), thorough=True)
-    assert index.transcripts.load(view, look_for_more=True).files == 2
+    assert index.transcripts.load(view, look_for_more=True).transcription_files == 2
 
 
 def test_what_is_published_again_while_it_is_forgotten_stays(cache, settings) -> None:
@@ -196,12 +196,12 @@ def test_what_is_published_again_while_it_is_forgotten_stays(cache, settings) ->
     transcripts = TranscriptIndex(settings.state_dir / "transcripts", caches, pool, 1)
     keys = [(media_hash(number), SPEECH) for number in range(2)]
     view = caches.open(str(cache.root), thorough=True)
-    assert transcripts.load(view, look_for_more=True).files == 2
+    assert transcripts.load(view, look_for_more=True).transcription_files == 2
     cache_files.manifest_path(cache.root, media_hash(0), Stage.TRANSCRIPT, SPEECH).path.unlink()
     view = caches.open(str(cache.root))
     log = TranscriptLog(settings.state_dir / "transcripts" / view.key)
     TranscriptLoader(view, log, caches.reader(view.cache)).remove(keys, 5)
-    found = transcripts.search(view, SpokenQuery("hello", SPEECH), None)
+    found = transcripts.search(view, SpokenQuery("hello", SPEECH))
     assert [hit.hash_str for hit in found] == [media_hash(1)]
     pool.shutdown()
     caches.close()

@@ -43,7 +43,7 @@ class Archive:
         rows = lite_model().embed_sentences([text])
         assert rows is not None
         query = SpokenQuery(fold(text), SPEECH, mode, max_results=5, vector=rows[0])
-        return self.index.transcripts.search(view_of(self.index, self.cache), query, None)
+        return self.index.transcripts.search(view_of(self.index, self.cache), query)
 
     def recall(self, asked: list[Asked], mode: Mode) -> float:
         """Share of questions whose segment is among the first five."""

@@ -6,10 +6,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cache import captions, sentence_rows, speakers, transcripts
+from shared.cache import sentence_rows
 from shared.cache.cache_dir import CacheDir
 from shared.cache.captions import Captions, CaptionSegment, CaptionTrack
 from shared.cache.speakers import SpeakerTurns
@@ -62,7 +63,7 @@ def publish(
     with cache.draft(
         hash_str, Stage.TRANSCRIPT, found.model, "json", "1", has_pack=has_pack
     ) as draft:
-        draft.file.write(transcripts.encode(found))
+        draft.file.write(msgspec.json.encode(found))
         if rows is not None and draft.pack is not None:
             sentence_rows.write(draft.pack, rows)
         return draft.publish(
@@ -80,7 +81,7 @@ def publish_speakers(
 ) -> Manifest:
     """Who speaks, of the transcript by this model that is there."""
     with cache.draft(hash_str, Stage.SPEAKERS, model, "json", "1") as draft:
-        draft.file.write(speakers.encode(found))
+        draft.file.write(msgspec.json.encode(found))
         return draft.publish(rows=len(found.speakers), made_at=time.time())
 
 
@@ -98,7 +99,7 @@ def publish_captions(
 ) -> Manifest:
     """What lies in the file itself."""
     with cache.draft(hash_str, Stage.CAPTIONS, "", "json", "1") as draft:
-        draft.file.write(captions.encode(Captions(tracks=tracks)))
+        draft.file.write(msgspec.json.encode(Captions(tracks=tracks)))
         rows = sum(len(track.segments) for track in tracks)
         return draft.publish(rows=rows, warnings=warnings, made_at=time.time())
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from api.search.frames.index import SearchIndex
-from api.search.transcripts.query import SpokenQuery
+from api.search.transcripts.query import FileChoice, SpokenQuery
 from api.search.transcripts.text import fold
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import Segment
@@ -52,5 +52,5 @@ def told(
 ) -> list[tuple[int, float, float, str]]:
     """Matches as (number of the file, start, end, text)."""
     query = SpokenQuery(fold(words), model, **more)
-    hits = index.transcripts.search(view_of(index, cache), query, hashes)
+    hits = index.transcripts.search(view_of(index, cache), query, FileChoice(hashes))
     return [(int(hit.hash_str, 16), hit.start, hit.end, hit.text) for hit in hits]

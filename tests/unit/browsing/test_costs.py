@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.browsing.costs import ToDo, cost_of
-from api.browsing.lengths import Length, sample_of
+from api.browsing.estimate_routes import Length, ToDo, cost_of, sample_of
 from api.browsing.looking import LyingFile
 from shared.domain import ProgressType
 from shared.ledger.ledger import MeasuredSpeed, Rates, WorkKind

@@ -11,9 +11,9 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from api.browsing import folder_page, walking
+from api.browsing import looking, walking
 from api.browsing.bodies import EstimateBody, FilesBelowBody
-from api.browsing.folder_page import page_of
+from api.browsing.looking import page_of
 from api.browsing.walking import FolderWalk
 from api.folders import Folders
 from api.http.client_paths import ClientPaths
@@ -69,7 +69,7 @@ def test_a_walk_whose_time_is_always_over_comes_to_its_end(
 def test_a_page_whose_time_is_over_leads_on(
     services: CoreServices, footage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder_page, "_STATS_FOR_S", 0.0)
+    monkeypatch.setattr(looking, "_STATS_FOR_S", 0.0)
     found, after = [], None
     for _ in range(3):
         page = page_of(services, str(footage), str(footage), after, 100)

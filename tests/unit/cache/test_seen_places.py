@@ -6,20 +6,20 @@ import threading
 import unicodedata
 
 from api.cache.view import SeenPlaces
-from shared.cache.cache_files import SeenPath
+from shared.cache.catalogue import Seen
 
 
-class _Paths(dict[str, dict[str, SeenPath]]):
+class _Paths(dict[str, dict[str, Seen]]):
     """Counts how often a MediaFile is asked where it was seen."""
 
     asked = 0
 
-    def __getitem__(self, hash_str: str) -> dict[str, SeenPath]:
+    def __getitem__(self, hash_str: str) -> dict[str, Seen]:
         self.asked += 1
         return super().__getitem__(hash_str)
 
     def see(self, hash_str: str, path: str) -> None:
-        self.setdefault(hash_str, {})[path] = SeenPath(path, 1, 1, 1.0)
+        self.setdefault(hash_str, {})[path] = Seen(hash_str, path, 1, 1, 1.0)
 
 
 def test_files_are_counted_below_each_folder_and_read_through_once() -> None:

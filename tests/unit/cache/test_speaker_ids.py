@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.cache import speakers
@@ -35,12 +36,12 @@ def found(*ids: int) -> SpeakerTurns:
 
 
 def test_ids_are_read_as_they_were_written(tmp_path: Path) -> None:
-    cache, manifest = published(tmp_path, speakers.encode(found(7, 3)))
+    cache, manifest = published(tmp_path, msgspec.json.encode(found(7, 3)))
     assert speakers.read(cache, HASH, manifest) == found(7, 3)
 
 
 def test_speakers_of_an_earlier_version_have_the_same_ids_everywhere(tmp_path: Path) -> None:
-    old: dict[str, Any] = json.loads(speakers.encode(found(0, 0)))
+    old: dict[str, Any] = json.loads(msgspec.json.encode(found(0, 0)))
     for speaker in old["speakers"]:
         del speaker["id"]
     cache, manifest = published(tmp_path, json.dumps(old).encode())
@@ -67,14 +68,14 @@ HOSTILE = {
 
 @pytest.mark.parametrize("damage", HOSTILE)
 def test_what_no_file_has_is_damage(tmp_path: Path, damage: str) -> None:
-    cache, manifest = published(tmp_path, speakers.encode(HOSTILE[damage]))
+    cache, manifest = published(tmp_path, msgspec.json.encode(HOSTILE[damage]))
     with pytest.raises(CacheError, match=f"is damaged: .*{damage}"):
         speakers.read(cache, HASH, manifest)
 
 
 @pytest.mark.parametrize("ids", [(5, 5), (-1, 3), (2**31, 3)])
 def test_ids_that_cannot_be_are_damage(tmp_path: Path, ids: tuple[int, int]) -> None:
-    cache, manifest = published(tmp_path, speakers.encode(found(*ids)))
+    cache, manifest = published(tmp_path, msgspec.json.encode(found(*ids)))
     with pytest.raises(CacheError, match="is damaged: its speakers have the ids"):
         speakers.read(cache, HASH, manifest)
 
@@ -88,7 +89,7 @@ def test_a_voice_id_names_the_file_and_the_speaker() -> None:
 
 
 def test_the_newest_speakers_count_unless_the_words_are_newer(tmp_path: Path) -> None:
-    cache, first = published(tmp_path, speakers.encode(found(7, 3)))
+    cache, first = published(tmp_path, msgspec.json.encode(found(7, 3)))
     assert speakers.newest(cache, HASH) == first
     for stage, model, made_at in (
         (Stage.SPEAKERS, "other", first.made_at + 5),

@@ -10,7 +10,7 @@ import pytest
 
 from api.http.endpoint import _encoded
 from api.media.answers import SceneThumbnails, Thumbnail, Thumbnails
-from api.monitoring.answers import Health
+from api.monitoring.routes import Health
 
 
 def test_it_reads_as_if_it_had_been_encoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,7 @@ from api.http.endpoint import Call
 from api.http.services import CoreServices
 from api.media.bodies import ThumbnailsBody
 from api.media.thumbnail_routes import get_thumbnails
-from api.search.analysis_data_routes import load_analysis_data_for_media
-from api.search.bodies import LoadForMediaBody, SearchTextBody
+from api.search.bodies import SearchTextBody
 from api.search.routes import search_by_text
 from shared.settings import Settings
 
@@ -50,7 +49,6 @@ class RecordingPaths(ClientPaths):
         (list_media_files, msgspec.convert({"paths": ["/a"]}, FilesBelowBody)),
         (estimate_analysis, msgspec.convert({"cache_dir": "/c", "paths": ["/a"]}, EstimateBody)),
         (search_by_text, msgspec.convert({**LIST, "query": "a"}, SearchTextBody)),
-        (load_analysis_data_for_media, msgspec.convert(LIST, LoadForMediaBody)),
         (
             get_thumbnails,
             msgspec.convert(
@@ -59,7 +57,7 @@ class RecordingPaths(ClientPaths):
             ),
         ),
     ],
-    ids=["files", "estimate", "search", "loading", "thumbnails"],
+    ids=["files", "estimate", "search", "thumbnails"],
 )
 def test_paths_are_checked_beside_the_event_loop(handler: Any, body: Any) -> None:
     services = SimpleNamespace(paths=RecordingPaths(), folders=Folders())

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.monitoring import doctor
-from api.monitoring.doctor import Doctor
-from api.monitoring.doctor_answers import DoctorReport
+from api.monitoring.doctor import Doctor, DoctorReport
 from shared.settings import Settings
 from tests.support.system.stopwatch import Stopwatch
 

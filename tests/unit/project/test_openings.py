@@ -40,7 +40,7 @@ _ALLOWED = {
     "api/search/frames/log.py": _OWN,
     "api/search/filtering/facts.py": _OWN,
     "api/search/index_log.py": _OWN,
-    "api/search/scenes/scene_files.py": _OWN,
+    "api/search/scenes/scene_store.py": _OWN,
     "api/search/transcripts/log.py": _OWN,
     "shared/audit.py": _OWN,
     "shared/exports/writing.py": _LOOKS,

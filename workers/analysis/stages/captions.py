@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 from functools import partial
 
-from shared.cache import captions
+import msgspec
+
 from shared.cache.cache_dir import Draft
 from shared.cache.captions import Captions
 from shared.domain import Stage
@@ -79,7 +80,7 @@ class CaptionReading:
     def _publish(self, draft: Draft, found: FoundCaptions) -> None:
         context = self._context
         context.checkpoint()
-        draft.file.write(captions.encode(Captions(tracks=found.tracks)))
+        draft.file.write(msgspec.json.encode(Captions(tracks=found.tracks)))
         draft.publish(
             rows=sum(len(track.segments) for track in found.tracks),
             task_id=context.lease.task_id,

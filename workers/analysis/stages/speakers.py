@@ -117,7 +117,7 @@ class SpeakerTelling:
         context.checkpoint()
         found = with_lasting_ids(file.hash_str, found, self._former(file.hash_str))
         with file.draft(Stage.SPEAKERS, self._spec.speech_model, ".json") as draft:
-            draft.file.write(speakers.encode(found))
+            draft.file.write(msgspec.json.encode(found))
             draft.publish(
                 rows=len(found.speakers),
                 audio_streams=self._spec.audio_streams,

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from functools import cached_property, partial
 from typing import TypeVar, cast
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from opentelemetry.trace import get_current_span
@@ -331,7 +332,7 @@ class TranscriptStage:
         context.checkpoint()
         has_rows = rows is not None
         with file.draft(Stage.TRANSCRIPT, model, ".json", has_pack=has_rows) as draft:
-            draft.file.write(transcripts.encode(transcript))
+            draft.file.write(msgspec.json.encode(transcript))
             if rows is not None and draft.pack is not None:
                 sentence_rows.write(draft.pack, rows)
             draft.publish(

@@ -1,1 +1,0 @@
-"""The cache folders that this server knows, with how much is in them."""
