@@ -74,8 +74,7 @@ from shared.ledger.ledger import JobQueues, ledger_of
 from shared.models import model_catalogue
 from shared.msgspec_decoding import learn_types
 from shared.redis.clients import connect
-from shared.redis.console_links import ConsoleLinks
-from shared.redis.console_sessions import ConsoleSessions
+from shared.redis.console_sessions import ConsoleLinks, ConsoleSessions
 from shared.redis.key_uses import KeyUses
 from shared.redis.known_folders import KnownFolders
 from shared.redis.licence_keys import Keys

@@ -32,7 +32,7 @@ from shared.private_files import private
 from shared.process import machine, memory, traces
 from shared.process.listening import PortTaken, listen
 from shared.redis.clients import connect
-from shared.redis.console_links import ConsoleLinks
+from shared.redis.console_sessions import ConsoleLinks
 from shared.redis.licence_keys import KeyRecord, Keys
 from shared.settings import Settings
 

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from shared.errors import BadInput
-from shared.msgspec_decoding import UNDECODABLE
+from shared.msgspec_decoding import decoded
 from shared.private_files import private
 
 LARGEST = 32 << 20  # bytes of one file
@@ -99,7 +99,7 @@ class AuditLog:
         with contextlib.ExitStack() as opened:
             for file in self._from(place, opened):
                 for begin, raw in file.lines_backwards(wish):
-                    line = _decoded(raw)
+                    line = decoded(raw, AuditLine)
                     if line is None or not wish.fits(line):
                         continue
                     if len(found) == wish.limit:
@@ -192,14 +192,6 @@ def _ends_whole(file: BinaryIO) -> bool:
         return True
     file.seek(-1, os.SEEK_END)
     return file.read(1) == b"\n"
-
-
-def _decoded(raw: bytes) -> AuditLine | None:
-    """A line; None for what is none, such as a torn one. Fields of later versions are left out."""
-    try:
-        return msgspec.json.decode(raw, type=AuditLine)
-    except UNDECODABLE:
-        return None
 
 
 def now() -> str:

@@ -75,7 +75,7 @@ class JobConsumer:
     """
 
     def __init__(self, redis_url: str, instance: str, *queues: str) -> None:
-        self._redis = connect_blocking(redis_url, block_s=BLOCK_S, decode=False)
+        self._redis = connect_blocking(redis_url, block_s=BLOCK_S, decode=False, kind=redis.Redis)
         self._queues = [queue_key(instance, queue) for queue in queues]
 
     def take(self) -> ItemToDo | None:

@@ -91,7 +91,10 @@ def end_left_behind(data: Path) -> None:
     socket = _noted_socket(data)
     if socket is None:
         return
-    with contextlib.suppress(redis.RedisError), connect(url_of(socket)) as client:
+    with (
+        contextlib.suppress(redis.RedisError),
+        connect(url_of(socket), kind=redis.Redis) as client,  # whose shutdown expects its errors
+    ):
         if not _is_ours(client, data):
             raise SettingsError(f"Another Redis listens on {socket}; it is not ours: stop it.")
         pid = int(client.info("server")["process_id"])
@@ -186,7 +189,7 @@ def _answers(socket: Path) -> bool:
     try:
         with connect(url_of(socket)) as client:
             return bool(client.ping())
-    except redis.RedisError:  # also "loading the dataset in memory"
+    except RedisAway:  # also "loading the dataset in memory"
         return False
 
 
@@ -347,7 +350,7 @@ def _clients(socket: Path) -> int:
     try:
         with connect(url_of(socket)) as client:
             return int(client.info("clients")["connected_clients"])
-    except redis.RedisError:
+    except RedisAway:
         return 0
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import redis
 from redis.exceptions import LockError
 
-from shared.errors import Busy
-from shared.redis.clients import key_prefix, translated
+from shared.errors import Busy, RedisAway
+from shared.redis.clients import key_prefix
 
 _KEPT_S = 86_400  # as the Task whose files these are
 _LOCK_S = 60.0  # a request that takes longer was killed
@@ -29,26 +29,24 @@ class Retries:
         """Whoever wants to retry the same Task meanwhile waits. Raises Busy."""
         name = f"{self._prefix}retrying:{task_id}"
         lock = self._redis.lock(name, timeout=_LOCK_S, blocking_timeout=_PATIENCE_S)
-        with translated():
-            if not lock.acquire():
-                raise Busy(
-                    f"Files of task {task_id} are being put in line again just now: look at the "
-                    "tasks, then ask again."
-                )
+        if not lock.acquire():
+            raise Busy(
+                f"Files of task {task_id} are being put in line again just now: look at the "
+                "tasks, then ask again."
+            )
         try:
             yield
         finally:
-            with contextlib.suppress(LockError, redis.RedisError):  # it ends by itself
+            with contextlib.suppress(LockError, RedisAway):  # it ends by itself
                 lock.release()
 
     def tried_by(self, task_id: str) -> dict[str, str]:
         """Files of a Task, in the server's form -> the Task that tried it again last."""
-        with translated():
-            found: Any = self._redis.hgetall(self._key(task_id))
+        found: Any = self._redis.hgetall(self._key(task_id))
         return dict(found)
 
     def note(self, task_id: str, paths: Iterable[str], new_task_id: str) -> None:
-        with translated(), self._redis.pipeline() as pipe:
+        with self._redis.pipeline() as pipe:
             pipe.hset(self._key(task_id), mapping=dict.fromkeys(paths, new_task_id))
             pipe.expire(self._key(task_id), _KEPT_S)
             pipe.execute()

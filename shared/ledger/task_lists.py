@@ -9,7 +9,7 @@ import redis
 from shared.domain import TaskState
 from shared.ledger.reading import LedgerReader
 from shared.ledger.records import TaskRecord
-from shared.redis.clients import key_prefix, translated
+from shared.redis.clients import key_prefix
 
 _RUNS, _IN_LINE, _WAITS = range(3)
 
@@ -40,20 +40,17 @@ class TaskLists:
 
     def open(self) -> list[tuple[LinePlace, TaskRecord]]:
         """Tasks that have not ended: what runs, the line, then what waits for something else."""
-        with translated():
-            ids: Any = self._redis.smembers(f"{self._prefix}active")
+        ids: Any = self._redis.smembers(f"{self._prefix}active")
         records = self._ledger.records(sorted(ids))
         found = [(_place(each), each) for each in records if each and not each.status.is_final]
         return sorted(found, key=lambda pair: pair[0])
 
     def count_open(self) -> int:
-        with translated():
-            return int(self._redis.scard(f"{self._prefix}active"))
+        return int(self._redis.scard(f"{self._prefix}active"))
 
     def newest(self, after: str | None, limit: int) -> list[str]:
         """Ids of Tasks that began before `after`, newest first; of the last 1,000."""
-        with translated():
-            ids: Any = self._redis.lrange(f"{self._prefix}recent", 0, -1)
+        ids: Any = self._redis.lrange(f"{self._prefix}recent", 0, -1)
         if after is None:
             return list(ids[:limit])
         begin = ids.index(after) + 1 if after in ids else len(ids)
@@ -66,7 +63,7 @@ class TaskLists:
         whatever ends well drives none of them away.
         """
         name = "ended-failed" if failed else "ended"
-        with translated(), self._redis.pipeline(transaction=False) as pipe:
+        with self._redis.pipeline(transaction=False) as pipe:
             pipe.zrange(f"{self._prefix}{name}", 0, -1, withscores=True)
             pipe.zrange(f"{self._prefix}ended", 0, -1)
             pipe.lrange(f"{self._prefix}recent", 0, -1)

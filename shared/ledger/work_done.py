@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 import msgspec
 import redis
 
-from shared.msgspec_decoding import UNDECODABLE
-from shared.redis.clients import key_prefix, translated
+from shared.msgspec_decoding import decoded
+from shared.redis.clients import key_prefix
 
 _LAST_MS = 180_000  # a pace that was noted longer ago is none of the last minutes
 _FIELDS = ["footage_ms", "pace", "finished", "failed_files"]
-_SAMPLES = msgspec.json.Decoder(list[tuple[float, float]])
 
 
 class _AnySpec(msgspec.Struct):
@@ -38,7 +37,7 @@ def work_done(
     """Of each Task, in one round trip, at `now` (Unix seconds). `client` must decode responses."""
     now_ms = (time.time() if now is None else now) * 1000
     prefix = key_prefix(instance)
-    with translated(), client.pipeline(transaction=False) as pipe:
+    with client.pipeline(transaction=False) as pipe:
         for task_id in task_ids:
             pipe.hmget(f"{prefix}task:{task_id}", _FIELDS)
             pipe.hlen(f"{prefix}failures:{task_id}")
@@ -50,7 +49,7 @@ def work_done(
             footage_seconds=int(footage) / 1000 if footage else None,
             # Parts of files, where the version that began the Task did not count the files.
             failed_files=int(parts if failed is None else failed),
-            cache_dir=_cache_dir(spec),
+            cache_dir=(decoded(spec, _AnySpec) or _AnySpec()).cache_dir,
         )
         for (footage, pace, finished, failed), parts, spec in zip(
             answers[::3], answers[1::3], answers[2::3], strict=True
@@ -60,20 +59,9 @@ def work_done(
 
 def _rate(raw: str | None, now_ms: float) -> float | None:
     """Footage a second by samples; a pace fades from the last one on, until that is too old."""
-    try:
-        samples = _SAMPLES.decode(raw or "[]")
-    except UNDECODABLE:
-        return None
+    samples = decoded(raw, list[tuple[float, float]]) or []
     if len(samples) < 2 or now_ms - samples[-1][0] > _LAST_MS:
         return None
     (began, before), (ended, done) = samples[0], samples[-1]
     until = max(ended, now_ms)
     return round((done - before) / (until - began), 2) if until > began else None
-
-
-def _cache_dir(raw: str | None) -> str:
-    """Empty where there is none, or another version wrote what this one does not understand."""
-    try:
-        return msgspec.json.decode(raw, type=_AnySpec).cache_dir if raw else ""
-    except UNDECODABLE:
-        return ""

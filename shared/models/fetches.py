@@ -14,9 +14,9 @@ import msgspec
 import redis
 
 from shared.errors import Busy
-from shared.msgspec_decoding import UNDECODABLE
+from shared.msgspec_decoding import decoded
 from shared.redis import heartbeats
-from shared.redis.clients import key_prefix, translated
+from shared.redis.clients import key_prefix
 
 FetchState = Literal["waiting", "running", "done", "failed"]
 MOST_OPEN = 20  # models
@@ -89,9 +89,8 @@ class Fetches:
 
     def records(self) -> list[FetchRecord]:
         """All records, those that were asked for last first, as their workers have written them."""
-        with translated():
-            found: Any = self._redis.hvals(self._key)
-        records = [record for raw in found if (record := _decoded(raw))]
+        found: Any = self._redis.hvals(self._key)
+        records = [record for raw in found if (record := decoded(raw, FetchRecord))]
         return sorted(records, key=lambda each: (-each.asked_at, each.host, each.model_key))
 
     def standing(self) -> list[FetchRecord]:
@@ -107,15 +106,13 @@ class Fetches:
 
     def put(self, record: FetchRecord) -> None:
         field = f"{record.host}/{record.model_key}"
-        with translated():
-            self._redis.hset(self._key, field, msgspec.json.encode(record))
+        self._redis.hset(self._key, field, msgspec.json.encode(record))
 
     def forget(self, *records: FetchRecord) -> None:
         """As if they had never been asked for."""
         fields = [f"{record.host}/{record.model_key}" for record in records]
-        with translated():
-            if fields:
-                self._redis.hdel(self._key, *fields)
+        if fields:
+            self._redis.hdel(self._key, *fields)
 
     def _kept(self, workers: Mapping[str, str]) -> list[FetchRecord]:
         """As `records`, once what is of no use any more is forgotten."""
@@ -137,8 +134,7 @@ class Fetches:
         if record.state == "running" and record.worker not in workers:
             ended = lost(record)
             words = [msgspec.json.encode(each) for each in (record, ended)]
-            with translated():
-                self._replace(keys=[self._key], args=[f"{record.host}/{record.model_key}", *words])
+            self._replace(keys=[self._key], args=[f"{record.host}/{record.model_key}", *words])
             return ended
         is_unheard = time.time() - record.asked_at > _UNHEARD_S
         if record.state == "waiting" and record.host not in workers.values() and is_unheard:
@@ -164,11 +160,3 @@ def lost(record: FetchRecord) -> FetchRecord:
 def _is_news(record: FetchRecord, now: float) -> bool:
     """Whether a fetch is open, or has ended in the last day."""
     return record.finished_at is None or now - record.finished_at <= KEPT_S
-
-
-def _decoded(raw: str) -> FetchRecord | None:
-    """A record; None for what another version wrote otherwise."""
-    try:
-        return msgspec.json.decode(raw, type=FetchRecord)
-    except UNDECODABLE:
-        return None

@@ -10,8 +10,9 @@ import msgspec
 import redis
 
 from shared.domain import ModelKind
+from shared.msgspec_decoding import decoded
 from shared.process.process_mark import has_ended
-from shared.redis.clients import key_prefix, translated
+from shared.redis.clients import key_prefix
 
 TTL_S = 10.0
 
@@ -66,7 +67,7 @@ class DesiredModel(msgspec.Struct, frozen=True):
 def publish(client: redis.Redis, instance: str, heartbeat: Heartbeat, ttl_s: float = TTL_S) -> None:
     """Publish a heartbeat: this process is alive, for `ttl_s`."""
     prefix = key_prefix(instance)
-    with translated(), client.pipeline() as pipe:
+    with client.pipeline() as pipe:
         pipe.sadd(f"{prefix}heartbeats", heartbeat.name)
         pipe.set(_key(prefix, heartbeat.name), msgspec.json.encode(heartbeat), px=int(ttl_s * 1000))
         pipe.execute()
@@ -75,7 +76,7 @@ def publish(client: redis.Redis, instance: str, heartbeat: Heartbeat, ttl_s: flo
 def leave(client: redis.Redis, instance: str, name: str) -> None:
     """Remove the heartbeat of a process that ends."""
     prefix = key_prefix(instance)
-    with translated(), client.pipeline() as pipe:
+    with client.pipeline() as pipe:
         pipe.srem(f"{prefix}heartbeats", name)
         pipe.delete(_key(prefix, name))
         pipe.execute()
@@ -84,16 +85,15 @@ def leave(client: redis.Redis, instance: str, name: str) -> None:
 def live(client: redis.Redis, instance: str, kind: WorkerKind | None = None) -> list[Heartbeat]:
     """Heartbeats of the processes that are alive, by name."""
     prefix = key_prefix(instance)
-    with translated():
-        known: Any = client.smembers(f"{prefix}heartbeats")
-        names = sorted(known)
-        if not names:
-            return []
-        found: Any = client.mget([_key(prefix, name) for name in names])
-        silent = [name for name, raw in zip(names, found, strict=True) if raw is None]
-        if silent:
-            client.srem(f"{prefix}heartbeats", *silent)
-    beats = [_understood(raw) for raw in found if raw is not None]
+    known: Any = client.smembers(f"{prefix}heartbeats")
+    names = sorted(known)
+    if not names:
+        return []
+    found: Any = client.mget([_key(prefix, name) for name in names])
+    silent = [name for name, raw in zip(names, found, strict=True) if raw is None]
+    if silent:
+        client.srem(f"{prefix}heartbeats", *silent)
+    beats = [decoded(raw, Heartbeat) for raw in found]  # None also while versions take turns
     return [beat for beat in beats if beat and (kind is None or beat.kind == kind)]
 
 
@@ -108,8 +108,7 @@ def burying(client: redis.Redis, instance: str) -> Iterator[list[str]]:
 
 def desired(client: redis.Redis, instance: str) -> dict[ModelKind, DesiredModel]:
     """The desired model of each kind, loaded between Items; kinds never asked for are absent."""
-    with translated():
-        found: Any = client.hgetall(f"{key_prefix(instance)}models:desired")
+    found: Any = client.hgetall(f"{key_prefix(instance)}models:desired")
     return {
         kind: DesiredModel(found[kind], int(found[f"{kind}:generation"]))
         for kind in ModelKind
@@ -120,19 +119,11 @@ def desired(client: redis.Redis, instance: str) -> dict[ModelKind, DesiredModel]
 def desire(client: redis.Redis, instance: str, kind: ModelKind, model_key: str) -> DesiredModel:
     """Ask every worker to load this model."""
     key = f"{key_prefix(instance)}models:desired"
-    with translated(), client.pipeline() as pipe:
+    with client.pipeline() as pipe:
         pipe.hset(key, kind, model_key)
         pipe.hincrby(key, f"{kind}:generation", 1)
         generation = pipe.execute()[1]
     return DesiredModel(model_key, int(generation))
-
-
-def _understood(raw: str) -> Heartbeat | None:
-    """The Heartbeat in JSON; None for what another version says, while one replaces the other."""
-    try:
-        return msgspec.json.decode(raw, type=Heartbeat)
-    except msgspec.MsgspecError:
-        return None
 
 
 def _key(prefix: str, name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import redis
 
-from shared.redis.clients import key_prefix, translated
+from shared.redis.clients import key_prefix
 
 
 class KeyUse(msgspec.Struct, frozen=True):
@@ -28,7 +28,7 @@ class KeyUses:
 
     def add(self, requests: Mapping[str, int], seen_at: Mapping[str, float]) -> None:
         """Count requests, by key id. Raises RedisAway."""
-        with translated(), self._redis.pipeline(transaction=False) as pipe:
+        with self._redis.pipeline(transaction=False) as pipe:
             for key_id, count in requests.items():
                 pipe.hincrby(self._prefix + key_id, "requests", count)
                 pipe.hset(self._prefix + key_id, "seen", round(seen_at[key_id], 3))
@@ -36,7 +36,7 @@ class KeyUses:
 
     def of(self, key_ids: Sequence[str]) -> list[KeyUse]:
         """The uses of keys, in order. Raises RedisAway."""
-        with translated(), self._redis.pipeline(transaction=False) as pipe:
+        with self._redis.pipeline(transaction=False) as pipe:
             for key_id in key_ids:
                 pipe.hmget(self._prefix + key_id, "requests", "seen", "footage_ms")
             found: list[Any] = pipe.execute()
@@ -47,5 +47,4 @@ class KeyUses:
 
     def forget(self, key_id: str) -> None:
         """Drop what is known of a key that is no more. Raises RedisAway."""
-        with translated():
-            self._redis.delete(self._prefix + key_id)
+        self._redis.delete(self._prefix + key_id)

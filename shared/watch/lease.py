@@ -8,7 +8,7 @@ from typing import Any
 import redis
 from redis.commands.core import Script
 
-from shared.redis.clients import key_prefix, translated
+from shared.redis.clients import key_prefix
 
 LEASE = "watch:leader"  # holds the token of the active watcher, as all do that of their holder
 LEASE_S = 8.0
@@ -32,30 +32,23 @@ class SoleLease:
 
     def acquire(self, token: str, ttl_s: float = LEASE_S) -> bool:
         """Become, or stay, the holder; False: another one is."""
-        with translated():
-            return bool(self._take(keys=[self._key], args=[token, int(ttl_s * 1000)]))
+        return bool(self._take(keys=[self._key], args=[token, int(ttl_s * 1000)]))
 
     def renew(self, token: str, ttl_s: float = LEASE_S) -> bool:
         """Stay the holder. False: it was lost, perhaps with all that was in Redis."""
-        with translated():
-            return bool(self._renew(keys=[self._key], args=[token, int(ttl_s * 1000)]))
+        return bool(self._renew(keys=[self._key], args=[token, int(ttl_s * 1000)]))
 
     def release(self, token: str) -> None:
         """Another one may take it at once."""
-        with translated():
-            self._leave(keys=[self._key], args=[token])
+        self._leave(keys=[self._key], args=[token])
 
     def holder(self) -> str | None:
-        with translated():
-            found: Any = self._redis.get(self._key)
-        return None if found is None else str(found)
+        found: Any = self._redis.get(self._key)
+        return found or None
 
     def is_held(self) -> bool:
-        with translated():
-            return bool(self._redis.exists(self._key))
+        return bool(self._redis.exists(self._key))
 
     def redis_run(self) -> str:
         """Which start of Redis answers: another one may have lost what was written last."""
-        with translated():
-            found: Any = self._redis.info("server")
-        return str(found.get("run_id", ""))
+        return str(self._redis.info("server").get("run_id", ""))

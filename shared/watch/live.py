@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import redis
 
-from shared.msgspec_decoding import UNDECODABLE
-from shared.redis.clients import key_prefix, translated
+from shared.msgspec_decoding import decoded
+from shared.redis.clients import key_prefix
 from shared.watch.lease import LEASE
 
 NO_WATCHER = "No watcher is running; start one with `rushes watcher`."
@@ -66,23 +66,19 @@ class LiveStatus:
 
     def publish(self, live: WatchLive) -> None:
         """Say what is going on, to those who ask and to the Socket.IO room."""
-        with translated(), self._redis.pipeline() as pipe:
+        with self._redis.pipeline() as pipe:
             pipe.set(self._live, msgspec.json.encode(live))
             self._announce(pipe)
             pipe.execute()
 
     def read(self) -> WatchLive | None:
         """What the active watcher said last; None where there is none, or it has said nothing."""
-        with translated():
-            lease, raw = self._redis.mget([self._lease, self._live])
-        try:
-            return msgspec.json.decode(raw, type=WatchLive) if lease and raw else None
-        except UNDECODABLE:
-            return None
+        lease, raw = self._redis.mget([self._lease, self._live])
+        return decoded(raw, WatchLive) if lease else None
 
     def announce(self) -> None:
         """Tell the Socket.IO room that something which clients see has changed."""
-        with translated(), self._redis.pipeline() as pipe:
+        with self._redis.pipeline() as pipe:
             self._announce(pipe)
             pipe.execute()
 

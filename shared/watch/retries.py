@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import redis
 
-from shared.redis.clients import key_prefix, translated
+from shared.redis.clients import key_prefix
 
 _AT_ONCE = 1000
 
@@ -29,15 +29,12 @@ class RetryRequests:
         self._key = f"{key_prefix(instance)}watch:asks"
 
     def add(self, request: RetryRequest) -> None:
-        with translated():
-            self._redis.rpush(self._key, msgspec.json.encode(request))
+        self._redis.rpush(self._key, msgspec.json.encode(request))
 
     def pending(self) -> Sequence[RetryRequest]:
         """Oldest first. Each stays until it is removed."""
-        with translated():
-            raws: Any = self._redis.lrange(self._key, 0, _AT_ONCE)
+        raws: Any = self._redis.lrange(self._key, 0, _AT_ONCE)
         return [msgspec.json.decode(raw, type=RetryRequest) for raw in raws]
 
     def remove(self, request: RetryRequest) -> None:
-        with translated():
-            self._redis.lrem(self._key, 1, msgspec.json.encode(request).decode())
+        self._redis.lrem(self._key, 1, msgspec.json.encode(request).decode())

@@ -17,7 +17,7 @@ from shared.errors import HandBack
 from shared.ledger.records import Lease, WaitCode
 from shared.paths import Roots
 from shared.redis import heartbeats
-from shared.redis.clients import key_prefix, translated
+from shared.redis.clients import key_prefix
 from shared.redis.heartbeats import WorkerKind
 
 _ASK_OTHERS_WAIT_S = 2.0
@@ -126,7 +126,7 @@ def may_be_elsewhere(
     if not hosts - {here}:
         return None
     key = f"{key_prefix(instance)}missing:{lease.task_id}:{lease.item_id}"
-    with translated(), client.pipeline() as pipe:
+    with client.pipeline() as pipe:
         pipe.sadd(key, here)
         pipe.expire(key, _REMEMBER_S)
         pipe.smembers(key)
