@@ -7,7 +7,6 @@ import os
 import secrets
 import signal
 import socket
-import sys
 import threading
 import time
 
@@ -17,8 +16,6 @@ from shared.errors import RedisAway, SettingsError, Unavailable
 from shared.ledger.ledger import JobQueues, Ledger
 from shared.ledger.left_out import LeftOut
 from shared.models.model_catalogue import active_keys
-from shared.msgspec_decoding import learn_types
-from shared.process import logs, parent_pipe, traces
 from shared.process.process_mark import has_ended, own_mark
 from shared.redis import heartbeats
 from shared.redis.clients import connect
@@ -32,9 +29,6 @@ from workers.watcher.active_watcher import ActiveWatcher
 from workers.watcher.context import Conditions, WatcherContext
 
 _RENEW_EVERY_S = 2.0
-_KEEP_EVERY_S = 1.0
-
-_WRONG_USE = 2
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +116,7 @@ class WatchService:
             conditions=Conditions(keys=active_keys(self._client, self._settings)),
             left_out=LeftOut(self._client, self._settings.instance, str),  # by id; see LeftOutFiles
         )
-        self._active = ActiveWatcher(context, self._client, self._folders, self._leadership.keep)
+        self._active = ActiveWatcher(context, self._client, self._folders, self._leadership.renew)
 
     def _step_down(self) -> str | None:
         """Ask all threads to end; the token that was ours."""
@@ -153,30 +147,6 @@ class WatchService:
         log.info("the watcher has ended")
 
 
-def start() -> int:
-    """Run the watcher until it is told to end; returns the exit status."""
-    try:
-        settings = Settings.from_env()
-        if settings.redis_url is None:
-            raise SettingsError(
-                "RUSHES_REDIS_URL is not set: a watcher on its own needs the Redis of its server "
-                "(`rushes up` runs one)."
-            )
-        traces.start(settings, "watcher")
-    except SettingsError as error:
-        print(error.message, file=sys.stderr)
-        return _WRONG_USE
-    logs.configure("watcher", settings.log_level, settings.log_format)
-    learn_types()
-    service = WatchService(settings)
-    service.take_signals()
-    parent_pipe.watch()
-    try:
-        return service.serve()
-    finally:
-        traces.shut_down()
-
-
 class LeadershipLost(Exception):
     """This is not the active watcher any more."""
 
@@ -188,7 +158,6 @@ class Leadership:
         self._lease = lease
         self._redis_run = ""
         self._renewed_at = 0.0
-        self._kept_at = 0.0  # apart: what `renew` asks of Redis is not put off by `keep`
         self.token: str | None = None  # None: another one leads, or nobody
 
     def campaign(self) -> str | None:
@@ -202,22 +171,17 @@ class Leadership:
         return self.token
 
     def renew(self) -> None:
-        """Renew the lease when that is due. Raises LeadershipLost."""
+        """Renew the lease when that is due; call it often. Raises LeadershipLost."""
+        assert self.token, "only the leader has a lease"
         asked_at = time.monotonic()
         if asked_at - self._renewed_at <= _RENEW_EVERY_S:
             return
-        token = self._prolong("the lease ran out, or Redis has lost what it held")
+        if not self._lease.renew(self.token):
+            raise LeadershipLost("the lease ran out, or Redis has lost what it held")
         if self._lease.redis_run() != self._redis_run:  # what is in it decides, not our memory
-            self._lease.release(token)
+            self._lease.release(self.token)
             raise LeadershipLost("Redis was started anew, and may have lost what was written last")
         self._renewed_at = asked_at
-
-    def keep(self) -> None:
-        """Keep the lease while much is read: call it often. Raises LeadershipLost."""
-        if time.monotonic() - self._kept_at < _KEEP_EVERY_S:
-            return
-        self._prolong("the lease ran out while the files were read")
-        self._kept_at = time.monotonic()
 
     def has_expired(self) -> bool:
         """Whether another one may lead by now: the lease could not be renewed for its length."""
@@ -227,10 +191,3 @@ class Leadership:
         """Lead no more, without a word to Redis; the token that was ours."""
         token, self.token = self.token, None
         return token
-
-    def _prolong(self, if_lost: str) -> str:
-        """Hold the lease for its whole length from now on; its token. Raises LeadershipLost."""
-        assert self.token, "only the leader has a lease"
-        if not self._lease.renew(self.token):
-            raise LeadershipLost(if_lost)
-        return self.token
