@@ -79,11 +79,10 @@ from shared.redis.key_uses import KeyUses
 from shared.redis.known_folders import KnownFolders
 from shared.redis.licence_keys import Keys
 from shared.settings import Settings
-from shared.watch.files import WatchedFiles
+from shared.watch.files import RetryRequests, WatchedFiles
 from shared.watch.folders import WatchFolders
 from shared.watch.lease import SoleLease
 from shared.watch.live import LiveStatus
-from shared.watch.retries import RetryRequests
 from shared.webhooks.outbox import Outbox
 from shared.webhooks.subscriptions import Webhooks
 

@@ -29,9 +29,9 @@ from shared.media import MediaType
 from shared.models.model_catalogue import active_keys
 from shared.paths import Roots
 from shared.settings import Settings
-from shared.watch.choices import FileGroup
 from shared.watch.files import FolderFacts, WatchedFile
 from shared.watch.folders import WatchFolder
+from shared.watch.options import FileGroup
 from tests.support.media.many_files import (
     A_FOLDER,
     check_access_times,

@@ -31,8 +31,8 @@ from shared.ledger.records import WaitCode
 from shared.query.messages import Lane, lane_key
 from shared.redis import heartbeats
 from shared.redis.heartbeats import Heartbeat, WorkerKind, WorkerState
-from shared.watch.choices import FileGroup
 from shared.watch.live import WatchState
+from shared.watch.options import FileGroup
 
 QUEUES = ("analysis", "recluster", "export")
 FOOTAGE = (ProgressType.VIDEO, ProgressType.AUDIO, ProgressType.FACES)

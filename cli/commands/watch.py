@@ -24,7 +24,7 @@ from cli.remote import Remote, remote
 from cli.terminal.output import table_of
 from shared.errors import BadInput, Missing
 from shared.printable import printable
-from shared.watch.choices import FileGroup
+from shared.watch.options import FileGroup
 
 Schedule = Annotated[
     str | None,

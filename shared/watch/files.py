@@ -15,8 +15,8 @@ import redis
 
 from shared.msgspec_decoding import decoded
 from shared.redis.clients import key_prefix
-from shared.watch.choices import FileGroup
 from shared.watch.lease import LEASE, script
+from shared.watch.options import FileGroup
 
 NOT_APPLICABLE = "not-applicable"  # processed files without a part of what is wanted
 _AT_ONCE = 500  # records in one script: more would hold up everybody else's calls
@@ -173,3 +173,33 @@ class WatchedFiles:
 
     def _groups(self, folder_id: str) -> list[str]:
         return [self._group(folder_id, group) for group in FileGroup]
+
+
+_REQUESTS_AT_ONCE = 1000
+
+
+class RetryRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """New tries for failed files of a folder (`paths` None: for all); its root and cache folder
+    are taken as they are now, where it waits because another one was there before."""
+
+    folder_id: str
+    paths: tuple[str, ...] | None = None  # in the server's form
+
+
+class RetryRequests:
+    """Requests of one instance, kept until a watcher takes them. `client` must decode responses."""
+
+    def __init__(self, client: redis.Redis, instance: str) -> None:
+        self._redis = client
+        self._key = f"{key_prefix(instance)}watch:asks"
+
+    def add(self, request: RetryRequest) -> None:
+        self._redis.rpush(self._key, msgspec.json.encode(request))
+
+    def pending(self) -> Sequence[RetryRequest]:
+        """Oldest first. Each stays until it is removed."""
+        raws: Any = self._redis.lrange(self._key, 0, _REQUESTS_AT_ONCE)
+        return [msgspec.json.decode(raw, type=RetryRequest) for raw in raws]
+
+    def remove(self, request: RetryRequest) -> None:
+        self._redis.lrem(self._key, 1, msgspec.json.encode(request).decode())

@@ -12,11 +12,9 @@ import redis
 from shared.domain import TaskKind
 from shared.errors import Missing
 from shared.models.model_catalogue import active_keys
-from shared.watch.files import FolderFacts
+from shared.watch.files import FolderFacts, RetryRequests
 from shared.watch.folders import WatchFolder, WatchFolders
-from shared.watch.retries import RetryRequests
 from workers.watcher.context import WatcherContext
-from workers.watcher.folder.file_table import IllegalTransition
 from workers.watcher.folder.watcher import FolderWatcher
 from workers.watcher.live_report import LiveReport
 from workers.watcher.threads import FolderThread, FolderThreads
@@ -31,13 +29,6 @@ class ServicePhase(Enum):
     STOPPED = auto()  # watching is not wanted: all of them
     ADOPTING = auto()  # those that no folder's thread follows: an earlier one may have left some
     WATCHING = auto()  # none: each is followed
-
-
-_LEGAL = {
-    ServicePhase.STOPPED: {ServicePhase.STOPPED, ServicePhase.ADOPTING},
-    ServicePhase.ADOPTING: set(ServicePhase),
-    ServicePhase.WATCHING: set(ServicePhase),
-}
 
 
 class ActiveWatcher:
@@ -82,16 +73,11 @@ class ActiveWatcher:
     def end(self) -> None:
         """Ask all threads to end. What they still write is refused by the next one's token."""
         for thread in self.threads.active.values():
-            thread.end()
+            thread.watcher.end()
 
     @property
     def _is_wanted(self) -> bool:
         return self.phase is not ServicePhase.STOPPED
-
-    def _enter(self, phase: ServicePhase) -> None:
-        if phase not in _LEGAL[self.phase]:
-            raise IllegalTransition(f"the service: {self.phase.name} to {phase.name}")
-        self.phase = phase
 
     def _read(self) -> None:
         version = self._store.version()
@@ -100,10 +86,10 @@ class ActiveWatcher:
             return
         folders, is_wanted = self._store.read()
         if not is_wanted:
-            self._enter(ServicePhase.STOPPED)
+            self.phase = ServicePhase.STOPPED
         elif not self._is_wanted:
             self.threads.forget_processed()
-            self._enter(ServicePhase.ADOPTING)
+            self.phase = ServicePhase.ADOPTING
         self._folders = {folder.id: folder for folder in folders}
         self._version, self._read_at = version, now
         self.threads.free_contents()
@@ -122,12 +108,12 @@ class ActiveWatcher:
     def _end_unwanted(self) -> None:
         for folder_id, thread in list(self.threads.active.items()):
             wanted = self._folders.get(folder_id)
-            if self._is_wanted and wanted == thread.folder and not thread.is_over():
+            if self._is_wanted and wanted == thread.folder and thread.is_alive():
                 continue
             # First of all: it may just be submitting a Task, and Redis may go away before all of
             # its Tasks are stopped.
             if self._is_wanted:
-                self._enter(ServicePhase.ADOPTING)
+                self.phase = ServicePhase.ADOPTING
             self.threads.end(thread)
             if wanted is None:
                 self._version = None  # so that its files are forgotten once its thread is over
@@ -171,4 +157,4 @@ class ActiveWatcher:
             with contextlib.suppress(Missing):
                 ledger.stop(task_id)
         if self._is_wanted and not orphans and not self.threads.ending:
-            self._enter(ServicePhase.WATCHING)
+            self.phase = ServicePhase.WATCHING

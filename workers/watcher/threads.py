@@ -40,7 +40,7 @@ class FolderThreads:
     def end(self, thread: FolderThread) -> None:
         """Ask a thread to end, and its Tasks to stop."""
         del self.active[thread.folder.id]
-        thread.end()
+        thread.watcher.end()
         state = thread.watcher.state
         self._processed += state.processed
         self._last_error = state.last_error or self._last_error
@@ -50,7 +50,7 @@ class FolderThreads:
                 self._context.ledger.stop(task_id)
 
     def drop_ended(self) -> None:
-        self.ending = [thread for thread in self.ending if not thread.is_over()]
+        self.ending = [thread for thread in self.ending if thread.is_alive()]
 
     def is_busy(self, folder_id: str) -> bool:
         """Whether a thread has it, be it one that does not answer and cannot be ended."""
@@ -85,27 +85,15 @@ class FolderThreads:
         return next(filter(None, reversed(errors)), self._last_error)
 
 
-class FolderThread:
-    """A folder's thread; the main thread begins and ends it, once each."""
+class FolderThread(threading.Thread):
+    """A folder's thread; the main thread begins it, and ends it by its watcher."""
 
     def __init__(self, watcher: FolderWatcher) -> None:
+        super().__init__(name=f"watch-{watcher.folder.id}", daemon=True)
         self.watcher = watcher
         self.folder = watcher.folder
-        self._thread = threading.Thread(
-            target=self._serve, name=f"watch-{watcher.folder.id}", daemon=True
-        )
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def end(self) -> None:
-        """Ask the thread to end; `is_over` says when it has."""
-        self.watcher.end()
-
-    def is_over(self) -> bool:
-        return not self._thread.is_alive()
-
-    def _serve(self) -> None:
+    def run(self) -> None:
         watcher = self.watcher
         log.info("%s is watched", self.folder.path)
         while not watcher.is_ended:

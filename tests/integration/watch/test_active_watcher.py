@@ -11,10 +11,9 @@ from msgspec.structs import replace
 from shared.domain import TaskKind
 from shared.errors import RedisAway
 from shared.ledger.records import ItemFile, NewItem, NewTask
-from shared.watch.choices import FileGroup
-from shared.watch.files import WatchedFile
+from shared.watch.files import RetryRequest, RetryRequests, WatchedFile
 from shared.watch.folders import WatchFolder
-from shared.watch.retries import RetryRequest, RetryRequests
+from shared.watch.options import FileGroup
 from tests.support.waiting import wait_for
 from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps

@@ -11,8 +11,8 @@ import pytest
 
 from shared.domain import Fault
 from shared.errors import CacheError
-from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile
+from shared.watch.options import FileGroup
 from tests.support.media.media import make_clip
 from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps

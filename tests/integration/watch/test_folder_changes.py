@@ -11,8 +11,8 @@ import redis
 
 from shared.domain import AnalyzeSpec
 from shared.errors import RedisAway
-from shared.watch.choices import FileGroup
 from shared.watch.folders import Schedule
+from shared.watch.options import FileGroup
 from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps
 

@@ -13,8 +13,8 @@ from shared.ledger.left_out import LeftOut
 from shared.media import MediaType
 from shared.models.model_catalogue import active_keys
 from shared.settings import Settings
-from shared.watch.choices import FileGroup
 from shared.watch.files import FolderFacts, WatchedFile
+from shared.watch.options import FileGroup
 from tests.support.waiting import wait_for
 from tests.support.watch.ingest_stack import IngestStack
 from tests.support.watch.watched import clip, nothing, watched

@@ -11,11 +11,10 @@ from msgspec.structs import replace
 from shared.domain import Fault
 from shared.errors import CacheError, MediaChanging, MediaError, MediaMissing, NotAllowed
 from shared.ledger.left_out import mark_of
-from shared.watch.choices import FileGroup
+from shared.watch.options import FileGroup
 from workers.presence.root_identity import identity_of, is_fault_of_file
 from workers.watcher.folder.cache_lookup import CacheLookup
-from workers.watcher.folder.file_faults import AWAY_PAUSE_S, stat_of
-from workers.watcher.folder.state import FolderState
+from workers.watcher.folder.state import AWAY_PAUSE_S, FolderState, stat_of
 from workers.watcher.folder.submission import AdmittedFile
 from workers.watcher.scan.findings import FileStat
 
@@ -105,10 +104,9 @@ def _admitted(
     if not state.context.content_locks.acquire(key, state.folder.id, path):
         state.table.hold_duplicate(path, file, key)
         return None
-    media_type = state.media_type(path)
-    parts = state.profile.parts(media_type)
+    parts = state.profile.parts(state.media_type(path))
     if not cache.is_made(hash_str, path, parts, state.profile):
-        return AdmittedFile(path, file, media_type)
+        return path, file
     cache.add_path(hash_str, path, found)
     state.finish(path, file, task_id="")
     return None

@@ -19,19 +19,10 @@ _PARTS = {
 
 @dataclass(frozen=True, slots=True)
 class AnalysisProfile:
-    """Model keys are "" for what is not wanted."""
+    """`spec` is what all Items of a Task share; its model keys are "" for what is not wanted."""
 
-    visual: str = ""
-    speech: str = ""
-    audio_streams: str = "mix"
-    language: str | None = None
-    faces: str = ""
-    collection: str = ""
-    # No part of the signature: what is transcribed stays.
-    people_of: str = ""  # the Collection of voices, also where no faces are wanted
-    vocabulary: tuple[str, ...] = ()
-    uses_vocabulary: bool = True
-    speakers: bool | None = None
+    spec: AnalyzeSpec
+    language: str | None
     _signatures: dict[MediaType, str] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
@@ -40,25 +31,30 @@ class AnalysisProfile:
     def of(
         cls, folder: WatchFolder, keys: Mapping[ModelKind, str], audio_streams: str
     ) -> AnalysisProfile:
-        return cls(
-            visual=keys[ModelKind.VISUAL] if folder.analyze_visual else "",
-            speech=keys[ModelKind.SPEECH] if folder.analyze_speech else "",
+        collection = folder.cluster_job_name or ""
+        spec = AnalyzeSpec(
+            cache_dir=folder.cache_dir,
+            files=(),
+            visual_model=keys[ModelKind.VISUAL] if folder.analyze_visual else "",
+            speech_model=keys[ModelKind.SPEECH] if folder.analyze_speech else "",
+            face_model=keys[ModelKind.FACES] if folder.analyze_faces else "",
+            collection=collection if folder.analyze_faces else "",
             audio_streams=audio_streams,
-            language=folder.language,
-            faces=keys[ModelKind.FACES] if folder.analyze_faces else "",
-            collection=(folder.cluster_job_name or "") if folder.analyze_faces else "",
-            people_of=folder.cluster_job_name or "",
+            roots=folder.key_roots,
+            # No part of the signature: what is transcribed stays.
             vocabulary=most_relevant(folder.vocabulary),
             uses_vocabulary=folder.uses_vocabulary,
             speakers=folder.speakers,
+            people_of=collection,  # voices, also where no faces are wanted
         )
+        return cls(spec, folder.language)
 
     def parts(self, media_type: MediaType) -> tuple[ProgressType, ...]:
         """What can be made of such a file, and is wanted."""
         keys = {
-            ProgressType.VIDEO: self.visual,
-            ProgressType.AUDIO: self.speech,
-            ProgressType.FACES: self.faces,
+            ProgressType.VIDEO: self.spec.visual_model,
+            ProgressType.AUDIO: self.spec.speech_model,
+            ProgressType.FACES: self.spec.face_model,
         }
         return tuple(part for part in _PARTS[media_type] if keys[part])
 
@@ -70,25 +66,11 @@ class AnalysisProfile:
         return known
 
     def _sign(self, media_type: MediaType) -> str:
+        spec = self.spec
+        speech = f"speech {spec.speech_model} {spec.audio_streams} {self.language or ''}"
         words = {
-            ProgressType.VIDEO: f"visual {self.visual}",
-            ProgressType.AUDIO: f"speech {self.speech} {self.audio_streams} {self.language or ''}",
-            ProgressType.FACES: f"faces {self.faces} {self.collection}",
+            ProgressType.VIDEO: f"visual {spec.visual_model}",
+            ProgressType.AUDIO: speech,
+            ProgressType.FACES: f"faces {spec.face_model} {spec.collection}",
         }
         return "; ".join(words[part].strip() for part in self.parts(media_type))
-
-    def spec(self, cache_dir: str) -> AnalyzeSpec:
-        """What all Items of a Task share."""
-        return AnalyzeSpec(
-            cache_dir=cache_dir,
-            files=(),
-            visual_model=self.visual,
-            speech_model=self.speech,
-            face_model=self.faces,
-            collection=self.collection,
-            audio_streams=self.audio_streams,
-            vocabulary=self.vocabulary,
-            uses_vocabulary=self.uses_vocabulary,
-            speakers=self.speakers,
-            people_of=self.people_of,
-        )

@@ -60,11 +60,11 @@ class CacheLookup:
         is_made = {
             ProgressType.VIDEO: lambda: (
                 self._has(hash_str, Stage.FRAMES, "", changed_at)
-                and self._has(hash_str, Stage.VISUAL, profile.visual, changed_at)
+                and self._has(hash_str, Stage.VISUAL, profile.spec.visual_model, changed_at)
             ),
             ProgressType.AUDIO: lambda: self._is_transcribed(hash_str, profile, changed_at),
             ProgressType.FACES: lambda: (
-                self._has(hash_str, Stage.FACES, profile.faces, changed_at)
+                self._has(hash_str, Stage.FACES, profile.spec.face_model, changed_at)
                 and self._is_member(hash_str, profile)
             ),
         }
@@ -84,19 +84,19 @@ class CacheLookup:
         return not changed_at or manifest.made_at >= changed_at
 
     def _is_transcribed(self, hash_str: str, profile: AnalysisProfile, changed_at: float) -> bool:
-        known = self.cache.manifest(hash_str, Stage.TRANSCRIPT, profile.speech)
+        known = self.cache.manifest(hash_str, Stage.TRANSCRIPT, profile.spec.speech_model)
         return (
             known is not None
-            and known.audio_streams == profile.audio_streams
+            and known.audio_streams == profile.spec.audio_streams
             and profile.language in (None, known.language)
-            and self._has(hash_str, Stage.TRANSCRIPT, profile.speech, changed_at)
+            and self._has(hash_str, Stage.TRANSCRIPT, profile.spec.speech_model, changed_at)
         )
 
     def _is_member(self, hash_str: str, profile: AnalysisProfile) -> bool:
-        name = profile.collection
+        name = profile.spec.collection
         if name not in self._collections:
             self._collections[name] = Collection(self.cache.root, name)
         members = self._collections[name].members()
         if self._members is None or self._members[0] is not members:
             self._members = (members, frozenset(members.hashes))
-        return members.model == profile.faces and hash_str in self._members[1]
+        return members.model == profile.spec.face_model and hash_str in self._members[1]

@@ -15,7 +15,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.errors import CacheError, NotAllowed
 from shared.opening import RootedPath
 from shared.paths import Roots
-from shared.watch.choices import FileGroup
+from shared.watch.options import FileGroup
 from workers.presence.root_identity import RootIdentity, Unreachable, is_same_root
 from workers.watcher.folder.cache_lookup import CacheLookup
 from workers.watcher.folder.state import FolderState

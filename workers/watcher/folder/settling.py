@@ -9,8 +9,7 @@ from itertools import islice
 
 from msgspec.structs import replace
 
-from workers.watcher.folder.file_faults import stat_of
-from workers.watcher.folder.state import FolderState
+from workers.watcher.folder.state import FolderState, stat_of
 from workers.watcher.scan.findings import FileStat
 
 _PROCESSES = "/proc"

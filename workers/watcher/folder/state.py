@@ -5,6 +5,7 @@ Every step of a file's way to its end is one method here, which also releases it
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import time
@@ -17,9 +18,10 @@ from shared.domain import Fault
 from shared.ledger.left_out import LeftOutMark
 from shared.media import MediaType
 from shared.process.logs import bound_task
-from shared.watch.choices import FileGroup
 from shared.watch.files import FolderFacts, WatchedFile
 from shared.watch.folders import WatchFolder
+from shared.watch.options import FileGroup
+from workers.presence.root_identity import identity_of
 from workers.watcher.context import WatcherContext
 from workers.watcher.folder.analysis_profile import AnalysisProfile
 from workers.watcher.folder.arriving_stills import ArrivingStills
@@ -269,3 +271,24 @@ def _follow_move(state: FolderState) -> None:
         state.facts = replace(state.facts, cache_id="")
         state.do_again()
     state.facts = replace(state.facts, path=folder.path, cache_dir=folder.cache_dir)
+
+
+AWAY_PAUSE_S = 60.0
+_OF_ITS_NAME = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
+
+
+def stat_of(state: FolderState, path: str) -> os.stat_result | None:
+    """A stat; None: the file is dealt with. Raises Unreachable where the folder is to blame."""
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        identity_of(state.folder.path)
+        state.forget(path)
+    except OSError as error:
+        identity_of(state.folder.path)
+        file, reason = state.table.files[path], f"The file cannot be read: {error.strerror}"
+        if error.errno in _OF_ITS_NAME:
+            state.fail(path, file, Fault.FILE, reason)
+        else:  # its directory does not answer
+            state.postpone(path, file, AWAY_PAUSE_S, reason)
+    return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from msgspec.structs import replace
 from opentelemetry.trace import SpanKind
@@ -13,7 +12,6 @@ from opentelemetry.trace import SpanKind
 from shared.domain import FileSpec, TaskKind
 from shared.errors import RedisAway
 from shared.ledger.records import ItemJob, NewTask, Sender, analyze_items
-from shared.media import MediaType
 from shared.printable import printable
 from shared.process import traces
 from shared.process.logs import bound_task
@@ -23,13 +21,7 @@ from workers.watcher.folder.state import FolderState
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class AdmittedFile:
-    """A file whose turn has come."""
-
-    path: str
-    file: WatchedFile
-    media_type: MediaType
+AdmittedFile = tuple[str, WatchedFile]  # whose turn has come, with its path
 
 
 class Submitter:
@@ -46,16 +38,16 @@ class Submitter:
     def submit(self, files: Sequence[AdmittedFile]) -> None:
         state, table = self._state, self._state.table
         task = self._task(files)
-        for one in files:
+        for path, file in files:
             queued = replace(
-                one.file,
+                file,
                 task_id=task.task_id,
                 is_queued=True,
-                made=state.signature(one.path),
+                made=state.signature(path),
                 next_try_at=0.0,
                 reason="",
             )
-            table.queue(one.path, queued)
+            table.queue(path, queued)
         self._unsure = task
         self.submit_unsure()
 
@@ -69,15 +61,12 @@ class Submitter:
     def _task(self, files: Sequence[AdmittedFile]) -> NewTask:
         """Stills share Items, unless one is suspected of killing workers."""
         state = self._state
-        common = replace(
-            state.profile.spec(state.folder.cache_dir),
-            cache_id=state.facts.cache_id,
-            roots=state.folder.key_roots,
-        )
-        items = analyze_items([self._work(one) for one in files if not one.file.is_alone], common)
-        for one in files:
-            if one.file.is_alone:
-                items += analyze_items([self._work(one)], common)
+        common = replace(state.profile.spec, cache_id=state.facts.cache_id)
+        together = [self._work(path) for path, file in files if not file.is_alone]
+        items = analyze_items(together, common)
+        for path, file in files:
+            if file.is_alone:
+                items += analyze_items([self._work(path)], common)
         name = os.path.basename(state.folder.path)
         message = f"From the watch folder {name}: waiting for a worker."
         leader = state.context.token
@@ -86,13 +75,14 @@ class Submitter:
             kind=TaskKind.INGEST, items=items, leader=leader, message=message, sender=sender
         )
 
-    def _work(self, one: AdmittedFile) -> FileSpec:
+    def _work(self, path: str) -> FileSpec:
         state = self._state
+        media_type = state.media_type(path)
         return FileSpec(
-            path=one.path,
-            client_path=state.context.client_path(one.path, state.folder),
-            media_type=one.media_type,
-            wants=state.profile.parts(one.media_type),
+            path=path,
+            client_path=state.context.client_path(path, state.folder),
+            media_type=media_type,
+            wants=state.profile.parts(media_type),
             language=state.profile.language,
         )
 

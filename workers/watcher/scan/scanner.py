@@ -11,8 +11,7 @@ from shared.watch.folders import WatchFolder
 from workers.presence.root_identity import Unreachable, why
 from workers.watcher.scan.findings import DirectoryStamp, Scan
 from workers.watcher.scan.names import NameRules
-from workers.watcher.scan.scope import ScanScope
-from workers.watcher.scan.walk import Walk
+from workers.watcher.scan.walk import ScanScope, Walk
 
 _RECENT_NS = 3600 * 10**9  # clocks of servers differ
 

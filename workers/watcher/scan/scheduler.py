@@ -16,7 +16,7 @@ from shared.paths import Roots
 from shared.settings import Settings
 from shared.watch.folders import WatchFolder
 from workers.presence.root_identity import needs_polling
-from workers.watcher.scan.events import Events, NoEvents
+from workers.watcher.scan.events import Events, NoEvents, ObserverEvents
 from workers.watcher.scan.findings import Scan
 from workers.watcher.scan.names import NameRules
 from workers.watcher.scan.scanner import Scanner
@@ -182,6 +182,4 @@ def native_events(
         from workers.watcher.scan.inotify import InotifyEvents
 
         return InotifyEvents(folder, ignored, wake)
-    from workers.watcher.scan.observer import ObserverEvents
-
     return ObserverEvents(folder, ignored, wake)
