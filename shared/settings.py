@@ -218,11 +218,11 @@ class Settings:
         values: dict[str, Any] = {}
         for field in dataclasses.fields(cls):
             if raw := given.get(PREFIX + field.name.upper()):
-                parse = PARSERS.get(field.name)
+                parse = PARSERS.get(field.name) or PARSERS.get(str(field.type))
                 try:
-                    values[field.name] = parse(field.name, raw) if parse else raw
-                except SettingsError as error:
-                    wrong.append(error.message)
+                    values[field.name] = parse(raw) if parse else raw
+                except ValueError as error:
+                    wrong.append(f"{PREFIX}{field.name.upper()} {error}")
         settings = cls(**values)
         state_dir = settings.state_dir
         if "state_dir" not in values and environ.get("XDG_STATE_HOME"):

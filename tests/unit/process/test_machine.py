@@ -63,7 +63,7 @@ def test_workers_and_threads_go_by_cores_memory_and_gpu(
 ) -> None:
     here = Machine(cores, size * GB, gpu)
     assert (here.workers(), here.decode_threads(here.workers())) == (workers, threads)
-    assert PARSERS["decode_threads"]("decode_threads", str(threads)) == threads, "may be handed on"
+    assert PARSERS["decode_threads"](str(threads)) == threads, "may be handed on"
 
 
 @pytest.mark.parametrize(("gpu", "threads"), [(False, (16, 8, 4, 1)), (True, (14, 7, 4, 1))])
