@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import redis
 
 from cli.processes import private_redis, redis_binary
 from shared.domain import TaskKind, TaskState
-from shared.errors import SettingsError
+from shared.errors import RedisAway, SettingsError
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import ItemFile, NewItem, NewTask
 from shared.redis.clients import connect
@@ -118,7 +117,7 @@ def test_a_redis_left_behind_is_ended_before_a_new_one_starts(
     private = start()
 
     def replaced() -> bool:
-        with contextlib.suppress(redis.RedisError):  # the old one has gone, the new one starts
+        with contextlib.suppress(RedisAway):  # the old one has gone, the new one starts
             return private.redis_pid() != orphan
         return False
 

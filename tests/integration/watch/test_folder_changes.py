@@ -128,7 +128,7 @@ def test_a_folder_that_is_forgotten_leaves_nothing_in_redis(
     run.step()
 
     def away(*_: object) -> int:
-        raise redis.ConnectionError
+        raise RedisAway
 
     with monkeypatch.context() as patched:
         patched.setattr(redis.Redis, "unlink", away)
