@@ -60,7 +60,7 @@ def test_a_task_that_a_removed_folder_still_submits_is_stopped(
     with steps.folders.changing() as changes:
         changes.remove(folder.id)
     active.look()
-    wait_for(thread.is_over, 10, "the end of its thread")
+    wait_for(lambda: not thread.is_alive(), 10, "the end of its thread")
     item = NewItem(b"{}", (ItemFile("a.png"),))
     steps.ledger.submit(NewTask(kind=TaskKind.INGEST, items=[item], leader="me"))
     active.look()
@@ -87,7 +87,7 @@ def test_an_outage_of_redis_leaves_no_task_of_a_removed_folder_running(
         patched.setattr(type(steps.ledger), "stop", away)
         with pytest.raises(RedisAway):
             active.look()
-    wait_for(thread.is_over, 10, "the end of its thread")
+    wait_for(lambda: not thread.is_alive(), 10, "the end of its thread")
     active.look()
     active.look()
     assert steps.tasks() == []
@@ -107,7 +107,7 @@ def test_copies_elsewhere_wait_while_the_folder_of_the_first_is_changed(
     with steps.folders.changing() as changes:
         changes.put(replace(folder, settle_seconds=0.1, revision=2))
     active.look()
-    wait_for(thread.is_over, 10, "the end of its thread")
+    wait_for(lambda: not thread.is_alive(), 10, "the end of its thread")
     assert steps.context.content_locks.is_held(key)
     active.look()
     assert steps.context.content_locks.is_held(key)
@@ -115,7 +115,7 @@ def test_copies_elsewhere_wait_while_the_folder_of_the_first_is_changed(
         changes.remove(folder.id)
     ended = active.threads.active[folder.id]
     active.look()
-    wait_for(ended.is_over, 10, "the end of its thread")
+    wait_for(lambda: not ended.is_alive(), 10, "the end of its thread")
     active.look()
     assert steps.context.content_locks.is_held(key), "a worker may still publish it"
     steps.ledger.settle(lease, "cancelled")
