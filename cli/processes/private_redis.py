@@ -30,6 +30,7 @@ from shared.errors import RedisAway, SettingsError
 from shared.ledger.ledger import Ledger
 from shared.private_files import make_private, private, publish
 from shared.process import logs, parent_pipe
+from shared.process.process_mark import lives
 from shared.redis.clients import connect, connect_blocking
 from shared.settings import Settings
 
@@ -195,17 +196,6 @@ def _answers(socket: Path) -> bool:
 
 def _is_ours(client: redis.Redis, data: Path) -> bool:
     return os.path.realpath(str(client.config_get("dir")["dir"])) == os.path.realpath(data)
-
-
-def lives(pid: int) -> bool:
-    """Whether a process runs; one that has ended and waits to be collected does not."""
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's, or there is no /proc
-        return True
 
 
 def _is_redis_on(pid: int, socket: Path) -> bool:

@@ -18,7 +18,7 @@ from shared.webhooks.outbox import Outbox
 from shared.webhooks.subscriptions import Webhooks
 from workers.watcher.context import WatcherContext
 from workers.watcher.folder.watcher import OUTSIDE_HOURS
-from workers.watcher.threads import FolderThread, FolderThreads
+from workers.watcher.threads import FolderThreads
 
 _NUMBER = re.compile(r"\d+")
 _WAITS = WebhookEvent.FOLDER_WAITING
@@ -100,7 +100,7 @@ class LiveReport:
 
     def _hint(self) -> str | None:
         """Why nothing advances although files are queued, where nobody can work on them."""
-        if not any(map(_has_queued, self._threads.active.values())):
+        if not self._threads.followed_tasks():
             return None
         try:
             alive = heartbeats.live(self._client, self._context.settings.instance, "analysis")
@@ -118,7 +118,3 @@ def _hindrance(folder: FolderLive | None) -> str:
     if folder is None or folder.state is not WatchState.WAITING:
         return ""
     return "" if folder.reason.startswith(OUTSIDE_HOURS) else _NUMBER.sub("", folder.reason)
-
-
-def _has_queued(thread: FolderThread) -> bool:
-    return bool(thread.watcher.state.table.queued)

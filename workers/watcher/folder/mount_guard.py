@@ -42,9 +42,10 @@ def check_root(state: FolderState, found: RootIdentity) -> None:
     known = state.facts.root
     if known is None or known == astuple(found) or is_same_root(RootIdentity(*known), found):
         return
+    files = state.table.files
     sample = [
         (path, file)
-        for path, file in islice(state.table.files.items(), 0, None, _stride(state))
+        for path, file in islice(files.items(), 0, None, max(1, len(files) // _SAMPLE))
         if file.group is not FileGroup.SKIPPED
     ]
     if not sample:
@@ -76,10 +77,6 @@ def _counts(state: FolderState, path: str) -> bool:
     if not state.folder.recursive and folder.rstrip("/") != state.folder.path.rstrip("/"):
         return False
     return state.rules.kind(name) is not NameKind.IGNORED
-
-
-def _stride(state: FolderState) -> int:
-    return max(1, len(state.table.files) // _SAMPLE)
 
 
 def _is_there(path: str, size: int) -> bool:

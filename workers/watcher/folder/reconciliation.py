@@ -62,16 +62,6 @@ def review(state: FolderState) -> None:
             _consider(state, path, file)
 
 
-def take_again(state: FolderState, path: str) -> None:
-    """A file that was skipped is left out no more: it has all its tries before it."""
-    known = state.table.files[path]
-    found = FileStat(known.size, known.mtime_ns)
-    if _is_unsupported(state, path):
-        _report_unsupported(state, path, found)
-    elif not _skip(state, path, found):
-        state.settle(path, found)
-
-
 def _see(state: FolderState, path: str, found: FileStat) -> bool:
     """True: the file is new, or other than it was."""
     known = state.table.files.get(path)
@@ -228,6 +218,12 @@ class LeftOutFiles:
             state.report(path, found, FileGroup.SKIPPED, mark.words)
 
     def _take_again(self, path: str) -> None:
+        """A file that was skipped is left out no more: it has all its tries before it."""
         known = self._state.table.files.get(path)
-        if known is not None and known.group is FileGroup.SKIPPED and not known.is_sequence:
-            take_again(self._state, path)
+        if known is None or known.group is not FileGroup.SKIPPED or known.is_sequence:
+            return
+        found = FileStat(known.size, known.mtime_ns)
+        if _is_unsupported(self._state, path):
+            _report_unsupported(self._state, path, found)
+        elif not _skip(self._state, path, found):
+            self._state.settle(path, found)

@@ -80,8 +80,10 @@ def open_for_writing(files: Collection[tuple[int, int]]) -> set[tuple[int, int]]
     found: set[tuple[int, int]] = set()
     if not wanted:
         return found
-    for folder in _descriptor_folders():
-        for descriptor in _entries(folder):
+    for process in _entries(_PROCESSES):
+        if not process.rpartition("/")[2].isdigit():
+            continue
+        for descriptor in _entries(f"{process}/fd"):
             try:
                 if _is_file(descriptor) and _writes(descriptor, inodes):
                     status = os.stat(descriptor)  # of the open file, whatever its name is by now
@@ -89,12 +91,6 @@ def open_for_writing(files: Collection[tuple[int, int]]) -> set[tuple[int, int]]
             except (OSError, ValueError, KeyError):
                 continue  # closed meanwhile, or not ours to see
     return found & wanted
-
-
-def _descriptor_folders() -> Iterator[str]:
-    for process in _entries(_PROCESSES):
-        if process.rpartition("/")[2].isdigit():
-            yield f"{process}/fd"
 
 
 def _entries(folder: str) -> list[str]:
