@@ -1,4 +1,4 @@
-"""Watch folders: the folders themselves and the service that watches them."""
+"""Watch folders, the service that watches them, and what became of their files."""
 
 from __future__ import annotations
 
@@ -10,25 +10,32 @@ import msgspec
 from msgspec import UNSET
 from starlette.concurrency import run_in_threadpool
 
+from api.http.client_paths import in_clients_words
 from api.http.endpoint import Call, Endpoint, RootsRule
+from api.http.parameters import choice
+from api.path_cursors import AFTER_FILE, FILE_LIMIT, path_cursor, path_of
 from api.watch import status
 from api.watch.answers import (
+    RetryAnswer,
     ServiceAnswer,
     UnwatchAnswer,
+    WatchedFileItem,
+    WatchedFilePage,
     WatchFolderAnswer,
     WatchFolderList,
     WatchStatus,
 )
-from api.watch.bodies import NothingBody, WatchFolderBody, WatchFolderChanges
-from api.watch.checks import check_folder, check_overlap
-from api.watch.fields import locate, requested_fields, vain_globs
+from api.watch.bodies import NothingBody, RetryBody, WatchFolderBody, WatchFolderChanges
+from api.watch.fields import check_folder, check_overlap, locate, requested_fields, vain_globs
 from api.watch.status import WatchServices
 from shared.domain import TaskKind
 from shared.errors import AlreadyWatched, BadInput, Missing
 from shared.models.languages import language_name
 from shared.rights import KeyScope
+from shared.watch.files import RetryRequest, WatchedFile
 from shared.watch.folders import WatchFolder, new_folder_id
 from shared.watch.live import NO_WATCHER
+from shared.watch.options import FileGroup
 
 _ID = "watch_folder_id"
 
@@ -188,6 +195,83 @@ def _answer(folder: WatchFolder) -> WatchFolderAnswer:
     return WatchFolderAnswer(**same)
 
 
+_STATE = choice(
+    "state",
+    "What became of the files.",
+    tuple(FileGroup),
+    "failed",
+    allOf=[{"$ref": "#/components/schemas/FileGroup"}],
+    default=FileGroup.PENDING.value,
+)
+
+
+async def retry_watched_files(call: Call[RetryBody], services: WatchServices) -> RetryAnswer:
+    """Try failed files again.
+
+    Also takes the folder and its cache_dir as they are now, where they were taken for strange
+    ones (another disk in the same place). 404 for a path that is not among the failed files.
+    """
+    return await run_in_threadpool(_retry, services, call.path[_ID], call.body.paths)
+
+
+def _retry(services: WatchServices, folder_id: str, asked: list[str] | None) -> RetryAnswer:
+    services.watched_folder(folder_id)
+    paths: dict[str, str] | None = None  # ours -> the client's
+    if asked is None:
+        count = services.watched_files.counts([folder_id])[folder_id][FileGroup.FAILED]
+    else:
+        paths = {services.paths.media(path, f"paths[{n}]"): path for n, path in enumerate(asked)}
+        found = services.watched_files.find(folder_id, list(paths))
+        for path, file in zip(paths.values(), found, strict=True):
+            if file is None or file.group is not FileGroup.FAILED:
+                raise Missing(f"{path} is not among the failed files of this watch folder.")
+        count = len(paths)
+    request = RetryRequest(folder_id=folder_id, paths=None if paths is None else tuple(paths))
+    services.watch_retries.add(request)
+    if not count:
+        message = "No file has failed; the folder is looked at anew."
+    else:
+        message = f"{count} failed file{'' if count == 1 else 's'} will be tried again."
+    if not services.watch_lease.is_held():
+        message += f" {NO_WATCHER}"
+    return RetryAnswer(message=message, files=count)
+
+
+async def list_watched_files(call: Call[None], services: WatchServices) -> WatchedFilePage:
+    """Files of a watched folder."""
+    group, limit = FileGroup(_STATE.read(call.query)), FILE_LIMIT.read(call.query)
+    cursor = AFTER_FILE.read(call.query)
+    after = path_of(cursor) if cursor else None
+
+    def read() -> WatchedFilePage:
+        folder = services.watched_folder(call.path[_ID])
+        page = services.watched_files.page(folder.id, group, after=after, limit=limit)
+        names = status.names_of(folder)
+        return WatchedFilePage(
+            files=[
+                _file(services.paths.back(path, like=folder.client_path), file, names)
+                for path, file in page.files
+            ],
+            total=page.total,
+            next=None if page.after is None else path_cursor(page.after),
+        )
+
+    return await run_in_threadpool(read)
+
+
+def _file(client_path: str, file: WatchedFile, names: dict[str, str]) -> WatchedFileItem:
+    return WatchedFileItem(
+        path=client_path,
+        state=file.group,
+        reason=in_clients_words(file.reason, names) or None,
+        tries=file.tries,
+        size=file.size,
+        modified_at=file.mtime_ns / 1e9,
+        hash_str=file.hash_str or None,
+        task_id=file.task_id or None,
+    )
+
+
 ENDPOINTS = (
     Endpoint(
         "GET /watch-folders",
@@ -258,5 +342,27 @@ ENDPOINTS = (
         KeyScope.WATCH,
         roots=RootsRule.FILTERED,
         answer_example={"folder_stats": {"5f2b9c0e1d3a4b67": {}}},
+    ),
+    Endpoint(
+        "POST /watch-folders/{watch_folder_id}/retry",
+        retry_watched_files,
+        "Watch folders",
+        KeyScope.WATCH,
+        is_audited=True,
+        errors={
+            Missing: "/footage/incoming/A002.mov is not among the failed files of this watch "
+            "folder."
+        },
+        example={"paths": ...},
+        answer_example={"message": "3 failed files will be tried again."},
+    ),
+    Endpoint(
+        "GET /watch-folders/{watch_folder_id}/files",
+        list_watched_files,
+        "Watch folders",
+        KeyScope.WATCH,
+        query=(_STATE, FILE_LIMIT, AFTER_FILE),
+        errors={BadInput: "limit must be a whole number from 1 to 1000, not 'many'."},
+        answer_example={"files": [{"reason": "The file is cut off.", "tries": 3}]},
     ),
 )

@@ -21,7 +21,13 @@ from workers.presence.root_identity import (
     is_same_root,
 )
 from workers.watcher.context import WatcherContext
-from workers.watcher.folder.admission import admit, free_duplicates
+from workers.watcher.folder.admission import (
+    Submitter,
+    admit,
+    free_duplicates,
+    next_settle_in,
+    settle,
+)
 from workers.watcher.folder.analysis_profile import AnalysisProfile
 from workers.watcher.folder.mount_guard import (
     CacheGone,
@@ -32,9 +38,7 @@ from workers.watcher.folder.mount_guard import (
     is_emptied,
 )
 from workers.watcher.folder.reconciliation import LeftOutFiles, reconcile, review
-from workers.watcher.folder.settling import next_settle_in, settle
 from workers.watcher.folder.state import resume
-from workers.watcher.folder.submission import Submitter
 from workers.watcher.folder.tasks import FolderTasks
 from workers.watcher.scan.scheduler import ScanResult, ScanScheduler
 

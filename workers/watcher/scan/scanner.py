@@ -6,12 +6,199 @@ import os
 import time
 from collections.abc import Callable, Iterable
 
-from shared.paths import Roots
+from shared.errors import NotAllowed
+from shared.opening import OpenedFolder, open_folder
+from shared.paths import Roots, location_of
 from shared.watch.folders import WatchFolder
-from workers.presence.root_identity import Unreachable, why
+from workers.presence.root_identity import Unreachable, printable, why
 from workers.watcher.scan.findings import DirectoryStamp, Scan
+from workers.watcher.scan.listing import VANISHED, Lister, Listing
 from workers.watcher.scan.names import NameRules
-from workers.watcher.scan.walk import ScanScope, Walk
+
+
+class ScanScope:
+    """The watched folder with all that decides what is looked at in it."""
+
+    def __init__(self, folder: WatchFolder, rules: NameRules, roots: Roots) -> None:
+        self.root = folder.path
+        self.is_recursive = folder.recursive
+        self._groups = folder.image_sequences == "skip"
+        self._rules = rules
+        self._roots = roots
+        self._cache_dir = folder.cache_dir
+        self._closed: set[tuple[int, int]] = set()
+
+    def open(self) -> None:
+        """Before each walk. Raises Unreachable."""
+        try:
+            self.folder(self.root).close()
+        except NotAllowed as error:
+            raise Unreachable(error.message) from error
+        except OSError as error:
+            raise Unreachable(why(self.root, error)) from error
+        self._closed = set()
+        for closed in (self._cache_dir, self._roots.forbidden):
+            try:
+                status = os.stat(closed)
+            except OSError:
+                continue  # not made yet
+            self._closed.add((status.st_dev, status.st_ino))
+
+    def lister(self, checkpoint: Callable[[], None]) -> Lister:
+        return Lister(self._rules, groups=self._groups, checkpoint=checkpoint)
+
+    def folder(self, path: str) -> OpenedFolder:
+        """Raises OSError, and NotAllowed for what leads out of the roots."""
+        return open_folder(path, self._roots)
+
+    def is_closed(self, folder: OpenedFolder, stamp: DirectoryStamp, is_link: bool) -> bool:
+        """The CacheDir, the server's own folder, or a link into them."""
+        if folder.path == self._cache_dir or (stamp.device, stamp.inode) in self._closed:
+            return True
+        cache = os.path.realpath(self._cache_dir).rstrip("/") + "/" if is_link else ""
+        return is_link and location_of(folder.fd).startswith(cache)
+
+
+class Walk:
+    """One look. Directories in `known` are passed by unless they are asked for."""
+
+    def __init__(
+        self,
+        scope: ScanScope,
+        checkpoint: Callable[[], None],
+        known: dict[str, DirectoryStamp],
+        before: dict[str, DirectoryStamp],
+    ) -> None:
+        """`before`: all directories as they were at the looks before."""
+        self.scan = Scan()
+        self.refused: set[str] = set()
+        self.troubled: set[str] = set()
+        self.below: dict[str, set[str]] = {}  # directory -> those in it
+        self._scope = scope
+        self._lister = scope.lister(checkpoint)
+        self._checkpoint = checkpoint
+        self._known = known
+        self._before = before
+        self._names = {(stamp.device, stamp.inode): path for path, stamp in known.items()}
+        self._links: list[str] = []
+
+    def run(self, paths: Iterable[str]) -> Scan:
+        """Raises Unreachable."""
+        self._scope.open()
+        waiting = list(paths)
+        while waiting or self._links:
+            self._checkpoint()
+            # Links last: of two names for one directory, the real one is kept.
+            if waiting:
+                waiting += self._enter(waiting.pop(), is_link=False)
+            else:
+                waiting += self._enter(self._links.pop(0), is_link=True)
+        return self.scan
+
+    def _enter(self, path: str, *, is_link: bool) -> list[str]:
+        """List one directory; those below it that are to be entered."""
+        is_root = path == self._scope.root
+        try:
+            with self._scope.folder(path) as folder:
+                status = os.fstat(folder.fd)
+                stamp = DirectoryStamp(status.st_mtime_ns, status.st_dev, status.st_ino)
+                if not is_root and self._is_refused(folder, stamp, is_link):
+                    self.refused.add(path)
+                    return []
+                listing = self._lister.listing(folder)
+        except NotAllowed as error:
+            if is_root:
+                raise Unreachable(error.message) from error
+            self.refused.add(path)
+            return []
+        except OSError as error:
+            self._failed(path, error)
+            return []
+        if is_root and path in listing.problems:
+            raise Unreachable(listing.problems[path])
+        if not is_root and listing.is_cache_dir:
+            self.refused.add(path)
+            return []
+        self._names[stamp.device, stamp.inode] = path
+        if not is_root and listing.is_empty and self._has_lost_its_mount(path, stamp):
+            self._trouble(path, f"The disk or share of {printable(path)} is no longer mounted.")
+            return []
+        return self._take(path, stamp, listing)
+
+    def _take(self, path: str, stamp: DirectoryStamp, listing: Listing) -> list[str]:
+        scan = self.scan
+        scan.files |= listing.files
+        scan.sequences |= listing.sequences
+        scan.problems |= listing.problems
+        if listing.problems:
+            self.troubled.add(path)
+        if path not in listing.problems:
+            scan.folders[path] = stamp
+            self.below[path] = {*listing.folders, *listing.links}
+        if not self._scope.is_recursive:
+            return []
+        inside = [*listing.folders, *listing.links]
+        scan.passed_by.update(found for found in inside if found in self._known)
+        self._links += sorted(link for link in listing.links if link not in self._known)
+        return [found for found in listing.folders if found not in self._known]
+
+    def _is_refused(self, folder: OpenedFolder, stamp: DirectoryStamp, is_link: bool) -> bool:
+        if self._scope.is_closed(folder, stamp, is_link):
+            return True
+        path = folder.path
+        other = self._names.get((stamp.device, stamp.inode), path)
+        if other == path or self._has_lost(other):
+            return False
+        try:
+            status = os.stat(other)
+        except OSError:
+            return False  # it was moved here
+        return (status.st_dev, status.st_ino) == (stamp.device, stamp.inode)
+
+    def _has_lost(self, path: str) -> bool:
+        """By the listings of this look; where case does not count, a stat would find the old name
+        of a renamed directory."""
+        while (above := os.path.dirname(path)) != path:
+            if path not in self.below.get(above, (path,)):
+                return True
+            path = above
+        return False
+
+    def _failed(self, path: str, error: OSError) -> None:
+        if path == self._scope.root:
+            raise Unreachable(why(path, error)) from error
+        if error.errno not in VANISHED:
+            self._trouble(path, why(path, error))
+        elif self._is_mount_above_lost(path):
+            self._trouble(path, f"The disk or share of {printable(path)} is no longer mounted.")
+        else:
+            self.scan.gone.add(path)
+
+    def _trouble(self, path: str, reason: str) -> None:
+        self.scan.problems[path] = reason
+        self.troubled.add(path)
+
+    def _has_lost_its_mount(self, path: str, stamp: DirectoryStamp) -> bool:
+        """Whether something was mounted at this directory, and is not any more."""
+        before = self._before.get(path)
+        if before is None or before.device == stamp.device:
+            return False
+        try:
+            return os.stat(os.path.dirname(path)).st_dev == stamp.device
+        except OSError:
+            return True
+
+    def _is_mount_above_lost(self, path: str) -> bool:
+        while path != self._scope.root and path != os.path.dirname(path):
+            path = os.path.dirname(path)
+            before = self._before.get(path)
+            try:
+                if before is not None and os.stat(path).st_dev != before.device:
+                    return True
+            except OSError:
+                continue
+        return False
+
 
 _RECENT_NS = 3600 * 10**9  # clocks of servers differ
 
