@@ -413,19 +413,15 @@ class Context:
             self.signals.file_until = file_until + time.monotonic() - began
         return turn
 
-    @contextmanager
-    def visual_model(self, key: str) -> Iterator[VisualEmbedder]:
+    def visual_model(self, key: str) -> AbstractContextManager[VisualEmbedder]:
         """Lend the warm visual model for the block; says so where it must be loaded first."""
         lend = self.bench.pool.lend(ModelKind.VISUAL, key)
-        with self._lent(lend, ModelKind.VISUAL, key, ProgressType.VIDEO) as model:
-            yield model
+        return self._lent(lend, ModelKind.VISUAL, key, ProgressType.VIDEO)
 
-    @contextmanager
-    def face_model(self, key: str) -> Iterator[FaceFinder]:
+    def face_model(self, key: str) -> AbstractContextManager[FaceFinder]:
         """The warm face model, lent for the block; says so when it has to be loaded first."""
         lend = self.bench.pool.lend(ModelKind.FACES, key)
-        with self._lent(lend, ModelKind.FACES, key, ProgressType.FACES) as model:
-            yield model
+        return self._lent(lend, ModelKind.FACES, key, ProgressType.FACES)
 
     @contextmanager
     def speech_model(self, key: str) -> Iterator[Transcriber]:
