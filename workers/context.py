@@ -39,8 +39,7 @@ from shared.ledger.records import Lease
 from shared.media import HashCache
 from shared.paths import Roots
 from shared.settings import Settings
-from workers.cores import CoresOfItem
-from workers.decode_pool import DecodePool
+from workers.decode_pool import CoresOfItem, DecodePool
 from workers.liveness import Signals, StallTimer
 from workers.models.pool import ModelPool
 from workers.models.protocols import FaceFinder, Transcriber, VisualEmbedder

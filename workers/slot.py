@@ -30,10 +30,9 @@ from shared.process.logs import bound_task
 from shared.redis import heartbeats
 from shared.redis.heartbeats import WorkerKind, WorkerState
 from workers.context import Bench, Context, NativeCalls, fault_of
-from workers.cores import Cores, CoresOfItem
+from workers.decode_pool import Cores, CoresOfItem
 from workers.liveness import Keeper, Shutdown, Signals, StallTimer
-from workers.presence.left_items import LeftItems, NotHere, NotHereAnyMore
-from workers.presence.parked_work import ParkedWork
+from workers.presence.left_items import LeftItems, NotHere, NotHereAnyMore, ParkedWork
 
 _UNSETTLED = "lost"  # until the ledger takes another outcome of this try
 

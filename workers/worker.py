@@ -33,16 +33,14 @@ from shared.redis.clients import connect, connect_blocking
 from shared.redis.heartbeats import Heartbeat, WorkerKind
 from shared.settings import Settings
 from workers.context import Bench
-from workers.cores import Cores
-from workers.decode_pool import DecodePool
+from workers.decode_pool import Cores, DecodePool
 from workers.liveness import LONGEST_PAUSE_S, NAP_STEP_S, Keeper, RedisOutage, Shutdown, StallTimer
 from workers.media.stills import decode_apart
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import Loader, ModelPool
 from workers.models.weights.fetcher import WeightsFetcher
 from workers.presence.availability import Availability
-from workers.presence.left_items import ItemKey, LeftItems
-from workers.presence.parked_work import ParkedWork
+from workers.presence.left_items import ItemKey, LeftItems, ParkedWork
 from workers.slot import Slot, Work
 
 BLOCK_S = 1.0  # of one blocking pop; so long a stop waits for an idle worker

@@ -16,7 +16,7 @@ from api.http.bodies import (
     Word,
 )
 from shared.cache.transcripts import AudioStreams
-from shared.command_line import option
+from shared.fields import option
 
 WHAT, HOW = "What is analyzed", "How"  # groups of options of the command line
 

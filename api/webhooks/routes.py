@@ -26,9 +26,8 @@ from api.webhooks.delivery import Deliverer
 from shared.errors import AlreadySubscribed, BadInput, Missing
 from shared.rights import KeyScope
 from shared.webhooks.events import TEST, Message
-from shared.webhooks.hosts import checked_url
 from shared.webhooks.outbox import Outbox
-from shared.webhooks.subscriptions import Webhook, Webhooks
+from shared.webhooks.subscriptions import Webhook, Webhooks, checked_url
 
 _NO_SUCH = "None of these messages is there any more: they were sent again or dropped meanwhile."
 _PREFIX = "whsec_"

@@ -1,4 +1,4 @@
-"""Tasks by what became of them: those that are open, in the order of the line, or ended."""
+"""Tasks that are open, in the order of the line, or ended; and how much each has worked through."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Licence keys: only hashes are kept, in Redis and, against its loss, in STATE_DIR/keys.json."""
+"""Licence keys, as hashes in Redis and, against its loss, in STATE_DIR/keys.json; their uses."""
 
 from __future__ import annotations
 

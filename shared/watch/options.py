@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from shared.command_line import option
+from shared.fields import option
 
 Polling = Literal["auto", "always", "never"]
 ImageSequences = Literal["skip", "stills"]

@@ -1,4 +1,4 @@
-"""The active watcher's main thread: which folders have a thread, and which Tasks may run."""
+"""The active watcher's main thread: threads of folders, Tasks that may run, what clients hear."""
 
 from __future__ import annotations
 

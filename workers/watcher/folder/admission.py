@@ -1,4 +1,4 @@
-"""Which of the files that are ready are analysed now; those that cost no analysis are done here."""
+"""From files that may still be written to a Task that workers share: settle, admit, submit."""
 
 from __future__ import annotations
 
