@@ -1,4 +1,4 @@
-"""From what a request says to a WatchFolder; all that can be wrong with its fields, and together."""
+"""From what a request says to a WatchFolder; what can be wrong with its fields, and together."""
 
 from __future__ import annotations
 
