@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 
 from api.http.bodies import LONGEST_PATH
 from api.http.parameters import text_parameter, whole_number
@@ -20,6 +21,12 @@ AFTER_FILE = text_parameter(
     "L2Zvb3RhZ2UvaW5jb21pbmcvQTAwMi5tb3Y",
     longest=2 * LONGEST_PATH,
 )
+
+
+def path_after(query: Mapping[str, str]) -> str | None:
+    """The path behind which a page of files begins; None: the first page. Raises BadInput."""
+    cursor = AFTER_FILE.read(query)
+    return path_of(cursor) if cursor else None
 
 
 def path_cursor(path: str) -> str:

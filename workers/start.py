@@ -17,8 +17,7 @@ from workers.export.item import why_not as why_not_export
 from workers.query.service import QueryService
 from workers.recluster.item import recluster
 from workers.recluster.item import why_not as why_not_recluster
-from workers.slot import Work
-from workers.worker import Worker
+from workers.worker import Work, Worker
 
 ANALYSIS = Work(
     kind="analysis",

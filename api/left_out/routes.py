@@ -11,7 +11,7 @@ from api.http.parameters import IN_CACHE_DIR
 from api.http.services import CoreServices
 from api.left_out.answers import LeaveOutAnswer, LeftOutFile, LeftOutPage
 from api.left_out.bodies import LeaveOutBody
-from api.path_cursors import AFTER_FILE, FILE_LIMIT, path_cursor, path_of
+from api.path_cursors import AFTER_FILE, FILE_LIMIT, path_after, path_cursor
 from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, NotAllowed
 from shared.ledger.analysis_files import AnalysisFiles
@@ -87,8 +87,7 @@ def _reasons(services: LeftOutServices, cache_dir: str, paths: list[str]) -> dic
 async def list_left_out(call: Call[None], services: LeftOutServices) -> LeftOutPage:
     """Files that are left out."""
     asked, limit = IN_CACHE_DIR.read(call.query), FILE_LIMIT.read(call.query)
-    cursor = AFTER_FILE.read(call.query)
-    after = path_of(cursor) if cursor else None
+    after = path_after(call.query)
     paths = services.paths
     cache_dir = paths.cache(asked)
 

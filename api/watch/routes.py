@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from api.http.client_paths import in_clients_words
 from api.http.endpoint import Call, Endpoint, RootsRule
 from api.http.parameters import choice
-from api.path_cursors import AFTER_FILE, FILE_LIMIT, path_cursor, path_of
+from api.path_cursors import AFTER_FILE, FILE_LIMIT, path_after, path_cursor
 from api.watch import status
 from api.watch.answers import (
     RetryAnswer,
@@ -240,8 +240,7 @@ def _retry(services: WatchServices, folder_id: str, asked: list[str] | None) -> 
 async def list_watched_files(call: Call[None], services: WatchServices) -> WatchedFilePage:
     """Files of a watched folder."""
     group, limit = FileGroup(_STATE.read(call.query)), FILE_LIMIT.read(call.query)
-    cursor = AFTER_FILE.read(call.query)
-    after = path_of(cursor) if cursor else None
+    after = path_after(call.query)
 
     def read() -> WatchedFilePage:
         folder = services.watched_folder(call.path[_ID])

@@ -14,7 +14,7 @@ from cli.api_client import ApiClient
 from cli.arguments import declared
 from cli.arguments.declared import Fields, with_fields
 from cli.arguments.media_arguments import CacheOption, cache_dir, server_path
-from cli.commands.following import end_of, name_of
+from cli.commands.tasks import end_of, name_of
 from cli.options import argument, option
 from cli.remote import Remote, remote
 from cli.terminal.output import YesOption, confirmed, moment_of

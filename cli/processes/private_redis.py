@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 60.0  # a large append-only file takes a while to load
 STOP_TIMEOUT_S = 8.0  # the supervisor kills after 10
+_LOOK_EVERY_S = 0.2  # whether redis-server has ended
 _LONGEST_SOCKET_PATH = 100  # the kernel's limit is 104 to 108 bytes
 _NOTE = "socket"
 _PID_FILE = "redis.pid"
@@ -319,20 +320,15 @@ def _serve(data: Path, socket: Path, instance: str) -> int:
     end_left_behind(data)
     process = start(data, socket, instance)
 
-    def wait_for_its_end() -> None:
-        process.wait()
-        told.set()
-
-    ended = threading.Thread(target=wait_for_its_end, daemon=True)
-    ended.start()
-    told.wait()
+    while process.poll() is None and not told.wait(_LOOK_EVERY_S):
+        pass
     if process.poll() is not None:
         log.error("redis-server ended by itself (exit status %s)", process.returncode)
         return 1
     process.terminate()
-    ended.join(STOP_TIMEOUT_S)
-    if process.poll() is None:
-        process.kill()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_TIMEOUT_S)
+    process.kill()
     return 0
 
 

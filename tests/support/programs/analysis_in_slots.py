@@ -31,8 +31,7 @@ from workers.analysis.stages.transcript import TranscriptStage
 from workers.analysis.stages.visual import VisualStage
 from workers.context import Context
 from workers.liveness import STALL_S, StallTimer
-from workers.slot import Work
-from workers.worker import Worker
+from workers.worker import Work, Worker
 
 RECORD = Path(os.environ["TEST_RECORD"])
 RELEASE = RECORD.with_name("release")

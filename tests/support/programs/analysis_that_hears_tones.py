@@ -52,8 +52,7 @@ from workers.media import budget, stills
 from workers.media.captions.reader import FoundCaptions, read_captions
 from workers.models.load import load_visual, load_voices
 from workers.models.protocols import SAMPLE_RATE, SpokenWord, Utterance, VoiceEmbedder
-from workers.slot import Work
-from workers.worker import Worker
+from workers.worker import Work, Worker
 
 TOLD = json.loads(os.environ.get("TEST_SPEECH", "{}"))
 SEES = TOLD.get("embeds_sentences") or TOLD.get("sees")

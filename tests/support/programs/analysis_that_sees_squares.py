@@ -31,8 +31,7 @@ from workers.analysis.stages.thumbnails import ThumbnailStage
 from workers.analysis.stages.transcript import TranscriptStage
 from workers.analysis.stages.visual import VisualStage
 from workers.models.protocols import FaceBox
-from workers.slot import Work
-from workers.worker import Worker
+from workers.worker import Work, Worker
 
 TOLD = json.loads(os.environ.get("TEST_FACES", "{}"))
 _pause = threading.Event()

@@ -37,8 +37,7 @@ from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame
 from workers.models.load import load_visual
 from workers.presence import seen_folders
-from workers.slot import Work
-from workers.worker import Worker
+from workers.worker import Work, Worker
 
 TOLD = json.loads(os.environ.get("TEST_STAGE", "{}"))
 _pause = threading.Event()

@@ -19,8 +19,7 @@ from shared.process import logs
 from shared.settings import Settings
 from workers.context import Context
 from workers.export.item import export_clip, why_not
-from workers.slot import Work
-from workers.worker import Worker
+from workers.worker import Work, Worker
 
 TOLD = json.loads(os.environ["TEST_EXPORT"])
 _pause = threading.Event()

@@ -17,8 +17,7 @@ from shared.process import logs
 from shared.settings import Settings
 from workers.context import Context
 from workers.recluster.item import recluster, why_not
-from workers.slot import Work
-from workers.worker import Worker
+from workers.worker import Work, Worker
 
 TOLD = json.loads(os.environ["TEST_RECLUSTER"])
 _pause = threading.Event()

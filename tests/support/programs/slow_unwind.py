@@ -24,8 +24,7 @@ from workers.analysis.stage import PictureStage, Prepared, StageRun
 from workers.analysis.stages.transcript import TranscriptStage
 from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame
-from workers.slot import Work
-from workers.worker import Worker
+from workers.worker import Work, Worker
 
 RECORD = os.environ.get("SLOW_UNWIND_RECORD", "")
 HELD = os.environ.get("SLOW_UNWIND_HELD", "")
