@@ -13,6 +13,7 @@ from shared.msgspec_decoding import learn_types
 from shared.process import logs, parent_pipe, traces
 from shared.process.ending import end_with
 from shared.settings import Settings
+from workers.liveness import end_on_signals
 
 # Workers are scaled by processes; threads of their own would fight for the same cores.
 _NATIVE_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -56,7 +57,7 @@ def _serve(kind: str, settings: Settings) -> int:
         new = functools.partial(new_worker, kind)
     learn_types()
     service = new(settings)
-    service.take_signals()
+    end_on_signals(service.shut_down)
     parent_pipe.watch()
     try:
         status: int = service.serve()

@@ -9,7 +9,6 @@ import logging
 import math
 import os
 import secrets
-import signal
 import socket
 import threading
 import time
@@ -39,7 +38,6 @@ from shared.ledger.ledger import FUNCTION, JobQueues, LoadCount, job_key, ledger
 from shared.ledger.records import Lease, WaitReason
 from shared.process import machine, traces
 from shared.process.logs import bound_task
-from shared.process.process_mark import own_mark
 from shared.redis import heartbeats
 from shared.redis.clients import connect, connect_blocking
 from shared.redis.heartbeats import Heartbeat, WorkerKind, WorkerState
@@ -356,7 +354,7 @@ class Worker:
         """`stall` and `loaders` replace this project's own time limits and models."""
         assert settings.redis_url, "workers are started with a Redis"
         client = connect(settings.redis_url)
-        self._heart = heart = _first_heartbeat(work.kind)
+        self._heart = heart = heartbeats.first_heartbeat(work.kind)
         self._work = work
         self._outage = RedisOutage()
         self._shutdown = Shutdown()
@@ -384,14 +382,8 @@ class Worker:
         timers = [self._stall.another() for _ in range(threads)]
         self._slots = [Slot(self._bench, work, timer, *of_slots) for timer in timers]
 
-    def take_signals(self) -> None:
-        """Let SIGTERM and SIGINT end this worker from now on. Main thread only."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.shut_down())
-
     def serve(self) -> int:
-        """Work until a signal ends it; returns the exit status."""
-        self.take_signals()
+        """Work until it is shut down; returns the exit status."""
         decode_apart(self._bench.decoders.threads)
         for thread in self._threads:
             thread.start()
@@ -426,10 +418,7 @@ class Worker:
         for thread in self._threads:
             thread.end()
         self._bench.pool.close()
-        try:
-            heartbeats.leave(self._bench.client, self._bench.settings.instance, self._heart.name)
-        except RedisAway:
-            log.debug("Redis is away: the heartbeat runs out by itself")
+        heartbeats.leave(self._bench.client, self._bench.settings.instance, self._heart.name)
         log.info("Worker %s has ended", self._heart.name)
         traces.shut_down()
         self._bench.decoders.close()
@@ -540,11 +529,3 @@ class Worker:
             message = self._left.reason
             state, task_id = "waiting" if message else "idle", None
         return msgspec.structs.replace(self._heart, state=state, message=message, task_id=task_id)
-
-
-def _first_heartbeat(kind: WorkerKind) -> Heartbeat:
-    host, pid = socket.gethostname(), os.getpid()
-    name = f"{kind}-{host}-{pid}-{secrets.token_hex(3)}"
-    return Heartbeat(
-        name=name, kind=kind, host=host, pid=pid, started_at=time.time(), process=own_mark()
-    )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 import msgspec
 import redis
 
 from shared.domain import ModelKind
+from shared.errors import RedisAway
 from shared.msgspec_decoding import decoded
-from shared.process.process_mark import has_ended
+from shared.process.process_mark import has_ended, own_mark
 from shared.redis.clients import key_prefix
 
 TTL_S = 10.0
@@ -54,6 +59,20 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     roots: tuple[str, ...] | None = None  # those configured that are seen there; None: not said
 
 
+def first_heartbeat(kind: WorkerKind, state: WorkerState = "idle") -> Heartbeat:
+    """The heartbeat of this process at its start, by a name that no other process has."""
+    host, pid = socket.gethostname(), os.getpid()
+    return Heartbeat(
+        name=f"{kind}-{host}-{pid}-{secrets.token_hex(3)}",
+        kind=kind,
+        host=host,
+        pid=pid,
+        started_at=time.time(),
+        state=state,
+        process=own_mark(),
+    )
+
+
 class DesiredModel(msgspec.Struct, frozen=True):
     """The model that was asked for last; a higher generation is newer, also for the same key.
 
@@ -74,9 +93,9 @@ def publish(client: redis.Redis, instance: str, heartbeat: Heartbeat, ttl_s: flo
 
 
 def leave(client: redis.Redis, instance: str, name: str) -> None:
-    """Remove the heartbeat of a process that ends."""
+    """Remove the heartbeat of a process that ends; while Redis is away it runs out by itself."""
     prefix = key_prefix(instance)
-    with client.pipeline() as pipe:
+    with suppress(RedisAway), client.pipeline() as pipe:
         pipe.srem(f"{prefix}heartbeats", name)
         pipe.delete(_key(prefix, name))
         pipe.execute()

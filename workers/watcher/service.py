@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import os
 import secrets
-import signal
-import socket
 import threading
 import time
 
@@ -19,7 +17,7 @@ from shared.models.model_catalogue import active_keys
 from shared.process.process_mark import has_ended, own_mark
 from shared.redis import heartbeats
 from shared.redis.clients import connect
-from shared.redis.heartbeats import Heartbeat, WorkerState
+from shared.redis.heartbeats import WorkerState
 from shared.settings import Settings
 from shared.watch.files import WatchedFiles
 from shared.watch.folders import WatchFolders
@@ -37,7 +35,7 @@ _BEAT_EVERY_S = 3.0
 
 
 class WatchService:
-    """One process; `serve` runs until a signal ends it."""
+    """One process; `serve` runs until `shut_down`."""
 
     def __init__(self, settings: Settings) -> None:
         assert settings.redis_url, "workers are started with a Redis"
@@ -55,24 +53,14 @@ class WatchService:
         self._told_to_end = threading.Event()
         self._active: ActiveWatcher | None = None  # None: a spare that stands by
         self._beaten_at = 0.0
-        host = socket.gethostname()
-        self._heart = Heartbeat(
-            name=f"watcher-{host}-{os.getpid()}-{secrets.token_hex(3)}",
-            kind="watcher",
-            host=host,
-            pid=os.getpid(),
-            started_at=time.time(),
-            process=own_mark(),
-        )
+        self._heart = heartbeats.first_heartbeat("watcher")
 
-    def take_signals(self) -> None:
-        """SIGTERM and SIGINT end this process from now on. Main thread only."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._told_to_end.set())
+    def shut_down(self) -> None:
+        """End soon. Safe in a signal handler."""
+        self._told_to_end.set()
 
     def serve(self) -> int:
-        """Watch, or stand by, until a signal ends it; returns the exit status."""
-        self.take_signals()
+        """Watch, or stand by, until it is shut down; returns the exit status."""
         while not self._told_to_end.is_set():
             try:
                 self._look()
@@ -138,12 +126,10 @@ class WatchService:
     def _leave(self) -> None:
         """Let a spare take over at once."""
         token = self._step_down()
-        try:
-            if token:
+        if token:
+            with contextlib.suppress(RedisAway):  # then it runs out by itself
                 self._lease.release(token)
-            heartbeats.leave(self._client, self._settings.instance, self._heart.name)
-        except RedisAway:
-            log.debug("Redis is away: lease and heartbeat run out by themselves")
+        heartbeats.leave(self._client, self._settings.instance, self._heart.name)
         log.info("the watcher has ended")
 
 

@@ -32,7 +32,7 @@ from workers.analysis.stage import PictureStage, Prepared, StageRun
 from workers.analysis.stages.thumbnails import ThumbnailStage
 from workers.analysis.stages.transcript import TranscriptStage
 from workers.analysis.stages.visual import VisualStage
-from workers.liveness import STALL_S, StallTimer
+from workers.liveness import STALL_S, StallTimer, end_on_signals
 from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame
 from workers.models.load import load_visual
@@ -98,6 +98,7 @@ def main() -> int:
             ModelKind.VISUAL: load_fake_embedder if TOLD.get("fake_embedder") else load_visual
         },
     )
+    end_on_signals(worker.shut_down)
     return worker.serve()
 
 
