@@ -79,8 +79,7 @@ from shared.redis.licence_keys import Keys, KeyUses
 from shared.settings import Settings
 from shared.watch.files import RetryRequests, WatchedFiles
 from shared.watch.folders import WatchFolders
-from shared.watch.lease import SoleLease
-from shared.watch.live import LiveStatus
+from shared.watch.live import LiveStatus, SoleLease
 from shared.webhooks.outbox import Outbox
 from shared.webhooks.subscriptions import Webhooks
 

@@ -45,8 +45,8 @@ from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Process, models_dir
 from tests.support.waiting import wait_for
 from tests.support.watch.ingest_stack import IngestStack
-from workers.watcher.folder.analysis_profile import AnalysisProfile
-from workers.watcher.scan.names import NameRules
+from workers.watcher.folder.state import AnalysisProfile
+from workers.watcher.scan.listing import NameRules
 from workers.watcher.scan.scanner import Scanner
 
 SETTLE_S = 5.0

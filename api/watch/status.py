@@ -19,8 +19,7 @@ from api.watch.answers import FolderStats, WatchFailure, WatchStatus
 from shared.domain import NotApplicable, TaskKind
 from shared.watch.files import NOT_APPLICABLE, RetryRequests, WatchedFiles
 from shared.watch.folders import WatchFolder
-from shared.watch.lease import SoleLease
-from shared.watch.live import NO_WATCHER, STOPPED, LiveStatus, WatchLive, WatchState
+from shared.watch.live import NO_WATCHER, STOPPED, LiveStatus, SoleLease, WatchLive, WatchState
 from shared.watch.options import FileGroup
 
 _NOT_SEEN = "The watcher has not come to it yet."

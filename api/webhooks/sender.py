@@ -14,7 +14,7 @@ from api.webhooks.delivery import Deliverer, Undelivered
 from shared.errors import RedisAway, RushesError
 from shared.msgspec_decoding import decoded
 from shared.settings import Settings
-from shared.watch.lease import SoleLease
+from shared.watch.live import SoleLease
 from shared.webhooks.events import Message
 from shared.webhooks.outbox import Outbox
 from shared.webhooks.subscriptions import Webhook, Webhooks

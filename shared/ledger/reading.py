@@ -80,7 +80,23 @@ class LedgerReader:
 
     def files(self, task_id: str) -> list[FileRecord]:
         """FileRecord of each file of a Task, in the order of the request. Raises Missing."""
-        return _file_records(self._redis, self._prefix, task_id)
+        items: Any
+        items, is_stopped = self._redis.hmget(f"{self._prefix}task:{task_id}", ["items", "stop"])
+        if items is None:
+            raise Missing(f"There is no task {task_id}.")
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hgetall(f"{self._prefix}ticks:{task_id}")
+            for n in range(int(items)):
+                pipe.hmget(f"{self._prefix}item:{task_id}:{n}", ["state", "worker", "files"])
+            ticks, *rows = pipe.execute()
+        records = []
+        for n, (state, worker, files) in enumerate(rows):
+            if state == "queued" and is_stopped:
+                state = "cancelled"
+            for index, file in enumerate(msgspec.json.decode(files or "[]", type=list[ItemFile])):
+                entries = [ticks.get(f"{n}:{index}:{kind}") for kind in file.wants]
+                records.append(_file_record(file, entries, state, worker))
+        return records
 
     def results(self, task_id: str) -> list[dict[str, Any] | None]:
         """Result of each Item of a Task; None where there is none (yet). Raises Missing."""
@@ -215,26 +231,6 @@ def _waiting_for(
         return WaitReason("turn", holder, runs, sender.label or sender.owner, folders=folders)
     held_up = fields.get("held_up")
     return msgspec.json.decode(held_up, type=WaitReason) if held_up else None
-
-
-def _file_records(client: redis.Redis, prefix: str, task_id: str) -> list[FileRecord]:
-    items: Any
-    items, is_stopped = client.hmget(f"{prefix}task:{task_id}", ["items", "stop"])
-    if items is None:
-        raise Missing(f"There is no task {task_id}.")
-    with client.pipeline(transaction=False) as pipe:
-        pipe.hgetall(f"{prefix}ticks:{task_id}")
-        for n in range(int(items)):
-            pipe.hmget(f"{prefix}item:{task_id}:{n}", ["state", "worker", "files"])
-        ticks, *rows = pipe.execute()
-    records = []
-    for n, (state, worker, files) in enumerate(rows):
-        if state == "queued" and is_stopped:
-            state = "cancelled"
-        for index, file in enumerate(msgspec.json.decode(files or "[]", type=list[ItemFile])):
-            entries = [ticks.get(f"{n}:{index}:{kind}") for kind in file.wants]
-            records.append(_file_record(file, entries, state, worker))
-    return records
 
 
 def _file_record(

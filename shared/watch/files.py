@@ -15,7 +15,7 @@ import redis
 
 from shared.msgspec_decoding import decoded
 from shared.redis.clients import key_prefix
-from shared.watch.lease import LEASE, script
+from shared.watch.live import LEASE, script
 from shared.watch.options import FileGroup
 
 NOT_APPLICABLE = "not-applicable"  # processed files without a part of what is wanted

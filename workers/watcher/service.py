@@ -21,7 +21,7 @@ from shared.redis.heartbeats import WorkerState
 from shared.settings import Settings
 from shared.watch.files import WatchedFiles
 from shared.watch.folders import WatchFolders
-from shared.watch.lease import LEASE_S, SoleLease
+from shared.watch.live import LEASE_S, SoleLease
 from workers.liveness import RedisOutage
 from workers.watcher.active_watcher import ActiveWatcher
 from workers.watcher.context import Conditions, WatcherContext

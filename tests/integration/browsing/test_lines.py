@@ -19,7 +19,7 @@ from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.watch.files import WatchedFile, WatchedFiles
 from shared.watch.folders import WatchFolder
-from shared.watch.lease import SoleLease
+from shared.watch.live import SoleLease
 from shared.watch.options import FileGroup
 from tests.integration.ledger.ledger_world import INSTANCE, World
 

@@ -18,7 +18,7 @@ from tests.support.waiting import wait_for
 from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps
 from workers.watcher.active_watcher import ActiveWatcher, FolderThread, ServicePhase
-from workers.watcher.scan.findings import FileStat
+from workers.watcher.scan.listing import FileStat
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from shared.domain import Fault
 from shared.watch.options import FileGroup
 from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps
-from workers.watcher.scan.findings import FileStat
+from workers.watcher.scan.listing import FileStat
 
 PENDING, PROCESSED = FileGroup.PENDING, FileGroup.PROCESSED
 

@@ -19,8 +19,8 @@ from tests.support.waiting import wait_for
 from tests.support.watch.ingest_stack import IngestStack
 from tests.support.watch.watched import clip, nothing, watched
 from workers.watcher.context import Conditions, WatcherContext
-from workers.watcher.folder.analysis_profile import AnalysisProfile
 from workers.watcher.folder.file_table import FileTable
+from workers.watcher.folder.state import AnalysisProfile
 from workers.watcher.folder.watcher import FolderWatcher
 from workers.watcher.scan import scheduler as scheduling
 from workers.watcher.scan.scheduler import ScanScheduler

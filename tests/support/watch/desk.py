@@ -15,8 +15,7 @@ from shared.ledger.records import NewItem, NewTask
 from shared.redis.clients import connect
 from shared.watch.files import RetryRequest, RetryRequests, WatchedFile, WatchedFiles
 from shared.watch.folders import WatchFolders
-from shared.watch.lease import SoleLease
-from shared.watch.live import FolderLive, LiveStatus, WatchLive, WatchState
+from shared.watch.live import FolderLive, LiveStatus, SoleLease, WatchLive, WatchState
 from shared.watch.options import FileGroup
 from tests.support.stack import Client
 

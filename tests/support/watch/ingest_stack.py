@@ -18,8 +18,7 @@ from shared.domain import TaskKind
 from shared.ledger.records import FileRecord, FileState
 from shared.watch.files import RetryRequest, RetryRequests, WatchedFile, WatchedFiles
 from shared.watch.folders import WatchFolder, WatchFolders, new_folder_id
-from shared.watch.lease import SoleLease
-from shared.watch.live import LiveStatus, WatchLive
+from shared.watch.live import LiveStatus, SoleLease, WatchLive
 from shared.watch.options import FileGroup
 from tests.support.analysis.desk import INSTANCE, Desk
 from tests.support.stack import Process

@@ -7,7 +7,7 @@ from typing import Any
 from shared.domain import ModelKind
 from shared.media import MediaType
 from shared.watch.folders import WatchFolder
-from workers.watcher.folder.analysis_profile import AnalysisProfile
+from workers.watcher.folder.state import AnalysisProfile
 
 KEYS = {kind: kind.value for kind in ModelKind}
 

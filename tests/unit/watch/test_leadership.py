@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from shared.watch.lease import SoleLease
+from shared.watch.live import SoleLease
 from workers.watcher.service import Leadership, LeadershipLost
 
 

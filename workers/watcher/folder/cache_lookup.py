@@ -13,8 +13,8 @@ from shared.media import hash_media, open_media_file
 from shared.paths import Roots
 from shared.people.collection import Collection, Members
 from workers.media import sameness
-from workers.watcher.folder.analysis_profile import AnalysisProfile
-from workers.watcher.scan.findings import FileStat
+from workers.watcher.folder.state import AnalysisProfile
+from workers.watcher.scan.listing import FileStat
 
 
 @dataclass(slots=True)

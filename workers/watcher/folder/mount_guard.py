@@ -19,8 +19,7 @@ from shared.watch.options import FileGroup
 from workers.presence.root_identity import RootIdentity, Unreachable, is_same_root
 from workers.watcher.folder.cache_lookup import CacheLookup
 from workers.watcher.folder.state import FolderState
-from workers.watcher.scan.findings import Scan
-from workers.watcher.scan.names import NameKind
+from workers.watcher.scan.listing import NameKind, Scan
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,7 @@ from shared.watch.options import FileGroup
 from workers.presence.root_identity import printable
 from workers.watcher.folder.file_table import FilePhase
 from workers.watcher.folder.state import FolderState
-from workers.watcher.scan.findings import FileStat
-from workers.watcher.scan.names import NameKind
+from workers.watcher.scan.listing import FileStat, NameKind
 from workers.watcher.scan.scheduler import ScanResult
 
 _NOT_TEXT = "Its name is not valid UTF-8, so no client can name it; rename it."

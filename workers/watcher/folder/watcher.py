@@ -28,7 +28,6 @@ from workers.watcher.folder.admission import (
     next_settle_in,
     settle,
 )
-from workers.watcher.folder.analysis_profile import AnalysisProfile
 from workers.watcher.folder.mount_guard import (
     CacheGone,
     CacheGuard,
@@ -38,7 +37,7 @@ from workers.watcher.folder.mount_guard import (
     is_emptied,
 )
 from workers.watcher.folder.reconciliation import LeftOutFiles, reconcile, review
-from workers.watcher.folder.state import resume
+from workers.watcher.folder.state import AnalysisProfile, resume
 from workers.watcher.folder.tasks import FolderTasks
 from workers.watcher.scan.scheduler import ScanResult, ScanScheduler
 

@@ -13,7 +13,7 @@ from watchdog.observers import Observer
 
 from shared.watch.folders import WatchFolder
 from workers.presence.root_identity import why
-from workers.watcher.scan.names import is_hidden
+from workers.watcher.scan.listing import is_hidden
 
 
 class NoEvents(Exception):

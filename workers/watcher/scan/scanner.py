@@ -11,9 +11,7 @@ from shared.opening import OpenedFolder, open_folder
 from shared.paths import Roots, location_of
 from shared.watch.folders import WatchFolder
 from workers.presence.root_identity import Unreachable, printable, why
-from workers.watcher.scan.findings import DirectoryStamp, Scan
-from workers.watcher.scan.listing import VANISHED, Lister, Listing
-from workers.watcher.scan.names import NameRules
+from workers.watcher.scan.listing import VANISHED, DirectoryStamp, Lister, Listing, NameRules, Scan
 
 
 class ScanScope:

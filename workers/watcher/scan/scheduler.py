@@ -17,8 +17,7 @@ from shared.settings import Settings
 from shared.watch.folders import WatchFolder
 from workers.presence.root_identity import needs_polling
 from workers.watcher.scan.events import Events, NoEvents, ObserverEvents
-from workers.watcher.scan.findings import Scan
-from workers.watcher.scan.names import NameRules
+from workers.watcher.scan.listing import NameRules, Scan
 from workers.watcher.scan.scanner import Scanner
 
 log = logging.getLogger(__name__)
