@@ -16,7 +16,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -81,29 +81,23 @@ class Said(NamedTuple):
     task_id: str
 
 
+@dataclass(eq=False)
 class Slot:
     """Room for one Item. It costs nothing while there is none."""
 
-    def __init__(
-        self,
-        bench: Bench,
-        work: Work,
-        stall: StallTimer,
-        keeper: Keeper,
-        cores: Cores,
-        left: LeftItems,
-        parked: ParkedWork,
-        shutdown: Shutdown,
-    ) -> None:
-        self.native = NativeCalls()
-        self.counts: Counter[str] = Counter()  # since the start; of the Item's thread alone
-        self.said: Said | None = None  # None: no Item is worked on
-        self._bench, self._work, self._stall = bench, work, stall
-        self._keeper, self._cores = keeper, cores
-        self._left, self._parked = left, parked
-        self._shutdown = shutdown
-        self._signals: Signals | None = None
-        self._thread: threading.Thread | None = None
+    bench: Bench
+    work: Work
+    stall: StallTimer
+    keeper: Keeper
+    cores: Cores
+    left: LeftItems
+    parked: ParkedWork
+    shutdown: Shutdown
+    native: NativeCalls = field(default_factory=NativeCalls)
+    counts: Counter[str] = field(default_factory=Counter)  # since the start; of the Item's thread
+    said: Said | None = None  # None: no Item is worked on
+    _signals: Signals | None = None
+    _thread: threading.Thread | None = None
 
     @property
     def is_free(self) -> bool:
@@ -114,7 +108,7 @@ class Slot:
         """Do an Item to its end, in the slot's thread. `cores` are left when it has ended."""
         assert self.is_free, "a slot holds one Item"
         signals = self._signals = Signals()
-        signals.give_back = self._shutdown.is_on  # else the handler finds the signals
+        signals.give_back = self.shutdown.is_on  # else the handler finds the signals
         words = (lease, signals, cores)
         name = f"item-{lease.item_id}"
         self._thread = threading.Thread(target=self._hold, args=words, name=name, daemon=True)
@@ -134,47 +128,47 @@ class Slot:
             with (
                 bound_task(lease.task_id),
                 item_span(lease),
-                self._keeper.holding(lease, signals, self._stall),
+                self.keeper.holding(lease, signals, self.stall),
             ):
                 self._do(lease, signals, cores)
         finally:
-            self._stall.disarm()
+            self.stall.disarm()
             self.said = self._signals = None
-            self._cores.leave(cores)
+            self.cores.leave(cores)
 
     def _do(self, lease: Lease, signals: Signals, cores: CoresOfItem) -> None:
         context = Context(
-            self._bench,
+            self.bench,
             lease,
             signals,
-            self._stall,
+            self.stall,
             self.native,
             cores,
             say=lambda message: self._say(lease, message),
             counts=self.counts,
         )
         settle = self._run(context)
-        self._stall.disarm()
+        self.stall.disarm()
 
         def end() -> bool:
             context.progress.send_ended_files()
             return settle is None or settle()
 
         with suppress(LeaseLost):
-            if self._shutdown.until_redis(end) is not False:
+            if self.shutdown.until_redis(end) is not False:
                 return
         log.warning("Item %d was taken up by another worker", lease.item_id)
 
     def _run(self, context: Context) -> Callable[[], bool] | None:
         """Do an Item; returns what tells the ledger how it ended, None when it may not."""
-        ledger, lease = self._bench.ledger, context.lease
+        ledger, lease = self.bench.ledger, context.lease
         started = time.monotonic()
         try:
-            if not_here := self._shutdown.until_redis(lambda: self._why_not(context)):
+            if not_here := self.shutdown.until_redis(lambda: self._why_not(context)):
                 return self._pass_on(lease, not_here)
             self._say(lease)
-            self._stall.arm()
-            self._work.run(context)
+            self.stall.arm()
+            self.work.run(context)
         except Cancelled:
             log.info("Item %d stopped", lease.item_id)
             return lambda: ledger.settle(lease, "cancelled")
@@ -201,23 +195,23 @@ class Slot:
 
     def _why_not(self, context: Context) -> NotHere | None:
         """Why an Item cannot be done here. Asks shares, which may hang; again in an outage."""
-        self._stall.arm()
-        return self._work.why_not(context)
+        self.stall.arm()
+        return self.work.why_not(context)
 
     def _pass_on(self, lease: Lease, not_here: NotHere) -> Callable[[], bool]:
         """Hand an Item back for another machine, and leave its jobs to others for a while."""
-        ledger = self._bench.ledger
-        self._left.add((lease.task_id, lease.item_id), not_here)
+        ledger = self.bench.ledger
+        self.left.add((lease.task_id, lease.item_id), not_here)
         reason = WaitReason(*(not_here.waits_for or ("root", "")), not_here.reason)
         if not_here.waits_for is None or not_here.is_over is None:
             return lambda: ledger.handback(lease, reason)
-        self._parked.note(reason, not_here.is_over)
+        self.parked.note(reason, not_here.is_over)
         return lambda: self._refuse(lease, reason)
 
     def _refuse(self, lease: Lease, reason: WaitReason) -> bool:
         """Hand an Item back that this machine cannot do; when no machine can, it is parked."""
-        bench = self._bench
-        live = heartbeats.live(bench.client, bench.settings.instance, self._work.kind)
+        bench = self.bench
+        live = heartbeats.live(bench.client, bench.settings.instance, self.work.kind)
         here = socket.gethostname()
         hosts = {here, *(beat.host for beat in live)}
         return bench.ledger.refuse(lease, reason, here, sorted(hosts))
@@ -227,7 +221,7 @@ class Slot:
         has_loaded = self.said and self.said.state == "loading" and not loading
         self.said = Said("loading" if loading else "working", loading, lease.task_id)
         if has_loaded:
-            self._keeper.tell()
+            self.keeper.tell()
 
 
 def item_span(lease: Lease) -> AbstractContextManager[Span]:

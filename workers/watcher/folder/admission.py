@@ -21,7 +21,7 @@ from shared.process.logs import bound_task
 from shared.watch.files import WatchedFile
 from shared.watch.options import FileGroup
 from workers.presence.root_identity import identity_of, is_fault_of_file
-from workers.watcher.folder.cache_lookup import CacheLookup
+from workers.watcher.folder.mount_guard import CacheLookup
 from workers.watcher.folder.state import AWAY_PAUSE_S, FolderState, stat_of
 from workers.watcher.scan.listing import FileStat
 

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from msgspec.structs import replace
 
@@ -34,15 +35,12 @@ _PARTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AnalysisProfile:
     """`spec` is what all Items of a Task share; its model keys are "" for what is not wanted."""
 
     spec: AnalyzeSpec
     language: str | None
-    _signatures: dict[MediaType, str] = field(
-        init=False, repr=False, compare=False, default_factory=dict
-    )
 
     @classmethod
     def of(
@@ -77,10 +75,11 @@ class AnalysisProfile:
 
     def signature(self, media_type: MediaType) -> str:
         """Equal for equal profiles: what was made with another one is looked at again."""
-        known = self._signatures.get(media_type)
-        if known is None:  # asked for every file of every walk
-            known = self._signatures[media_type] = self._sign(media_type)
-        return known
+        return self._signatures[media_type]
+
+    @cached_property  # asked for every file of every walk
+    def _signatures(self) -> dict[MediaType, str]:
+        return {media_type: self._sign(media_type) for media_type in MediaType}
 
     def _sign(self, media_type: MediaType) -> str:
         spec = self.spec
