@@ -425,8 +425,7 @@ def enroll_person(
     """Make a person known by photos, in every collection of the cache folder."""
     paths = [server_path(picture) for picture in pictures]
     body = {"cache_dir": cache_dir(cache), "name": name, "pictures": paths}
-    answer = server.api.post("/faces/people", body, _ENROLLING_S)
-    server.out.message(answer)
+    server.out.message(server.api.post("/faces/people", body, _ENROLLING_S))
 
 
 @app.command("known", epilog="Example: rushes people known --all")

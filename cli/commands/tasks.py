@@ -90,8 +90,7 @@ def cancel_task(
     ] = "",
 ) -> None:
     """Stop a task. What is finished stays."""
-    answer = server.api.post("/analyze/cancel", {"task_id": task_id} if task_id else {})
-    server.out.message(answer)
+    server.out.message(server.api.post("/analyze/cancel", {"task_id": task_id} if task_id else {}))
 
 
 @app.command("first", epilog="Example: rushes tasks first 8f14e45fceea167a5a36dedd4bea2543")
