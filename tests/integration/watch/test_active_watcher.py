@@ -17,8 +17,8 @@ from shared.watch.options import FileGroup
 from tests.support.waiting import wait_for
 from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps
-from workers.watcher.active_watcher import ActiveWatcher, FolderThread, ServicePhase
 from workers.watcher.scan.listing import FileStat
+from workers.watcher.service import ActiveWatcher, FolderThread, ServicePhase
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from workers.presence.root_identity import printable
 from workers.watcher.folder.file_table import FilePhase
 from workers.watcher.folder.state import FolderState
 from workers.watcher.scan.listing import FileStat, NameKind
-from workers.watcher.scan.scheduler import ScanResult
+from workers.watcher.scan.scanner import ScanResult
 
 _NOT_TEXT = "Its name is not valid UTF-8, so no client can name it; rename it."
 _CHECK_EVERY = 200

@@ -39,7 +39,7 @@ from workers.watcher.folder.mount_guard import (
 from workers.watcher.folder.reconciliation import LeftOutFiles, reconcile, review
 from workers.watcher.folder.state import AnalysisProfile, resume
 from workers.watcher.folder.tasks import FolderTasks
-from workers.watcher.scan.scheduler import ScanResult, ScanScheduler
+from workers.watcher.scan.scanner import ScanResult, ScanScheduler
 
 log = logging.getLogger(__name__)
 
