@@ -10,8 +10,8 @@ from typing import Any
 
 from shared.errors import SettingsError
 from shared.msgspec_decoding import learn_types
-from shared.process import logs, parent_pipe, traces
-from shared.process.ending import end_with
+from shared.process import logs, traces
+from shared.process.ending import end_with, watch_parent
 from shared.settings import Settings
 from workers.liveness import end_on_signals
 
@@ -58,7 +58,7 @@ def _serve(kind: str, settings: Settings) -> int:
     learn_types()
     service = new(settings)
     end_on_signals(service.shut_down)
-    parent_pipe.watch()
+    watch_parent()
     try:
         status: int = service.serve()
     finally:

@@ -29,7 +29,8 @@ from cli.processes import redis_binary
 from shared.errors import RedisAway, SettingsError
 from shared.ledger.ledger import Ledger
 from shared.private_files import make_private, private, publish
-from shared.process import logs, parent_pipe
+from shared.process import logs
+from shared.process.ending import watch_parent
 from shared.process.process_mark import lives
 from shared.redis.clients import connect, connect_blocking
 from shared.settings import Settings
@@ -97,7 +98,7 @@ def end_left_behind(data: Path) -> None:
         contextlib.suppress(redis.RedisError),
         connect(url_of(socket), kind=redis.Redis) as client,  # whose shutdown expects its errors
     ):
-        if not _is_ours(client, data):
+        if os.path.realpath(str(client.config_get("dir")["dir"])) != os.path.realpath(data):
             raise SettingsError(f"Another Redis listens on {socket}; it is not ours: stop it.")
         pid = int(client.info("server")["process_id"])
         log.warning("ending the Redis that an earlier run left behind (process %d)", pid)
@@ -193,10 +194,6 @@ def _answers(socket: Path) -> bool:
             return bool(client.ping())
     except RedisAway:  # also "loading the dataset in memory"
         return False
-
-
-def _is_ours(client: redis.Redis, data: Path) -> bool:
-    return os.path.realpath(str(client.config_get("dir")["dir"])) == os.path.realpath(data)
 
 
 def _is_redis_on(pid: int, socket: Path) -> bool:
@@ -316,7 +313,7 @@ def _serve(data: Path, socket: Path, instance: str) -> int:
         _wait_until(lambda: _clients(socket) <= 1, STOP_TIMEOUT_S)
         told.set()
 
-    parent_pipe.watch(parent_is_gone, hard_exit_s=2 * STOP_TIMEOUT_S)
+    watch_parent(parent_is_gone, hard_exit_s=2 * STOP_TIMEOUT_S)
     end_left_behind(data)
     process = start(data, socket, instance)
 

@@ -34,6 +34,9 @@ class LeftOutMark(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"{self.by or 'Somebody'} has left it out." + (f" {self.reason}" * bool(self.reason))
 
 
+_UNKNOWN = LeftOutMark(at=0.0, by="")  # what another version wrote is a mark all the same
+
+
 class MarkPage(NamedTuple):
     """Marked files in the order of their paths; `after` leads to the next page, None: no more."""
 
@@ -105,7 +108,7 @@ class LeftOut:
         cache_id = self._known_id(cache_dir)
         if cache_id is not None:
             for path, raw in self._redis.hscan_iter(self._key(cache_id), count=_AT_ONCE):
-                found[path] = _understood(raw)
+                found[path] = decoded(raw, LeftOutMark) or _UNKNOWN
         return found
 
     def of(self, cache_dir: str, paths: Iterable[str]) -> dict[str, LeftOutMark]:
@@ -119,7 +122,7 @@ class LeftOut:
             raws: Any = self._redis.hmget(self._key(cache_id), [form for _, form in forms])
             for (path, _), raw in zip(forms, raws, strict=True):
                 if raw:
-                    found.setdefault(path, _understood(raw))
+                    found.setdefault(path, decoded(raw, LeftOutMark) or _UNKNOWN)
         return found
 
     def page(
@@ -162,8 +165,3 @@ def _portions(items: Iterable[T]) -> Iterator[list[T]]:
     waiting = iter(items)
     while portion := list(islice(waiting, _AT_ONCE)):
         yield portion
-
-
-def _understood(raw: str) -> LeftOutMark:
-    """What another version wrote is a mark all the same."""
-    return decoded(raw, LeftOutMark) or LeftOutMark(at=0.0, by="")

@@ -10,8 +10,7 @@ import pytest
 
 from shared.process import machine, memory
 from shared.process.machine import Machine
-from shared.setting_values import PARSERS
-from shared.settings import Settings
+from shared.settings import PARSERS, Settings
 
 GB = 1_000_000_000
 PERIOD = {"cpu__cfs_period_us": "100000"}  # of cgroups 1
