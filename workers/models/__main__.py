@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from functools import partial
 
 from shared.domain import ModelKind
 from shared.errors import RushesError, SettingsError
