@@ -13,13 +13,7 @@ import redis.asyncio
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.client import Pipeline
-from redis.exceptions import (
-    ConnectionError,
-    NoScriptError,
-    RedisError,
-    TimeoutError,
-    WatchError,
-)
+from redis.exceptions import ConnectionError, NoScriptError, RedisError, TimeoutError, WatchError
 from redis.retry import Retry
 
 from shared.errors import RedisAway
