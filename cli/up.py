@@ -36,6 +36,8 @@ from shared.redis.console_sessions import ConsoleLinks
 from shared.redis.licence_keys import KeyRecord, Keys
 from shared.settings import PARENT_FD, Settings
 
+log = logging.getLogger(__name__)
+
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 AT_ONCE_S = 5.0  # a child that ends sooner after its start ended at once
@@ -147,8 +149,6 @@ def _how(status: int) -> str:
         return f"was ended by {signal.Signals(-status).name}"
     return f"ended with exit status {status}"
 
-
-log = logging.getLogger(__name__)
 
 READY_TIMEOUT_S = 120.0
 _HEAD_START_S = 10.0  # of the processes that answer searches and analyze

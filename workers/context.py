@@ -46,6 +46,8 @@ from workers.models.protocols import FaceFinder, Transcriber, VisualEmbedder
 from workers.models.turns import Turns
 from workers.presence.seen_folders import SeenFolders
 
+log = logging.getLogger(__name__)
+
 PROGRESS_EVERY_S = 0.3
 _AWAY_PAUSE_S = 5.0  # a report to a Redis that is away takes up to 3 s, in which the work stands
 
@@ -170,8 +172,6 @@ def fault_of(error: Exception) -> Fault:
     """The Fault of an error; INTERNAL for what is no error of a file, a folder or a model."""
     return next((fault for kind, fault in _FAULTS if isinstance(error, kind)), Fault.INTERNAL)
 
-
-log = logging.getLogger(__name__)
 
 ResultT = TypeVar("ResultT")
 

@@ -60,6 +60,8 @@ from workers.models.weights.fetcher import WeightsFetcher
 from workers.presence.availability import Availability
 from workers.presence.left_items import ItemKey, LeftItems, NotHere, NotHereAnyMore, ParkedWork
 
+log = logging.getLogger(__name__)
+
 _UNSETTLED = "lost"  # until the ledger takes another outcome of this try
 
 
@@ -323,8 +325,6 @@ def _understood(data: bytes | None) -> ItemToDo | None:
     item: ItemToDo = job[3]
     return item
 
-
-log = logging.getLogger(__name__)
 
 _LEFT_JOB_S = 0.02  # so that thousands of jobs that are left to others do not fill a core
 _LAST_LEFT_NAPS = 12  # for 2.4 s: another takes it when the sweep, every 2 s, enqueues again

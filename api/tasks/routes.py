@@ -41,6 +41,8 @@ from shared.process import logs
 from shared.redis.clients import key_prefix
 from shared.rights import KeyScope
 
+log = logging.getLogger(__name__)
+
 RECENT = 100
 _MOST_TASKS = 1_000  # of one page
 STATE = choice(
@@ -188,7 +190,6 @@ class Retries:
         return f"{self._prefix}retries:{task_id}"
 
 
-log = logging.getLogger(__name__)
 _SHOWN = 200  # characters of a path in a message
 
 

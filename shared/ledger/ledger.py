@@ -39,6 +39,8 @@ from shared.process import traces
 from shared.redis.clients import key_prefix, room
 from shared.settings import Settings
 
+log = logging.getLogger(__name__)
+
 TotalName = tuple[str, ...]  # what is counted, then of what kind it is: ("files", "video", "done")
 
 
@@ -217,8 +219,6 @@ class Rates:
         larger = [rate for name, rate in self._known.items() if words <= set(name.split(" "))]
         return max(larger, key=lambda rate: rate.speed, default=None)
 
-
-log = logging.getLogger(__name__)
 
 _WORDS_OF_SETTLE = 7
 

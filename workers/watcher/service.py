@@ -34,6 +34,8 @@ from workers.liveness import RedisOutage
 from workers.watcher.context import Conditions, WatcherContext
 from workers.watcher.folder.watcher import OUTSIDE_HOURS, Ended, FolderWatcher
 
+log = logging.getLogger(__name__)
+
 _NUMBER = re.compile(r"\d+")
 _WAITS = WebhookEvent.FOLDER_WAITING
 _STOPPED = FolderLive(state=WatchState.STOPPED)
@@ -377,8 +379,6 @@ class ActiveWatcher:
 
 
 _RENEW_EVERY_S = 2.0
-
-log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.5
 _BEAT_EVERY_S = 3.0

@@ -25,6 +25,8 @@ from workers.watcher.folder.mount_guard import CacheLookup
 from workers.watcher.folder.state import AWAY_PAUSE_S, FolderState, stat_of
 from workers.watcher.scan.listing import FileStat
 
+log = logging.getLogger(__name__)
+
 _PROCESSES = "/proc"
 
 _WRITTEN_PAUSE_S = 0.5  # at least, until a file that is open for writing is looked at again
@@ -126,8 +128,6 @@ def _writes(descriptor: str, inodes: set[int]) -> bool:
         return False
     return "ino" not in fields or int(fields["ino"]) in inodes
 
-
-log = logging.getLogger(__name__)
 
 IN_FLIGHT = 128  # files of a folder that workers have, or will have next
 _LOOKS_AT_ONCE = 2000

@@ -27,6 +27,8 @@ from workers.presence.root_identity import RootIdentity, Unreachable, is_same_ro
 from workers.watcher.folder.state import AnalysisProfile, FolderState
 from workers.watcher.scan.listing import FileStat, NameKind, Scan
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(slots=True)
 class CacheLookup:
@@ -112,8 +114,6 @@ class CacheLookup:
             self._members = (members, frozenset(members.hashes))
         return members.model == profile.spec.face_model and hash_str in self._members[1]
 
-
-log = logging.getLogger(__name__)
 
 _PROBE_BYTES = 256 << 10  # less than this free, and hardly any file could be published
 

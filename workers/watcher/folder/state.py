@@ -28,6 +28,8 @@ from workers.watcher.context import WatcherContext
 from workers.watcher.folder.file_table import ContentKey, FileTable
 from workers.watcher.scan.listing import SHORTEST, FileStat, NameRules, sequence_key
 
+log = logging.getLogger(__name__)
+
 _PARTS = {
     MediaType.VIDEO: (ProgressType.VIDEO, ProgressType.AUDIO, ProgressType.FACES),
     MediaType.IMAGE: (ProgressType.VIDEO, ProgressType.FACES),
@@ -210,8 +212,6 @@ class CircuitBreaker:
         """Close at once: somebody says that the cause is mended."""
         self._trip = None
 
-
-log = logging.getLogger(__name__)
 
 PAUSES_S = (60.0, 300.0)  # before the second and the third try
 _TRIES = 3

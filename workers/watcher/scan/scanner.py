@@ -18,6 +18,8 @@ from workers.presence.root_identity import Unreachable, needs_polling, printable
 from workers.watcher.scan.events import Events, NoEvents, ObserverEvents
 from workers.watcher.scan.listing import VANISHED, DirectoryStamp, Lister, Listing, NameRules, Scan
 
+log = logging.getLogger(__name__)
+
 
 class ScanScope:
     """The watched folder with all that decides what is looked at in it."""
@@ -306,8 +308,6 @@ def _is_at_or_below(path: str, folders: Iterable[str]) -> bool:
         path = above
     return True
 
-
-log = logging.getLogger(__name__)
 
 _POLLED_SCAN_S = 60.0  # files that change in place leave the time of their directory alone
 _SCAN_SHARE = 100  # a walk may take this part of the time, or idling costs too much
