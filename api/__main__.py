@@ -15,8 +15,8 @@ from api.app import create_app
 from api.http.connections import LimitedConnection
 from api.realtime.server import LARGEST_MESSAGE
 from shared.errors import SettingsError
-from shared.process import logs, parent_pipe, traces
-from shared.process.ending import end_with
+from shared.process import logs, traces
+from shared.process.ending import end_with, watch_parent
 from shared.process.listening import listen
 from shared.settings import Settings
 
@@ -53,7 +53,7 @@ def main() -> int:
     # uvicorn raises the signal that ended it once more: being asked to end is no failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    parent_pipe.watch()
+    watch_parent()
     try:
         server.run(sockets)
     finally:

@@ -58,11 +58,10 @@ from api.search.frames.index import SearchIndex
 from api.search.services import SearchServices
 from api.search.vectors import Vectors
 from api.signed_addresses import SignedAddresses
-from api.tasks import analyze_routes, retry_routes
+from api.tasks import analyze_routes
 from api.tasks import routes as tasks
 from api.tasks.sweeping import Sweeper
 from api.transcripts import routes as transcripts
-from api.watch import file_routes as watched_files
 from api.watch import routes as watch_folders
 from api.watch.status import WatchServices
 from api.webhooks import routes as webhooks
@@ -73,17 +72,13 @@ from shared.ledger.ledger import JobQueues, ledger_of
 from shared.models import model_catalogue
 from shared.msgspec_decoding import learn_types
 from shared.redis.clients import connect
-from shared.redis.console_links import ConsoleLinks
-from shared.redis.console_sessions import ConsoleSessions
-from shared.redis.key_uses import KeyUses
+from shared.redis.console_sessions import ConsoleLinks, ConsoleSessions
 from shared.redis.known_folders import KnownFolders
-from shared.redis.licence_keys import Keys
+from shared.redis.licence_keys import Keys, KeyUses
 from shared.settings import Settings
-from shared.watch.files import WatchedFiles
+from shared.watch.files import RetryRequests, WatchedFiles
 from shared.watch.folders import WatchFolders
-from shared.watch.lease import SoleLease
-from shared.watch.live import LiveStatus
-from shared.watch.retries import RetryRequests
+from shared.watch.live import LiveStatus, SoleLease
 from shared.webhooks.outbox import Outbox
 from shared.webhooks.subscriptions import Webhooks
 
@@ -101,7 +96,6 @@ ENDPOINTS = (
     *analyze_routes.ENDPOINTS,
     *estimate_routes.ENDPOINTS,
     *tasks.ENDPOINTS,
-    *retry_routes.ENDPOINTS,
     *analysis_data_routes.ENDPOINTS,
     *left_out.ENDPOINTS,
     *data_routes.ENDPOINTS,
@@ -123,7 +117,6 @@ ENDPOINTS = (
     *session_routes.ENDPOINTS,
     *webhooks.ENDPOINTS,
     *watch_folders.ENDPOINTS,
-    *watched_files.ENDPOINTS,
 )
 
 

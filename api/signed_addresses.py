@@ -15,7 +15,7 @@ import redis
 from itsdangerous import BadData, URLSafeSerializer
 
 from shared.errors import Missing
-from shared.redis.clients import key_prefix, translated
+from shared.redis.clients import key_prefix
 
 LEAST_S = 3600  # an address holds for so long
 _STEP_S = 1800  # and is the same for so long, so that browsers keep what they have fetched
@@ -39,11 +39,10 @@ class SignedAddresses:
 
     def signer(self) -> URLSafeSerializer:
         """One a request: it asks Redis for the secret."""
-        with translated():
+        secret = self._redis.get(self._key)
+        if secret is None:
+            self._redis.set(self._key, secrets.token_hex(32), nx=True)
             secret = self._redis.get(self._key)
-            if secret is None:
-                self._redis.set(self._key, secrets.token_hex(32), nx=True)
-                secret = self._redis.get(self._key)
         return URLSafeSerializer(str(secret))
 
     def read(self, token: str, kind: type[SignedT]) -> tuple[SignedT, int]:

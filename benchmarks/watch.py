@@ -29,9 +29,9 @@ from shared.media import MediaType
 from shared.models.model_catalogue import active_keys
 from shared.paths import Roots
 from shared.settings import Settings
-from shared.watch.choices import FileGroup
 from shared.watch.files import FolderFacts, WatchedFile
 from shared.watch.folders import WatchFolder
+from shared.watch.options import FileGroup
 from tests.support.media.many_files import (
     A_FOLDER,
     check_access_times,
@@ -45,8 +45,8 @@ from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Process, models_dir
 from tests.support.waiting import wait_for
 from tests.support.watch.ingest_stack import IngestStack
-from workers.watcher.folder.analysis_profile import AnalysisProfile
-from workers.watcher.scan.names import NameRules
+from workers.watcher.folder.state import AnalysisProfile
+from workers.watcher.scan.listing import NameRules
 from workers.watcher.scan.scanner import Scanner
 
 SETTLE_S = 5.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import mmap
 import os
 import re
 from collections.abc import Iterator
@@ -19,13 +20,11 @@ from typing import Any, BinaryIO
 import msgspec
 
 from shared.errors import BadInput
-from shared.msgspec_decoding import UNDECODABLE
+from shared.msgspec_decoding import decoded
 from shared.private_files import private
 
 LARGEST = 32 << 20  # bytes of one file
 KEPT = 10  # files besides the newest
-_BLOCK = 1 << 18  # bytes that are read together
-_LONGEST_LINE = 4 << 20  # bytes; what is longer is no line of ours
 _CURSOR = re.compile(r"([0-9a-f]{16})-([0-9]{1,12})")
 _FIRST_LINE = 4096  # bytes of it by which a file is known under any name
 
@@ -51,20 +50,16 @@ class AuditWish(msgspec.Struct, frozen=True, kw_only=True):
     key_id: str = ""
     task_id: str = ""
 
-    def might_be(self, raw: bytes) -> bool:
-        """Whether a line may be one of them: it is cheaper to look than to decode."""
-        return all(word in raw for word in self._words())
+    def words(self) -> list[bytes]:
+        """What each of them holds: it is cheaper to look for that than to decode."""
+        return [msgspec.json.encode(value) for value in self._named().values()]
 
     def fits(self, line: AuditLine) -> bool:
-        named = self._named()
-        return all(getattr(line, name) == value for name, value in named.items())
+        return all(getattr(line, name) == value for name, value in self._named().items())
 
     def _named(self) -> dict[str, str]:
         names = ("action", "key_id", "task_id")
         return {name: value for name in names if (value := getattr(self, name))}
-
-    def _words(self) -> list[bytes]:
-        return [msgspec.json.encode(value) for value in self._named().values()]
 
 
 class AuditLog:
@@ -99,7 +94,7 @@ class AuditLog:
         with contextlib.ExitStack() as opened:
             for file in self._from(place, opened):
                 for begin, raw in file.lines_backwards(wish):
-                    line = _decoded(raw)
+                    line = decoded(raw, AuditLine)
                     if line is None or not wish.fits(line):
                         continue
                     if len(found) == wish.limit:
@@ -157,33 +152,20 @@ class _AuditFile:
 
         What has no end is left out: it is being written, or was torn.
         """
-        at, rest, has_end = self.end, b"", False
-        while at > 0:
-            size = min(_BLOCK, at)
-            at -= size
-            self._file.seek(at)
-            block = self._file.read(size) + rest
-            first = block.find(b"\n")
-            if first >= 0 and wish.might_be(block):  # else no line of it: so most are done with
-                for begin, line in _lines(block, first + 1, has_end=has_end):
-                    if wish.might_be(line):
-                        yield at + begin, line
-            has_end = has_end or first >= 0
-            rest = block if first < 0 else block[:first]
-            if len(rest) > _LONGEST_LINE:
-                rest = b""
-        if rest and has_end and wish.might_be(rest):
-            yield 0, rest
-
-
-def _lines(block: bytes, begin: int, *, has_end: bool) -> Iterator[tuple[int, bytes]]:
-    """Lines of a block from `begin` on, the last first; `has_end`: of the last one, too."""
-    until = len(block) if has_end else block.rfind(b"\n")
-    while until > begin:
-        start = max(block.rfind(b"\n", begin, until) + 1, begin)
-        if start < until:
-            yield start, block[start:until]
-        until = start - 1
+        if not self.end:
+            return  # nothing can be mapped
+        words = wish.words()
+        with mmap.mmap(self._file.fileno(), self.end, access=mmap.ACCESS_READ) as content:
+            until = content.rfind(b"\n")
+            while until >= 0:
+                # No line behind the last place of a word has all of them.
+                at = min((content.rfind(word, 0, until) for word in words), default=until)
+                if at < 0:
+                    return
+                begin, end = content.rfind(b"\n", 0, at) + 1, content.find(b"\n", at)
+                line, until = content[begin:end], begin - 1
+                if all(word in line for word in words):
+                    yield begin, line
 
 
 def _ends_whole(file: BinaryIO) -> bool:
@@ -192,14 +174,6 @@ def _ends_whole(file: BinaryIO) -> bool:
         return True
     file.seek(-1, os.SEEK_END)
     return file.read(1) == b"\n"
-
-
-def _decoded(raw: bytes) -> AuditLine | None:
-    """A line; None for what is none, such as a torn one. Fields of later versions are left out."""
-    try:
-        return msgspec.json.decode(raw, type=AuditLine)
-    except UNDECODABLE:
-        return None
 
 
 def now() -> str:

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TypeVar
 
 import msgspec
 
+T = TypeVar("T")
+
 # A flipped bit within text is no MsgspecError, nor are brackets nested beyond all measure.
 UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def decoded(raw: str | bytes | None, kind: type[T]) -> T | None:
+    """Decode JSON. Return None for nothing, and for what is damaged or of another version."""
+    try:
+        return msgspec.json.decode(raw, type=kind) if raw else None
+    except UNDECODABLE:
+        return None
 
 
 def learn_types() -> None:

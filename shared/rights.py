@@ -50,11 +50,11 @@ def checked_scopes(scopes: Iterable[str]) -> frozenset[KeyScope]:
     for name in scopes:
         if name not in list(KeyScope):
             raise BadInput(
-                f"scopes: there is no {printable(name)!r}. Choose from {_words(KeyScope)}."
+                f"scopes: there is no {printable(name)!r}. Choose from {', '.join(KeyScope)}."
             )
         found.add(KeyScope(name))
     if not found:
-        raise BadInput(f"scopes must name at least one of {_words(KeyScope)}.")
+        raise BadInput(f"scopes must name at least one of {', '.join(KeyScope)}.")
     return frozenset(found)
 
 
@@ -105,7 +105,3 @@ def _refusal(roots: Roots, path: str) -> str:
     except NotAllowed as error:
         return error.message
     return ""
-
-
-def _words(scopes: Iterable[KeyScope]) -> str:
-    return ", ".join(scopes)

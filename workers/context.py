@@ -3,38 +3,175 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 import logging
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import TypeVar
 
 import msgspec
 import redis
+from opentelemetry.trace import get_current_span
 
 from shared.cache.cache_dir import CacheDir
-from shared.domain import ModelKind, ProgressType
-from shared.errors import CacheError, RedisAway, RushesError
-from shared.ledger.ledger import Ledger
+from shared.domain import Fault, ModelKind, ProgressType, TaskState
+from shared.errors import (
+    CacheError,
+    LeaseLost,
+    MediaChanging,
+    MediaError,
+    MediaMissing,
+    MediaSilent,
+    MediaUnsupported,
+    ModelError,
+    NotAllowed,
+    RedisAway,
+    RushesError,
+)
+from shared.ledger.ledger import Ledger, WorkKind
 from shared.ledger.records import Lease
 from shared.media import HashCache
 from shared.paths import Roots
 from shared.settings import Settings
-from workers.cores import CoresOfItem
-from workers.decode_pool import DecodePool
+from workers.decode_pool import CoresOfItem, DecodePool
 from workers.liveness import Signals, StallTimer
 from workers.models.pool import ModelPool
 from workers.models.protocols import FaceFinder, Transcriber, VisualEmbedder
 from workers.models.turns import Turns
 from workers.presence.seen_folders import SeenFolders
-from workers.progress import ItemProgress
 
 log = logging.getLogger(__name__)
+
+PROGRESS_EVERY_S = 0.3
+_AWAY_PAUSE_S = 5.0  # a report to a Redis that is away takes up to 3 s, in which the work stands
+
+# The first that fits.
+_FAULTS: tuple[tuple[type[Exception], Fault], ...] = (
+    (MediaChanging, Fault.CHANGING),
+    (MediaMissing, Fault.MISSING),
+    (MediaUnsupported, Fault.UNSUPPORTED),
+    (MediaSilent, Fault.NOTHING),
+    (MediaError, Fault.FILE),
+    (NotAllowed, Fault.FILE),
+    (CacheError, Fault.CACHE),
+    (ModelError, Fault.MODEL),
+)
+
+
+class ItemProgress:
+    """Reports, throttled, and ends of files, kept until Redis takes them. For the Item's thread."""
+
+    def __init__(self, ledger: Ledger, lease: Lease) -> None:
+        self._ledger = ledger
+        self._lease = lease
+        self._reported_at = float("-inf")
+        # The newest report of each kind, until its time has come.
+        self._unsent: dict[ProgressType, Callable[[], object]] = {}
+        self._ended_files: list[Callable[[], bool]] = []
+        self._worked: dict[ProgressType, float] = {}  # seconds of the Item
+
+    def report(
+        self,
+        kind: ProgressType,
+        files_done: float,
+        media_path: str,
+        message: str = "",
+        *,
+        loading: bool = False,
+    ) -> None:
+        """Progress within the Item, in files. Throttled; dropped while Redis is away."""
+        status = TaskState.LOADING_MODEL if loading else TaskState.RUNNING
+        self._unsent[kind] = lambda: self._ledger.progress(
+            self._lease,
+            type=kind,
+            fraction=files_done,
+            media_path=media_path,
+            message=message,
+            status=status,
+        )
+        self.send_report(at_once=loading)
+
+    def worked(self, kind: ProgressType, seconds: float) -> None:
+        """`kind` was made of so many seconds of the Item's footage so far; told with reports."""
+        self._worked[kind] = seconds
+
+    def measured(self, kind: WorkKind, amount: float, seconds: float) -> None:
+        """Tell how long such work took: for estimates alone, so a Redis that is away misses it."""
+        with suppress(RedisAway):
+            self._ledger.measured(kind.name, amount, seconds)
+
+    def send_report(self, *, at_once: bool = False) -> None:
+        """Send the newest reports if their time has come; for whoever waits and reports nothing."""
+        now = time.monotonic()
+        if not self._unsent or not (at_once or now - self._reported_at >= PROGRESS_EVERY_S):
+            return
+        unsent, self._unsent = self._unsent, {}
+        self._reported_at = now
+        try:
+            for kind, send in unsent.items():
+                self._tell_worked(kind)
+                send()
+        except RedisAway:
+            self._reported_at = time.monotonic() + _AWAY_PAUSE_S
+
+    def file_ended(
+        self,
+        kind: ProgressType,
+        index: int,
+        media_path: str,
+        error: RushesError | None = None,
+        *,
+        skipped: bool = False,
+    ) -> None:
+        """One file has ended, well or by `error`. Kept until Redis takes it.
+
+        `skipped`: what was wanted of it had been made before.
+        """
+        if error:
+            get_current_span().record_exception(
+                error, {"rushes.type": kind, "rushes.path": media_path}
+            )
+        self._unsent.pop(kind, None)
+        self._ended_files.append(functools.partial(self._tell_worked, kind))
+        self._ended_files.append(
+            functools.partial(
+                self._ledger.file_ended,
+                self._lease,
+                type=kind,
+                index=index,
+                media_path=media_path,
+                error=error.message if error else None,
+                fault=fault_of(error) if error else Fault.FILE,
+                skipped=skipped,
+            )
+        )
+        try:
+            self.send_ended_files()
+        except RedisAway:
+            return
+
+    def send_ended_files(self) -> None:
+        """Send what is waiting, in order. Raises RedisAway and LeaseLost."""
+        while self._ended_files:
+            if not self._ended_files[0]():
+                raise LeaseLost
+            self._ended_files.pop(0)
+
+    def _tell_worked(self, kind: ProgressType) -> bool:
+        seconds = self._worked.get(kind)
+        return seconds is None or self._ledger.worked(self._lease, kind, seconds)
+
+
+def fault_of(error: Exception) -> Fault:
+    """The Fault of an error; INTERNAL for what is no error of a file, a folder or a model."""
+    return next((fault for kind, fault in _FAULTS if isinstance(error, kind)), Fault.INTERNAL)
+
 
 ResultT = TypeVar("ResultT")
 
@@ -275,19 +412,15 @@ class Context:
             self.signals.file_until = file_until + time.monotonic() - began
         return turn
 
-    @contextmanager
-    def visual_model(self, key: str) -> Iterator[VisualEmbedder]:
+    def visual_model(self, key: str) -> AbstractContextManager[VisualEmbedder]:
         """Lend the warm visual model for the block; says so where it must be loaded first."""
         lend = self.bench.pool.lend(ModelKind.VISUAL, key)
-        with self._lent(lend, ModelKind.VISUAL, key, ProgressType.VIDEO) as model:
-            yield model
+        return self._lent(lend, ModelKind.VISUAL, key, ProgressType.VIDEO)
 
-    @contextmanager
-    def face_model(self, key: str) -> Iterator[FaceFinder]:
+    def face_model(self, key: str) -> AbstractContextManager[FaceFinder]:
         """The warm face model, lent for the block; says so when it has to be loaded first."""
         lend = self.bench.pool.lend(ModelKind.FACES, key)
-        with self._lent(lend, ModelKind.FACES, key, ProgressType.FACES) as model:
-            yield model
+        return self._lent(lend, ModelKind.FACES, key, ProgressType.FACES)
 
     @contextmanager
     def speech_model(self, key: str) -> Iterator[Transcriber]:

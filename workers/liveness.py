@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -237,6 +238,12 @@ T = TypeVar("T")
 NAP_STEP_S = 0.2
 LONGEST_PAUSE_S = 2.0
 _LAST_WORDS_S = 5.0  # how long a worker that is shutting down waits for Redis to take its outcome
+
+
+def end_on_signals(shut_down: Callable[[], object]) -> None:
+    """Have SIGTERM and SIGINT end the process by `shut_down` from now on. Main thread only."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: shut_down())
 
 
 class Shutdown:

@@ -9,41 +9,242 @@ import logging
 import math
 import os
 import secrets
-import signal
 import socket
+import threading
 import time
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import redis
 from msgspec import Meta
+from opentelemetry.trace import Span, SpanKind, get_current_span
 
-from shared.domain import ModelKind
-from shared.errors import RedisAway, TriedBefore
+from shared.domain import Fault, ModelKind
+from shared.errors import (
+    Cancelled,
+    HandBack,
+    LeaseLost,
+    RedisAway,
+    RushesError,
+    TriedBefore,
+)
 from shared.ledger.ledger import FUNCTION, JobQueues, LoadCount, job_key, ledger_of, queue_key
-from shared.ledger.records import Lease
+from shared.ledger.records import Lease, WaitReason
 from shared.process import machine, traces
-from shared.process.process_mark import own_mark
+from shared.process.logs import bound_task
 from shared.redis import heartbeats
 from shared.redis.clients import connect, connect_blocking
-from shared.redis.heartbeats import Heartbeat, WorkerKind
+from shared.redis.heartbeats import Heartbeat, WorkerKind, WorkerState
 from shared.settings import Settings
-from workers.context import Bench
-from workers.cores import Cores
-from workers.decode_pool import DecodePool
-from workers.liveness import LONGEST_PAUSE_S, NAP_STEP_S, Keeper, RedisOutage, Shutdown, StallTimer
+from workers.context import Bench, Context, NativeCalls, fault_of
+from workers.decode_pool import Cores, CoresOfItem, DecodePool
+from workers.liveness import (
+    LONGEST_PAUSE_S,
+    NAP_STEP_S,
+    Keeper,
+    RedisOutage,
+    Shutdown,
+    Signals,
+    StallTimer,
+)
 from workers.media.stills import decode_apart
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import Loader, ModelPool
 from workers.models.weights.fetcher import WeightsFetcher
 from workers.presence.availability import Availability
-from workers.presence.left_items import ItemKey, LeftItems
-from workers.presence.parked_work import ParkedWork
-from workers.slot import Slot, Work
+from workers.presence.left_items import ItemKey, LeftItems, NotHere, NotHereAnyMore, ParkedWork
+
+log = logging.getLogger(__name__)
+
+_UNSETTLED = "lost"  # until the ledger takes another outcome of this try
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One kind of worker: its queue, its work and its models."""
+
+    kind: WorkerKind  # its queue, and its kind in heartbeats
+    run: Callable[[Context], None]
+    why_not: Callable[[Context], NotHere | None]  # why this machine cannot do the Item
+    models: tuple[ModelKind, ...] = tuple(ModelKind)  # kept warm when somebody wants them
+
+
+class Said(NamedTuple):
+    """What a heartbeat says of an Item in hand."""
+
+    state: WorkerState
+    message: str
+    task_id: str
+
+
+@dataclass(eq=False)
+class Slot:
+    """Room for one Item. It costs nothing while there is none."""
+
+    bench: Bench
+    work: Work
+    stall: StallTimer
+    keeper: Keeper
+    cores: Cores
+    left: LeftItems
+    parked: ParkedWork
+    shutdown: Shutdown
+    native: NativeCalls = field(default_factory=NativeCalls)
+    counts: Counter[str] = field(default_factory=Counter)  # since the start; of the Item's thread
+    said: Said | None = None  # None: no Item is worked on
+    _signals: Signals | None = None
+    _thread: threading.Thread | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether no Item is in hand."""
+        return self._signals is None
+
+    def begin(self, lease: Lease, cores: CoresOfItem) -> None:
+        """Do an Item to its end, in the slot's thread. `cores` are left when it has ended."""
+        assert self.is_free, "a slot holds one Item"
+        signals = self._signals = Signals()
+        signals.give_back = self.shutdown.is_on  # else the handler finds the signals
+        words = (lease, signals, cores)
+        name = f"item-{lease.item_id}"
+        self._thread = threading.Thread(target=self._hold, args=words, name=name, daemon=True)
+        self._thread.start()
+
+    def give_back(self) -> None:
+        """Have the Item handed back at its next checkpoint. Safe in a signal handler."""
+        if signals := self._signals:
+            signals.give_back = True
+
+    def wait(self) -> None:
+        if self._thread:
+            self._thread.join()
+
+    def _hold(self, lease: Lease, signals: Signals, cores: CoresOfItem) -> None:
+        try:
+            with (
+                bound_task(lease.task_id),
+                item_span(lease),
+                self.keeper.holding(lease, signals, self.stall),
+            ):
+                self._do(lease, signals, cores)
+        finally:
+            self.stall.disarm()
+            self.said = self._signals = None
+            self.cores.leave(cores)
+
+    def _do(self, lease: Lease, signals: Signals, cores: CoresOfItem) -> None:
+        context = Context(
+            self.bench,
+            lease,
+            signals,
+            self.stall,
+            self.native,
+            cores,
+            say=lambda message: self._say(lease, message),
+            counts=self.counts,
+        )
+        settle = self._run(context)
+        self.stall.disarm()
+
+        def end() -> bool:
+            context.progress.send_ended_files()
+            return settle is None or settle()
+
+        with suppress(LeaseLost):
+            if self.shutdown.until_redis(end) is not False:
+                return
+        log.warning("Item %d was taken up by another worker", lease.item_id)
+
+    def _run(self, context: Context) -> Callable[[], bool] | None:
+        """Do an Item; returns what tells the ledger how it ended, None when it may not."""
+        ledger, lease = self.bench.ledger, context.lease
+        started = time.monotonic()
+        try:
+            if not_here := self.shutdown.until_redis(lambda: self._why_not(context)):
+                return self._pass_on(lease, not_here)
+            self._say(lease)
+            self.stall.arm()
+            self.work.run(context)
+        except Cancelled:
+            log.info("Item %d stopped", lease.item_id)
+            return lambda: ledger.settle(lease, "cancelled")
+        except NotHereAnyMore as gone:
+            return self._pass_on(lease, gone.not_here)
+        except HandBack:
+            log.info("Item %d handed back", lease.item_id)
+            return lambda: ledger.handback(lease)
+        except LeaseLost:
+            log.warning("Item %d was taken up by another worker", lease.item_id)
+            return None
+        except RushesError as error:
+            traces.fail(get_current_span(), error)
+            reason, fault = error.message, fault_of(error)
+            log.warning("Item %d failed: %s", lease.item_id, reason)
+        except Exception as error:  # of ours, or a library's own: it fails this Item, no worker
+            traces.fail(get_current_span(), error)
+            reason, fault = f"An internal error: {type(error).__name__}: {error}", Fault.INTERNAL
+            log.exception("Item %d failed by an error of ours", lease.item_id)
+        else:
+            log.info("Item %d done in %.1f s", lease.item_id, time.monotonic() - started)
+            return lambda: ledger.settle(lease, "done", context.reason, result=context.result)
+        return lambda: ledger.settle(lease, "failed", reason, fault)
+
+    def _why_not(self, context: Context) -> NotHere | None:
+        """Why an Item cannot be done here. Asks shares, which may hang; again in an outage."""
+        self.stall.arm()
+        return self.work.why_not(context)
+
+    def _pass_on(self, lease: Lease, not_here: NotHere) -> Callable[[], bool]:
+        """Hand an Item back for another machine, and leave its jobs to others for a while."""
+        ledger = self.bench.ledger
+        self.left.add((lease.task_id, lease.item_id), not_here)
+        reason = WaitReason(*(not_here.waits_for or ("root", "")), not_here.reason)
+        if not_here.waits_for is None or not_here.is_over is None:
+            return lambda: ledger.handback(lease, reason)
+        self.parked.note(reason, not_here.is_over)
+        return lambda: self._refuse(lease, reason)
+
+    def _refuse(self, lease: Lease, reason: WaitReason) -> bool:
+        """Hand an Item back that this machine cannot do; when no machine can, it is parked."""
+        bench = self.bench
+        live = heartbeats.live(bench.client, bench.settings.instance, self.work.kind)
+        here = socket.gethostname()
+        hosts = {here, *(beat.host for beat in live)}
+        return bench.ledger.refuse(lease, reason, here, sorted(hosts))
+
+    def _say(self, lease: Lease, loading: str = "") -> None:
+        """Set what the heartbeat says from now on; `loading`: that a model is, and which."""
+        has_loaded = self.said and self.said.state == "loading" and not loading
+        self.said = Said("loading" if loading else "working", loading, lease.task_id)
+        if has_loaded:
+            self.keeper.tell()
+
+
+def item_span(lease: Lease) -> AbstractContextManager[Span]:
+    """The span of one try of an Item, active in the block.
+
+    While traces are off it records nothing, but the sender's trace id stays with it for the log.
+    """
+    return traces.tracer().start_as_current_span(
+        f"{lease.kind} item",
+        traces.context_of(lease.trace),
+        SpanKind.CONSUMER,
+        {
+            "rushes.task_id": lease.task_id,
+            "rushes.item_id": lease.item_id,
+            "rushes.kind": lease.kind,
+            "rushes.tries": lease.tries,
+            "rushes.worker": lease.worker,
+            "rushes.outcome": _UNSETTLED,
+        },
+    )
+
 
 BLOCK_S = 1.0  # of one blocking pop; so long a stop waits for an idle worker
 _LARGEST_JOB = 1024  # bytes, packed or not; ours have 130
@@ -75,7 +276,7 @@ class JobConsumer:
     """
 
     def __init__(self, redis_url: str, instance: str, *queues: str) -> None:
-        self._redis = connect_blocking(redis_url, block_s=BLOCK_S, decode=False)
+        self._redis = connect_blocking(redis_url, block_s=BLOCK_S, decode=False, kind=redis.Redis)
         self._queues = [queue_key(instance, queue) for queue in queues]
 
     def take(self) -> ItemToDo | None:
@@ -125,8 +326,6 @@ def _understood(data: bytes | None) -> ItemToDo | None:
     return item
 
 
-log = logging.getLogger(__name__)
-
 _LEFT_JOB_S = 0.02  # so that thousands of jobs that are left to others do not fill a core
 _LAST_LEFT_NAPS = 12  # for 2.4 s: another takes it when the sweep, every 2 s, enqueues again
 _ASK_EVERY_S = 2.0
@@ -149,7 +348,7 @@ class Worker:
         """`stall` and `loaders` replace this project's own time limits and models."""
         assert settings.redis_url, "workers are started with a Redis"
         client = connect(settings.redis_url)
-        self._heart = heart = _first_heartbeat(work.kind)
+        self._heart = heart = heartbeats.first_heartbeat(work.kind)
         self._work = work
         self._outage = RedisOutage()
         self._shutdown = Shutdown()
@@ -177,14 +376,8 @@ class Worker:
         timers = [self._stall.another() for _ in range(threads)]
         self._slots = [Slot(self._bench, work, timer, *of_slots) for timer in timers]
 
-    def take_signals(self) -> None:
-        """Let SIGTERM and SIGINT end this worker from now on. Main thread only."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.shut_down())
-
     def serve(self) -> int:
-        """Work until a signal ends it; returns the exit status."""
-        self.take_signals()
+        """Work until it is shut down; returns the exit status."""
         decode_apart(self._bench.decoders.threads)
         for thread in self._threads:
             thread.start()
@@ -219,10 +412,7 @@ class Worker:
         for thread in self._threads:
             thread.end()
         self._bench.pool.close()
-        try:
-            heartbeats.leave(self._bench.client, self._bench.settings.instance, self._heart.name)
-        except RedisAway:
-            log.debug("Redis is away: the heartbeat runs out by itself")
+        heartbeats.leave(self._bench.client, self._bench.settings.instance, self._heart.name)
         log.info("Worker %s has ended", self._heart.name)
         traces.shut_down()
         self._bench.decoders.close()
@@ -333,11 +523,3 @@ class Worker:
             message = self._left.reason
             state, task_id = "waiting" if message else "idle", None
         return msgspec.structs.replace(self._heart, state=state, message=message, task_id=task_id)
-
-
-def _first_heartbeat(kind: WorkerKind) -> Heartbeat:
-    host, pid = socket.gethostname(), os.getpid()
-    name = f"{kind}-{host}-{pid}-{secrets.token_hex(3)}"
-    return Heartbeat(
-        name=name, kind=kind, host=host, pid=pid, started_at=time.time(), process=own_mark()
-    )

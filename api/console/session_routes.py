@@ -18,7 +18,7 @@ from api.http.services import CoreServices
 from api.own_pages import BrowserSession, is_marked
 from shared.errors import BadInput, Missing, RedisAway
 from shared.paths import strip_bounds
-from shared.redis.console_links import ConsoleLinks
+from shared.redis.console_sessions import ConsoleLinks
 from shared.redis.licence_keys import KeyRecord
 from shared.rights import KeyScope
 

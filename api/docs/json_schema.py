@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from shared.field_words import words_of
+from shared.fields import words_of
 
 REF = "#/components/schemas/{name}"
 DEFAULT = "x-rushes-default"

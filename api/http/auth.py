@@ -25,8 +25,7 @@ from api.http.errors import (
 from api.own_pages import BrowserSession, OwnPages
 from shared.errors import Missing, RedisAway
 from shared.redis.console_sessions import ConsoleSessions
-from shared.redis.key_uses import KeyUses
-from shared.redis.licence_keys import KeyRecord, Keys
+from shared.redis.licence_keys import KeyRecord, Keys, KeyUses
 from shared.rights import KeyScope
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """Request bodies. These types both validate requests and make the OpenAPI document.
 
 Defaults, limits, words and examples stand here and nowhere else. The words of a field are the
-literal below it (shared.field_words), those of a shared type its `description`. Null for an
+literal below it (shared.fields), those of a shared type its `description`. Null for an
 optional key equals leaving it out, and so does "" where its text may not be empty
 (api.http.body_reading), so `T | None` only tells readers of the document that leaving a key out has
 a meaning.

@@ -38,10 +38,12 @@ T = TypeVar("T")
 
 
 class Provider:
-    """The objects of one process by type, and the services that are made of them."""
+    """The objects of one process by type, also that of a base, and services made of them."""
 
     def __init__(self, *provided: object) -> None:
-        self._by_type: dict[type, Any] = {type(each): each for each in provided}
+        self._by_type: dict[type, Any] = {
+            kind: each for each in provided for kind in type(each).__mro__
+        }
 
     def get(self, kind: type[T]) -> T:
         """Return the object of that type. Services are built once, of what their fields name.

@@ -16,8 +16,7 @@ from api.http.services import CoreServices
 from shared.errors import BadInput, Missing, NotAllowed
 from shared.opening import open_drop_folder
 from shared.paths import Roots, strip_bounds
-from shared.redis.key_uses import KeyUse, KeyUses
-from shared.redis.licence_keys import KeyRecord, Keys
+from shared.redis.licence_keys import KeyRecord, Keys, KeyUse, KeyUses
 from shared.rights import (
     LONGEST_LABEL,
     KeyScope,

@@ -30,10 +30,9 @@ from shared.ledger.ledger import queue_key
 from shared.ledger.records import WaitCode
 from shared.query.messages import Lane, lane_key
 from shared.redis import heartbeats
-from shared.redis.clients import translated
 from shared.redis.heartbeats import Heartbeat, WorkerKind, WorkerState
-from shared.watch.choices import FileGroup
 from shared.watch.live import WatchState
+from shared.watch.options import FileGroup
 
 QUEUES = ("analysis", "recluster", "export")
 FOOTAGE = (ProgressType.VIDEO, ProgressType.AUDIO, ProgressType.FACES)
@@ -83,7 +82,7 @@ class _SharedState:
         instance = services.settings.instance
         keys = {name: queue_key(instance, name) for name in QUEUES}
         keys |= {f"ask:{lane}": lane_key(instance, lane) for lane in Lane}
-        with translated(), services.redis.pipeline(transaction=False) as pipe:
+        with services.redis.pipeline(transaction=False) as pipe:
             pipe.hgetall(ledger.totals_key(instance))
             pipe.info("memory")
             for key in keys.values():

@@ -17,7 +17,7 @@ from api.http.bodies import (
     Vocabulary,
     Word,
 )
-from shared.command_line import option
+from shared.fields import option
 from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES
 
 MOST_FACES = 2_000  # of one page

@@ -20,7 +20,7 @@ from api.http.bodies import (
 from api.search.filtering.fields import MOST_PEOPLE, PeopleFilterMode, PersonFilter
 from api.search.paging.fields import MOST_MATCHES, PageFields
 from api.search.paging.fields import SHOWN as SHOWN
-from shared.command_line import option
+from shared.fields import option
 from shared.query.bounds import LONGEST_QUERY, MOST_TEXTS
 
 BY, WHERE = "What is searched for", "Where"  # panels of the command line

@@ -12,8 +12,7 @@ from api.search.calibration.store import Calibrations
 from api.search.frames.index import SearchIndex
 from api.search.vectors import Vectors
 from shared.watch.files import WatchedFiles
-from shared.watch.lease import SoleLease
-from shared.watch.live import LiveStatus
+from shared.watch.live import LiveStatus, SoleLease
 
 
 @dataclass(frozen=True, slots=True)

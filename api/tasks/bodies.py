@@ -15,8 +15,8 @@ from api.http.bodies import (
     Vocabulary,
     Word,
 )
-from shared.command_line import option
 from shared.domain import AudioStreams
+from shared.fields import option
 
 WHAT, HOW = "What is analyzed", "How"  # groups of options of the command line
 

@@ -14,8 +14,7 @@ from api.tasks.callers import may_put_first, may_stop
 from api.tasks.progress import no_worker, own_reason, task_answer
 from shared.errors import BadInput
 from shared.ledger.records import TaskRecord
-from shared.ledger.task_lists import EndedAt, LinePlace
-from shared.ledger.work_done import WorkDone, work_done
+from shared.ledger.task_lists import EndedAt, LinePlace, WorkDone, work_done
 from shared.msgspec_decoding import UNDECODABLE
 
 RECENT = 100

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+import redis
+from redis.exceptions import LockError
 
 from api.http.endpoint import Call, Endpoint
 from api.http.services import CoreServices
@@ -16,11 +20,52 @@ from shared.domain import AnalyzeSpec, FileSpec, ProgressType, TaskKind
 from shared.errors import BadInput, Busy, Missing, RedisAway
 from shared.ledger.analysis_files import AnalysisFiles
 from shared.ledger.records import TaskRecord
-from shared.ledger.retries import Retries
+from shared.redis.clients import key_prefix
 from shared.rights import KeyScope
 
 log = logging.getLogger(__name__)
 _SHOWN = 200  # characters of a path in a message
+_KEPT_S = 86_400  # as the Task whose files these are
+_LOCK_S = 60.0  # a request that takes longer was killed
+_PATIENCE_S = 10.0
+
+
+class Retries:
+    """The retries of one instance. `client` must decode responses."""
+
+    def __init__(self, client: redis.Redis, instance: str) -> None:
+        self._redis = client
+        self._prefix = key_prefix(instance)
+
+    @contextlib.contextmanager
+    def one_at_a_time(self, task_id: str) -> Iterator[None]:
+        """Whoever wants to retry the same Task meanwhile waits. Raises Busy."""
+        name = f"{self._prefix}retrying:{task_id}"
+        lock = self._redis.lock(name, timeout=_LOCK_S, blocking_timeout=_PATIENCE_S)
+        if not lock.acquire():
+            raise Busy(
+                f"Files of task {task_id} are being put in line again just now: look at the "
+                "tasks, then ask again."
+            )
+        try:
+            yield
+        finally:
+            with contextlib.suppress(LockError, RedisAway):  # it ends by itself
+                lock.release()
+
+    def tried_by(self, task_id: str) -> dict[str, str]:
+        """Files of a Task, in the server's form -> the Task that tried it again last."""
+        found: Any = self._redis.hgetall(self._key(task_id))
+        return dict(found)
+
+    def note(self, task_id: str, paths: Iterable[str], new_task_id: str) -> None:
+        with self._redis.pipeline() as pipe:
+            pipe.hset(self._key(task_id), mapping=dict.fromkeys(paths, new_task_id))
+            pipe.expire(self._key(task_id), _KEPT_S)
+            pipe.execute()
+
+    def _key(self, task_id: str) -> str:
+        return f"{self._prefix}retries:{task_id}"
 
 
 def retry_task(call: Call[RetryTaskBody], services: CoreServices) -> Accepted:

@@ -10,10 +10,9 @@ from api.http.answers import Count, HashStr, Message, Moment
 from api.watch.bodies import HOURS
 from api.watch.copied_fields import with_fields_of
 from shared.domain import NotApplicable
-from shared.watch.choices import FileGroup
 from shared.watch.folders import Schedule
 from shared.watch.live import WatchState
-from shared.watch.options import WatchOptions
+from shared.watch.options import FileGroup, WatchOptions
 
 _ServiceState = Annotated[
     WatchState,

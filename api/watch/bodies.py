@@ -16,7 +16,7 @@ from api.http.bodies import (
     Word,
 )
 from api.watch.copied_fields import all_optional, with_fields_of
-from shared.command_line import option
+from shared.fields import option
 from shared.watch.options import WHAT, WHICH, WatchOptions
 
 _MOST_NAMED = 1_000  # entries of one list of exclusions

@@ -1,24 +1,25 @@
-"""From what a request says to fields of a WatchFolder; all that can be wrong with each."""
+"""From what a request says to a WatchFolder; what can be wrong with its fields, and together."""
 
 from __future__ import annotations
 
 import errno
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from msgspec import UNSET
 
+from api.http.client_paths import ClientPaths
 from api.http.services import CoreServices
 from api.watch.bodies import ScheduleBody, WatchFolderBody
-from shared.errors import BadInput, NotAllowed
+from shared.errors import AlreadyWatched, BadInput, NotAllowed
 from shared.models.languages import language_code
 from shared.models.vocabulary import checked_vocabulary
 from shared.opening import open_folder
 from shared.paths import Roots, location_of
 from shared.people.names import checked_name
-from shared.watch.folders import Schedule
+from shared.watch.folders import Schedule, WatchFolder
 from shared.watch.options import WatchOptions
 
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
@@ -185,3 +186,65 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "excluded_filename_globs": _globs,
     "vocabulary": checked_vocabulary,
 }
+
+
+def check_folder(folder: WatchFolder) -> None:
+    """Raise BadInput for what does not go together in one folder."""
+    if not (folder.analyze_visual or folder.analyze_speech or folder.analyze_faces):
+        raise BadInput(
+            "There is nothing to do: set analyze_visual, analyze_speech or analyze_faces to true."
+        )
+    if folder.analyze_faces and folder.cluster_job_name is None:
+        raise BadInput(
+            "cluster_job_name is required with analyze_faces: the collection that receives the "
+            "faces."
+        )
+    path, cache_dir = _path(folder), _cache_dir(folder)
+    if path == cache_dir:
+        raise BadInput(
+            "cache_dir must not be the watched folder itself; a folder inside it is fine, such as "
+            ".rushes."
+        )
+    if _is_inside(path, cache_dir):
+        raise BadInput(
+            f"path lies inside the cache_dir {folder.client_cache_dir}, which holds analysis data "
+            "and no media; choose another folder for one of them."
+        )
+
+
+def check_overlap(paths: ClientPaths, folder: WatchFolder, others: Iterable[WatchFolder]) -> None:
+    """Raise AlreadyWatched where files would be watched twice into one cache_dir."""
+    path = _path(folder)
+    for other in others:
+        if other.id == folder.id or _cache_dir(other) != _cache_dir(folder):
+            continue
+        named = f"watch folder {other.id} ({other.client_path})"
+        if not paths.is_of_key(other.path, other.cache_dir):
+            named = "a watch folder outside the folders of this licence key"
+        if _path(other) == path:
+            raise AlreadyWatched(
+                f"{folder.client_path} is watched already with this cache_dir, by {named}; change "
+                "that one."
+            )
+        if other.recursive and _is_inside(path, _path(other)):
+            raise AlreadyWatched(
+                f"{folder.client_path} lies inside {named}, which is recursive and has the same "
+                "cache_dir: its files are watched already."
+            )
+        if folder.recursive and _is_inside(_path(other), path):
+            raise AlreadyWatched(
+                f"{named} lies inside {folder.client_path} and has the same cache_dir: its files "
+                'would be watched twice. Delete it first, or send "recursive": false.'
+            )
+
+
+def _path(folder: WatchFolder) -> str:
+    return folder.real_path or folder.path
+
+
+def _cache_dir(folder: WatchFolder) -> str:
+    return folder.real_cache_dir or folder.cache_dir
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return path.startswith(folder.rstrip("/") + "/")

@@ -20,8 +20,7 @@ from api.watch.answers import (
     WatchStatus,
 )
 from api.watch.bodies import NothingBody, WatchFolderBody, WatchFolderChanges
-from api.watch.checks import check_folder, check_overlap
-from api.watch.fields import locate, requested_fields, vain_globs
+from api.watch.fields import check_folder, check_overlap, locate, requested_fields, vain_globs
 from api.watch.status import WatchServices
 from shared.domain import TaskKind
 from shared.errors import AlreadyWatched, BadInput, Missing

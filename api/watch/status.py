@@ -17,12 +17,10 @@ from api.http.client_paths import ClientPaths, in_clients_words
 from api.http.services import CoreServices
 from api.watch.answers import FolderStats, WatchFailure, WatchStatus
 from shared.domain import NotApplicable, TaskKind
-from shared.watch.choices import FileGroup
-from shared.watch.files import NOT_APPLICABLE, WatchedFiles
+from shared.watch.files import NOT_APPLICABLE, RetryRequests, WatchedFiles
 from shared.watch.folders import WatchFolder
-from shared.watch.lease import SoleLease
-from shared.watch.live import NO_WATCHER, STOPPED, LiveStatus, WatchLive, WatchState
-from shared.watch.retries import RetryRequests
+from shared.watch.live import NO_WATCHER, STOPPED, LiveStatus, SoleLease, WatchLive, WatchState
+from shared.watch.options import FileGroup
 
 _NOT_SEEN = "The watcher has not come to it yet."
 _PAUSED = "A foreground analysis has precedence."

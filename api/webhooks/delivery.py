@@ -13,8 +13,7 @@ from standardwebhooks import Webhook as Signer
 
 from shared.errors import BadInput
 from shared.webhooks.events import Message
-from shared.webhooks.hosts import Target, checked_url, resolved
-from shared.webhooks.subscriptions import Webhook
+from shared.webhooks.subscriptions import Target, Webhook, checked_url, resolved
 
 if TYPE_CHECKING:
     import httpx

@@ -22,9 +22,8 @@ from shared.errors import AlreadySubscribed, BadInput, Missing
 from shared.rights import KeyScope
 from shared.webhooks import events
 from shared.webhooks.events import MOST_DEAD, TEST, WebhookEvent
-from shared.webhooks.hosts import checked_url
 from shared.webhooks.outbox import Outbox
-from shared.webhooks.subscriptions import Webhook, Webhooks
+from shared.webhooks.subscriptions import Webhook, Webhooks, checked_url
 
 _NO_SUCH = "None of these messages is there any more: they were sent again or dropped meanwhile."
 _PREFIX = "whsec_"

@@ -12,9 +12,11 @@ from starlette.concurrency import run_in_threadpool
 from api.async_tasks import end
 from api.webhooks.delivery import Deliverer, Undelivered
 from shared.errors import RedisAway, RushesError
+from shared.msgspec_decoding import decoded
 from shared.settings import Settings
-from shared.watch.lease import SoleLease
-from shared.webhooks.outbox import Outbox, decoded
+from shared.watch.live import SoleLease
+from shared.webhooks.events import Message
+from shared.webhooks.outbox import Outbox
 from shared.webhooks.subscriptions import Webhook, Webhooks
 
 log = logging.getLogger(__name__)
@@ -96,7 +98,7 @@ class WebhookSender:
         """
         while due := await run_in_threadpool(self._outbox.due, hook.id, _AT_ONCE):
             for raw in due:
-                message = decoded(raw)
+                message = decoded(raw, Message)
                 failure: Undelivered | None = Undelivered("It is no message.")
                 if message is not None:
                     failure = await deliverer.deliver(hook, message)

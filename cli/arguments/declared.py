@@ -1,6 +1,6 @@
 """Options that are fields of a request, made from the declarations of its body; completions.
 
-A field is marked by shared.command_line. Its type, bounds, choices and words are those of the API,
+A field is marked by shared.fields. Its type, bounds, choices and words are those of the API,
 and what was not typed is not sent, so that defaults are the server's.
 """
 
@@ -19,9 +19,8 @@ from msgspec.structs import FieldInfo
 
 from cli.arguments.media_arguments import server_path
 from cli.remote import client_of
-from shared.command_line import MARK, CommandLineOption
 from shared.errors import RushesError
-from shared.field_words import words_of
+from shared.fields import MARK, CommandLineOption, words_of
 
 _PATIENCE_S = 1.0
 

@@ -16,6 +16,7 @@ from redis.exceptions import NoPermissionError
 from cli.checks.finding import Finding, fine, problem, refuse_problems, warning
 from cli.processes import redis_binary
 from cli.processes.redis_binary import OLDEST
+from shared.errors import RedisAway
 from shared.redis.clients import connect
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,9 @@ def examine(url: str) -> list[Finding]:
     """Findings on the Redis. Raises Away where it does not answer."""
     where = shown(url)
     try:
-        with connect(url, protocol=2) as client:  # 3 begins with a command that Redis 5 lacks
+        with connect(
+            url, protocol=2, kind=redis.Redis
+        ) as client:  # 3 begins with a command that Redis 5 lacks
             return list(_examine(client, where))
     except redis.BusyLoadingError as error:
         raise Away(f"{where} is still loading its data") from error
@@ -92,7 +95,7 @@ def shown(url: str) -> str:
 
 def clock(url: str) -> Iterator[Finding]:
     """Whether this machine and Redis agree on the time."""
-    with contextlib.suppress(redis.RedisError, OSError), connect(url) as client:
+    with contextlib.suppress(RedisAway), connect(url) as client:
         began = time.time()
         seconds, micros = client.time()
         ours = (began + time.time()) / 2

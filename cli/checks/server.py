@@ -8,10 +8,9 @@ from typing import Any
 
 import httpx
 import msgspec
-import redis
 
 from cli.checks.finding import Finding, fine, problem, warning
-from shared.errors import SettingsError
+from shared.errors import RedisAway, SettingsError
 from shared.process.listening import listen
 from shared.redis.clients import connect, key_prefix
 from shared.settings import Settings
@@ -64,7 +63,7 @@ def keys(settings: Settings, redis_url: str | None) -> Iterator[Finding]:
         if redis_url is not None:
             with connect(redis_url) as client:
                 count = max(count, client.hlen(f"{key_prefix(settings.instance)}keys"))
-    except (redis.RedisError, OSError, TypeError, ValueError):
+    except (RedisAway, TypeError, ValueError):
         pass  # said where Redis is looked at
     if count:
         yield fine("keys", f"{count} licence {'key' if count == 1 else 'keys'}")

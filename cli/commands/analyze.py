@@ -20,7 +20,7 @@ from cli.arguments.media_arguments import (
     media_files,
 )
 from cli.arguments.media_arguments import vocabulary as words_of
-from cli.commands.following import end_of
+from cli.commands.tasks import end_of
 from cli.options import examples, option
 from cli.remote import Remote, remote
 from shared.errors import BadInput

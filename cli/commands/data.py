@@ -82,8 +82,7 @@ def undo_deletion(
 ) -> None:
     """Take a deletion back. What was analyzed anew since stays as it is now."""
     body = {"cache_dir": cache_dir(cache), "deletion_id": deletion}
-    answer = server.api.post("/analysis-data/deletions/undo", body)
-    server.out.message(answer)
+    server.out.message(server.api.post("/analysis-data/deletions/undo", body))
 
 
 @app.command("leave-out", epilog="Example: rushes data leave-out /footage/day1/A002.mov")
@@ -97,8 +96,7 @@ def leave_out_files(
     """Leave files out of analysis: watch folders do not try them again. Results stay."""
     body: dict[str, Any] = {"cache_dir": cache_dir(cache), "left_out": not take_back}
     body["media_paths"] = list(media_files(listed(paths), cache=body["cache_dir"]).paths)
-    answer = server.api.post("/analysis-data/left-out", body)
-    server.out.message(answer)
+    server.out.message(server.api.post("/analysis-data/left-out", body))
 
 
 def _show(server: Remote, planned: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 from collections.abc import Iterable
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -66,17 +67,13 @@ def _count(number: int, what: str) -> str:
     return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
 
 
-def _end_our_session() -> None:
-    """End what the checks have started, too: who asked for them is gone."""
-    os.killpg(os.getpgrp(), signal.SIGKILL)
-
-
 def main() -> None:
     """Print the findings as JSON; end with the process that asks for them."""
     from cli.checks.everything import look_at_everything
-    from shared.process import parent_pipe
+    from shared.process.ending import watch_parent
 
-    parent_pipe.watch(_end_our_session)
+    # What the checks have started ends, too.
+    watch_parent(partial(os.killpg, os.getpgrp(), signal.SIGKILL))
     print(json.dumps(_document(look_at_everything(os.environ))))
 
 

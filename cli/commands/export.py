@@ -15,8 +15,7 @@ from api.exports.clips.bodies import ExportClipsBody
 from api.exports.timelines.bodies import TimelineBody
 from cli.arguments.declared import Fields, with_fields
 from cli.arguments.media_arguments import seconds, server_path, write_file
-from cli.commands.following import follow_to_the_end, say_accepted
-from cli.commands.tasks import TaskId
+from cli.commands.tasks import TaskId, follow_to_the_end, say_accepted
 from cli.options import argument, option
 from cli.remote import Remote, remote
 from shared.errors import BadInput, os_errors_as

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import time
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +16,7 @@ from cli.arguments.media_arguments import CacheOption, cache_dir, seconds, serve
 from cli.commands.processes import become
 from cli.options import argument, option
 from cli.remote import Remote, remote
+from shared.domain import ModelKind
 from shared.errors import BadInput, ModelError
 from shared.settings import Settings
 
@@ -29,17 +29,11 @@ _NEEDED = ("query", "media_path")
 _TIMES = ("start_seconds", "end_seconds")
 
 
-class ModelType(StrEnum):
-    VISUAL = "visual"
-    SPEECH = "speech"
-    FACES = "faces"
-
-
 @app.command("list", epilog="Example: rushes models list --type speech --ready")
 @remote
 def list_models(
     server: Remote,
-    kind: Annotated[ModelType | None, option("Only these.", "--type")] = None,
+    kind: Annotated[ModelKind | None, option("Only these.", "--type")] = None,
     ready: Annotated[
         bool, option("Only those whose weights are on the server.", "--ready")
     ] = False,
@@ -48,7 +42,7 @@ def list_models(
     answer = server.api.get("/models/available")
     rows = (
         _row(each, model)
-        for each in ([kind] if kind else ModelType)
+        for each in ([kind] if kind else ModelKind)
         for model in answer[each]
         if model["is_downloaded"] or not ready
     )
@@ -56,7 +50,7 @@ def list_models(
     server.out.listing(answer, columns, rows)
 
 
-def _row(kind: ModelType, model: dict[str, Any]) -> tuple[str, ...]:
+def _row(kind: ModelKind, model: dict[str, Any]) -> tuple[str, ...]:
     return (
         kind.value,
         model["model_key"],
@@ -91,7 +85,7 @@ def load_model(
         str, argument("As `rushes models list` shows.", autocompletion=declared.complete_models)
     ],
     kind: Annotated[
-        ModelType | None, option("What it is for. Default: as listed.", "--type")
+        ModelKind | None, option("What it is for. Default: as listed.", "--type")
     ] = None,
     detach: Annotated[bool, option("Do not wait until it is loaded.", "--detach")] = False,
 ) -> None:
@@ -136,16 +130,16 @@ def calibrate_model(
     server.out.line(f"Right are, of matches called so: {', '.join(told)}.")
 
 
-def _kind_of(api: ApiClient, model_key: str) -> ModelType:
+def _kind_of(api: ApiClient, model_key: str) -> ModelKind:
     """The kind as listed; an unlisted key is taken for a visual model, as the API takes it."""
     known = api.get("/models/available")
-    for kind in ModelType:
+    for kind in ModelKind:
         if any(model["model_key"] == model_key for model in known[kind]):
             return kind
-    return ModelType.VISUAL
+    return ModelKind.VISUAL
 
 
-def _wait_until_loaded(api: ApiClient, kind: ModelType, key: str) -> dict[str, Any]:
+def _wait_until_loaded(api: ApiClient, kind: ModelKind, key: str) -> dict[str, Any]:
     """Wait for a model; what is loaded then. Raises ModelError where no worker loads it."""
     busy_at = time.monotonic()
     while True:

@@ -14,7 +14,7 @@ from cli.api_client import ApiClient
 from cli.arguments import declared
 from cli.arguments.declared import Fields, with_fields
 from cli.arguments.media_arguments import CacheOption, cache_dir, server_path
-from cli.commands.following import end_of, name_of
+from cli.commands.tasks import end_of, name_of
 from cli.options import argument, option
 from cli.remote import Remote, remote
 from cli.terminal.output import YesOption, confirmed, moment_of
@@ -425,8 +425,7 @@ def enroll_person(
     """Make a person known by photos, in every collection of the cache folder."""
     paths = [server_path(picture) for picture in pictures]
     body = {"cache_dir": cache_dir(cache), "name": name, "pictures": paths}
-    answer = server.api.post("/faces/people", body, _ENROLLING_S)
-    server.out.message(answer)
+    server.out.message(server.api.post("/faces/people", body, _ENROLLING_S))
 
 
 @app.command("known", epilog="Example: rushes people known --all")

@@ -7,9 +7,8 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.text import Text
@@ -116,6 +115,7 @@ AllOption = Annotated[
     bool, option("All matches, page by page, whatever --max.", "--all", panel=SHOWN)
 ]
 _REASONS = 5
+_WEAK: Literal["weak"] = "weak"  # at the least, unless more or less is asked for
 _NAMED = {
     "waiting": "waiting",
     "failed": "failed",
@@ -129,25 +129,8 @@ Match = dict[str, Any]
 _FOLDER = re.compile(r".*[/\\]")
 
 
-class LeastStrength(StrEnum):
-    """What a match must be at the least."""
-
-    STRONG = "strong"
-    FAIR = "fair"
-    WEAK = "weak"
-    ANY = "any"
-
-    def fields(self, sort: str | None) -> Fields:
-        """The fields of a search that ask for it."""
-        if self is not self.ANY:
-            return {"details": True, "min_strength": self.value}
-        # What is sorted otherwise than by score is at least weak, unless this is asked for.
-        is_sorted = sort not in (None, "score")
-        return {"details": True, **({"min_score": 0} if is_sorted else {})}
-
-
 StrengthOption = Annotated[
-    LeastStrength,
+    Literal["strong", "fair", "weak", "any"],
     option(
         "Leave out what is weaker; with `any` all are shown, down to what is no match at all.",
         "--min-strength",
@@ -174,7 +157,7 @@ def search(
     where: WhereOption = [],  # noqa: B006
     every: AllOption = False,
     by_file: ByFileOption = False,
-    min_strength: StrengthOption = LeastStrength.WEAK,
+    min_strength: StrengthOption = _WEAK,
     paths: PathsOption = False,
     pictures: PicturesOption = "auto",
 ) -> None:
@@ -189,7 +172,7 @@ def search(
     if fuzzy or fields.keys() - set(SearchTextBody.__struct_fields__):
         raise BadInput("--fuzzy, --by and --subtitles need --said: they are for what is said.")
     kind, example = _example(server, text, image, frame, fast)
-    body = scope | min_strength.fields(fields.get("sort")) | example | {"query": text or None}
+    body = scope | _at_least(min_strength, fields) | example | {"query": text or None}
     body |= frames_with(shown, any_person)
     shown_by = None if every else painter(pictures, server.out)
     _find(server, kind, body, paths, lambda found: print_frames(server.out, found, shown_by))
@@ -207,11 +190,20 @@ def find_said(server: Remote, text: str, body: dict[str, Any], paths: bool) -> N
 
 
 def _check_said(*of_pictures: object) -> None:
-    if any(given is not LeastStrength.WEAK for given in of_pictures if given):
+    if any(given != _WEAK for given in of_pictures if given):
         raise BadInput(
             "--said goes with --in, --where, --sort, --by-file, --all, --speaker, --fuzzy, --by "
             "and --subtitles alone."
         )
+
+
+def _at_least(strength: str, fields: Fields) -> Fields:
+    """The fields of a search that ask for matches of this strength at the least."""
+    if strength != "any":
+        return {"details": True, "min_strength": strength}
+    # What is sorted otherwise than by score is at least weak, unless this is asked for.
+    is_sorted = fields.get("sort", "score") != "score"
+    return {"details": True} | ({"min_score": 0} if is_sorted else {})
 
 
 def how_given(fields: Fields, every: bool, by_file: bool) -> Fields:

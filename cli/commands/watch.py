@@ -24,7 +24,7 @@ from cli.remote import Remote, remote
 from cli.terminal.output import table_of
 from shared.errors import BadInput, Missing
 from shared.printable import printable
-from shared.watch.choices import FileGroup
+from shared.watch.options import FileGroup
 
 Schedule = Annotated[
     str | None,
@@ -133,22 +133,21 @@ def change_folder(
 @remote
 def remove_folder(server: Remote, folder: FolderArgument) -> None:
     """Watch a folder no more. Its media and its analysis data stay."""
-    answer = server.api.delete(f"/watch-folders/{_id_of(server.api, folder)}")
-    server.out.message(answer)
+    server.out.message(server.api.delete(f"/watch-folders/{_id_of(server.api, folder)}"))
 
 
 @app.command("start")
 @remote
 def start_service(server: Remote) -> None:
     """Start watching; it goes on over restarts until it is stopped."""
-    _tell_service(server, "start")
+    server.out.message(server.api.post("/watch-folders/service/start"))
 
 
 @app.command("stop")
 @remote
 def stop_service(server: Remote) -> None:
     """Stop watching, also after restarts."""
-    _tell_service(server, "stop")
+    server.out.message(server.api.post("/watch-folders/service/stop"))
 
 
 @app.command("status")
@@ -194,8 +193,7 @@ def retry_files(
 ) -> None:
     """Try failed files again."""
     body = {"paths": [server_path(path) for path in paths]} if paths else {}
-    answer = server.api.post(f"/watch-folders/{_id_of(server.api, folder)}/retry", body)
-    server.out.message(answer)
+    server.out.message(server.api.post(f"/watch-folders/{_id_of(server.api, folder)}/retry", body))
 
 
 @app.command("follow", epilog="Example: rushes watch follow --until-done")
@@ -243,11 +241,6 @@ def _shown(server: Remote) -> Iterator[Callable[[Event], None]]:
     view = WatchView(server.api)
     with Live(console=server.out.console, auto_refresh=False) as live:
         yield lambda status: live.update(view.whole(status), refresh=True)
-
-
-def _tell_service(server: Remote, what: str) -> None:
-    answer = server.api.post(f"/watch-folders/service/{what}")
-    server.out.message(answer)
 
 
 def _id_of(api: ApiClient, folder: str) -> str:

@@ -82,5 +82,4 @@ def test_webhook(server: Remote, webhook_id: IdArgument) -> None:
 @remote
 def remove_webhook(server: Remote, webhook_id: IdArgument) -> None:
     """Remove a webhook, and what waits for it."""
-    answer = server.api.delete(f"/webhooks/{webhook_id}")
-    server.out.message(answer)
+    server.out.message(server.api.delete(f"/webhooks/{webhook_id}"))

@@ -18,8 +18,8 @@ import typer
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from cli.api_client import ApiClient
-from cli.commands.following import finish, follow_to_the_end
 from cli.commands.search import Match, print_frames, scene_of
+from cli.commands.tasks import finish, follow_to_the_end
 from cli.demo.samples import DemoSamples, fetch_samples
 from cli.options import argument, option
 from cli.remote import Remote, client_of

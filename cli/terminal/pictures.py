@@ -11,15 +11,13 @@ import binascii
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from rich.color import Color
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.measure import Measurement
-from rich.segment import Segment
+from rich.console import Console
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
@@ -95,9 +93,9 @@ class Painter:
         self._console.print(grid)
         self._lay_over(opened, sizes, height, box)
 
-    def _cell(self, picture: Image.Image | None, size: tuple[int, int]) -> HalfBlocks | Text:
+    def _cell(self, picture: Image.Image | None, size: tuple[int, int]) -> Text:
         if picture is not None and self._protocol is Protocol.BLOCKS:
-            return HalfBlocks(picture, *size)
+            return _half_blocks(picture, *size)
         return Text("\n".join(" " * size[1]))
 
     def _lay_over(
@@ -121,29 +119,17 @@ class Painter:
         self._console.file.flush()
 
 
-class HalfBlocks:
+def _half_blocks(picture: Image.Image, columns: int, rows: int) -> Text:
     """A picture as text: each character is two pixels, one above the other."""
-
-    def __init__(self, picture: Image.Image, columns: int, rows: int) -> None:
-        self._picture = picture.resize((columns, rows * 2))
-        self._columns, self._rows = columns, rows
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for row in range(self._rows):
-            yield from self._row(row * 2)
-            yield Segment.line()
-
-    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        return Measurement(self._columns, self._columns)
-
-    def _row(self, y: int) -> Iterator[Segment]:
-        for x in range(self._columns):
-            upper, lower = (self._color(x, y + below) for below in (0, 1))
-            yield Segment("▀", Style(color=upper, bgcolor=lower))
-
-    def _color(self, x: int, y: int) -> Color:
-        red, green, blue = self._picture.getpixel((x, y))  # type: ignore[misc]
-        return Color.from_rgb(red, green, blue)
+    small = picture.resize((columns, rows * 2))
+    lines = []
+    for y in range(0, rows * 2, 2):
+        line = Text()
+        for x in range(columns):
+            upper, lower = (Color.from_rgb(*small.getpixel((x, y + n))) for n in (0, 1))  # type: ignore[misc]
+            line.append("▀", Style(color=upper, bgcolor=lower))
+        lines.append(line)
+    return Text("\n").join(lines)
 
 
 def protocol_of(environ: Mapping[str, str]) -> Protocol:

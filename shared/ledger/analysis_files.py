@@ -10,8 +10,8 @@ import msgspec
 import redis
 
 from shared.domain import AnalyzeSpec, FileSpec, ProgressType, TaskKind
-from shared.msgspec_decoding import UNDECODABLE
-from shared.redis.clients import key_prefix, translated
+from shared.msgspec_decoding import decoded
+from shared.redis.clients import key_prefix
 
 _ITEMS_AT_ONCE = 1000  # more would hold up everybody else's calls
 _KINDS = (TaskKind.ANALYZE, TaskKind.INGEST)
@@ -55,44 +55,40 @@ class AnalysisFiles:
         Of the last 1,000 Tasks, and of all that are open. What is done is in none of them.
         """
         found: list[AnalysisFile] = []
-        with translated():
-            for task in self._tasks():
-                if is_meant(task.cache_dir):
-                    found += self._open(task, kind) if task.is_open else self._failures(task, kind)
+        for task in self._tasks():
+            if is_meant(task.cache_dir):
+                found += self._open(task, kind) if task.is_open else self._failures(task, kind)
         return found
 
     def cache_dirs(self) -> dict[str, float]:
         """CacheDirs into which these Tasks analyze, and when the newest of each came."""
         newest: dict[str, float] = {}
-        with translated():
-            for task in self._tasks():
-                newest[task.cache_dir] = max(task.created_at, newest.get(task.cache_dir, 0.0))
+        for task in self._tasks():
+            newest[task.cache_dir] = max(task.created_at, newest.get(task.cache_dir, 0.0))
         return newest
 
     def failed_work(self, task_id: str) -> list[tuple[AnalyzeSpec, FileSpec]]:
         """What of a Task has failed: files with what was wanted and failed, and the Item's spec."""
         found = []
-        with translated():
-            failures: Any = self._redis.hkeys(f"{self._prefix}failures:{task_id}")
-            kinds: dict[int, dict[int, set[str]]] = {}
-            for field in failures:
-                n, index, kind = field.split(":")
-                kinds.setdefault(int(n), {}).setdefault(int(index), set()).add(kind)
-            for n, (raw,) in self._items(task_id, sorted(kinds), ["spec"]):
-                spec = _spec(raw)
-                for index, file in enumerate(spec.files if spec else ()):
-                    wants = tuple(kind for kind in file.wants if kind in kinds[n].get(index, ()))
-                    if spec and wants:
-                        found.append((spec, msgspec.structs.replace(file, wants=wants)))
+        failures: Any = self._redis.hkeys(f"{self._prefix}failures:{task_id}")
+        kinds: dict[int, dict[int, set[str]]] = {}
+        for field in failures:
+            n, index, kind = field.split(":")
+            kinds.setdefault(int(n), {}).setdefault(int(index), set()).add(kind)
+        for n, (raw,) in self._items(task_id, sorted(kinds), ["spec"]):
+            spec = decoded(raw, AnalyzeSpec)
+            for index, file in enumerate(spec.files if spec else ()):
+                wants = tuple(kind for kind in file.wants if kind in kinds[n].get(index, ()))
+                if spec and wants:
+                    found.append((spec, msgspec.structs.replace(file, wants=wants)))
         return found
 
     def why_failed(self, cache_dir: str) -> dict[str, str]:
         """The newest error of each file that was to be analyzed into this CacheDir and failed."""
         found: dict[str, str] = {}
-        with translated():
-            for task in self._tasks():
-                for file in self._failures(task, None) if task.cache_dir == cache_dir else ():
-                    found.setdefault(file.path, file.error)
+        for task in self._tasks():
+            for file in self._failures(task, None) if task.cache_dir == cache_dir else ():
+                found.setdefault(file.path, file.error)
         return found
 
     def _tasks(self) -> list[_Task]:
@@ -107,7 +103,7 @@ class AnalysisFiles:
         found = []
         for task_id, fields, raw in zip(ids, answers[::2], answers[1::2], strict=True):
             kind, items, stop, created = fields
-            spec = _spec(raw) if kind in _KINDS else None
+            spec = decoded(raw, AnalyzeSpec) if kind in _KINDS else None
             if spec is not None and items:
                 is_open, at = task_id in active and not stop, int(created) / 1000
                 found.append(_Task(task_id, int(items), is_open, spec.cache_dir, at))
@@ -116,7 +112,7 @@ class AnalysisFiles:
     def _open(self, task: _Task, kind: ProgressType) -> Iterator[AnalysisFile]:
         ended: Any = self._redis.hgetall(f"{self._prefix}ticks:{task.task_id}")
         for n, (state, raw) in self._items(task.task_id, range(task.items), ["state", "spec"]):
-            spec = _spec(raw)
+            spec = decoded(raw, AnalyzeSpec)
             for index, file in enumerate(spec.files if spec else ()):
                 entry = ended.get(f"{n}:{index}:{kind}")
                 if kind not in file.wants:
@@ -138,7 +134,7 @@ class AnalysisFiles:
             if kind in (None, its):
                 errors.setdefault(int(n), {})[int(index)] = msgspec.json.decode(entry)[1]
         for n, (raw,) in self._items(task.task_id, sorted(errors), ["spec"]):
-            spec = _spec(raw)
+            spec = decoded(raw, AnalyzeSpec)
             for index, file in enumerate(spec.files if spec else ()):
                 if error := errors[n].get(index):
                     yield _failed(file, task, error)
@@ -156,11 +152,3 @@ class AnalysisFiles:
 
 def _failed(file: FileSpec, task: _Task, error: str) -> AnalysisFile:
     return AnalysisFile(file.path, AnalysisFileState.FAILED, task.task_id, error)
-
-
-def _spec(raw: str | None) -> AnalyzeSpec | None:
-    """None for what is gone, or another version wrote."""
-    try:
-        return msgspec.json.decode(raw, type=AnalyzeSpec) if raw else None
-    except UNDECODABLE:
-        return None

@@ -36,8 +36,10 @@ from shared.ledger.records import (
     WaitReason,
 )
 from shared.process import traces
-from shared.redis.clients import key_prefix, room, translated
+from shared.redis.clients import key_prefix, room
 from shared.settings import Settings
+
+log = logging.getLogger(__name__)
 
 TotalName = tuple[str, ...]  # what is counted, then of what kind it is: ("files", "video", "done")
 
@@ -69,7 +71,7 @@ class LoadCount:
         new = {kind: n - self._told.get(kind, 0) for kind, n in counted.items()}
         if not any(new.values()):
             return
-        with translated(), self._redis.pipeline() as pipe:
+        with self._redis.pipeline() as pipe:
             for kind, more in new.items():
                 pipe.hincrby(self._key, f"model_loads:{kind}", more)
             pipe.execute()
@@ -127,17 +129,15 @@ class JobQueues:
             target = rq_queue(self._connection, self._instance, queue)
             # Each job at the front goes before the last one pushed.
             ordered = group[::-1] if front else group
-            with translated():
-                for start in range(0, len(ordered), _AT_ONCE):
-                    if start and room(self._connection) < 0:
-                        raise RedisAway("Redis is nearly full.")
-                    some = ordered[start : start + _AT_ONCE]
-                    target.enqueue_many([_job(job, ttl_s) for job in some])
+            for start in range(0, len(ordered), _AT_ONCE):
+                if start and room(self._connection) < 0:
+                    raise RedisAway("Redis is nearly full.")
+                some = ordered[start : start + _AT_ONCE]
+                target.enqueue_many([_job(job, ttl_s) for job in some])
 
     def waiting(self, queue: str) -> int:
         """Number of jobs in a queue that no worker has taken yet."""
-        with translated():
-            return int(rq_queue(self._connection, self._instance, queue).count)
+        return int(rq_queue(self._connection, self._instance, queue).count)
 
 
 def _job(job: ItemJob, ttl_s: int) -> Any:
@@ -192,8 +192,7 @@ class Rates:
     @classmethod
     def read(cls, client: redis.Redis, instance: str) -> Rates:
         """`client` must decode responses. Raises RedisAway."""
-        with translated():
-            found: Any = client.hgetall(f"{key_prefix(instance)}rates")
+        found: Any = client.hgetall(f"{key_prefix(instance)}rates")
         measured: dict[str, dict[str, int]] = defaultdict(dict)
         for field, number in found.items():
             name, _, what = field.rpartition("|")
@@ -220,8 +219,6 @@ class Rates:
         larger = [rate for name, rate in self._known.items() if words <= set(name.split(" "))]
         return max(larger, key=lambda rate: rate.speed, default=None)
 
-
-log = logging.getLogger(__name__)
 
 _WORDS_OF_SETTLE = 7
 
@@ -502,8 +499,7 @@ class Ledger(SettlingLedger):
 
     def fail_open(self, reason: str) -> int:
         """Fail every Task that has not ended, for `reason`; how many there were."""
-        with translated():
-            number = int(self._redis.scard(f"{self._prefix}active"))
+        number = int(self._redis.scard(f"{self._prefix}active"))
         while self._run("fail_open", reason, _FAILED_AT_ONCE):
             pass
         return number
@@ -529,8 +525,7 @@ class Ledger(SettlingLedger):
             self._run("stage", *words)
 
     def _check_room(self, expected: int) -> None:
-        with translated():
-            left = room(self._redis)
+        left = room(self._redis)
         if expected > left:
             raise RedisAway(
                 f"Redis is nearly full: the task may take {math.ceil(expected / 1e6)} MB of it, "

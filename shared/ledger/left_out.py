@@ -12,8 +12,8 @@ import redis
 
 from shared.errors import BadInput
 from shared.media import other_forms
-from shared.msgspec_decoding import UNDECODABLE
-from shared.redis.clients import key_prefix, translated
+from shared.msgspec_decoding import decoded
+from shared.redis.clients import key_prefix
 
 T = TypeVar("T")
 
@@ -32,6 +32,9 @@ class LeftOutMark(msgspec.Struct, frozen=True, omit_defaults=True):
     def words(self) -> str:
         """Why nobody analyzes the file, for people."""
         return f"{self.by or 'Somebody'} has left it out." + (f" {self.reason}" * bool(self.reason))
+
+
+_UNKNOWN = LeftOutMark(at=0.0, by="")  # what another version wrote is a mark all the same
 
 
 class MarkPage(NamedTuple):
@@ -63,20 +66,19 @@ class LeftOut:
         """
         cache_id, changed = self._id_of(cache_dir), 0
         marks_key = self._key(cache_id)
-        with translated():
-            count: Any = self._redis.hlen(marks_key)
-            if int(count) + len(marks) > MOST_MARKS:
-                raise BadInput(
-                    f"media_paths: {count:,} files of this cache folder are left out already, and "
-                    f"{MOST_MARKS:,} can be. Exclude whole folders from a watch folder by its "
-                    "exclude patterns, or take some files again."
-                )
-            for portion in _portions(marks.items()):
-                with self._redis.pipeline() as pipe:
-                    for path, mark in portion:
-                        pipe.hsetnx(marks_key, path, msgspec.json.encode(mark).decode())
-                    pipe.hincrby(self._versions, cache_id, 1)
-                    changed += sum(pipe.execute()[: len(portion)])
+        count: Any = self._redis.hlen(marks_key)
+        if int(count) + len(marks) > MOST_MARKS:
+            raise BadInput(
+                f"media_paths: {count:,} files of this cache folder are left out already, and "
+                f"{MOST_MARKS:,} can be. Exclude whole folders from a watch folder by its "
+                "exclude patterns, or take some files again."
+            )
+        for portion in _portions(marks.items()):
+            with self._redis.pipeline() as pipe:
+                for path, mark in portion:
+                    pipe.hsetnx(marks_key, path, msgspec.json.encode(mark).decode())
+                pipe.hincrby(self._versions, cache_id, 1)
+                changed += sum(pipe.execute()[: len(portion)])
         return changed
 
     def take_back(self, cache_dir: str, paths: Iterable[str]) -> int:
@@ -85,13 +87,12 @@ class LeftOut:
         if cache_id is None:
             return 0
         marks_key = self._key(cache_id)
-        with translated():
-            for portion in _portions(paths):
-                forms = [form for path in portion for form in (path, *other_forms(path))]
-                found: Any = self._redis.hdel(marks_key, *forms)
-                if found:
-                    self._redis.hincrby(self._versions, cache_id, 1)
-                changed += int(found)
+        for portion in _portions(paths):
+            forms = [form for path in portion for form in (path, *other_forms(path))]
+            found: Any = self._redis.hdel(marks_key, *forms)
+            if found:
+                self._redis.hincrby(self._versions, cache_id, 1)
+            changed += int(found)
         return changed
 
     def version(self, cache_dir: str) -> str:
@@ -99,17 +100,15 @@ class LeftOut:
         cache_id = self._known_id(cache_dir)
         if cache_id is None:
             return ""
-        with translated():
-            found: Any = self._redis.hget(self._versions, cache_id)
+        found: Any = self._redis.hget(self._versions, cache_id)
         return f"{cache_id} {found}" if found else ""
 
     def all(self, cache_dir: str) -> dict[str, LeftOutMark]:
         found: dict[str, LeftOutMark] = {}
         cache_id = self._known_id(cache_dir)
         if cache_id is not None:
-            with translated():
-                for path, raw in self._redis.hscan_iter(self._key(cache_id), count=_AT_ONCE):
-                    found[path] = _understood(raw)
+            for path, raw in self._redis.hscan_iter(self._key(cache_id), count=_AT_ONCE):
+                found[path] = decoded(raw, LeftOutMark) or _UNKNOWN
         return found
 
     def of(self, cache_dir: str, paths: Iterable[str]) -> dict[str, LeftOutMark]:
@@ -118,13 +117,12 @@ class LeftOut:
         cache_id = self._known_id(cache_dir)
         if cache_id is None:
             return found
-        with translated():
-            for portion in _portions(paths):
-                forms = [(path, form) for path in portion for form in (path, *other_forms(path))]
-                raws: Any = self._redis.hmget(self._key(cache_id), [form for _, form in forms])
-                for (path, _), raw in zip(forms, raws, strict=True):
-                    if raw:
-                        found.setdefault(path, _understood(raw))
+        for portion in _portions(paths):
+            forms = [(path, form) for path in portion for form in (path, *other_forms(path))]
+            raws: Any = self._redis.hmget(self._key(cache_id), [form for _, form in forms])
+            for (path, _), raw in zip(forms, raws, strict=True):
+                if raw:
+                    found.setdefault(path, decoded(raw, LeftOutMark) or _UNKNOWN)
         return found
 
     def page(
@@ -137,8 +135,7 @@ class LeftOut:
     ) -> MarkPage:
         """Files in these folders (None: everywhere) whose path comes after `after`."""
         cache_id = self._known_id(cache_dir)
-        with translated():
-            marked: Any = [] if cache_id is None else self._redis.hkeys(self._key(cache_id))
+        marked: Any = [] if cache_id is None else self._redis.hkeys(self._key(cache_id))
         below = None if folders is None else tuple(f"{folder.rstrip('/')}/" for folder in folders)
         paths = sorted(path for path in marked if below is None or path.startswith(below))
         rest = paths if after is None else paths[bisect_right(paths, after) :]
@@ -149,8 +146,7 @@ class LeftOut:
 
     def _known_id(self, cache_dir: str) -> str | None:
         """None where nothing was ever left out: then nobody need go into the folder."""
-        with translated():
-            has_any = self._redis.exists(self._versions)
+        has_any = self._redis.exists(self._versions)
         return self._id_of(cache_dir) if has_any else None
 
     def _key(self, cache_id: str) -> str:
@@ -169,11 +165,3 @@ def _portions(items: Iterable[T]) -> Iterator[list[T]]:
     waiting = iter(items)
     while portion := list(islice(waiting, _AT_ONCE)):
         yield portion
-
-
-def _understood(raw: str) -> LeftOutMark:
-    """What another version wrote is a mark all the same."""
-    try:
-        return msgspec.json.decode(raw, type=LeftOutMark)
-    except UNDECODABLE:
-        return LeftOutMark(at=0.0, by="")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -24,7 +23,8 @@ from shared.ledger.records import (
     WaitCode,
     WaitReason,
 )
-from shared.redis.clients import key_prefix, translated
+from shared.msgspec_decoding import decoded
+from shared.redis.clients import key_prefix
 
 _SHARE = 10_000  # SHARE in lua/library/1_basics.lua
 _SHOWN_BEFORE_ETA = 0.01  # an estimate from less than this part of the work is noise
@@ -60,13 +60,12 @@ class LedgerReader:
 
     def recent(self, limit: int = 100) -> list[TaskRecord]:
         """The newest Tasks first, at most the last 1,000."""
-        with translated():
-            ids: Any = self._redis.lrange(f"{self._prefix}recent", 0, limit - 1)
+        ids: Any = self._redis.lrange(f"{self._prefix}recent", 0, limit - 1)
         return [record for record in self.records(ids) if record is not None]
 
     def records(self, task_ids: Sequence[str]) -> list[TaskRecord | None]:
         """The newest state of each Task, in one round trip; None for an unknown id."""
-        with translated(), self._redis.pipeline(transaction=False) as pipe:
+        with self._redis.pipeline(transaction=False) as pipe:
             for task_id in task_ids:
                 self._scripts["record"](args=[self._prefix, "", task_id], client=pipe)
             answers = pipe.execute()
@@ -81,37 +80,48 @@ class LedgerReader:
 
     def files(self, task_id: str) -> list[FileRecord]:
         """FileRecord of each file of a Task, in the order of the request. Raises Missing."""
-        with translated():
-            return _file_records(self._redis, self._prefix, task_id)
+        items: Any
+        items, is_stopped = self._redis.hmget(f"{self._prefix}task:{task_id}", ["items", "stop"])
+        if items is None:
+            raise Missing(f"There is no task {task_id}.")
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hgetall(f"{self._prefix}ticks:{task_id}")
+            for n in range(int(items)):
+                pipe.hmget(f"{self._prefix}item:{task_id}:{n}", ["state", "worker", "files"])
+            ticks, *rows = pipe.execute()
+        records = []
+        for n, (state, worker, files) in enumerate(rows):
+            if state == "queued" and is_stopped:
+                state = "cancelled"
+            for index, file in enumerate(msgspec.json.decode(files or "[]", type=list[ItemFile])):
+                entries = [ticks.get(f"{n}:{index}:{kind}") for kind in file.wants]
+                records.append(_file_record(file, entries, state, worker))
+        return records
 
     def results(self, task_id: str) -> list[dict[str, Any] | None]:
         """Result of each Item of a Task; None where there is none (yet). Raises Missing."""
-        with translated():
-            items: Any = self._redis.hget(f"{self._prefix}task:{task_id}", "items")
-            if items is None:
-                raise Missing(f"There is no task {task_id}.")
-            with self._redis.pipeline(transaction=False) as pipe:
-                for n in range(int(items)):
-                    pipe.hget(f"{self._prefix}item:{task_id}:{n}", "result")
-                found = pipe.execute()
+        items: Any = self._redis.hget(f"{self._prefix}task:{task_id}", "items")
+        if items is None:
+            raise Missing(f"There is no task {task_id}.")
+        with self._redis.pipeline(transaction=False) as pipe:
+            for n in range(int(items)):
+                pipe.hget(f"{self._prefix}item:{task_id}:{n}", "result")
+            found = pipe.execute()
         return [None if raw is None else msgspec.json.decode(raw) for raw in found]
 
     def holder(self) -> str | None:
         """Return the foreground Task that holds the lock."""
-        with translated():
-            found: Any = self._redis.get(f"{self._prefix}lock")
+        found: Any = self._redis.get(f"{self._prefix}lock")
         return found or None
 
     def parked(self) -> dict[str, list[WaitReason]]:
         """Why Tasks have Items that nobody can do, by Task."""
-        with translated():
-            found: Any = self._redis.hgetall(f"{self._prefix}parked")
+        found: Any = self._redis.hgetall(f"{self._prefix}parked")
         return {task_id: _reasons(raw) for task_id, raw in found.items()}
 
     def queued_items(self, task_id: str) -> int:
         """Number of a Task's Items that no worker has taken yet."""
-        with translated():
-            found: Any = self._redis.zcard(f"{self._prefix}queued:{task_id}")
+        found: Any = self._redis.zcard(f"{self._prefix}queued:{task_id}")
         return int(found)
 
     def is_over(self, writer: str) -> bool:
@@ -120,12 +130,11 @@ class LedgerReader:
         False for one that it does not know: of another installation, or of long ago.
         """
         start, n, token = writer.rsplit("-", 2)
-        with translated():
-            ids: Any = self._redis.lrange(f"{self._prefix}recent", 0, -1)
-            task_id = next((t for t in ids if t[:WRITER_DIGITS] == start), None)
-            if task_id is None:
-                return False
-            item: Any = self._redis.hmget(f"{self._prefix}item:{task_id}:{n}", "state", "token")
+        ids: Any = self._redis.lrange(f"{self._prefix}recent", 0, -1)
+        task_id = next((t for t in ids if t[:WRITER_DIGITS] == start), None)
+        if task_id is None:
+            return False
+        item: Any = self._redis.hmget(f"{self._prefix}item:{task_id}:{n}", "state", "token")
         return bool(item != ["leased", token])
 
     def open_tasks(self, kind: TaskKind, queue: str = "") -> list[str]:
@@ -133,12 +142,11 @@ class LedgerReader:
 
         The watcher's own are those of ingestion in the queue `analysis`.
         """
-        with translated():
-            ids: Any = sorted(self._redis.smembers(f"{self._prefix}active"))
-            with self._redis.pipeline(transaction=False) as pipe:
-                for task_id in ids:
-                    pipe.hmget(f"{self._prefix}task:{task_id}", ["kind", "queue"])
-                found = pipe.execute()
+        ids: Any = sorted(self._redis.smembers(f"{self._prefix}active"))
+        with self._redis.pipeline(transaction=False) as pipe:
+            for task_id in ids:
+                pipe.hmget(f"{self._prefix}task:{task_id}", ["kind", "queue"])
+            found = pipe.execute()
         return [
             task_id
             for task_id, (its_kind, its_queue) in zip(ids, found, strict=True)
@@ -147,14 +155,12 @@ class LedgerReader:
 
     def spec(self, task_id: str, item_id: int = 0) -> bytes:
         """The spec of an Item; empty where there is none (any more)."""
-        with translated():
-            found: Any = self._redis.hget(f"{self._prefix}item:{task_id}:{item_id}", "spec")
+        found: Any = self._redis.hget(f"{self._prefix}item:{task_id}:{item_id}", "spec")
         return found.encode() if found else b""
 
     def _run(self, name: str, *words: str | bytes | int) -> Any:
         now = "" if self._clock is None else str(round(self._clock() * 1000))
-        with translated():
-            return self._scripts[name](args=[self._prefix, now, *words])
+        return self._scripts[name](args=[self._prefix, now, *words])
 
 
 def _task_record(task_id: str, found: Any) -> TaskRecord | None:
@@ -201,11 +207,8 @@ def _task_record(task_id: str, found: Any) -> TaskRecord | None:
 
 def _reasons(raw: str) -> list[WaitReason]:
     """The reasons that this version knows; a later one beside it may have others."""
-    found = []
-    for each in msgspec.json.decode(raw, type=list[msgspec.Raw]):
-        with suppress(msgspec.ValidationError):
-            found.append(msgspec.json.decode(each, type=WaitReason))
-    return found
+    each = msgspec.json.decode(raw, type=list[msgspec.Raw])
+    return [reason for one in each if (reason := decoded(bytes(one), WaitReason))]
 
 
 def _sender(raw: str | None) -> Sender:
@@ -228,26 +231,6 @@ def _waiting_for(
         return WaitReason("turn", holder, runs, sender.label or sender.owner, folders=folders)
     held_up = fields.get("held_up")
     return msgspec.json.decode(held_up, type=WaitReason) if held_up else None
-
-
-def _file_records(client: redis.Redis, prefix: str, task_id: str) -> list[FileRecord]:
-    items: Any
-    items, is_stopped = client.hmget(f"{prefix}task:{task_id}", ["items", "stop"])
-    if items is None:
-        raise Missing(f"There is no task {task_id}.")
-    with client.pipeline(transaction=False) as pipe:
-        pipe.hgetall(f"{prefix}ticks:{task_id}")
-        for n in range(int(items)):
-            pipe.hmget(f"{prefix}item:{task_id}:{n}", ["state", "worker", "files"])
-        ticks, *rows = pipe.execute()
-    records = []
-    for n, (state, worker, files) in enumerate(rows):
-        if state == "queued" and is_stopped:
-            state = "cancelled"
-        for index, file in enumerate(msgspec.json.decode(files or "[]", type=list[ItemFile])):
-            entries = [ticks.get(f"{n}:{index}:{kind}") for kind in file.wants]
-            records.append(_file_record(file, entries, state, worker))
-    return records
 
 
 def _file_record(
@@ -321,14 +304,13 @@ def held_items(client: redis.Redis, instance: str) -> list[HeldItem]:
     `client` must decode responses. Raises RedisAway.
     """
     prefix = key_prefix(instance)
-    with translated():
-        members: Any = client.zrange(f"{prefix}leases", 0, -1)
-        places = [member.partition("/")[::2] for member in members]
-        with client.pipeline(transaction=False) as pipe:
-            for task_id, number in places:
-                pipe.hmget(f"{prefix}item:{task_id}:{number}", ["worker", "files"])
-                pipe.hget(f"{prefix}task:{task_id}", "media_path")
-            found = pipe.execute()
+    members: Any = client.zrange(f"{prefix}leases", 0, -1)
+    places = [member.partition("/")[::2] for member in members]
+    with client.pipeline(transaction=False) as pipe:
+        for task_id, number in places:
+            pipe.hmget(f"{prefix}item:{task_id}:{number}", ["worker", "files"])
+            pipe.hget(f"{prefix}task:{task_id}", "media_path")
+        found = pipe.execute()
     return [
         HeldItem(worker, task_id, _at_work(files, last))
         for (task_id, _), (worker, files), last in zip(places, found[::2], found[1::2], strict=True)
@@ -338,11 +320,7 @@ def held_items(client: redis.Redis, instance: str) -> list[HeldItem]:
 
 def _at_work(files: str | None, last: str | None) -> str:
     """The file that the Task has spoken of last, if it is of this Item; else its first."""
-    paths: list[str] = []
-    with suppress(msgspec.MsgspecError):  # of another version
-        paths = [
-            file.media_path for file in msgspec.json.decode(files or "[]", type=list[ItemFile])
-        ]
+    paths = [file.media_path for file in decoded(files, list[ItemFile]) or ()]
     if last and last in paths:
         return last
     return paths[0] if paths else ""

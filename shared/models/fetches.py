@@ -14,9 +14,9 @@ import msgspec
 import redis
 
 from shared.errors import Busy
-from shared.msgspec_decoding import UNDECODABLE
+from shared.msgspec_decoding import decoded
 from shared.redis import heartbeats
-from shared.redis.clients import key_prefix, translated
+from shared.redis.clients import key_prefix
 
 FetchState = Literal["waiting", "running", "done", "failed"]
 MOST_OPEN = 20  # models
@@ -52,10 +52,6 @@ class FetchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     @property
     def is_open(self) -> bool:
         return self.state in ("waiting", "running")
-
-    @property
-    def field(self) -> str:
-        return f"{self.host}/{self.model_key}"
 
 
 class Fetches:
@@ -93,9 +89,8 @@ class Fetches:
 
     def records(self) -> list[FetchRecord]:
         """All records, those that were asked for last first, as their workers have written them."""
-        with translated():
-            found: Any = self._redis.hvals(self._key)
-        records = [record for raw in found if (record := _decoded(raw))]
+        found: Any = self._redis.hvals(self._key)
+        records = [record for raw in found if (record := decoded(raw, FetchRecord))]
         return sorted(records, key=lambda each: (-each.asked_at, each.host, each.model_key))
 
     def standing(self) -> list[FetchRecord]:
@@ -110,37 +105,36 @@ class Fetches:
         return {one.model_key for one in found if one.state == "done" and one.host in hosts}
 
     def put(self, record: FetchRecord) -> None:
-        with translated():
-            self._redis.hset(self._key, record.field, msgspec.json.encode(record))
+        field = f"{record.host}/{record.model_key}"
+        self._redis.hset(self._key, field, msgspec.json.encode(record))
 
     def forget(self, *records: FetchRecord) -> None:
         """As if they had never been asked for."""
-        with translated():
-            if records:
-                self._redis.hdel(self._key, *(record.field for record in records))
+        fields = [f"{record.host}/{record.model_key}" for record in records]
+        if fields:
+            self._redis.hdel(self._key, *fields)
 
     def _kept(self, workers: Mapping[str, str]) -> list[FetchRecord]:
         """As `records`, once what is of no use any more is forgotten."""
-        now, hosts, ended = time.time(), set(workers.values()), 0
-        kept: list[FetchRecord] = []
-        useless: list[FetchRecord] = []
-        for record in self.records():
-            ended += not record.is_open
-            if record.is_open:
-                is_useless = record.host not in hosts and now - record.asked_at > KEPT_S
-            else:
-                is_old = record.state == "failed" and not _is_news(record, now)
-                is_useless = is_old or ended > _MOST_KEPT
-            (useless if is_useless else kept).append(record)
+        now, hosts, records = time.time(), set(workers.values()), self.records()
+        ended = [record for record in records if not record.is_open]
+        useless = {record for record in ended if record.state == "failed"} - {
+            record for record in ended if _is_news(record, now)
+        }
+        useless |= {
+            record
+            for record in records
+            if record.is_open and record.host not in hosts and now - record.asked_at > KEPT_S
+        }
+        useless.update(ended[_MOST_KEPT:])
         self.forget(*useless)
-        return kept
+        return [record for record in records if record not in useless]
 
     def _as_it_is(self, record: FetchRecord, workers: Mapping[str, str]) -> FetchRecord:
         if record.state == "running" and record.worker not in workers:
             ended = lost(record)
             words = [msgspec.json.encode(each) for each in (record, ended)]
-            with translated():
-                self._replace(keys=[self._key], args=[record.field, *words])
+            self._replace(keys=[self._key], args=[f"{record.host}/{record.model_key}", *words])
             return ended
         is_unheard = time.time() - record.asked_at > _UNHEARD_S
         if record.state == "waiting" and record.host not in workers.values() and is_unheard:
@@ -166,11 +160,3 @@ def lost(record: FetchRecord) -> FetchRecord:
 def _is_news(record: FetchRecord, now: float) -> bool:
     """Whether a fetch is open, or has ended in the last day."""
     return record.finished_at is None or now - record.finished_at <= KEPT_S
-
-
-def _decoded(raw: str) -> FetchRecord | None:
-    """A record; None for what another version wrote otherwise."""
-    try:
-        return msgspec.json.decode(raw, type=FetchRecord)
-    except UNDECODABLE:
-        return None

@@ -16,8 +16,7 @@ from math import ceil
 from pathlib import Path
 
 from shared.process import memory
-from shared.setting_values import MOST_THREADS
-from shared.settings import Settings
+from shared.settings import MOST_THREADS, Settings
 
 WORKER_BYTES = 3_000_000_000  # of a worker with the default models warm, and of what it decodes
 _THREAD_BYTES = 400_000_000  # a decoder of 4K in ten bits keeps 16 pictures of 25 MB

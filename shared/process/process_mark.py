@@ -29,14 +29,20 @@ def has_ended(mark: str) -> bool:
     pid, _, started = rest.partition("/")
     if not space or space != _space() or not pid.isdecimal():
         return False
+    status = _status(int(pid))
+    return not lives(int(pid)) or (status is not None and status[_STARTED] != started)
+
+
+def lives(pid: int) -> bool:
+    """Whether a process runs; one that has ended and waits to be collected does not."""
     try:
-        os.kill(int(pid), 0)
+        os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
-        return True
+        return False
     except PermissionError:
         pass  # another user's
-    status = _status(int(pid))
-    return status is not None and (status[_STATE] in "ZX" or status[_STARTED] != started)
+    status = _status(pid)
+    return status is None or status[_STATE] not in "ZX"
 
 
 @cache

@@ -6,12 +6,14 @@ import contextlib
 import logging
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import redis
 import redis.asyncio
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError, RedisError, TimeoutError
+from redis.client import Pipeline
+from redis.exceptions import ConnectionError, NoScriptError, RedisError, TimeoutError, WatchError
 from redis.retry import Retry
 
 from shared.errors import RedisAway
@@ -35,9 +37,47 @@ def key_prefix(instance: str) -> str:
     return f"rushes:{instance}:"
 
 
-def connect(url: str, *, decode: bool = True, protocol: int | None = None) -> redis.Redis:
-    """Redis client for short commands. Never retries: a script that may arrive twice says so."""
-    return redis.Redis.from_url(
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turn redis-py's errors into RedisAway, with the cause kept."""
+    try:
+        yield
+    except (NoScriptError, WatchError):
+        raise  # redis-py's own business: it sends the script, or begins again
+    except (ConnectionError, TimeoutError, OSError) as error:
+        raise RedisAway(f"Redis does not answer ({error}). Nothing was accepted.") from error
+    except RedisError as error:
+        log.info("Redis refused a command: %s", error)
+        why = next((why for code, why in _REFUSALS.items() if code in str(error)), _REFUSAL)
+        raise RedisAway(f"Redis refused a command: {why}. Nothing was accepted.") from error
+
+
+class Client(Redis):
+    """Redis for our code: what redis-py raises is RedisAway, with its error as the cause."""
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        with translated():
+            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        pool, callbacks = self.connection_pool, self.response_callbacks
+        return _Pipeline(pool, callbacks, transaction, shard_hint)
+
+
+class _Pipeline(Pipeline):
+    def execute(self, raise_on_error: bool = True) -> list[Any]:
+        with translated():
+            return super().execute(raise_on_error)
+
+
+def connect(
+    url: str, *, decode: bool = True, protocol: int | None = None, kind: type[Redis] = Client
+) -> redis.Redis:
+    """Redis client for short commands. Never retries: a script that may arrive twice says so.
+
+    `kind`: Redis for a caller that tells the errors of redis-py apart.
+    """
+    return kind.from_url(
         url,
         decode_responses=decode,
         encoding_errors="replace",  # what something else wrote must not break a whole list
@@ -49,9 +89,11 @@ def connect(url: str, *, decode: bool = True, protocol: int | None = None) -> re
     )
 
 
-def connect_blocking(url: str, *, block_s: float, decode: bool = True) -> redis.Redis:
+def connect_blocking(
+    url: str, *, block_s: float, decode: bool = True, kind: type[Redis] = Client
+) -> redis.Redis:
     """Redis client for blocking pops of up to `block_s`: socket timeout block + 5 s, no retry."""
-    return redis.Redis.from_url(
+    return kind.from_url(
         url,
         decode_responses=decode,
         socket_timeout=block_s + 5,
@@ -71,19 +113,6 @@ def connect_async(
         socket_connect_timeout=SOCKET_TIMEOUT_S,
         retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
     )
-
-
-@contextlib.contextmanager
-def translated() -> Iterator[None]:
-    """Turn redis-py's errors into RedisAway, with the cause kept."""
-    try:
-        yield
-    except (ConnectionError, TimeoutError, OSError) as error:
-        raise RedisAway(f"Redis does not answer ({error}). Nothing was accepted.") from error
-    except RedisError as error:
-        log.info("Redis refused a command: %s", error)
-        why = next((why for code, why in _REFUSALS.items() if code in str(error)), _REFUSAL)
-        raise RedisAway(f"Redis refused a command: {why}. Nothing was accepted.") from error
 
 
 _USABLE = 0.8  # of maxmemory; the rest is for what is not counted, and for searches

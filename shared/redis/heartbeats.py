@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 import msgspec
 import redis
 
 from shared.domain import ModelKind
-from shared.process.process_mark import has_ended
-from shared.redis.clients import key_prefix, translated
+from shared.errors import RedisAway
+from shared.msgspec_decoding import decoded
+from shared.process.process_mark import has_ended, own_mark
+from shared.redis.clients import key_prefix
 
 TTL_S = 10.0
 
@@ -53,6 +59,20 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     roots: tuple[str, ...] | None = None  # those configured that are seen there; None: not said
 
 
+def first_heartbeat(kind: WorkerKind, state: WorkerState = "idle") -> Heartbeat:
+    """The heartbeat of this process at its start, by a name that no other process has."""
+    host, pid = socket.gethostname(), os.getpid()
+    return Heartbeat(
+        name=f"{kind}-{host}-{pid}-{secrets.token_hex(3)}",
+        kind=kind,
+        host=host,
+        pid=pid,
+        started_at=time.time(),
+        state=state,
+        process=own_mark(),
+    )
+
+
 class DesiredModel(msgspec.Struct, frozen=True):
     """The model that was asked for last; a higher generation is newer, also for the same key.
 
@@ -66,16 +86,16 @@ class DesiredModel(msgspec.Struct, frozen=True):
 def publish(client: redis.Redis, instance: str, heartbeat: Heartbeat, ttl_s: float = TTL_S) -> None:
     """Publish a heartbeat: this process is alive, for `ttl_s`."""
     prefix = key_prefix(instance)
-    with translated(), client.pipeline() as pipe:
+    with client.pipeline() as pipe:
         pipe.sadd(f"{prefix}heartbeats", heartbeat.name)
         pipe.set(_key(prefix, heartbeat.name), msgspec.json.encode(heartbeat), px=int(ttl_s * 1000))
         pipe.execute()
 
 
 def leave(client: redis.Redis, instance: str, name: str) -> None:
-    """Remove the heartbeat of a process that ends."""
+    """Remove the heartbeat of a process that ends; while Redis is away it runs out by itself."""
     prefix = key_prefix(instance)
-    with translated(), client.pipeline() as pipe:
+    with suppress(RedisAway), client.pipeline() as pipe:
         pipe.srem(f"{prefix}heartbeats", name)
         pipe.delete(_key(prefix, name))
         pipe.execute()
@@ -84,16 +104,15 @@ def leave(client: redis.Redis, instance: str, name: str) -> None:
 def live(client: redis.Redis, instance: str, kind: WorkerKind | None = None) -> list[Heartbeat]:
     """Heartbeats of the processes that are alive, by name."""
     prefix = key_prefix(instance)
-    with translated():
-        known: Any = client.smembers(f"{prefix}heartbeats")
-        names = sorted(known)
-        if not names:
-            return []
-        found: Any = client.mget([_key(prefix, name) for name in names])
-        silent = [name for name, raw in zip(names, found, strict=True) if raw is None]
-        if silent:
-            client.srem(f"{prefix}heartbeats", *silent)
-    beats = [_understood(raw) for raw in found if raw is not None]
+    known: Any = client.smembers(f"{prefix}heartbeats")
+    names = sorted(known)
+    if not names:
+        return []
+    found: Any = client.mget([_key(prefix, name) for name in names])
+    silent = [name for name, raw in zip(names, found, strict=True) if raw is None]
+    if silent:
+        client.srem(f"{prefix}heartbeats", *silent)
+    beats = [decoded(raw, Heartbeat) for raw in found]  # None also while versions take turns
     return [beat for beat in beats if beat and (kind is None or beat.kind == kind)]
 
 
@@ -108,8 +127,7 @@ def burying(client: redis.Redis, instance: str) -> Iterator[list[str]]:
 
 def desired(client: redis.Redis, instance: str) -> dict[ModelKind, DesiredModel]:
     """The desired model of each kind, loaded between Items; kinds never asked for are absent."""
-    with translated():
-        found: Any = client.hgetall(f"{key_prefix(instance)}models:desired")
+    found: Any = client.hgetall(f"{key_prefix(instance)}models:desired")
     return {
         kind: DesiredModel(found[kind], int(found[f"{kind}:generation"]))
         for kind in ModelKind
@@ -120,19 +138,11 @@ def desired(client: redis.Redis, instance: str) -> dict[ModelKind, DesiredModel]
 def desire(client: redis.Redis, instance: str, kind: ModelKind, model_key: str) -> DesiredModel:
     """Ask every worker to load this model."""
     key = f"{key_prefix(instance)}models:desired"
-    with translated(), client.pipeline() as pipe:
+    with client.pipeline() as pipe:
         pipe.hset(key, kind, model_key)
         pipe.hincrby(key, f"{kind}:generation", 1)
         generation = pipe.execute()[1]
     return DesiredModel(model_key, int(generation))
-
-
-def _understood(raw: str) -> Heartbeat | None:
-    """The Heartbeat in JSON; None for what another version says, while one replaces the other."""
-    try:
-        return msgspec.json.decode(raw, type=Heartbeat)
-    except msgspec.MsgspecError:
-        return None
 
 
 def _key(prefix: str, name: str) -> str:

@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 import msgspec
 import redis
 
-from shared.errors import SettingsError, Unavailable
+from shared.errors import SettingsError, Unavailable, os_errors_as
 from shared.msgspec_decoding import UNDECODABLE
 from shared.private_files import private, publish
-from shared.redis.clients import key_prefix, translated
+from shared.redis.clients import key_prefix
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -63,11 +63,9 @@ class KeptHash:
 
     def get(self, field: str) -> str | None:
         """JSON of one field, None where there is none."""
-        with translated():
-            found: Any = self._redis.hget(self._name, field)
+        found: Any = self._redis.hget(self._name, field)
         if found is None and self.restore():
-            with translated():
-                found = self._redis.hget(self._name, field)
+            found = self._redis.hget(self._name, field)
         return found or None
 
     def entry(self, field: str, kind: type[T]) -> T | None:
@@ -82,8 +80,7 @@ class KeptHash:
     def all(self) -> dict[str, str]:
         """All fields with their JSON."""
         self.restore()
-        with translated():
-            found: Any = self._redis.hgetall(self._name)
+        found: Any = self._redis.hgetall(self._name)
         return dict(found)
 
     @contextlib.contextmanager
@@ -93,9 +90,8 @@ class KeptHash:
         What the block has changed is written at its end, unless it raises.
         """
         with self._locked():
-            self._restore()
-            with translated():
-                found: Any = self._redis.hgetall(self._name)
+            self._restore_if_lost()
+            found: Any = self._redis.hgetall(self._name)
             fields = dict(found)
             yield fields
             changed = {name: fields[name] for name in fields if found.get(name) != fields[name]}
@@ -104,7 +100,7 @@ class KeptHash:
                 return
             # The file first: a crash in between must not bring back later what was removed.
             self._publish(fields)
-            with translated(), self._redis.pipeline() as pipe:
+            with self._redis.pipeline() as pipe:
                 pipe.set(self._known, 1)
                 if changed:
                     pipe.hset(self._name, mapping=changed)
@@ -120,8 +116,7 @@ class KeptHash:
         replace = self._redis.register_script(_REPLACE)
         for name, raw in self.all().items():
             if (renewed := renew(raw)) != raw:
-                with translated():
-                    replace(keys=[self._name], args=[name, raw, renewed])
+                replace(keys=[self._name], args=[name, raw, renewed])
         if not self._path.exists():
             return
         with self._locked():
@@ -132,20 +127,18 @@ class KeptHash:
 
     def restore(self) -> bool:
         """Bring the fields back from the file when Redis has come up empty; whether it did."""
-        with translated():
-            if self._redis.exists(self._name, self._known) or not self._path.exists():
-                return False
-        with self._locked():
-            return self._restore()
-
-    def _restore(self) -> bool:
-        with translated():
-            if self._redis.exists(self._name, self._known) or not self._path.exists():
-                return False
-        fields = self._read()
-        if not fields:
+        if not self._is_lost():
             return False
-        with translated(), self._redis.pipeline() as pipe:
+        with self._locked():
+            return self._restore_if_lost()
+
+    def _is_lost(self) -> bool:
+        return not self._redis.exists(self._name, self._known) and self._path.exists()
+
+    def _restore_if_lost(self) -> bool:
+        if not self._is_lost() or not (fields := self._read()):
+            return False
+        with self._redis.pipeline() as pipe:
             pipe.set(self._known, 1)
             pipe.hset(self._name, mapping=dict[Any, Any](fields))
             pipe.execute()
@@ -169,29 +162,19 @@ class KeptHash:
             ) from error
 
     def _publish(self, fields: dict[str, str]) -> None:
-        try:
-            self._write(fields)
-        except OSError as error:
-            raise Unavailable(
-                f"{self._path} cannot be written ({error.strerror or error}); nothing was changed."
-            ) from error
-
-    def _write(self, fields: dict[str, str]) -> None:
         content = {"version": 1, self._field: decode_entries(fields, msgspec.Raw)}
-        publish(self._path, msgspec.json.format(msgspec.json.encode(content), indent=2))
+        with os_errors_as(Unavailable, f"Nothing was changed: {self._path} cannot be written"):
+            publish(self._path, msgspec.json.format(msgspec.json.encode(content), indent=2))
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """Lock for one writer at a time, also across processes: the file then holds the newest."""
-        try:
+        with os_errors_as(
+            Unavailable, f"Nothing was changed: {self._path.parent} cannot be written"
+        ):
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path = self._path.with_name(f".{self._path.stem}.lock")
             lock = private(str(path), os.O_WRONLY | os.O_CREAT)
-        except OSError as error:
-            raise Unavailable(
-                f"{self._path.parent} cannot be written ({error.strerror or error}); nothing was "
-                "changed."
-            ) from error
         with os.fdopen(lock, "w"):
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

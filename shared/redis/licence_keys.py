@@ -1,4 +1,4 @@
-"""Licence keys: only hashes are kept, in Redis and, against its loss, in STATE_DIR/keys.json."""
+"""Licence keys, as hashes in Redis and, against its loss, in STATE_DIR/keys.json; their uses."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import redis
 
 from shared.errors import BadInput, Missing
+from shared.redis.clients import key_prefix
 from shared.redis.kept_hash import KeptHash, decode_entries
 from shared.rights import KeyScope
 
@@ -152,3 +153,42 @@ def _json(record: KeyRecord) -> str:
 
 def _hash(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class KeyUse(msgspec.Struct, frozen=True):
+    """Since the key was made, or since Redis was empty."""
+
+    requests: int = 0
+    last_seen_at: float | None = None
+    footage_seconds: float = 0.0  # that were analyzed for it, each kind of analysis by itself
+
+
+class KeyUses:
+    """Uses of the keys of one instance. The ledger counts footage (count_footage.lua)."""
+
+    def __init__(self, client: redis.Redis, instance: str) -> None:
+        self._redis = client
+        self._prefix = f"{key_prefix(instance)}key-use:"
+
+    def add(self, requests: Mapping[str, int], seen_at: Mapping[str, float]) -> None:
+        """Count requests, by key id. Raises RedisAway."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for key_id, count in requests.items():
+                pipe.hincrby(self._prefix + key_id, "requests", count)
+                pipe.hset(self._prefix + key_id, "seen", round(seen_at[key_id], 3))
+            pipe.execute()
+
+    def of(self, key_ids: Sequence[str]) -> list[KeyUse]:
+        """The uses of keys, in order. Raises RedisAway."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for key_id in key_ids:
+                pipe.hmget(self._prefix + key_id, "requests", "seen", "footage_ms")
+            found: list[Any] = pipe.execute()
+        return [
+            KeyUse(int(count or 0), float(seen) if seen else None, int(footage or 0) / 1000)
+            for count, seen, footage in found
+        ]
+
+    def forget(self, key_id: str) -> None:
+        """Drop what is known of a key that is no more. Raises RedisAway."""
+        self._redis.delete(self._prefix + key_id)

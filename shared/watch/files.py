@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import msgspec
 import redis
 
-from shared.msgspec_decoding import UNDECODABLE
-from shared.redis.clients import key_prefix, translated
-from shared.watch.choices import FileGroup
-from shared.watch.lease import LEASE, script
+from shared.msgspec_decoding import decoded
+from shared.redis.clients import key_prefix
+from shared.watch.live import LEASE, script
+from shared.watch.options import FileGroup
 
 NOT_APPLICABLE = "not-applicable"  # processed files without a part of what is wanted
 _AT_ONCE = 500  # records in one script: more would hold up everybody else's calls
@@ -94,9 +94,8 @@ class WatchedFiles:
                     is_lacking = file.group is FileGroup.PROCESSED and file.reason
                     words += [path, places[file.group], "1" if is_lacking else ""]
                     words.append(msgspec.json.encode(file))
-            with translated():
-                if not self._write(keys=keys, args=words):
-                    return False
+            if not self._write(keys=keys, args=words):
+                return False
         return True
 
     def all(
@@ -104,18 +103,17 @@ class WatchedFiles:
     ) -> dict[str, WatchedFile]:
         """All files by path. `checkpoint` is called often: a million of them takes seconds."""
         found: dict[str, WatchedFile] = {}
-        with translated():
-            scanned = self._redis.hscan_iter(self._files(folder_id), count=_AT_ONCE)
-            for number, (path, raw) in enumerate(scanned):
-                if number % _AT_ONCE == 0:
-                    checkpoint()
-                if file := _understood(raw):
-                    found[path] = file
+        scanned = self._redis.hscan_iter(self._files(folder_id), count=_AT_ONCE)
+        for number, (path, raw) in enumerate(scanned):
+            if number % _AT_ONCE == 0:
+                checkpoint()
+            if file := decoded(raw, WatchedFile):  # else it is looked at anew
+                found[path] = file
         return found
 
     def counts(self, folder_ids: Iterable[str]) -> dict[str, dict[FileGroup, int]]:
         ids = list(folder_ids)
-        with translated(), self._redis.pipeline(transaction=False) as pipe:
+        with self._redis.pipeline(transaction=False) as pipe:
             for folder_id in ids:
                 for key in self._groups(folder_id):
                     pipe.zcard(key)
@@ -132,47 +130,40 @@ class WatchedFiles:
         """Return files of a group, or of NOT_APPLICABLE, from after `after` on, at most `limit`."""
         key = self._group(folder_id, group)
         start = "-" if after is None else f"({after}"
-        with translated():
-            paths: Any = self._redis.zrangebylex(key, start, "+", start=0, num=limit + 1)
-            total: Any = self._redis.zcard(key)
-            shown = paths[:limit]
-            raws: Any = self._redis.hmget(self._files(folder_id), shown) if shown else []
-        pairs = [(path, _understood(raw)) for path, raw in zip(shown, raws, strict=True) if raw]
-        files = [(path, file) for path, file in pairs if file is not None]
+        paths: Any = self._redis.zrangebylex(key, start, "+", start=0, num=limit + 1)
+        total: Any = self._redis.zcard(key)
+        shown = paths[:limit]
+        raws: Any = self._redis.hmget(self._files(folder_id), shown) if shown else []
+        known = zip(shown, raws, strict=True)
+        files = [(path, file) for path, raw in known if (file := decoded(raw, WatchedFile))]
         return Page(files, int(total), shown[-1] if len(paths) > limit else None)
 
     def find(self, folder_id: str, paths: Sequence[str]) -> list[WatchedFile | None]:
         """What is known of these files, None: nothing."""
         if not paths:
             return []
-        with translated():
-            raws: Any = self._redis.hmget(self._files(folder_id), list(paths))
-        return [_understood(raw) for raw in raws]
+        raws: Any = self._redis.hmget(self._files(folder_id), list(paths))
+        return [decoded(raw, WatchedFile) for raw in raws]
 
     def facts(self) -> dict[str, FolderFacts]:
         """What is known of folders as a whole, by id."""
-        with translated():
-            found: Any = self._redis.hgetall(self._facts)
-        return {
-            folder_id: msgspec.json.decode(raw, type=FolderFacts)
-            for folder_id, raw in found.items()
-        }
+        found: Any = self._redis.hgetall(self._facts)
+        return {key: msgspec.json.decode(raw, type=FolderFacts) for key, raw in found.items()}
 
     def note(self, token: str, folder_id: str, facts: FolderFacts) -> bool:
         """Note what is known of a folder. False: as `write`."""
         keys = [f"{self._prefix}{LEASE}", self._facts]
-        with translated():
-            return bool(self._note(keys=keys, args=[token, folder_id, msgspec.json.encode(facts)]))
+        return bool(self._note(keys=keys, args=[token, folder_id, msgspec.json.encode(facts)]))
 
     def forget(self, token: str, folder_id: str) -> bool:
         """The folder is watched no more. False: as `write`."""
         keys = [f"{self._prefix}{LEASE}", self._facts]
         if not self.note(token, folder_id, FolderFacts()):
             return False
-        with translated():  # the facts last: by them it is known that there may be files
-            lacking = self._group(folder_id, NOT_APPLICABLE)
-            self._redis.unlink(self._files(folder_id), lacking, *self._groups(folder_id))
-            return bool(self._note(keys=keys, args=[token, folder_id, ""]))
+        lacking = self._group(folder_id, NOT_APPLICABLE)
+        self._redis.unlink(self._files(folder_id), lacking, *self._groups(folder_id))
+        # The facts last: by them it is known that there may be files.
+        return bool(self._note(keys=keys, args=[token, folder_id, ""]))
 
     def _files(self, folder_id: str) -> str:
         return f"{self._prefix}watch:files:{folder_id}"
@@ -184,9 +175,31 @@ class WatchedFiles:
         return [self._group(folder_id, group) for group in FileGroup]
 
 
-def _understood(raw: str | None) -> WatchedFile | None:
-    """None for what another version wrote: the file is then looked at anew."""
-    try:
-        return msgspec.json.decode(raw, type=WatchedFile) if raw else None
-    except UNDECODABLE:
-        return None
+_REQUESTS_AT_ONCE = 1000
+
+
+class RetryRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """New tries for failed files of a folder (`paths` None: for all); its root and cache folder
+    are taken as they are now, where it waits because another one was there before."""
+
+    folder_id: str
+    paths: tuple[str, ...] | None = None  # in the server's form
+
+
+class RetryRequests:
+    """Requests of one instance, kept until a watcher takes them. `client` must decode responses."""
+
+    def __init__(self, client: redis.Redis, instance: str) -> None:
+        self._redis = client
+        self._key = f"{key_prefix(instance)}watch:asks"
+
+    def add(self, request: RetryRequest) -> None:
+        self._redis.rpush(self._key, msgspec.json.encode(request))
+
+    def pending(self) -> Sequence[RetryRequest]:
+        """Oldest first. Each stays until it is removed."""
+        raws: Any = self._redis.lrange(self._key, 0, _REQUESTS_AT_ONCE)
+        return [msgspec.json.decode(raw, type=RetryRequest) for raw in raws]
+
+    def remove(self, request: RetryRequest) -> None:
+        self._redis.lrem(self._key, 1, msgspec.json.encode(request).decode())

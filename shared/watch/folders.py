@@ -14,7 +14,7 @@ import redis
 from msgspec import Meta
 
 from shared.errors import Missing
-from shared.redis.clients import key_prefix, translated
+from shared.redis.clients import key_prefix
 from shared.redis.kept_hash import KeptHash, decode_entries
 from shared.watch.options import WatchOptions
 
@@ -102,13 +102,10 @@ class WatchFolders:
 
     def version(self) -> int:
         """Grows with every change: the watcher looks when it differs."""
-        with translated():
-            found = self._redis.get(self._version)
-        return int(found or 0)
+        return int(self._redis.get(self._version) or 0)
 
     def _changed(self) -> None:
-        with translated():
-            self._redis.incr(self._version)
+        self._redis.incr(self._version)
 
 
 class FolderChanges:

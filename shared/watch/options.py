@@ -6,12 +6,26 @@ what becomes of it is the watcher's.
 
 from __future__ import annotations
 
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from shared.command_line import option
-from shared.watch.choices import ImageSequences, Polling
+from shared.fields import option
+
+Polling = Literal["auto", "always", "never"]
+ImageSequences = Literal["skip", "stills"]
+
+
+class FileGroup(StrEnum):
+    """What clients may list files by."""
+
+    PENDING = "pending"
+    PROCESSED = "processed"
+    FAILED = "failed"
+    UNSUPPORTED = "unsupported"
+    SKIPPED = "skipped"
+
 
 WHAT, WHICH, WHEN = "What is analyzed", "Which files", "When"  # panels of the command line
 

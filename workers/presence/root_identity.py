@@ -71,7 +71,8 @@ def identity_of(root: str) -> RootIdentity:
 def is_same_root(old: RootIdentity, new: RootIdentity) -> bool:
     """Device numbers of network and overlay mounts change with each mount, so an equal file
     system id will do; two that differ are two disks, though both are /dev/sdb1 in their turn."""
-    if old.source and old.source == new.source and not _has_lasting_inodes(old.source):
+    kind = old.source.partition(" ")[0]
+    if kind and old.source == new.source and kind not in _LASTING_INODES:  # made up by each mount
         return True
     if old.inode != new.inode:
         return False
@@ -129,11 +130,6 @@ class _Mount(NamedTuple):
 
 def _is_silent(kind: str) -> bool:
     return kind in _SILENT or kind == "fuse" or kind.startswith("fuse.")
-
-
-def _has_lasting_inodes(source: str) -> bool:
-    """FUSE and SMB servers may make inode numbers up anew at each mount."""
-    return source.partition(" ")[0] in _LASTING_INODES
 
 
 def _mount_of(path: str) -> _Mount | None:

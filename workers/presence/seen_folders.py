@@ -20,7 +20,7 @@ import msgspec
 import redis
 
 from shared.errors import MediaMissing, NotAllowed, RushesError
-from shared.redis.clients import key_prefix, translated
+from shared.redis.clients import key_prefix
 from workers.presence.left_items import NotHere, NotHereAnyMore
 from workers.presence.root_identity import (
     RootIdentity,
@@ -98,8 +98,7 @@ class SeenFolders:
             _noted_at.clear()  # what comes back is noted at once
         above = {path: self._above(path) for path in paths}
         asked = sorted({folder for folders in above.values() for folder in folders})
-        with translated():
-            found = cast("list[str | None]", self._client.hmget(self._key, asked)) if asked else []
+        found = cast("list[str | None]", self._client.hmget(self._key, asked)) if asked else []
         for folder, known in zip(asked, found, strict=True):
             seen = msgspec.json.decode(known, type=SeenFolder) if known else None
             if reason := self._lost_disk(folder, seen):
@@ -160,7 +159,7 @@ class SeenFolders:
                 noted[folder] = msgspec.json.encode(seen)
         if not noted:
             return
-        with translated(), self._client.pipeline() as pipe:
+        with self._client.pipeline() as pipe:
             pipe.hset(self._key, mapping=noted)  # type: ignore[arg-type]
             pipe.hdel(self._key, *map(_since, noted))
             pipe.expire(self._key, _REMEMBER_S)
@@ -170,7 +169,7 @@ class SeenFolders:
 
     def _left_to_wait(self, path: str) -> float:
         """How long what is gone from a disk that stayed may still come back; counts from now on."""
-        with translated(), self._client.pipeline() as pipe:
+        with self._client.pipeline() as pipe:
             pipe.hsetnx(self._key, _since(path), str(time.time()))
             pipe.expire(self._key, _REMEMBER_S)
             pipe.hget(self._key, _since(path))

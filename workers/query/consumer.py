@@ -25,7 +25,7 @@ from shared.query.messages import (
     request_key,
     withdrawn_key,
 )
-from shared.redis.clients import connect_blocking, translated
+from shared.redis.clients import connect_blocking
 
 log = logging.getLogger(__name__)
 
@@ -73,14 +73,13 @@ class LaneConsumer:
 
     def take(self) -> PendingRequest | None:
         """The oldest request whose caller still waits, or None after BLOCK_S. Raises RedisAway."""
-        with translated():
-            popped: Any = self._redis.brpop([lane_key(self._instance, self._lane)], timeout=BLOCK_S)
-            if popped is None:
-                return None
-            with self._redis.pipeline(transaction=True) as pipe:
-                pipe.pttl(key := request_key(self._instance, popped[1]))
-                pipe.getdel(key)
-                left_ms, raw = pipe.execute()
+        popped: Any = self._redis.brpop([lane_key(self._instance, self._lane)], timeout=BLOCK_S)
+        if popped is None:
+            return None
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.pttl(key := request_key(self._instance, popped[1]))
+            pipe.getdel(key)
+            left_ms, raw = pipe.execute()
         if not raw:
             return None
         try:
@@ -103,8 +102,7 @@ class LaneConsumer:
 
     def _is_wanted(self, request: QueryRequest) -> bool:
         try:
-            with translated():
-                return not self._redis.exists(withdrawn_key(self._instance, request.request_id))
+            return not self._redis.exists(withdrawn_key(self._instance, request.request_id))
         except RedisAway:  # nobody can tell
             return True
 
@@ -112,7 +110,7 @@ class LaneConsumer:
         """Send an answer; one that Redis does not take is lost, and the caller asks again."""
         reply = msgspec.json.encode(QueryReply(request_id=request.request_id, answer=answer))
         try:
-            with translated(), self._redis.pipeline(transaction=True) as pipe:
+            with self._redis.pipeline(transaction=True) as pipe:
                 pipe.rpush(request.reply_to, reply)
                 pipe.expire(request.reply_to, _REPLIES_TTL_S)
                 pipe.execute()

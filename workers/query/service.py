@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
-import signal
-import socket
 import threading
 import time
 
@@ -26,7 +23,6 @@ from shared.ledger.ledger import LoadCount
 from shared.models.model_catalogue import resolve
 from shared.paths import Roots
 from shared.process.periodic import Periodic
-from shared.process.process_mark import own_mark
 from shared.query.bounds import LONGEST_QUERY, MOST_TEXTS
 from shared.query.messages import (
     EmbedFrame,
@@ -51,7 +47,7 @@ from shared.query.messages import (
 )
 from shared.redis import heartbeats
 from shared.redis.clients import connect
-from shared.redis.heartbeats import Heartbeat, WorkerState
+from shared.redis.heartbeats import WorkerState
 from shared.settings import Settings
 from workers.analysis.face_quality import DETECTION_SIDE, marks, sharpness, shorter_side
 from workers.children import Children, Unwanted
@@ -102,29 +98,15 @@ class QueryService:
         self._asked_for: set[str] = set()
         self._stopping = False
         self._heart_beat = Periodic("beat", self._beat, _BEAT_S)
-        host = socket.gethostname()
-        self._heart = Heartbeat(
-            name=f"query-{host}-{os.getpid()}-{secrets.token_hex(3)}",
-            kind="query",
-            host=host,
-            pid=os.getpid(),
-            started_at=time.time(),
-            process=own_mark(),
-            state="loading",
-        )
+        self._heart = heartbeats.first_heartbeat("query", "loading")
         self._fetcher = WeightsFetcher(settings, self._client, self._heart.name)
-
-    def take_signals(self) -> None:
-        """Let SIGTERM and SIGINT end this worker from now on. Main thread only."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.shut_down())
 
     def shut_down(self) -> None:
         """Answer what is begun and end. Safe in a signal handler."""
         self._stopping = True
 
     def serve(self) -> int:
-        """Answer requests until a signal ends it; returns the exit status."""
+        """Answer requests until it is shut down; returns the exit status."""
         self._availability.start()
         self._embedder.start()
         self._fetcher.start()
@@ -147,10 +129,7 @@ class QueryService:
         self._probers.close()
         self._previewers.close()
         self._pool.close()
-        try:
-            heartbeats.leave(self._client, self._settings.instance, self._heart.name)
-        except RedisAway:
-            log.debug("Redis is away: the heartbeat runs out by itself")
+        heartbeats.leave(self._client, self._settings.instance, self._heart.name)
         log.info("Query worker %s has ended", self._heart.name)
         return 0
 

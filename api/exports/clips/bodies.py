@@ -17,9 +17,9 @@ from api.http.bodies import (
     Word,
 )
 from api.http.times import TIME_PATTERN
-from shared.command_line import option
 from shared.exports.clips import ClipAudio, ClipCodec, ClipMode, OnExists
 from shared.exports.names import NAMING_FIELDS, USUAL_NAMING
+from shared.fields import option
 
 MOST_CLIPS = 10_000
 _ENCODING = option(panel="How clips are written")

@@ -20,8 +20,8 @@ from api.http.bodies import (
     Text,
     Word,
 )
-from shared.command_line import option
 from shared.exports.clips import OutputOnExists
+from shared.fields import option
 
 TimelineFormat = Literal["xmeml", "fcpxml", "otio", "edl"]
 Layout = Literal["sequence", "subclips", "both"]

@@ -10,10 +10,10 @@ from api.folders import Folders
 from api.search.services import SearchServices
 from shared.domain import ProgressType
 from shared.ledger.analysis_files import AnalysisFile, AnalysisFiles, AnalysisFileState
-from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile
 from shared.watch.folders import WatchFolder
 from shared.watch.live import NO_WATCHER, STOPPED, WatchLive
+from shared.watch.options import FileGroup
 
 _FILES_AT_ONCE = 10_000
 _PATIENCE_S = 0.3  # with another CacheDir, to learn where it really is

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from api.http.bodies import Keyed
 from api.search.filtering.fields import Filters
-from shared.command_line import option
+from shared.fields import option
 
 LONGEST_CURSOR = 1_000_000  # the vectors of a query with as many excluded concepts as there may be
 MOST_A_FILE = 100

@@ -15,8 +15,8 @@ from shared.ledger.ledger import Ledger
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, HeldModel
-from shared.watch.choices import FileGroup
 from shared.watch.live import FolderLive, WatchState
+from shared.watch.options import FileGroup
 from tests.support.monitoring.scrape import Scrape
 from tests.support.played_worker import claim
 from tests.support.private_redis import PrivateRedis

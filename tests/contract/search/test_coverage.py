@@ -13,8 +13,8 @@ from shared.cache.cache_dir import CacheDir
 from shared.domain import AnalyzeSpec, FileSpec, Probe, ProgressType, TaskKind
 from shared.ledger.records import NewItem, NewTask
 from shared.media import MediaType
-from shared.watch.choices import FileGroup
 from shared.watch.live import NO_WATCHER, WatchState
+from shared.watch.options import FileGroup
 from tests.support.media.by_path import hash_media
 from tests.support.played_worker import claim
 from tests.support.private_redis import PrivateRedis

@@ -14,7 +14,7 @@ from api.http.client_paths import ClientPaths
 from api.watch.fields import locate
 from shared.errors import BadInput
 from shared.settings import Settings
-from shared.watch.choices import FileGroup
+from shared.watch.options import FileGroup
 from tests.contract.http.test_unknown_fields import warned
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Stack, running_stack

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from shared.domain import ProgressType
-from shared.watch.choices import FileGroup
-from shared.watch.files import FolderFacts
+from shared.watch.files import FolderFacts, RetryRequest
 from shared.watch.live import FolderLive, WatchState
-from shared.watch.retries import RetryRequest
+from shared.watch.options import FileGroup
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client, Stack, running_stack
 from tests.support.waiting import wait_for

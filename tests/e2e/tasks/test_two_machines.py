@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis.exceptions import RedisError
 
 from cli.processes import redis_binary
+from shared.errors import RedisAway
 from shared.redis.clients import connect
 from tests.support.media.media import Encoding, make_clip
 from tests.support.socketio_client import Watcher
@@ -98,7 +98,7 @@ def redis_of(machine: Machine, folder: Path) -> Iterator[str]:
     url = f"redis://:{PASSWORD}@{machine.address}:6379/0"
 
     def answers() -> bool:
-        with connect(url) as client, contextlib.suppress(RedisError):
+        with connect(url) as client, contextlib.suppress(RedisAway):
             return bool(client.ping())
         return False
 

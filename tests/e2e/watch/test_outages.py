@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.watch.lease import LEASE_S
+from shared.watch.live import LEASE_S
 from tests.support.media.media import Encoding, make_clip, picture_video
 from tests.support.media.photos import known_photos
 from tests.support.private_redis import PrivateRedis, private_redis

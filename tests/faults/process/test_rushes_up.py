@@ -20,7 +20,7 @@ import httpx
 import pytest
 
 from cli.processes import private_redis
-from cli.processes.private_redis import lives
+from shared.process.process_mark import lives
 from shared.redis.clients import connect, key_prefix
 from shared.settings import Settings
 from tests.support.console.browser import Browser

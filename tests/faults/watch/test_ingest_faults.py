@@ -12,7 +12,7 @@ import pytest
 
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
-from shared.watch.choices import FileGroup
+from shared.watch.options import FileGroup
 from tests.support.media.media import make_clip
 from tests.support.running.long_form import by_form
 from tests.support.stack import Process

@@ -17,10 +17,10 @@ from shared.ledger.left_out import LeftOut, LeftOutMark
 from shared.ledger.task_lists import TaskLists
 from shared.redis import heartbeats
 from shared.redis.clients import connect
-from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile, WatchedFiles
 from shared.watch.folders import WatchFolder
-from shared.watch.lease import SoleLease
+from shared.watch.live import SoleLease
+from shared.watch.options import FileGroup
 from tests.integration.ledger.ledger_world import INSTANCE, World
 
 CACHE = "/cache"

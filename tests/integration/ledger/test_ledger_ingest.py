@@ -12,7 +12,7 @@ from shared.errors import NotLeader
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import ItemJob, NewTask
 from shared.redis.clients import connect
-from shared.watch.lease import SoleLease
+from shared.watch.live import SoleLease
 from tests.integration.ledger.ledger_world import INSTANCE, World
 
 INGEST = TaskKind.INGEST

@@ -15,7 +15,7 @@ from shared.ledger.records import ItemJob, WaitReason
 from shared.redis.clients import connect
 from shared.settings import Settings
 from tests.integration.ledger.ledger_world import HOSTS, INSTANCE, MODEL, VIDEO, Studio
-from workers.presence.parked_work import ParkedWork
+from workers.presence.left_items import ParkedWork
 
 
 @pytest.fixture

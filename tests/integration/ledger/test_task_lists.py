@@ -8,8 +8,7 @@ import pytest
 
 from shared.domain import AnalyzeSpec, Fault, FileSpec, ProgressType
 from shared.ledger.records import NewItem
-from shared.ledger.task_lists import TaskLists
-from shared.ledger.work_done import work_done
+from shared.ledger.task_lists import TaskLists, work_done
 from shared.media import MediaType
 from shared.redis.clients import connect
 from tests.integration.ledger.ledger_world import AUDIO, INSTANCE, VIDEO, World

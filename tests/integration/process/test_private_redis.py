@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import redis
 
 from cli.processes import private_redis, redis_binary
 from shared.domain import TaskKind, TaskState
-from shared.errors import SettingsError
+from shared.errors import RedisAway, SettingsError
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import ItemFile, NewItem, NewTask
+from shared.process.process_mark import lives
 from shared.redis.clients import connect
 from shared.settings import Settings
 from tests.support.running import processes
@@ -113,17 +113,17 @@ def test_a_redis_left_behind_is_ended_before_a_new_one_starts(
         client.set("kept", "yes")
     first.process.kill()  # the guard alone: its redis-server lives on
     first.process.wait()
-    assert private_redis.lives(orphan)
+    assert lives(orphan)
 
     private = start()
 
     def replaced() -> bool:
-        with contextlib.suppress(redis.RedisError):  # the old one has gone, the new one starts
+        with contextlib.suppress(RedisAway):  # the old one has gone, the new one starts
             return private.redis_pid() != orphan
         return False
 
     wait_for(replaced, 15, "the new Redis")
-    assert not private_redis.lives(orphan)
+    assert not lives(orphan)
     with connect(private.url) as client:
         assert client.get("kept") == "yes"
     assert "left behind" in capfd.readouterr().err
@@ -136,7 +136,7 @@ def test_a_silent_redis_left_behind_is_killed(start: Start, settings: Settings) 
     first.process.wait()
     os.kill(orphan, signal.SIGSTOP)
     private_redis.end_left_behind(private_redis.data_dir(settings))
-    wait_for(lambda: not private_redis.lives(orphan), 5, "the end of the silent Redis")
+    wait_for(lambda: not lives(orphan), 5, "the end of the silent Redis")
 
 
 def test_another_process_with_the_noted_number_is_left_alone(settings: Settings) -> None:
@@ -335,7 +335,7 @@ def test_redis_ends_when_the_parent_of_its_guard_is_gone(settings: Settings) -> 
         pid = int(client.info("server")["process_id"])
     os.close(writing)
     assert guard.wait(15) == 0
-    assert not private_redis.lives(pid)
+    assert not lives(pid)
     private_redis.remove_socket(private_redis.data_dir(settings))
 
 

@@ -29,7 +29,7 @@ class Breakable:
 
     def __getattr__(self, name: str) -> Any:
         if self.is_away:
-            raise redis.ConnectionError("away")
+            raise RedisAway
         return getattr(self._client, name)
 
 

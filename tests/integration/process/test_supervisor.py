@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.processes import supervisor
+from cli import up
 from cli.processes.private_redis import lives
-from cli.processes.supervisor import Child, LifeLine
+from cli.up import Child, LifeLine
 from tests.support.waiting import wait_for
 
 PROGRAMS = Path(__file__).resolve().parents[2] / "support" / "programs"
@@ -61,8 +61,8 @@ def test_a_killed_child_comes_back(tmp_path: Path) -> None:
 def test_a_child_that_always_fails_at_once_is_tried_again_ever_more_slowly(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(supervisor, "FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr(supervisor, "LONGEST_PAUSE_S", 0.05)
+    monkeypatch.setattr(up, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(up, "LONGEST_PAUSE_S", 0.05)
 
     async def scenario(one: Child) -> None:
         await until(lambda: one.starts >= 8)
@@ -76,8 +76,8 @@ def test_a_child_that_always_fails_at_once_is_tried_again_ever_more_slowly(
 def test_a_child_that_does_not_end_at_once_starts_again_after_the_first_pause(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(supervisor, "FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr(supervisor, "AT_ONCE_S", 0.0)
+    monkeypatch.setattr(up, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(up, "AT_ONCE_S", 0.0)
 
     async def scenario(one: Child) -> None:
         await until(lambda: one.starts >= 6)
@@ -89,19 +89,19 @@ def test_a_child_that_does_not_end_at_once_starts_again_after_the_first_pause(
 
 def test_ends_for_different_reasons_are_not_again_and_again() -> None:
     ends = ("was ended by SIGKILL", "ended with exit status 1") * 20
-    pauses = supervisor._Pauses()
-    assert {pauses.after(end, 1.0) for end in ends} == {supervisor.FIRST_PAUSE_S}
+    pauses = up._Pauses()
+    assert {pauses.after(end, 1.0) for end in ends} == {up.FIRST_PAUSE_S}
 
 
 def test_a_child_that_is_killed_again_and_again_while_it_works_is_back_within_two_seconds() -> None:
-    pauses = supervisor._Pauses()
+    pauses = up._Pauses()
     assert {pauses.after("was ended by SIGKILL", 6.0) for _ in range(40)} == {0.5}
 
 
 def test_a_child_that_cannot_be_started_at_all_is_tried_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(supervisor, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(up, "FIRST_PAUSE_S", 0.01)
     program = tmp_path / "later"
 
     async def scenario(one: Child) -> None:
@@ -115,7 +115,7 @@ def test_a_child_that_cannot_be_started_at_all_is_tried_again(
 def test_a_child_deaf_to_sigterm_is_killed_with_its_own_children(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(supervisor, "TERM_TO_KILL_S", 0.3)
+    monkeypatch.setattr(up, "TERM_TO_KILL_S", 0.3)
 
     async def scenario(one: Child) -> None:
         await until(lambda: len(pids(tmp_path)) == 2)
@@ -127,7 +127,7 @@ def test_a_child_deaf_to_sigterm_is_killed_with_its_own_children(
 def test_what_a_dead_child_leaves_behind_is_killed_before_it_starts_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(supervisor, "TERM_TO_KILL_S", 0.3)
+    monkeypatch.setattr(up, "TERM_TO_KILL_S", 0.3)
 
     async def scenario(one: Child) -> None:
         await until(lambda: len(pids(tmp_path)) == 2)

@@ -15,8 +15,7 @@ from tests.support.analysis.in_process import PICTURES, InProcess, Made
 from tests.support.fake_models import paint_face
 from tests.support.media.media import H264, RGB, also, truncate, write_video
 from tests.support.running.long_form import by_form
-from workers.cores import CoresOfItem
-from workers.decode_pool import DecodePool
+from workers.decode_pool import CoresOfItem, DecodePool
 
 # The pictures themselves are compared for every container in tests/integration/media/ranges.
 SOME = (

@@ -11,8 +11,7 @@ from shared.settings import Settings
 from tests.integration.ledger.ledger_world import World
 from tests.support.private_redis import PrivateRedis
 from workers.context import Bench, Context, NativeCalls
-from workers.cores import Cores
-from workers.decode_pool import DecodePool
+from workers.decode_pool import Cores, DecodePool
 from workers.liveness import Signals, StallTimer
 from workers.models.pool import ModelPool
 

@@ -92,6 +92,7 @@ def test_a_worker_uses_one_native_thread_unless_the_operator_says_more() -> None
     # numpy reads the number once, so it must be there before numpy is.
     program = (
         "import os, sys, workers.__main__ as main; early = 'numpy' in sys.modules; main.main([]);"
+        "import workers.start;"
         "print(early, 'numpy' in sys.modules, os.environ['OPENBLAS_NUM_THREADS'],"
         "os.environ['OMP_NUM_THREADS'])"
     )

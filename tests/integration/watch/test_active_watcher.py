@@ -11,16 +11,14 @@ from msgspec.structs import replace
 from shared.domain import TaskKind
 from shared.errors import RedisAway
 from shared.ledger.records import ItemFile, NewItem, NewTask
-from shared.watch.choices import FileGroup
-from shared.watch.files import WatchedFile
+from shared.watch.files import RetryRequest, RetryRequests, WatchedFile
 from shared.watch.folders import WatchFolder
-from shared.watch.retries import RetryRequest, RetryRequests
+from shared.watch.options import FileGroup
 from tests.support.waiting import wait_for
 from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps
-from workers.watcher.active_watcher import ActiveWatcher, ServicePhase
-from workers.watcher.scan.findings import FileStat
-from workers.watcher.threads import FolderThread
+from workers.watcher.scan.listing import FileStat
+from workers.watcher.service import ActiveWatcher, FolderThread, ServicePhase
 
 
 @pytest.fixture
@@ -61,7 +59,7 @@ def test_a_task_that_a_removed_folder_still_submits_is_stopped(
     with steps.folders.changing() as changes:
         changes.remove(folder.id)
     active.look()
-    wait_for(thread.is_over, 10, "the end of its thread")
+    wait_for(lambda: not thread.is_alive(), 10, "the end of its thread")
     item = NewItem(b"{}", (ItemFile("a.png"),))
     steps.ledger.submit(NewTask(kind=TaskKind.INGEST, items=[item], leader="me"))
     active.look()
@@ -88,7 +86,7 @@ def test_an_outage_of_redis_leaves_no_task_of_a_removed_folder_running(
         patched.setattr(type(steps.ledger), "stop", away)
         with pytest.raises(RedisAway):
             active.look()
-    wait_for(thread.is_over, 10, "the end of its thread")
+    wait_for(lambda: not thread.is_alive(), 10, "the end of its thread")
     active.look()
     active.look()
     assert steps.tasks() == []
@@ -108,7 +106,7 @@ def test_copies_elsewhere_wait_while_the_folder_of_the_first_is_changed(
     with steps.folders.changing() as changes:
         changes.put(replace(folder, settle_seconds=0.1, revision=2))
     active.look()
-    wait_for(thread.is_over, 10, "the end of its thread")
+    wait_for(lambda: not thread.is_alive(), 10, "the end of its thread")
     assert steps.context.content_locks.is_held(key)
     active.look()
     assert steps.context.content_locks.is_held(key)
@@ -116,7 +114,7 @@ def test_copies_elsewhere_wait_while_the_folder_of_the_first_is_changed(
         changes.remove(folder.id)
     ended = active.threads.active[folder.id]
     active.look()
-    wait_for(ended.is_over, 10, "the end of its thread")
+    wait_for(lambda: not ended.is_alive(), 10, "the end of its thread")
     active.look()
     assert steps.context.content_locks.is_held(key), "a worker may still publish it"
     steps.ledger.settle(lease, "cancelled")

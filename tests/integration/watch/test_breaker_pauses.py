@@ -11,13 +11,13 @@ import pytest
 
 from shared.domain import Fault
 from shared.errors import CacheError
-from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile
+from shared.watch.options import FileGroup
 from tests.support.media.media import make_clip
 from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps
-from workers.watcher.folder.cache_lookup import CacheLookup
 from workers.watcher.folder.file_table import FileTable
+from workers.watcher.folder.mount_guard import CacheLookup
 
 PENDING, PROCESSED = FileGroup.PENDING, FileGroup.PROCESSED
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.domain import ModelKind
-from shared.watch.choices import FileGroup
+from shared.watch.options import FileGroup
 from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import KEYS, Steps
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from shared.domain import Fault
-from shared.watch.choices import FileGroup
+from shared.watch.options import FileGroup
 from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps
-from workers.watcher.scan.findings import FileStat
+from workers.watcher.scan.listing import FileStat
 
 PENDING, PROCESSED = FileGroup.PENDING, FileGroup.PROCESSED
 

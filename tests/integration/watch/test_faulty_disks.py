@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.watch.choices import FileGroup
 from shared.watch.folders import WatchFolder
+from shared.watch.options import FileGroup
 from tests.support.system.faulty_disk import FaultyDisk, faulty_disk
 from tests.support.watch.ingest_stack import IngestStack, still
 from tests.support.watch.stepping import Steps

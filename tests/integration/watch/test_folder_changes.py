@@ -11,8 +11,8 @@ import redis
 
 from shared.domain import AnalyzeSpec
 from shared.errors import RedisAway
-from shared.watch.choices import FileGroup
 from shared.watch.folders import Schedule
+from shared.watch.options import FileGroup
 from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps
 
@@ -128,7 +128,7 @@ def test_a_folder_that_is_forgotten_leaves_nothing_in_redis(
     run.step()
 
     def away(*_: object) -> int:
-        raise redis.ConnectionError
+        raise RedisAway
 
     with monkeypatch.context() as patched:
         patched.setattr(redis.Redis, "unlink", away)

@@ -13,17 +13,17 @@ from shared.ledger.left_out import LeftOut
 from shared.media import MediaType
 from shared.models.model_catalogue import active_keys
 from shared.settings import Settings
-from shared.watch.choices import FileGroup
 from shared.watch.files import FolderFacts, WatchedFile
+from shared.watch.options import FileGroup
 from tests.support.waiting import wait_for
 from tests.support.watch.ingest_stack import IngestStack
 from tests.support.watch.watched import clip, nothing, watched
 from workers.watcher.context import Conditions, WatcherContext
-from workers.watcher.folder.analysis_profile import AnalysisProfile
 from workers.watcher.folder.file_table import FileTable
+from workers.watcher.folder.state import AnalysisProfile
 from workers.watcher.folder.watcher import FolderWatcher
-from workers.watcher.scan import scheduler as scheduling
-from workers.watcher.scan.scheduler import ScanScheduler
+from workers.watcher.scan import scanner
+from workers.watcher.scan.scanner import ScanScheduler
 
 LONG_AGO = 1_700_000_000  # what was made just now is looked at twice
 
@@ -74,9 +74,9 @@ class Touched(dict[str, WatchedFile]):
 
 def pass_poll_pause(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     """Let a scheduler's next look be due, and no walk."""
-    earlier, pause_s = scheduling.time.monotonic, settings.watch_poll_seconds
+    earlier, pause_s = scanner.time.monotonic, settings.watch_poll_seconds
     later = SimpleNamespace(monotonic=lambda: earlier() + pause_s)
-    monkeypatch.setattr(scheduling, "time", later)
+    monkeypatch.setattr(scanner, "time", later)
 
 
 def test_a_polled_folder_in_which_nothing_changed_is_left_alone_for_a_while(
@@ -96,7 +96,7 @@ def test_a_polled_folder_in_which_nothing_changed_is_left_alone_for_a_while(
 def test_what_happens_just_after_a_look_is_looked_at_when_its_pause_is_over(
     root: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scheduling, "_LEAST_PAUSE_S", 100.0)
+    monkeypatch.setattr(scanner, "_LEAST_PAUSE_S", 100.0)
     scheduler = ScanScheduler(watched(root, polling="never"), settings, nothing)
     scheduler.look(nothing)
     clip(root / "a.mov")

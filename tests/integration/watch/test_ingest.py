@@ -13,7 +13,7 @@ import pytest
 
 from shared.cache import catalogue
 from shared.cache.cache_dir import CacheDir
-from shared.watch.choices import FileGroup
+from shared.watch.options import FileGroup
 from tests.support.media.media import Encoding, make_clip
 from tests.support.waiting import wait_for
 from tests.support.watch.ingest_stack import IngestStack, still

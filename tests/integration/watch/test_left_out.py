@@ -6,7 +6,7 @@ import unicodedata
 from pathlib import Path
 
 from shared.ledger.left_out import LeftOutMark
-from shared.watch.choices import FileGroup
+from shared.watch.options import FileGroup
 from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps
 from workers.watcher.folder.state import PAUSES_S

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.watch.choices import FileGroup
 from shared.watch.folders import WatchFolder
+from shared.watch.options import FileGroup
 from tests.support.skip_or_fail import skip_or_fail
 from tests.support.watch.ingest_stack import IngestStack, still
 

@@ -15,10 +15,9 @@ from shared.errors import RedisAway
 from shared.ledger.ledger import Ledger
 from shared.ledger.left_out import LeftOutMark
 from shared.ledger.records import Lease
-from shared.watch.choices import FileGroup
-from shared.watch.files import WatchedFiles
+from shared.watch.files import RetryRequest, WatchedFiles
 from shared.watch.folders import WatchFolder
-from shared.watch.retries import RetryRequest
+from shared.watch.options import FileGroup
 from tests.support.running.long_form import by_form
 from tests.support.watch.stepping import KEYS, Steps
 from workers.watcher.context import ContentLocks

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.redis.clients import connect
-from shared.watch.choices import FileGroup
+from shared.watch.options import FileGroup
 from tests.support.private_redis import PrivateRedis
 from tests.support.waiting import wait_for
 from tests.support.watch.ingest_stack import IngestStack, still

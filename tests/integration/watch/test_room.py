@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import socketio
 
-from shared.watch.choices import FileGroup
 from shared.watch.live import ROOM, FolderLive, WatchState
+from shared.watch.options import FileGroup
 from tests.support.private_redis import PrivateRedis
 from tests.support.socketio_client import Watcher
 from tests.support.stack import KEY, Stack, running_stack

@@ -6,8 +6,8 @@ import signal
 from datetime import datetime, timedelta
 
 from shared.domain import TaskKind
-from shared.watch.choices import FileGroup
 from shared.watch.folders import Schedule
+from shared.watch.options import FileGroup
 from tests.support.media.media import make_clip
 from tests.support.waiting import wait_for
 from tests.support.watch.ingest_stack import IngestStack, still

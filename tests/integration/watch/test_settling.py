@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from shared.watch.choices import FileGroup
+from shared.watch.options import FileGroup
 from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps
-from workers.watcher.folder.settling import settle
+from workers.watcher.folder.admission import settle
 
 PENDING, PROCESSED = FileGroup.PENDING, FileGroup.PROCESSED
 

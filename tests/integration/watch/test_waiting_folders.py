@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from shared.domain import Fault, TaskKind
-from shared.watch.choices import FileGroup
 from shared.watch.folders import Schedule
 from shared.watch.live import WatchState
+from shared.watch.options import FileGroup
 from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps
 from workers.watcher.folder.admission import IN_FLIGHT

@@ -81,7 +81,7 @@ def test_they_are_sent_again_or_dropped(stack: Stack, receiver: Receiver, outbox
     assert client.ok(f"/webhooks/{hook}/dead/resend")["count"] == 1, "all that are left"
     wait_for(lambda: "d" in receiver.ids, 10, "the last one")
     assert shown(client, hook)["dead"] == []
-    outbox._redis.lpush(outbox._dead(hook), '{"of": "another version"}')
+    outbox._redis.lpush(outbox._key(hook, "-dead"), '{"of": "another version"}')
     assert client.ok(f"/webhooks/{hook}/dead/drop")["count"] == 1, "what nobody can read, too"
     assert outbox.state(hook).dead == 0
 

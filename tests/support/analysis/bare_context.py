@@ -11,8 +11,7 @@ from typing import Any
 from shared.domain import ProgressType
 from shared.media import HashCache
 from shared.settings import Settings
-from workers.cores import Cores
-from workers.decode_pool import DecodePool
+from workers.decode_pool import Cores, DecodePool
 from workers.liveness import Signals
 
 

@@ -24,8 +24,7 @@ from workers.analysis.stages.thumbnails import ThumbnailStage
 from workers.analysis.stages.transcript import TranscriptStage
 from workers.analysis.stages.visual import VisualStage
 from workers.context import Bench, Context, NativeCalls
-from workers.cores import Cores
-from workers.decode_pool import DecodePool
+from workers.decode_pool import Cores, DecodePool
 from workers.liveness import Signals, StallTimer
 from workers.models.pool import Loader, ModelPool
 

@@ -9,9 +9,9 @@ import sys
 
 from shared.domain import ModelKind
 from tests.support.fake_models import load_fake_embedder
+from workers.__main__ import main
 from workers.models import pool
-from workers.start import start
 
 if __name__ == "__main__":
     pool._LOADERS[ModelKind.VISUAL] = load_fake_embedder
-    sys.exit(start(["analysis"]))
+    sys.exit(main(["analysis"]))

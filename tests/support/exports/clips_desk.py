@@ -26,7 +26,7 @@ from shared.redis.heartbeats import Heartbeat
 from tests.support.analysis.desk import INSTANCE
 from tests.support.stack import Client
 from tests.support.waiting import wait_for
-from workers.progress import fault_of
+from workers.context import fault_of
 
 PATH = "/export/clips"
 LONG_S = 600.0  # of a heartbeat that no test outlives

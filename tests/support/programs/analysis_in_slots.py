@@ -30,9 +30,8 @@ from workers.analysis.stages.thumbnails import ThumbnailStage
 from workers.analysis.stages.transcript import TranscriptStage
 from workers.analysis.stages.visual import VisualStage
 from workers.context import Context
-from workers.liveness import STALL_S, StallTimer
-from workers.slot import Work
-from workers.worker import Worker
+from workers.liveness import STALL_S, StallTimer, end_on_signals
+from workers.worker import Work, Worker
 
 RECORD = Path(os.environ["TEST_RECORD"])
 RELEASE = RECORD.with_name("release")
@@ -99,6 +98,7 @@ def main() -> int:
         stall=stall,
         loaders={ModelKind.VISUAL: load_fake_embedder},
     )
+    end_on_signals(worker.shut_down)
     return worker.serve()
 
 

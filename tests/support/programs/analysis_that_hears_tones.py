@@ -47,13 +47,12 @@ from workers.analysis.stages import captions
 from workers.analysis.stages.thumbnails import ThumbnailStage
 from workers.analysis.stages.transcript import TranscriptStage
 from workers.analysis.stages.visual import VisualStage
-from workers.liveness import STALL_S, WIDE_STALL_S, StallTimer
+from workers.liveness import STALL_S, WIDE_STALL_S, StallTimer, end_on_signals
 from workers.media import budget, stills
 from workers.media.captions.reader import FoundCaptions, read_captions
 from workers.models.load import load_visual, load_voices
 from workers.models.protocols import SAMPLE_RATE, SpokenWord, Utterance, VoiceEmbedder
-from workers.slot import Work
-from workers.worker import Worker
+from workers.worker import Work, Worker
 
 TOLD = json.loads(os.environ.get("TEST_SPEECH", "{}"))
 SEES = TOLD.get("embeds_sentences") or TOLD.get("sees")
@@ -158,7 +157,7 @@ def main() -> int:
             ModelKind.SPEECH: load_tones,
         },
     )
-    worker.take_signals()
+    end_on_signals(worker.shut_down)
     return worker.serve()
 
 

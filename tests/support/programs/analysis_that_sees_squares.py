@@ -30,9 +30,9 @@ from workers.analysis.stages.faces import FaceStage
 from workers.analysis.stages.thumbnails import ThumbnailStage
 from workers.analysis.stages.transcript import TranscriptStage
 from workers.analysis.stages.visual import VisualStage
+from workers.liveness import end_on_signals
 from workers.models.protocols import FaceBox
-from workers.slot import Work
-from workers.worker import Worker
+from workers.worker import Work, Worker
 
 TOLD = json.loads(os.environ.get("TEST_FACES", "{}"))
 _pause = threading.Event()
@@ -66,7 +66,7 @@ def main() -> int:
         Work("analysis", run, why_not),
         loaders={ModelKind.VISUAL: load_fake_embedder, ModelKind.FACES: load_squares},
     )
-    worker.take_signals()
+    end_on_signals(worker.shut_down)
     return worker.serve()
 
 

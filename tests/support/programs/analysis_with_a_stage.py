@@ -32,13 +32,12 @@ from workers.analysis.stage import PictureStage, Prepared, StageRun
 from workers.analysis.stages.thumbnails import ThumbnailStage
 from workers.analysis.stages.transcript import TranscriptStage
 from workers.analysis.stages.visual import VisualStage
-from workers.liveness import STALL_S, StallTimer
+from workers.liveness import STALL_S, StallTimer, end_on_signals
 from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame
 from workers.models.load import load_visual
 from workers.presence import seen_folders
-from workers.slot import Work
-from workers.worker import Worker
+from workers.worker import Work, Worker
 
 TOLD = json.loads(os.environ.get("TEST_STAGE", "{}"))
 _pause = threading.Event()
@@ -99,6 +98,7 @@ def main() -> int:
             ModelKind.VISUAL: load_fake_embedder if TOLD.get("fake_embedder") else load_visual
         },
     )
+    end_on_signals(worker.shut_down)
     return worker.serve()
 
 

@@ -19,8 +19,8 @@ from shared.process import logs
 from shared.settings import Settings
 from workers.context import Context
 from workers.export.item import export_clip, why_not
-from workers.slot import Work
-from workers.worker import Worker
+from workers.liveness import end_on_signals
+from workers.worker import Work, Worker
 
 TOLD = json.loads(os.environ["TEST_EXPORT"])
 _pause = threading.Event()
@@ -63,7 +63,7 @@ def main() -> int:
     logs.configure("export-worker", "DEBUG", "text")
     work = Work("export", run, why_not, models=())
     worker = Worker(Settings.from_env(), work)
-    worker.take_signals()
+    end_on_signals(worker.shut_down)
     return worker.serve()
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
+from workers.__main__ import main
 from workers.watcher.folder import state
-from workers.watcher.service import start
 
 if __name__ == "__main__":
     state.PAUSES_S = (0.5, 1.0)
-    sys.exit(start())
+    sys.exit(main(["watcher"]))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from shared.process import logs
 from shared.settings import Settings
 from tests.support.waiting import wait_for
+from workers.liveness import end_on_signals
 from workers.models.visual.conse import ConseEmbedder
 from workers.query.service import QueryService
 
@@ -36,5 +37,5 @@ if __name__ == "__main__":
     logs.configure("query-worker", "INFO", "text")
     ConseEmbedder.embed_texts = noted  # type: ignore[method-assign]
     worker = QueryService(Settings.from_env())
-    worker.take_signals()
+    end_on_signals(worker.shut_down)
     sys.exit(worker.serve())

@@ -15,6 +15,7 @@ from shared.paths import Roots
 from shared.process import logs
 from shared.query.messages import MakePreview, Probed
 from shared.settings import Settings
+from workers.liveness import end_on_signals
 from workers.preview.segment import make_segment
 from workers.query import service
 from workers.query.grab import probe_file
@@ -50,5 +51,5 @@ if __name__ == "__main__":
     service.grab.probe_file = fragile
     service.make_segment = fragile_preview
     worker = service.QueryService(Settings.from_env(), limit_s=3)
-    worker.take_signals()
+    end_on_signals(worker.shut_down)
     sys.exit(worker.serve())

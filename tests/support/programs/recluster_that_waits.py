@@ -16,9 +16,9 @@ from typing import Any
 from shared.process import logs
 from shared.settings import Settings
 from workers.context import Context
+from workers.liveness import end_on_signals
 from workers.recluster.item import recluster, why_not
-from workers.slot import Work
-from workers.worker import Worker
+from workers.worker import Work, Worker
 
 TOLD = json.loads(os.environ["TEST_RECLUSTER"])
 _pause = threading.Event()
@@ -45,7 +45,7 @@ def main() -> int:
     logs.configure("recluster-worker", "DEBUG", "text")
     work = Work("recluster", run, why_not, models=())
     worker = Worker(Settings.from_env(), work)
-    worker.take_signals()
+    end_on_signals(worker.shut_down)
     return worker.serve()
 
 

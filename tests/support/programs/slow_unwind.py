@@ -22,10 +22,10 @@ from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.pipeline import analyze, why_not
 from workers.analysis.stage import PictureStage, Prepared, StageRun
 from workers.analysis.stages.transcript import TranscriptStage
+from workers.liveness import end_on_signals
 from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame
-from workers.slot import Work
-from workers.worker import Worker
+from workers.worker import Work, Worker
 
 RECORD = os.environ.get("SLOW_UNWIND_RECORD", "")
 HELD = os.environ.get("SLOW_UNWIND_HELD", "")
@@ -83,7 +83,7 @@ def main() -> int:
     run = functools.partial(analyze, stages=(SlowUnwind,), sound=TranscriptStage)
     work = Work("analysis", run, why_not)
     worker = Worker(settings, work)
-    worker.take_signals()
+    end_on_signals(worker.shut_down)
     return worker.serve()
 
 

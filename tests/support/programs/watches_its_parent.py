@@ -5,11 +5,11 @@ import signal
 import sys
 from pathlib import Path
 
-from shared.process import parent_pipe
+from shared.process.ending import watch_parent
 
 if sys.argv[2:] == ["deaf"]:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-parent_pipe.watch(hard_exit_s=0.2)
+watch_parent(hard_exit_s=0.2)
 Path(sys.argv[1], str(os.getpid())).touch()
 while True:
     signal.pause()

@@ -13,12 +13,10 @@ from shared.domain import AnalyzeSpec, FileSpec, TaskKind
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import NewItem, NewTask
 from shared.redis.clients import connect
-from shared.watch.choices import FileGroup
-from shared.watch.files import WatchedFile, WatchedFiles
+from shared.watch.files import RetryRequest, RetryRequests, WatchedFile, WatchedFiles
 from shared.watch.folders import WatchFolders
-from shared.watch.lease import SoleLease
-from shared.watch.live import FolderLive, LiveStatus, WatchLive, WatchState
-from shared.watch.retries import RetryRequest, RetryRequests
+from shared.watch.live import FolderLive, LiveStatus, SoleLease, WatchLive, WatchState
+from shared.watch.options import FileGroup
 from tests.support.stack import Client
 
 TOKEN = "the watcher's"

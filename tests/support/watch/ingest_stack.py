@@ -16,12 +16,10 @@ from shared.cache.cache_dir import CacheDir
 from shared.cache.catalogue import Artefact, FollowState
 from shared.domain import TaskKind
 from shared.ledger.records import FileRecord, FileState
-from shared.watch.choices import FileGroup
-from shared.watch.files import WatchedFile, WatchedFiles
+from shared.watch.files import RetryRequest, RetryRequests, WatchedFile, WatchedFiles
 from shared.watch.folders import WatchFolder, WatchFolders, new_folder_id
-from shared.watch.lease import SoleLease
-from shared.watch.live import LiveStatus, WatchLive
-from shared.watch.retries import RetryRequest, RetryRequests
+from shared.watch.live import LiveStatus, SoleLease, WatchLive
+from shared.watch.options import FileGroup
 from tests.support.analysis.desk import INSTANCE, Desk
 from tests.support.stack import Process
 from tests.support.waiting import wait_for

@@ -19,10 +19,10 @@ from shared.ledger.left_out import LeftOut
 from shared.ledger.records import ItemFile, Lease
 from shared.redis.clients import connect, key_prefix
 from shared.settings import Settings
-from shared.watch.choices import FileGroup
 from shared.watch.files import FolderFacts, WatchedFile, WatchedFiles
 from shared.watch.folders import WatchFolder, WatchFolders, new_folder_id
-from shared.watch.lease import SoleLease
+from shared.watch.live import SoleLease
+from shared.watch.options import FileGroup
 from workers.watcher.context import Conditions, WatcherContext
 from workers.watcher.folder.watcher import FolderWatcher
 

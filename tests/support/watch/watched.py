@@ -8,8 +8,7 @@ from typing import Any
 from shared.paths import Roots
 from shared.settings import Settings
 from shared.watch.folders import WatchFolder
-from workers.watcher.scan.findings import Scan
-from workers.watcher.scan.names import NameRules
+from workers.watcher.scan.listing import NameRules, Scan
 from workers.watcher.scan.scanner import Scanner
 
 

@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from cli.api_client import ApiClient, Event
-from cli.commands.following import finish, follow_to_the_end
+from cli.commands.tasks import finish, follow_to_the_end
 from cli.remote import Remote
 from cli.terminal.output import CommandOutput
 

@@ -10,8 +10,7 @@ import pytest
 
 from shared.process import machine, memory
 from shared.process.machine import Machine
-from shared.setting_values import PARSERS
-from shared.settings import Settings
+from shared.settings import PARSERS, Settings
 
 GB = 1_000_000_000
 PERIOD = {"cpu__cfs_period_us": "100000"}  # of cgroups 1
@@ -63,7 +62,7 @@ def test_workers_and_threads_go_by_cores_memory_and_gpu(
 ) -> None:
     here = Machine(cores, size * GB, gpu)
     assert (here.workers(), here.decode_threads(here.workers())) == (workers, threads)
-    assert PARSERS["decode_threads"]("decode_threads", str(threads)) == threads, "may be handed on"
+    assert PARSERS["decode_threads"](str(threads)) == threads, "may be handed on"
 
 
 @pytest.mark.parametrize(("gpu", "threads"), [(False, (16, 8, 4, 1)), (True, (14, 7, 4, 1))])

@@ -33,9 +33,8 @@ def all_of(log: AuditLog, limit: int = 3, **words: str) -> list[int]:
 
 @pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AuditLog:
-    """Some lines fill a file, and a block is shorter than a line."""
+    """Some lines fill a file."""
     monkeypatch.setattr(audit, "LARGEST", 400)
-    monkeypatch.setattr(audit, "_BLOCK", 50)
     return AuditLog(tmp_path)
 
 

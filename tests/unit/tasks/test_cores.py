@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from workers.cores import Cores
+from workers.decode_pool import Cores
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from shared import errors
 from shared.domain import Fault
 from workers.analysis.speech.transcribing import SpeechNotUnderstood
-from workers.progress import fault_of
+from workers.context import fault_of
 
 
 @pytest.mark.parametrize(

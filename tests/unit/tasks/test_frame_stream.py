@@ -14,8 +14,7 @@ import pytest
 from shared.errors import Cancelled
 from tests.support.waiting import wait_for
 from workers.analysis.stage import FrameStream, Prepared, PreparedFrame
-from workers.cores import Cores
-from workers.decode_pool import DecodePool
+from workers.decode_pool import Cores, DecodePool
 from workers.media.pictures import GridFrame
 
 KB = 1 << 10

@@ -7,7 +7,7 @@ from typing import Any
 from shared.domain import ModelKind
 from shared.media import MediaType
 from shared.watch.folders import WatchFolder
-from workers.watcher.folder.analysis_profile import AnalysisProfile
+from workers.watcher.folder.state import AnalysisProfile
 
 KEYS = {kind: kind.value for kind in ModelKind}
 
@@ -21,11 +21,11 @@ def profile(**fields: Any) -> AnalysisProfile:
 
 
 def test_a_collection_receives_voices_also_where_no_faces_are_wanted() -> None:
-    heard = profile(analyze_speech=True, cluster_job_name="Cast").spec("/c")
+    heard = profile(analyze_speech=True, cluster_job_name="Cast").spec
     assert (heard.collection, heard.people_of) == ("", "Cast")
-    both = profile(analyze_speech=True, analyze_faces=True, cluster_job_name="Cast").spec("/c")
+    both = profile(analyze_speech=True, analyze_faces=True, cluster_job_name="Cast").spec
     assert (both.collection, both.people_of) == ("Cast", "Cast")
-    assert profile(analyze_speech=True).spec("/c").people_of == ""
+    assert profile(analyze_speech=True).spec.people_of == ""
 
 
 def test_a_collection_for_voices_has_no_file_analyzed_again() -> None:

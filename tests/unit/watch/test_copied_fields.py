@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET, Struct, json
 
 from api.watch.copied_fields import all_optional, with_fields_of
-from shared.field_words import words_of
+from shared.fields import words_of
 
 
 class Options(Struct, frozen=True, kw_only=True):

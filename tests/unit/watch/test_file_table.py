@@ -5,14 +5,19 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile
+from shared.watch.options import FileGroup
 from workers.watcher.folder.file_table import FilePhase, FileTable, IllegalTransition
 
 PATH = "/m/a.mp4"
 NEW = WatchedFile(FileGroup.PENDING, 1, 1)
 QUEUED = replace(NEW, task_id="t", is_queued=True)
 DONE = replace(NEW, group=FileGroup.PROCESSED)
+
+
+def taken(table: FileTable) -> dict[str, WatchedFile | None]:
+    unwritten, table.unwritten = table.unwritten, {}
+    return unwritten
 
 
 def test_the_way_of_a_file() -> None:
@@ -27,9 +32,9 @@ def test_the_way_of_a_file() -> None:
     table.conclude(PATH, DONE)
     assert table.phase(PATH) is FilePhase.PROCESSED
     assert table.is_idle()
-    assert table.unwritten.take() == {PATH: DONE}
+    assert taken(table) == {PATH: DONE}
     table.forget(PATH)
-    assert table.unwritten.take() == {PATH: None}
+    assert taken(table) == {PATH: None}
     assert (table.files, table.by_directory) == ({}, {})
 
 
@@ -42,7 +47,7 @@ def test_what_an_earlier_watcher_left_goes_on_from_there() -> None:
         FilePhase.QUEUED,
         FilePhase.PROCESSED,
     ]
-    assert table.unwritten.take() == {}
+    assert taken(table) == {}
 
 
 def test_a_new_file_is_not_given_to_a_worker_before_it_has_settled() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from shared.media import MediaType, unsupported_format
 from tests.support.watch.watched import rules_of, watched
-from workers.watcher.scan.names import NameKind
+from workers.watcher.scan.listing import NameKind
 
 ROOT = Path("/footage")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from workers.watcher.scan.sequences import sequences_in
+from workers.watcher.scan.listing import sequences_in
 
 
 def stills(form: str, numbers: Iterable[int]) -> list[str]:

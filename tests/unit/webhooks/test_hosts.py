@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.errors import BadInput
-from shared.webhooks.hosts import checked_url, resolved
+from shared.webhooks.subscriptions import checked_url, resolved
 
 
 def leading_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:

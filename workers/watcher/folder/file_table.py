@@ -10,30 +10,12 @@ import os
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile
+from shared.watch.options import FileGroup
 
 LONGEST_PAUSE_S = 300.0
 
 ContentKey = tuple[str, str]  # id of the CacheDir, hash_str
-
-
-@dataclass(slots=True)
-class Unwritten:
-    """Changes of files since they were written last; None: forgotten."""
-
-    _files: dict[str, WatchedFile | None] = field(default_factory=dict)
-
-    def note(self, path: str, file: WatchedFile | None) -> None:
-        self._files[path] = file
-
-    def take(self) -> dict[str, WatchedFile | None]:
-        changes, self._files = self._files, {}
-        return changes
-
-    def keep(self, changes: dict[str, WatchedFile | None]) -> None:
-        """What was taken could not be written: newer changes of the same files count."""
-        self._files = {**changes, **self._files}
 
 
 @dataclass(slots=True)
@@ -49,7 +31,7 @@ class FileTable:
     duplicates: dict[ContentKey, dict[str, None]] = field(default_factory=dict)
     queued: dict[str, set[str]] = field(default_factory=dict)  # by task_id
     by_directory: dict[str, set[str]] = field(default_factory=dict)
-    unwritten: Unwritten = field(default_factory=Unwritten)
+    unwritten: dict[str, WatchedFile | None] = field(default_factory=dict)  # None: forgotten
     _waiting: dict[str, FilePhase] = field(default_factory=dict)  # files of FileGroup.PENDING
     _content: dict[str, ContentKey] = field(default_factory=dict)  # of the duplicates
     _delayed: list[tuple[float, str]] = field(default_factory=list)
@@ -110,7 +92,7 @@ class FileTable:
         self.by_directory[directory].discard(path)
         if not self.by_directory[directory]:
             del self.by_directory[directory]
-        self.unwritten.note(path, None)
+        self.unwritten[path] = None
 
     def wake_delayed(self, now: float) -> None:
         """Files whose pause is over have their turn."""
@@ -129,7 +111,7 @@ class FileTable:
         check_transition(path, self.phase(path), phase)
         self._leave(path)
         if self.files.get(path) != file:
-            self.unwritten.note(path, file)
+            self.unwritten[path] = file
         self._keep(path, file)
         if file.group is FileGroup.PENDING:
             self._waiting[path] = phase

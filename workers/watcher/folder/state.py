@@ -5,27 +5,153 @@ Every step of a file's way to its end is one method here, which also releases it
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from msgspec.structs import replace
 
-from shared.domain import Fault
+from shared.domain import AnalyzeSpec, Fault, ModelKind, ProgressType
 from shared.ledger.left_out import LeftOutMark
 from shared.media import MediaType
+from shared.models.vocabulary import most_relevant
 from shared.process.logs import bound_task
-from shared.watch.choices import FileGroup
 from shared.watch.files import FolderFacts, WatchedFile
 from shared.watch.folders import WatchFolder
+from shared.watch.options import FileGroup
+from workers.presence.root_identity import identity_of
 from workers.watcher.context import WatcherContext
-from workers.watcher.folder.analysis_profile import AnalysisProfile
-from workers.watcher.folder.arriving_stills import ArrivingStills
 from workers.watcher.folder.file_table import ContentKey, FileTable
-from workers.watcher.scan.findings import FileStat
-from workers.watcher.scan.names import NameRules
+from workers.watcher.scan.listing import SHORTEST, FileStat, NameRules, sequence_key
+
+log = logging.getLogger(__name__)
+
+_PARTS = {
+    MediaType.VIDEO: (ProgressType.VIDEO, ProgressType.AUDIO, ProgressType.FACES),
+    MediaType.IMAGE: (ProgressType.VIDEO, ProgressType.FACES),
+    MediaType.AUDIO: (ProgressType.AUDIO,),
+}
+
+
+@dataclass(frozen=True)
+class AnalysisProfile:
+    """`spec` is what all Items of a Task share; its model keys are "" for what is not wanted."""
+
+    spec: AnalyzeSpec
+    language: str | None
+
+    @classmethod
+    def of(
+        cls, folder: WatchFolder, keys: Mapping[ModelKind, str], audio_streams: str
+    ) -> AnalysisProfile:
+        collection = folder.cluster_job_name or ""
+        spec = AnalyzeSpec(
+            cache_dir=folder.cache_dir,
+            files=(),
+            visual_model=keys[ModelKind.VISUAL] if folder.analyze_visual else "",
+            speech_model=keys[ModelKind.SPEECH] if folder.analyze_speech else "",
+            face_model=keys[ModelKind.FACES] if folder.analyze_faces else "",
+            collection=collection if folder.analyze_faces else "",
+            audio_streams=audio_streams,
+            roots=folder.key_roots,
+            # No part of the signature: what is transcribed stays.
+            vocabulary=most_relevant(folder.vocabulary),
+            uses_vocabulary=folder.uses_vocabulary,
+            speakers=folder.speakers,
+            people_of=collection,  # voices, also where no faces are wanted
+        )
+        return cls(spec, folder.language)
+
+    def parts(self, media_type: MediaType) -> tuple[ProgressType, ...]:
+        """What can be made of such a file, and is wanted."""
+        keys = {
+            ProgressType.VIDEO: self.spec.visual_model,
+            ProgressType.AUDIO: self.spec.speech_model,
+            ProgressType.FACES: self.spec.face_model,
+        }
+        return tuple(part for part in _PARTS[media_type] if keys[part])
+
+    def signature(self, media_type: MediaType) -> str:
+        """Equal for equal profiles: what was made with another one is looked at again."""
+        return self._signatures[media_type]
+
+    @cached_property  # asked for every file of every walk
+    def _signatures(self) -> dict[MediaType, str]:
+        return {media_type: self._sign(media_type) for media_type in MediaType}
+
+    def _sign(self, media_type: MediaType) -> str:
+        spec = self.spec
+        speech = f"speech {spec.speech_model} {spec.audio_streams} {self.language or ''}"
+        words = {
+            ProgressType.VIDEO: f"visual {spec.visual_model}",
+            ProgressType.AUDIO: speech,
+            ProgressType.FACES: f"faces {spec.face_model} {spec.collection}",
+        }
+        return "; ".join(words[part].strip() for part in self.parts(media_type))
+
+
+_PAUSE_SHARE = 6  # times the settling time: renderers write a frame now and then
+
+_Key = tuple[str, str, str]  # directory, and what the names share
+
+
+@dataclass(slots=True)
+class _Arrival:
+    stills: int
+    last_at: float
+
+
+class ArrivingStills:
+    """Numbered stills of one folder, counted by what their names share."""
+
+    def __init__(
+        self, folder: WatchFolder, rules: NameRules, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.clock = clock
+        self._are_grouped = folder.image_sequences != "stills"
+        self._rules = rules
+        self._longest_s = _PAUSE_SHARE * folder.settle_seconds
+        self._arrivals: dict[_Key, _Arrival] = {}
+
+    def __len__(self) -> int:
+        return len(self._arrivals)
+
+    def note(self, path: str) -> None:
+        """A still is new: its neighbours may be frames of the same sequence."""
+        if key := self._key(path):
+            arrival = self._arrivals.setdefault(key, _Arrival(0, 0.0))
+            arrival.stills, arrival.last_at = arrival.stills + 1, self.clock()
+
+    def may_continue(self, path: str, known_since: float) -> bool:
+        """Whether a still, known since then (Unix seconds), has neighbours that still arrive."""
+        key = self._key(path)
+        arrival = self._arrivals.get(key) if key else None
+        if key is None or arrival is None or arrival.stills < 2:
+            return False
+        if self.clock() - arrival.last_at >= self._longest_s:
+            del self._arrivals[key]
+            return False
+        waited_s = abs(time.time() - known_since)
+        return waited_s < SHORTEST * self._longest_s  # by then they would be a sequence
+
+    def forget_old(self) -> None:
+        """Forget arrivals that are over: a still that comes now belongs to another sequence."""
+        oldest = self.clock() - self._longest_s
+        self._arrivals = {
+            key: arrival for key, arrival in self._arrivals.items() if arrival.last_at > oldest
+        }
+
+    def _key(self, path: str) -> _Key | None:
+        directory, name = os.path.split(path)
+        if not self._are_grouped or self._rules.media_type(name) is not MediaType.IMAGE:
+            return None
+        shared = sequence_key(name)
+        return (directory, *shared) if shared else None
+
 
 _FIRST_PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 30.0
@@ -86,8 +212,6 @@ class CircuitBreaker:
         """Close at once: somebody says that the cause is mended."""
         self._trip = None
 
-
-log = logging.getLogger(__name__)
 
 PAUSES_S = (60.0, 300.0)  # before the second and the third try
 _TRIES = 3
@@ -269,3 +393,24 @@ def _follow_move(state: FolderState) -> None:
         state.facts = replace(state.facts, cache_id="")
         state.do_again()
     state.facts = replace(state.facts, path=folder.path, cache_dir=folder.cache_dir)
+
+
+AWAY_PAUSE_S = 60.0
+_OF_ITS_NAME = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
+
+
+def stat_of(state: FolderState, path: str) -> os.stat_result | None:
+    """A stat; None: the file is dealt with. Raises Unreachable where the folder is to blame."""
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        identity_of(state.folder.path)
+        state.forget(path)
+    except OSError as error:
+        identity_of(state.folder.path)
+        file, reason = state.table.files[path], f"The file cannot be read: {error.strerror}"
+        if error.errno in _OF_ITS_NAME:
+            state.fail(path, file, Fault.FILE, reason)
+        else:  # its directory does not answer
+            state.postpone(path, file, AWAY_PAUSE_S, reason)
+    return None

@@ -12,7 +12,7 @@ from shared.ledger.records import FileRecord, FileState, TaskRecord
 from workers.presence.root_identity import Unreachable, identity_of
 from workers.watcher.folder.file_table import LONGEST_PAUSE_S
 from workers.watcher.folder.state import FolderState
-from workers.watcher.scan.findings import FileStat
+from workers.watcher.scan.listing import FileStat
 
 _CANCELLED_PAUSE_S = LONGEST_PAUSE_S
 _UNSEEN_PAUSE_S = 60.0

@@ -9,12 +9,11 @@ from datetime import datetime
 
 from msgspec.structs import astuple, replace
 
-from shared.errors import CacheError, NotLeader, RedisAway
-from shared.watch.choices import FileGroup
-from shared.watch.files import FolderFacts, WatchedFile
+from shared.errors import CacheError, NotLeader
+from shared.watch.files import FolderFacts, RetryRequest, WatchedFile
 from shared.watch.folders import WatchFolder, is_open
 from shared.watch.live import FolderLive, WatchState
-from shared.watch.retries import RetryRequest
+from shared.watch.options import FileGroup
 from workers.presence.root_identity import (
     RootIdentity,
     Unreachable,
@@ -22,8 +21,13 @@ from workers.presence.root_identity import (
     is_same_root,
 )
 from workers.watcher.context import WatcherContext
-from workers.watcher.folder.admission import admit, free_duplicates
-from workers.watcher.folder.analysis_profile import AnalysisProfile
+from workers.watcher.folder.admission import (
+    Submitter,
+    admit,
+    free_duplicates,
+    next_settle_in,
+    settle,
+)
 from workers.watcher.folder.mount_guard import (
     CacheGone,
     CacheGuard,
@@ -32,13 +36,10 @@ from workers.watcher.folder.mount_guard import (
     check_writable,
     is_emptied,
 )
-from workers.watcher.folder.reconciliation import reconcile, review
-from workers.watcher.folder.settling import next_settle_in, settle
-from workers.watcher.folder.state import FolderState, resume
-from workers.watcher.folder.submission import Submitter
+from workers.watcher.folder.reconciliation import LeftOutFiles, reconcile, review
+from workers.watcher.folder.state import AnalysisProfile, resume
 from workers.watcher.folder.tasks import FolderTasks
-from workers.watcher.left_out_files import LeftOutFiles
-from workers.watcher.scan.scheduler import ScanResult, ScanScheduler
+from workers.watcher.scan.scanner import ScanResult, ScanScheduler
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class FolderWatcher:
         self._unreachable = ""
         self._replaced_at = self._cache_gone_at = -_SEEN_S  # when that held it up last
         self._cache = CacheGuard(self.state, knows_no_file=not files)
-        self._ledger = LedgerWriter(self.state, facts)
+        self._noted = facts  # as Redis has them
         self._submitter = Submitter(self.state, self._flush)
         # Whoever had the folder before may have asked them to stop.
         self._left_out = LeftOutFiles(self.state)
@@ -259,7 +260,15 @@ class FolderWatcher:
     def _flush(self) -> None:
         """Write what has changed. Raises Ended, NotLeader, RedisAway."""
         self._checkpoint()
-        self._ledger.flush()
+        context, table, facts = self._context, self.state.table, self.state.facts
+        if table.unwritten:
+            if not context.files.write(context.token, self.folder.id, table.unwritten):
+                raise NotLeader
+            table.unwritten = {}
+        if facts != self._noted:  # after the files, which may have become others by it
+            if not context.files.note(context.token, self.folder.id, facts):
+                raise NotLeader
+            self._noted = facts
 
     def _checkpoint(self) -> None:
         self.stepped_at = time.monotonic()
@@ -276,26 +285,3 @@ class FolderWatcher:
         if (settled := next_settle_in(self.state)) is not None:
             pauses.append(settled)
         return max(0.05, min(pauses))
-
-
-class LedgerWriter:
-    """Writes for one folder. `noted`: its facts as Redis has them."""
-
-    def __init__(self, state: FolderState, noted: FolderFacts) -> None:
-        self._state = state
-        self._noted = noted
-
-    def flush(self) -> None:
-        """Write what has changed. Raises NotLeader, RedisAway."""
-        state, context = self._state, self._state.context
-        changes = state.table.unwritten.take()
-        try:
-            if changes and not context.files.write(context.token, state.folder.id, changes):
-                raise NotLeader
-        except RedisAway:
-            state.table.unwritten.keep(changes)
-            raise
-        if state.facts != self._noted:  # after the files, which may have become others by it
-            if not context.files.note(context.token, state.folder.id, state.facts):
-                raise NotLeader
-            self._noted = state.facts

@@ -20,7 +20,7 @@ from tests.support.system.tiny_disk import tiny_disk
 from tests.support.waiting import wait_for
 from tests.support.watch.watched import clip, names, nothing, scanner_of, watched
 from workers.watcher.scan.events import Events, NoEvents
-from workers.watcher.scan.scheduler import native_events
+from workers.watcher.scan.scanner import native_events
 
 WAIT_S = 10
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.watch.watched import clip
-from workers.watcher.folder import settling
-from workers.watcher.folder.settling import open_for_writing
+from workers.watcher.folder import admission
+from workers.watcher.folder.admission import open_for_writing
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc")
 
@@ -63,7 +63,7 @@ def test_nothing_is_asked_for_no_files_and_without_proc_nothing_is_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = clip(tmp_path / "a.mov")
-    monkeypatch.setattr(settling, "_PROCESSES", str(tmp_path / "no proc"))
+    monkeypatch.setattr(admission, "_PROCESSES", str(tmp_path / "no proc"))
     with opened(written, "ab"):
         assert open_for_writing([key(written)]) == set()
     assert open_for_writing([]) == set()

@@ -15,10 +15,10 @@ import redis
 
 from shared.errors import Missing, RedisAway, SettingsError, Unavailable
 from shared.redis.clients import connect
-from shared.watch.choices import FileGroup
 from shared.watch.files import FolderFacts, WatchedFile, WatchedFiles
 from shared.watch.folders import Schedule, WatchFolder, WatchFolders, new_folder_id
-from shared.watch.lease import SoleLease
+from shared.watch.live import SoleLease
+from shared.watch.options import FileGroup
 from tests.support.private_redis import PrivateRedis
 from tests.support.system.tiny_disk import tiny_disk
 

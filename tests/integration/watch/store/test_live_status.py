@@ -8,8 +8,7 @@ import pytest
 import redis
 
 from shared.redis.clients import connect
-from shared.watch.lease import SoleLease
-from shared.watch.live import ROOM, FolderLive, LiveStatus, WatchLive, WatchState
+from shared.watch.live import ROOM, FolderLive, LiveStatus, SoleLease, WatchLive, WatchState
 from tests.support.waiting import wait_for
 
 

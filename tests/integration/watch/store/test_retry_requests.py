@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.redis.clients import connect
-from shared.watch.retries import RetryRequest, RetryRequests
+from shared.watch.files import RetryRequest, RetryRequests
 
 
 def test_what_is_asked_stays_until_it_is_removed(redis_url: str) -> None:

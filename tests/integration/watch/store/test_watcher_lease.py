@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from shared.redis.clients import connect
-from shared.watch.lease import SoleLease
+from shared.watch.live import SoleLease
 from tests.support.waiting import wait_for
 
 

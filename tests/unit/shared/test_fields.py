@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from shared.field_words import words_of
+from shared.fields import words_of
 
 Named = Annotated[str, Meta(description="What it is called.")]
 

@@ -1,8 +1,8 @@
-"""Words of fields: the string literal below a field of a class, read from its source.
+"""What is declared of fields beside their types: words, and whether they are options of commands.
 
-A field is declared in one place, and so are its words: the OpenAPI document and the help of the
-command line have them from here. Python keeps no docstring of a field, so sources are parsed, once
-a module; they are there wherever Python can import a package from.
+A field is declared in one place, and so are its words, the string literal below it: the OpenAPI
+document and the help of the command line have them from here. Python keeps no docstring of a field,
+so sources are parsed, once a module; they are there wherever Python can import a package from.
 """
 
 from __future__ import annotations
@@ -12,9 +12,28 @@ import functools
 import inspect
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 import msgspec
+from msgspec import Meta
+
+MARK = "command_line"  # key of `extra` in a Meta
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLineOption:
+    """How a field is offered; "" stands for its own name, and for its own words."""
+
+    flag: str = ""
+    panel: str = ""
+    help: str = ""
+    metavar: str = ""
+
+
+def option(flag: str = "", panel: str = "", help: str = "", metavar: str = "") -> Meta:
+    """Return what makes a field an option of the commands that send its body."""
+    return Meta(extra={MARK: CommandLineOption(flag, panel, help, metavar)})
 
 
 @functools.cache
