@@ -58,10 +58,11 @@ from api.search.frames.index import SearchIndex
 from api.search.services import SearchServices
 from api.search.vectors import Vectors
 from api.signed_addresses import SignedAddresses
-from api.tasks import analyze_routes
+from api.tasks import analyze_routes, retry_routes
 from api.tasks import routes as tasks
 from api.tasks.sweeping import Sweeper
 from api.transcripts import routes as transcripts
+from api.watch import file_routes as watched_files
 from api.watch import routes as watch_folders
 from api.watch.status import WatchServices
 from api.webhooks import routes as webhooks
@@ -96,6 +97,7 @@ ENDPOINTS = (
     *analyze_routes.ENDPOINTS,
     *estimate_routes.ENDPOINTS,
     *tasks.ENDPOINTS,
+    *retry_routes.ENDPOINTS,
     *analysis_data_routes.ENDPOINTS,
     *left_out.ENDPOINTS,
     *data_routes.ENDPOINTS,
@@ -117,6 +119,7 @@ ENDPOINTS = (
     *session_routes.ENDPOINTS,
     *webhooks.ENDPOINTS,
     *watch_folders.ENDPOINTS,
+    *watched_files.ENDPOINTS,
 )
 
 

@@ -20,8 +20,8 @@ from shared.ledger.analysis_files import AnalysisFiles
 from shared.ledger.left_out import LeftOutMark
 from shared.paths import strip_bounds
 from shared.rights import KeyScope
-from shared.watch.options import FileGroup
 from shared.watch.files import WatchedFiles
+from shared.watch.options import FileGroup
 
 _FAILED = (FileGroup.FAILED, FileGroup.UNSUPPORTED)
 

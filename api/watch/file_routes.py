@@ -11,9 +11,9 @@ from api.watch.bodies import RetryBody
 from api.watch.status import WatchServices
 from shared.errors import BadInput, Missing
 from shared.rights import KeyScope
-from shared.watch.options import FileGroup
 from shared.watch.files import RetryRequest, WatchedFile
 from shared.watch.live import NO_WATCHER
+from shared.watch.options import FileGroup
 
 _ID = "watch_folder_id"
 _STATE = choice(
