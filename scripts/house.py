@@ -25,7 +25,7 @@ CONSOLE = Path("console/src")
 # Lines of the last release, 0f91cb38. Not Python: what product code must not move into.
 RELEASE = {"api": 41_649, "workers": 29_493, "shared": 15_111, "cli": 8_656}
 RELEASE_BESIDE = {"Lua": 1_493, "TypeScript and CSS": 16_751}
-LINES_OF_PRODUCT = 86_700  # Python in all rooms; an issue that needs more says so and raises it
+LINES_OF_PRODUCT = 82_600  # Python in all rooms; an issue that needs more says so and raises it
 FILES_A_FOLDER = 20  # without __init__.py, which defines nothing
 LINES_A_FILE = 600
 LINES_A_FUNCTION = 40  # with its docstring: read without scrolling
@@ -34,7 +34,7 @@ FIELDS_A_CLASS = 20  # declared, or set by __init__; records and answers have wh
 _OF_FORMATS = ("Struct", "TypedDict", "Keyed")
 _MANY_FIELDS = {"Settings", "Endpoint", "CacheView"}  # tables of things of one kind
 LINES_OF_A_CRUMB = 60  # a module that is shorter and has one importer belongs into that
-CRUMBS = 18
+CRUMBS = 2
 # First lines that lean on what stands elsewhere: "The same for faces.", "Its rows are dead now."
 _LEANING = re.compile(
     r"The same\b|(Those|These|Such|Both|Ditto|Likewise|As above)\b|"
