@@ -25,7 +25,7 @@ CONSOLE = Path("console/src")
 # Lines of the last release, 0f91cb38. Not Python: what product code must not move into.
 RELEASE = {"api": 41_649, "workers": 29_493, "shared": 15_111, "cli": 8_656}
 RELEASE_BESIDE = {"Lua": 1_493, "TypeScript and CSS": 16_751}
-LINES_OF_PRODUCT = 82_600  # Python in all rooms; an issue that needs more says so and raises it
+LINES_OF_PRODUCT = 82_700  # Python in all rooms; an issue that needs more says so and raises it
 FILES_A_FOLDER = 20  # without __init__.py, which defines nothing
 LINES_A_FILE = 600
 LINES_A_FUNCTION = 40  # with its docstring: read without scrolling

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import mmap
 import os
 import re
 from collections.abc import Iterator
@@ -152,20 +151,19 @@ class _AuditFile:
 
         What has no end is left out: it is being written, or was torn.
         """
-        if not self.end:
-            return  # nothing can be mapped
         words = wish.words()
-        with mmap.mmap(self._file.fileno(), self.end, access=mmap.ACCESS_READ) as content:
-            until = content.rfind(b"\n")
-            while until >= 0:
-                # No line behind the last place of a word has all of them.
-                at = min((content.rfind(word, 0, until) for word in words), default=until)
-                if at < 0:
-                    return
-                begin, end = content.rfind(b"\n", 0, at) + 1, content.find(b"\n", at)
-                line, until = content[begin:end], begin - 1
-                if all(word in line for word in words):
-                    yield begin, line
+        self._file.seek(0)
+        content = self._file.read(self.end)  # not mapped: a file that is cut meanwhile would kill
+        until = content.rfind(b"\n")
+        while until >= 0:
+            # No line behind the last place of a word has all of them.
+            at = min((content.rfind(word, 0, until) for word in words), default=until)
+            if at < 0:
+                return
+            begin, end = content.rfind(b"\n", 0, at) + 1, content.find(b"\n", at)
+            line, until = content[begin:end], begin - 1
+            if all(word in line for word in words):
+                yield begin, line
 
 
 def _ends_whole(file: BinaryIO) -> bool:

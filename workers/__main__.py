@@ -34,8 +34,8 @@ def main(arguments: list[str]) -> int:
         settings = Settings.from_env()
         if settings.redis_url is None:
             raise SettingsError(
-                f"RUSHES_REDIS_URL is not set: a {process.replace('-', ' ')} on its own needs the "
-                "Redis of its server (`rushes up` runs one)."
+                f"RUSHES_REDIS_URL is not set: a {'watcher' if kind == 'watcher' else 'worker'} on "
+                "its own needs the Redis of its server (`rushes up` runs one)."
             )
         traces.start(settings, process)
     except SettingsError as error:

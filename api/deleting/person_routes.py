@@ -14,9 +14,9 @@ from functools import partial
 
 import msgspec
 import numpy as np
-import redis
 from msgspec import UNSET
 from numpy.typing import NDArray
+from redis.exceptions import LockError
 
 from api.deleting.answers import DeletedFaces, PersonDeleted
 from api.deleting.bodies import DeletePersonBody
@@ -41,7 +41,7 @@ from shared.audit import AuditLog
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Manifest, ReclusterSpec, Stage, TaskKind
-from shared.errors import BadInput, Busy, CacheError, Missing
+from shared.errors import BadInput, Busy, CacheError, Missing, RedisAway
 from shared.people.clustering import GONE, NO_CLUSTER, FaceIndex, slices_of, take
 from shared.people.collection import CollectionVocabulary
 from shared.people.edits import Modify, Names
@@ -417,7 +417,7 @@ def _delete(services: DeletionServices, body: DeletePersonBody) -> int:
             raise
         return damaged  # it was the one that was interrupted
     finally:
-        with contextlib.suppress(redis.RedisError):
+        with contextlib.suppress(LockError, RedisAway):  # it ends by itself
             lock.release()
 
 

@@ -55,7 +55,7 @@ _MEANINGS = {
 }
 
 
-def page(endpoints: Sequence[Endpoint]) -> str:
+def scopes_page(endpoints: Sequence[Endpoint]) -> str:
     """The page, as Markdown."""
     lines = ["| Scope | What for |", "| --- | --- |"]
     lines += [f"| `{scope}` | {_MEANINGS[scope]} |" for scope in KeyScope]
@@ -80,4 +80,4 @@ def _marks(endpoint: Endpoint) -> Iterable[str]:
 if __name__ == "__main__":
     content = orjson.dumps(document(ENDPOINTS), option=orjson.OPT_INDENT_2)
     Path(sys.argv[1]).write_bytes(content + b"\n")
-    Path(sys.argv[1]).with_name("scopes.md").write_text(page(ENDPOINTS))
+    Path(sys.argv[1]).with_name("scopes.md").write_text(scopes_page(ENDPOINTS))

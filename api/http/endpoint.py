@@ -157,7 +157,7 @@ class Endpoint:
 
     Its body is what the handler's `Call` is annotated with, its answer the first struct that the
     handler returns. Its summary is the first line of the handler's docstring, its description the
-    rest. Its examples are made of those of fields (api.docs.examples).
+    rest. Its examples are made of those of fields (api.docs.openapi).
     """
 
     route: str  # "POST /search/text"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from api.http.answers import Message, ModelKey
+from api.http.answers import Message, ModelKey, Moment
 
 
 class LoadedModel(Struct, kw_only=True):
@@ -91,9 +91,6 @@ class ModelLoadAnswer(Struct, kw_only=True):
     """False: it is loaded already."""
 
 
-_Moment = Annotated[float, Meta(description="Unix seconds.", examples=[1764028800.0])]
-
-
 class ModelFetchAccepted(Struct, kw_only=True):
     """Workers fetch the weights, or are about to."""
 
@@ -120,8 +117,8 @@ class ModelFetch(Struct, kw_only=True):
     """What it does, or why it failed and the cure."""
     host: Annotated[str, Meta(examples=["edit3"])]
     """The machine."""
-    started_at: _Moment | None
-    finished_at: _Moment | None
+    started_at: Moment | None
+    finished_at: Moment | None
 
 
 class ModelFetches(Struct, kw_only=True):

@@ -188,7 +188,7 @@ def _level(path: str, status: int) -> int:
 
 def _span(scope: Scope, request_id: str) -> AbstractContextManager[trace.Span]:
     """Begin the span of a request, in the trace that the client's traceparent names, if any."""
-    if scope["path"] in QUIET:
+    if scope["path"] in QUIET or not traces.is_on():  # or the client's trace would be carried on
         return nullcontext(trace.INVALID_SPAN)
     headers = Headers(scope=scope)
     carrier = {name: headers.getlist(name) for name in ("traceparent", "tracestate")}

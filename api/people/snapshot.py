@@ -29,6 +29,7 @@ class ScreenTime(NamedTuple):
 
 
 NOT_SEEN = ScreenTime(0, 0, 0)
+_MOST_SHORT = 1 << 16  # clusters
 
 
 def screen_times(
@@ -39,7 +40,9 @@ def screen_times(
         return {}
     ids = np.unique(roots)
     cluster = np.searchsorted(ids, roots)
-    order = np.argsort(cluster, kind="stable")
+    # Sorting short numbers takes a tenth of the time.
+    short = cluster.astype(np.uint16) if len(ids) <= _MOST_SHORT else cluster
+    order = np.argsort(short, kind="stable")
     cluster = cluster[order]
     media, seconds = clustering.media_of[order], seconds_of(clustering.keys[order])
     # Faces are ordered by file, then by second: so what is new differs from the one before.

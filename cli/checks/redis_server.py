@@ -67,9 +67,8 @@ def examine(url: str) -> list[Finding]:
     """Findings on the Redis. Raises Away where it does not answer."""
     where = shown(url)
     try:
-        with connect(
-            url, protocol=2, kind=redis.Redis
-        ) as client:  # 3 begins with a command that Redis 5 lacks
+        # 3 begins with a command that Redis 5 lacks.
+        with connect(url, protocol=2, kind=redis.Redis) as client:
             return list(_examine(client, where))
     except redis.BusyLoadingError as error:
         raise Away(f"{where} is still loading its data") from error

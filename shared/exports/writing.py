@@ -87,10 +87,7 @@ class PartFile:
                 return target
         if not may_number:
             path = os.path.join(self.folder.path, self.name)
-            raise NameTaken(
-                f'output_path: {path} is there already; on_exists "number" or "replace" would '
-                "write."
-            )
+            raise NameTaken(f"{path} is there already")
         raise BadInput(f"{self.folder.path} holds {self.name} under every number.")
 
     def _moved(self, target: str) -> bool:
@@ -237,7 +234,14 @@ def write_output(
         part_file(folder, name) as part,
     ):
         part.file.write(content)
-        placed = part.place(may_number=on_exists == "number", may_replace=on_exists == "replace")
+        try:
+            placed = part.place(
+                may_number=on_exists == "number", may_replace=on_exists == "replace"
+            )
+        except NameTaken as error:
+            raise NameTaken(
+                f'output_path: {error.message}; on_exists "number" or "replace" would write.'
+            ) from None
         return os.path.join(given, placed)
 
 

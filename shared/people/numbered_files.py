@@ -29,6 +29,7 @@ from shared.cache.cache_files import GONE
 from shared.errors import CacheError, NotAllowed
 from shared.opening import OpenedFolder, RootedPath
 from shared.people.addition_log import remove, remove_temporaries
+from shared.people.claims import turn
 from shared.people.clustering import (
     FIXED_LENGTHS,
     NO_CLUSTER,
@@ -43,6 +44,7 @@ _log = logging.getLogger(__name__)
 _KEPT = 3
 # A reader may be on its way from the listing to the file; of 100,000 faces each takes 25 MB.
 _KEPT_S = 60.0
+_CLAIM_WAIT_S = 0.1  # of another publisher, where a share has no links
 _FILE = re.compile(r"([a-z]+)-(\d{9,15})\.npz")
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL)
 
@@ -135,13 +137,30 @@ class NumberedFiles(Generic[T]):
                 taken = _stamps(opened, kind, opened.names())
                 if taken and taken[0].number >= grouping.number:
                     return False
-                if not _appears(opened, temporary, name):
+                if not self._appears(opened, temporary, name):
                     return False
             finally:
                 with contextlib.suppress(OSError):
                     opened.remove(temporary)
             opened.sync()
             _tidy(opened, kind, now)
+        return True
+
+    def _appears(self, folder: OpenedFolder, temporary: str, name: str) -> bool:
+        """Give a written file its name; False where somebody else's file has it."""
+        try:
+            folder.link(temporary, name)
+        except FileExistsError:
+            # A share may do it and lose the answer, and deny the second try.
+            return folder.status(temporary).st_nlink > 1
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            claim = f"{name.removesuffix('.npz')}.claim"
+            with turn(self._folder, claim, _CLAIM_WAIT_S) as is_ours:
+                if not is_ours or name in folder.names():
+                    return False
+                folder.rename(temporary, name)
         return True
 
     def rewrite(self, change: Callable[[T], T]) -> None:
@@ -202,25 +221,6 @@ def _stamps(folder: OpenedFolder, kind: str, names: Iterable[str]) -> tuple[Stam
                 is_ = folder.status(name)
                 found.append(Stamp(int(named[2]), name, is_.st_size, is_.st_mtime_ns))
     return tuple(sorted(found, reverse=True))
-
-
-def _appears(folder: OpenedFolder, temporary: str, name: str) -> bool:
-    """Give a written file its name; False where somebody else's file has it."""
-    try:
-        folder.link(temporary, name)
-        return True
-    except FileExistsError:
-        # A share may do it and lose the answer, and deny the second try.
-        return folder.status(temporary).st_nlink > 1
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-    try:  # an empty file takes the number, and is damage to its readers until it is replaced
-        os.close(folder.create(name))
-    except FileExistsError:
-        return False
-    folder.rename(temporary, name)
-    return True
 
 
 def _tidy(folder: OpenedFolder, kind: str, now: float) -> None:

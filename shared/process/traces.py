@@ -73,6 +73,11 @@ def shut_down() -> None:
         last.join(_LAST_BATCH_S)
 
 
+def is_on() -> bool:
+    """Return True if this process sends its spans somewhere."""
+    return _provider is not None
+
+
 def tracer() -> trace.Tracer:
     """The tracer of this process; the API's no-op while traces are off. Ask for it each time."""
     return _tracer

@@ -65,6 +65,8 @@ class Client(Redis):
 
 
 class _Pipeline(Pipeline):
+    """Translates the errors of `execute`; those of commands after WATCH stay redis-py's own."""
+
     def execute(self, raise_on_error: bool = True) -> list[Any]:
         with translated():
             return super().execute(raise_on_error)

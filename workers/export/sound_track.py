@@ -105,7 +105,8 @@ class _EncodedTrack:
 
     def finished(self) -> Iterator[Timed]:
         if not self.is_full:
-            for frame in frames_of(self._decoder, None, self._damage):
+            # A flush that fails is no packet of this range.
+            for frame in frames_of(self._decoder, None, Damage()):
                 yield from self._heard(frame)
             yield from self._resampled(None)
         if self._written:

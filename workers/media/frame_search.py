@@ -122,18 +122,20 @@ def _stretch_by_counting(
 def decoded_from(source: VideoSource, pts: int, *, seeks: bool) -> Iterator[tuple[int, VideoFrame]]:
     """Every picture that has a time stamp: from the start, or where it `seeks` from near `pts`.
 
-    Raises Misfit, before the first picture, where decoding begins too late after the seek.
+    Raises Misfit, before the first picture, where decoding begins too late after the seek, or
+    nothing follows it.
     """
     if seeks:
         go_before(source, pts)
+    is_unchecked = seeks
     for frame in decoded(source):
         if frame.pts is None:
             continue
-        if seeks and frame.pts > pts:
+        if is_unchecked and frame.pts > pts:
             break
-        seeks = False
+        is_unchecked = False
         yield frame.pts, frame
-    if seeks:
+    if is_unchecked:
         raise Misfit("decoding begins too late after the seek")
 
 

@@ -80,8 +80,9 @@ class PictureMarker(ABC):
 
     def is_past(self, packet: VideoPacket) -> bool:
         """Whether everything wanted lies before this packet, reordering included."""
-        is_known = packet.pts is not None and self._until is not None
-        return is_known and self._horizon.covers(self._until or 0)
+        if packet.pts is None or self._until is None:
+            return False
+        return self._horizon.covers(self._until)
 
     @abstractmethod
     def _consider(self, packet: VideoPacket, pts: int) -> bool:

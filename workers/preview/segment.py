@@ -395,7 +395,8 @@ def _within(shots: Iterator[Shot], length: Fraction) -> Iterator[Shot]:
 
 def _decoding(source: VideoSource, begins: Fraction, *, seeks: bool) -> Iterator[Shot]:
     base, clock = source.stream.time_base or Fraction(1, 1000), source.clock
-    for pts, frame in decoded_from(source, clock.last_pts(float(begins)), seeks=seeks):
+    at = clock.last_pts(float(begins))
+    for pts, frame in decoded_from(source, at, seeks=seeks and begins > 0):
         yield (pts - clock.start) * base - begins, frame
 
 

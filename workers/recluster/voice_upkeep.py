@@ -51,7 +51,11 @@ from workers.recluster.types import unit
 # whose person was there 67 %, 85 %, 86 %, 71 % and 31 % joined; of those of 12 s or more 89 % clean
 # and 85 % over the louder noise. From 0.92 and 0.03, or 0.91 and 0.05, a few were wrong.
 _NEAR, _MARGIN = 0.92, 0.05
+_HEARD = _NEAR - _MARGIN - 1e-4  # whoever is farther away says nothing about anybody
 _LEAST_S = 5.0  # of speech, of both voices: less tells too little
+_AT_ONCE, _ROWS_AT_ONCE = 128, 16_384  # voices that ask, and that are asked
+
+_Near = tuple[NDArray[np.intp], NDArray[np.float32]]  # voices, cosines
 
 
 class VoiceJoining:
@@ -62,7 +66,7 @@ class VoiceJoining:
     ) -> None:
         """`known_at`: [draft] index of each voice in the state's grouping, or GONE."""
         self._draft = draft
-        self._is_known = is_known = known_at != GONE
+        is_known = known_at != GONE
         self.labels = np.zeros(len(draft), np.int32)
         self.labels[is_known] = state.grouped_voices.labels[known_at[is_known]]
         # By users' edits: with merges, and the cluster that one who joins is given.
@@ -75,35 +79,62 @@ class VoiceJoining:
         # Whoever was said to be nobody is like nobody else.
         nobody = np.flatnonzero(self._roots == NO_CLUSTER)
         self._roots[nobody] = -2 - nobody
-        # Voices whose rows tell something.
+        self._is_known = is_known
+        self._new = np.flatnonzero(~is_known)
         tells = draft.is_there & (draft.seconds >= _LEAST_S) & (draft.rows != 0).any(axis=1)
-        self._telling = np.flatnonzero(tells)
-        self._rows = unit(draft.rows[self._telling].astype(np.float32))
+        known = np.flatnonzero(tells & is_known)
+        # Voices whose rows tell something: those known before, then the new ones in their order.
+        self._telling = np.concatenate([known, self._new[tells[self._new]]])
+        self._known_count = len(known)
+        self._rows = np.zeros((0, 0), np.float32)  # of these
         self._taken: set[int] = {*state.known_ids}
 
     def join(self, checkpoint: Callable[[], None]) -> NDArray[np.int32]:
         """Give every new voice its cluster; the labels of all."""
-        new = np.flatnonzero(~self._is_known)
-        starts = np.flatnonzero(np.diff(self._draft.media_of[new])) + 1
-        for of_file in np.split(new, starts) if len(new) else ():
+        if len(self._new):
+            self._rows = unit(self._draft.rows[self._telling].astype(np.float32))
+        for voices in self._files():
             checkpoint()
-            self._place(of_file)
+            near = self._near(voices)
+            starts = np.flatnonzero(np.diff(self._draft.media_of[voices])) + 1
+            for of_file in np.split(voices, starts):
+                self._place(of_file, near)
         return self.labels
 
-    def _place(self, voices: NDArray[np.intp]) -> None:
-        """Give the new voices of a file their clusters; two of them never join one person."""
-        media = int(self._draft.media_of[voices[0]])
-        here = slice(*np.searchsorted(self._draft.media_of, [media, media + 1]).tolist())
-        is_in_file = self._is_known[here] & self._draft.is_there[here]
-        joined = set(self._roots[here][is_in_file].tolist())
-        places: dict[int, int] = {}  # of each that joins somebody, a voice whose cluster it gets
-        wishes = map(self._wish, np.intersect1d(voices, self._telling).tolist())
-        for _, voice, root, nearest in sorted(wish for wish in wishes if wish):
-            if root not in joined:
-                joined.add(root)
-                places[voice] = nearest
+    def _files(self) -> Iterator[NDArray[np.intp]]:
+        """The new voices, some files at once."""
+        media = self._draft.media_of[self._new]
+        first = 0
+        while first < len(media):
+            last = media[min(first + _AT_ONCE, len(media)) - 1]
+            end = int(np.searchsorted(media, last, "right"))
+            yield self._new[first:end]
+            first = end
+
+    def _near(self, voices: NDArray[np.intp]) -> dict[int, _Near]:
+        """For each of these new voices that tell something, who is near it up to the last one."""
+        new = self._telling[self._known_count :]
+        first, end = self._known_count + np.searchsorted(new, [voices[0], voices[-1] + 1])
+        asking, rows = self._telling[first:end], self._rows[first:end]
+        parts: list[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]] = []
+        for start in range(0, int(end), _ROWS_AT_ONCE):
+            cosines = rows @ self._rows[start : min(start + _ROWS_AT_ONCE, int(end))].T
+            which, at = np.nonzero(cosines >= _HEARD)
+            parts.append((which, self._telling[start + at], cosines[which, at]))
+        if not len(asking):
+            return {}
+        which, others, cosines = (np.concatenate(part) for part in zip(*parts, strict=True))
+        by_asking = np.argsort(which, kind="stable")
+        bounds = np.searchsorted(which[by_asking], np.arange(1, len(asking)))
+        each = zip(
+            np.split(others[by_asking], bounds), np.split(cosines[by_asking], bounds), strict=True
+        )
+        return dict(zip(asking.tolist(), each, strict=True))
+
+    def _place(self, voices: NDArray[np.intp], near: Mapping[int, _Near]) -> None:
+        joined = self._joined(voices, near)
         for voice in voices.tolist():
-            place = places.get(voice)
+            place = joined.get(voice)
             if place is None:
                 label = root = seeded_id(self._draft.voice_id(voice), self._taken)
                 self._taken.add(label)
@@ -113,19 +144,52 @@ class VoiceJoining:
             self._roots[voice] = root
         self._is_known[voices] = True
 
-    def _wish(self, voice: int) -> tuple[float, int, int, int] | None:
+    def _joined(self, voices: NDArray[np.intp], near: Mapping[int, _Near]) -> dict[int, int]:
+        """For each of them that joins somebody, a voice whose cluster it gets."""
+        media = int(self._draft.media_of[voices[0]])
+        here = slice(*np.searchsorted(self._draft.media_of, [media, media + 1]).tolist())
+        is_in_file = self._is_known[here] & self._draft.is_there[here]
+        given = set(self._roots[here][is_in_file].tolist())
+        wishes = (self._wish(voice, near[voice]) for voice in voices.tolist() if voice in near)
+        found: dict[int, int] = {}
+        for _, voice, root, nearest in sorted(wish for wish in wishes if wish):
+            if root not in given:
+                given.add(root)
+                found[voice] = nearest
+        return found
+
+    def _wish(self, voice: int, near: _Near) -> tuple[float, int, int, int] | None:
         """Whom a voice would join: (minus the cosine, the voice, root, whose cluster it gets)."""
-        at = self._telling
-        counts = self._is_known[at] & (self._draft.media_of[at] != self._draft.media_of[voice])
-        own = self._rows[np.searchsorted(at, voice)]
-        cosines = np.where(counts, self._rows @ own, -1.0)
-        first, roots = int(cosines.argmax()), self._roots[at]
+        others, cosines = near
+        counts = self._is_known[others]
+        counts &= self._draft.media_of[others] != self._draft.media_of[voice]
+        others, cosines = others[counts], cosines[counts]
+        if not len(others):
+            return None
+        roots = self._roots[others]
+        first = int(cosines.argmax())
         best, root = float(cosines[first]), int(roots[first])
         second = float(cosines[roots != root].max(initial=-1.0))
-        gives = counts & (roots == root) & (self._given[at] > 0)
-        if best < _NEAR or best - second < _MARGIN or not gives.any():
+        if best < _NEAR or best - second < _MARGIN:
             return None
-        return -best, voice, root, int(at[np.where(gives, cosines, -2.0).argmax()])
+        theirs = np.flatnonzero((roots == root) & (self._given[others] > 0))
+        if len(theirs):
+            nearest = int(others[theirs[cosines[theirs].argmax()]])
+        elif (found := self._nearest(voice, root)) is not None:
+            nearest = found
+        else:
+            return None
+        return -best, voice, root, nearest
+
+    def _nearest(self, voice: int, root: int) -> int | None:
+        """Of all voices of a person that have a cluster to give, the nearest one."""
+        at = self._telling
+        counts = self._is_known[at] & (self._roots[at] == root) & (self._given[at] > 0)
+        counts &= self._draft.media_of[at] != self._draft.media_of[voice]
+        if not counts.any():
+            return None
+        own = unit(self._draft.rows[[voice]].astype(np.float32))[0]
+        return int(at[counts][(self._rows[counts] @ own).argmax()])
 
 
 def _ids_of_voices(state: PeopleState) -> NDArray[np.int64]:

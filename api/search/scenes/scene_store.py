@@ -250,7 +250,11 @@ class WrongScenes(Exception):
 
 
 class SceneFiles:
-    """The index in the folder of one generation."""
+    """The index in the folder of one generation.
+
+    `scenes.json` is replaced, whole, after the files that it names are on disk. They are mapped
+    only after their digests were found right, since usearch trusts its files.
+    """
 
     def __init__(self, journal: Path) -> None:
         self._journal = journal

@@ -203,7 +203,7 @@ def test_the_committed_copy_equals_the_generated_one() -> None:
 
 
 def test_the_page_of_scopes_is_that_of_the_endpoints() -> None:
-    assert COMMITTED.with_name("scopes.md").read_text() == write_openapi.page(ENDPOINTS)
+    assert COMMITTED.with_name("scopes.md").read_text() == write_openapi.scopes_page(ENDPOINTS)
 
 
 def test_it_is_served_under_all_its_names(client: Client) -> None:

@@ -143,12 +143,15 @@ def test_emoji_are_drawn_in_outline_and_read_as_they_were() -> None:
     assert len(glyphs_drawn(one_segment("👍🏽👨‍👩‍👧🇫🇷1️⃣"))) == around + 4
 
 
-def test_tens_of_thousands_of_syllables_read_as_they_were() -> None:
+def test_more_syllables_than_a_font_has_codes_take_another_font() -> None:
     marks = [chr(0x300 + n) for n in range(60)]
     syllables = [a + m + n for a in "abcdefghijk" for m in marks for n in marks]
     texts = [" ".join(syllables[start : start + 40]) for start in range(0, len(syllables), 40)]
     content = pdf_bytes(document(*texts, timestamps=False)).content
     reader = opened(content)
+    fonts = reader.pages[0]["/Resources"]["/Font"].values()
+    names = [font.get_object()["/BaseFont"].partition("+")[2] for font in fonts]
+    assert names.count("NotoSans") == 2
     last = lines_by_pdfium(content, len(reader.pages) - 1)[-2]
     assert unicodedata.normalize("NFC", last.split()[-1]) == unicodedata.normalize(
         "NFC", syllables[-1]

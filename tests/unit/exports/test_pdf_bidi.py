@@ -35,3 +35,7 @@ def test_isolates_and_characters_newer_than_python_change_no_order() -> None:
 
 def test_as_many_brackets_as_one_likes_are_no_trouble() -> None:
     assert levels("(" * 5000 + "א" + ")" * 5000, rtl=True) == [1] * 10001
+
+
+def test_brackets_that_are_canonical_equivalents_belong_together() -> None:
+    assert levels("א \u2329b\u3009 c", rtl=True) == [1, 1, 1, 2, 1, 1, 2]

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from api.http.errors import on_crash
 from api.monitoring.request_log import ProcessMetrics, RequestLog
-from shared.process import logs
+from shared.process import logs, traces
 
 TASK = "8f14e45fceea167a5a36dedd4bea2543"
 
@@ -33,13 +33,25 @@ def served(handler: Callable[[Request], Response]) -> tuple[RequestLog, ProcessM
     return RequestLog(http, http.routes, metrics), metrics
 
 
-def asked(app: RequestLog) -> httpx.Response:
+def asked(app: RequestLog, **headers: str) -> httpx.Response:
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app)  # raises what comes out of the app
         async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
-            return await client.get("/x", headers={"X-Request-Id": "req-1"})
+            return await client.get("/x", headers={"X-Request-Id": "req-1", **headers})
 
     return asyncio.run(ask())
+
+
+def test_the_trace_of_a_client_is_carried_on_only_while_traces_are_on() -> None:
+    carried: list[str] = []
+
+    def note(_request: Request) -> Response:
+        carried.append(traces.carried())
+        return Response()
+
+    app, _ = served(note)
+    asked(app, traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    assert carried == [""]
 
 
 @pytest.mark.logs_errors

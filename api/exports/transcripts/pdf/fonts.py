@@ -157,6 +157,11 @@ class EmbeddedFont:
         self._meanings: dict[int, tuple[int, float, str]] = {0: (0, self.width(0), "")}
         self._drawn: set[int] = set()
 
+    @property
+    def is_full(self) -> bool:
+        """Return True if other text should get another font: half of the codes are taken."""
+        return len(self._meanings) > _LARGEST_CODE // 2
+
     def code(self, glyph: int | None, text: str) -> int:
         """Return the code of a glyph that reads as `text`; None: of nothing, without a width."""
         key = (glyph, text)

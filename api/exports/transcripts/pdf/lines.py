@@ -26,6 +26,7 @@ _RTL = re.compile(
 )
 _WITHOUT_ISOLATES = dict.fromkeys(range(0x2066, 0x206A), "\u200b")  # which the rules skip
 _STACK = 63  # open brackets at most (BD16)
+_SAME = {"\u2329": "\u3008", "\u232a": "\u3009"}  # canonical equivalents count as one
 _TAB = " " * 4
 _LOCALE = "en"  # ICU picks its dictionaries by script
 
@@ -211,7 +212,7 @@ def _bracket_pairs(chars: list[dict[str, Any]]) -> list[tuple[int, int]]:
     stack: list[tuple[str, int]] = []
     pairs = []
     for index, char in enumerate(chars):
-        bracket = char["ch"]
+        bracket = _SAME.get(char["ch"], char["ch"])
         if char["type"] != "ON" or bracket not in MIRRORED:
             continue
         category = unicodedata.category(bracket)
@@ -263,7 +264,8 @@ class Breaker:
 
     def __init__(self, language: str | None) -> None:
         self.missing: set[str] = set()  # what no font shows
-        self.fonts: dict[str, EmbeddedFont] = {}
+        self.fonts: list[EmbeddedFont] = []
+        self._current: dict[str, EmbeddedFont] = {}  # by the name of the face
         self._language = language
         self._runs: dict[tuple[str, str, bool], GlyphRun] = {}
 
@@ -328,10 +330,13 @@ class Breaker:
         rtl = kind.level % 2 == 1
         key = (text, kind.face.name, rtl)
         if key not in self._runs:
-            if kind.face.name not in self.fonts:
-                resource = f"T{len(self.fonts) + 1}"
-                self.fonts[kind.face.name] = EmbeddedFont(kind.face, resource)
-            self._runs[key] = self._shaped(text, self.fonts[kind.face.name], rtl)
+            font = self._current.get(kind.face.name)
+            if font is None or font.is_full:
+                font = self._current[kind.face.name] = EmbeddedFont(
+                    kind.face, f"T{len(self.fonts) + 1}"
+                )
+                self.fonts.append(font)
+            self._runs[key] = self._shaped(text, font, rtl)
         return self._runs[key]
 
     def _shaped(self, text: str, font: EmbeddedFont, rtl: bool) -> GlyphRun:
@@ -384,7 +389,7 @@ def _line(pieces: list[_ShapedPiece], size: float) -> PdfLine:
     in_sight = [pieces[index] for index in visual_order([p.kind.level for p in pieces])]
     found = []
     x = 0.0
-    for _, group in groupby(in_sight, lambda piece: piece.kind):
+    for _, group in groupby(in_sight, lambda piece: (piece.kind, piece.run.font.resource)):
         block = list(group)
         found.append((min(piece.start for piece in block), (x, [piece.run for piece in block])))
         x += _width(block)

@@ -66,7 +66,7 @@ def pdf_bytes(document: TranscriptDocument) -> Rendered:
         for placed in page:
             _draw(canvas, placed)
         canvas.showPage()
-    for font in flow.breaker.fonts.values():
+    for font in flow.breaker.fonts:
         font.embed(canvas)
     canvas.save()
     return Rendered(file.getvalue(), _warnings(flow.breaker.missing))
