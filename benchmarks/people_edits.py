@@ -29,6 +29,7 @@ from shared.opening import RootedPath
 from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering
 from shared.people.collection import Collection
 from shared.people.edits import Edit, NewEdit
+from shared.people.enrolment import NOBODY
 from shared.people.numbered_files import CLUSTERINGS, read_whole
 from shared.people.state import PeopleState
 
@@ -118,7 +119,8 @@ class User:
         """As the API does it, with what other machines may have written meanwhile."""
         edit = self.collection.append(make())
         self.collection.version()
-        self.state = self.state.following(self.collection.clustering(), self.collection.edits())
+        clustering = self.collection.clustering() or self.state.clustering
+        self.state = self.state.following(clustering, self.collection.edits(), NOBODY)
         return edit
 
 
