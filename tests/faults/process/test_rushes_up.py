@@ -154,7 +154,7 @@ def test_killed_children_come_back_and_sigterm_ends_all_with_redis_last(up: Up) 
     wait_for(healthy, READY_S, "the stack to be ready again", every_s=0.2)
     up.process.send_signal(signal.SIGTERM)
     assert up.process.wait(30) == 0
-    ended = re.findall(r"supervisor: (.*) has ended", up.text())
+    ended = re.findall(r"cli\.up: (.*) has ended", up.text())
     assert sorted(ended) == sorted(["api", *workers, "redis"])
     assert ended[-1] == "redis"
     assert up.session_members() == []
