@@ -27,7 +27,9 @@ from starlette.types import Receive, Scope, Send
 from shared import errors
 from shared.process import traces
 
-DRAIN_S = 1.0
+# As nginx's lingering_timeout and lingering_time, but shorter: a client, or a proxy that has the whole
+# body, which is still sending when the connection is closed loses the answer.
+_DRAIN_IDLE_S, _DRAIN_S = 1.0, 5.0
 _READ = "rushes.body_read"
 log = logging.getLogger(__name__)
 _NOTED = "rushes.error"
@@ -226,7 +228,7 @@ def is_unread(scope: Scope) -> bool:
 
 
 class DrainingResponse(Response):
-    """Answers before the body was read (RFC 9112, 9.6), drains it for a moment, then closes.
+    """Answers before the body was read (RFC 9112, 9.6), drains it while it comes, then closes.
 
     Closing at once would reset the connection of a client that is still sending, before it has
     read the answer.
@@ -243,7 +245,7 @@ class DrainingResponse(Response):
         )
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_S):
-                while (await receive()).get("more_body", False):
+            async with asyncio.timeout(_DRAIN_S):
+                while (await asyncio.wait_for(receive(), _DRAIN_IDLE_S)).get("more_body", False):
                     pass
         await send({"type": "http.response.body", "body": b"", "more_body": False})
