@@ -27,8 +27,8 @@ from starlette.types import Receive, Scope, Send
 from shared import errors
 from shared.process import traces
 
-# As nginx's lingering_timeout and lingering_time, but shorter: a client, or a proxy that has the whole
-# body, which is still sending when the connection is closed loses the answer.
+# As nginx's lingering_timeout and lingering_time, but shorter: who is still sending when the
+# connection is closed, a client or a proxy, loses the answer.
 _DRAIN_IDLE_S, _DRAIN_S = 1.0, 5.0
 _READ = "rushes.body_read"
 log = logging.getLogger(__name__)
