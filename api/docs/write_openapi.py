@@ -30,7 +30,7 @@ _ROOTS = [
     "",
     "## Roots",
     "",
-    "A key with roots may use less than its scopes allow. See [rights](../rights.md#keys).",
+    "A key with roots may use less than its scopes allow. See [rights](../guides/rights.md#keys).",
     "",
     "| Key with roots | |",
     "| --- | --- |",

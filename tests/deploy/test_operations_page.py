@@ -1,4 +1,4 @@
-"""docs/operations.md and deploy/README.md name commands, settings, files and units that exist."""
+"""The pages of operations and of deploy/ name commands, settings, files and units that exist."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.deploy.commands import commands_in, parse, unknown_names
 from tests.deploy.compose import PROJECT, resolved
 
-PAGE = PROJECT / "docs" / "operations.md"
+PAGE = PROJECT / "docs" / "operate" / "operations.md"
 PAGES = [PAGE, PROJECT / "deploy" / "README.md"]
 
 

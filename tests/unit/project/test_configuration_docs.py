@@ -1,4 +1,4 @@
-"""docs/configuration.md lists every setting as it is in the code."""
+"""docs/operate/configuration.md lists every setting as it is in the code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shared.settings import OTHER_VARIABLES, PREFIX, Settings
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "configuration.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "operate" / "configuration.md"
 
 
 def row(field: dataclasses.Field[object]) -> str:
@@ -32,7 +32,7 @@ def shown(default: object) -> str:
 def test_every_setting_has_its_row_and_no_row_is_left_over() -> None:
     page = PAGE.read_text(encoding="utf-8")
     missing = [row(field) for field in dataclasses.fields(Settings) if row(field) not in page]
-    assert not missing, "put these rows into docs/configuration.md:\n" + "\n".join(missing)
+    assert not missing, "put these rows into docs/operate/configuration.md:\n" + "\n".join(missing)
     named = set(re.findall(r"^\| `(RUSHES_\w+)` \| .* \| .* \| ", page, flags=re.MULTILINE))
     assert named == {PREFIX + field.name.upper() for field in dataclasses.fields(Settings)}
 

@@ -71,7 +71,7 @@ def test_pages_that_code_and_settings_point_to_exist() -> None:
     named = {
         name
         for path in sources
-        for name in re.findall(r"\bdocs/[\w-]+\.md\b", path.read_text(encoding="utf-8"))
+        for name in re.findall(r"\bdocs/[\w/-]+\.md\b", path.read_text(encoding="utf-8"))
     }
     assert named
     assert [name for name in named if not (PROJECT / name).exists()] == []

@@ -160,8 +160,8 @@ def test_ci_notes_the_commit_that_passed_and_compares_the_next_one_with_it(ci_cl
     assert not passed.exists(), "it failed, and then groups were compared with a base of its own"
     assert run(ci_clone, "../.ci/run").returncode == 0
     assert passed.read_text() == head
-    (ci_clone / "docs").mkdir()
-    (ci_clone / "docs" / "clients.md").write_text("changed\n")
+    (ci_clone / "docs" / "guides").mkdir(parents=True)
+    (ci_clone / "docs" / "guides" / "clients.md").write_text("changed\n")
     result = run(ci_clone, "../.ci/run")
     assert "test generators: any in groups\n" in result.stdout
     assert passed.read_text() == head, "nothing is noted of a tree with changes"
