@@ -18,7 +18,7 @@ PAGES = [PAGE, PROJECT / "deploy" / "README.md"]
 def code(page: Path) -> str:
     """Blocks of shell and what stands between backticks, one a line."""
     text = page.read_text(encoding="utf-8")
-    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)
+    blocks = re.findall(r"^```sh example\n(.*?)^```", text, re.M | re.S)
     inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
     return "\n".join([*blocks, *inline]).replace("\\\n", " ")
 
@@ -40,7 +40,8 @@ def test_the_backup_holds_what_the_table_names_and_comes_back(tmp_path: Path) ->
     for name in (*names, "audit-20261130.jsonl", "first-key"):
         (state / name.replace("*", "1")).parent.mkdir(parents=True, exist_ok=True)
         (state / name.replace("*", "1")).write_text(name)
-    blocks = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)).replace("\\\n", " ")
+    shell = re.findall(r"^```sh example\n(.*?)^```", text, re.M | re.S)
+    blocks = "\n".join(shell).replace("\\\n", " ")
     save, *_ = re.findall(r"^cd \S+ && (tar --create .*)$", blocks, re.M)
     restore, *_ = re.findall(r"^(tar --extract .*)$", blocks, re.M)
     in_compose, *_ = re.findall(r"sh -c 'cd \S+ && (tar --create [^']*)'", blocks)
