@@ -13,6 +13,7 @@ exclude_patterns = ["requirements.txt"]
 root_doc = "index"
 myst_heading_anchors = 4  # headings have the anchors that code forges give them
 suppress_warnings = ["misc.highlighting_failure"]  # JSON with "…" is an example, too
+smartquotes = False  # they change what is written in code and types
 html_theme = "furo"
 html_theme_options = {"top_of_page_buttons": []}
 html_static_path: list[str] = []
@@ -29,7 +30,7 @@ _MOVED = {
     re.compile(r"<script>(.*?)</script>", re.DOTALL): ("theme.js", '<script src="{}"></script>'),
 }
 _ATTRIBUTES = {
-    'style="display: none;"': 'width="0" height="0"',
+    'style="display: none;"': 'display="none"',
     'style="opacity: 50%"': 'opacity="0.5"',
 }
 _INLINE = re.compile(r"<style|<script(?![^>]* src=)|<[^>]* (?:style|on[a-z]+)=\"")

@@ -73,7 +73,7 @@ def reference() -> dict[str, str]:
     }
 
 
-def shown(default: object) -> str:
+def _shown(default: object) -> str:
     """Return the default of a setting as a cell of a table."""
     if default is None or default == ():
         return "unset"
@@ -91,13 +91,14 @@ def _settings() -> str:
         "Every process reads its settings from the environment when it starts. An empty value",
         "counts as unset. [Configuration](../operate/configuration.md) says how to use them.",
         "",
-        "| Setting | Default | Unit | What it does |",
-        "| --- | --- | --- | --- |",
+        "| Setting | Default | What it does |",
+        "| --- | --- | --- |",
     ]
     for field in dataclasses.fields(Settings):
         unit, words = (field.metadata[key].replace("|", "\\|") for key in ("unit", "help"))
         name = PREFIX + field.name.upper()
-        lines.append(f"| `{name}` | {shown(field.default)} | {unit} | {words} |")
+        default = f"{_shown(field.default)} {unit}".strip()
+        lines.append(f"| `{name}` | {default} | {words} |")
     lines += ["", "## Variables of the scripts and the command line", ""]
     lines += ["| Variable | What it does |", "| --- | --- |"]
     lines += [f"| `{name}` | {words} |" for name, words in OTHER_VARIABLES.items()]
