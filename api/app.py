@@ -146,9 +146,7 @@ def create_app(settings: Settings) -> ASGIApp:
         lifespan=_lifespan(provider, runs),
     )
     http.router.redirect_slashes = False  # a redirect would name the Host of the request
-    app: ASGIApp = RequestLog(
-        PageHeaders(http) if settings.console else http, http.routes, process_metrics
-    )
+    app: ASGIApp = RequestLog(PageHeaders(http), http.routes, process_metrics)
     return CorsMiddleware(HostCheck(realtime.beside(app), Hosts(settings)), Origins(settings))
 
 

@@ -3,7 +3,7 @@
     python -m benchmarks.sizing
 
 A real `rushes up` does real work with each model that is here, one after the other; before each the
-worker is killed, so that it begins anew. Numbers are those of docs/sizing.md.
+worker is killed, so that it begins anew. Numbers are those of docs/operate/sizing.md.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ from shared.rights import KeyScope
 
 MOST_PROBED = 40
 PROBES_FOR_S = 5.0
-# The table "Cache" of docs/sizing.md; of pictures what it says to reckon with.
+# The table "Cache" of docs/operate/sizing.md; of pictures what it says to reckon with.
 PICTURE_BYTES_AN_HOUR = 100e6
 SPEECH_BYTES_AN_HOUR = 1.6e6
 STILL_BYTES = 100e6 / 3600  # as much as a picture of the grid
@@ -313,7 +313,8 @@ async def estimate_analysis(call: Call[EstimateBody], services: SearchServices) 
     What /analyze would cost for these folders and files, by what this server has measured of
     its own work with the active models. Files that are analyzed are told by where they were
     seen: one that was moved counts as new. Lengths that are not known come from up to 40 of the
-    files, by size. What was left out is not in the cost. Bytes of results go by docs/sizing.md.
+    files, by size. What was left out is not in the cost. Bytes of results go by the table of
+    docs/operate/sizing.md.
     """
     body = call.body
     parts = _parts(body)

@@ -1,1 +1,1 @@
-"""The API document and every page made from it; see docs/architecture.md."""
+"""The API document and every page made from it; see docs/explain/architecture.md."""

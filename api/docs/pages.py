@@ -1,4 +1,7 @@
-"""The API's documentation under all its names, made from the OpenAPI document when first read."""
+"""The API's documentation under all its names, made from the OpenAPI document when first read.
+
+Also the docs site, static files that `scripts/docs` builds.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,9 @@ import orjson
 import yaml
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.staticfiles import StaticFiles
 
 from api.docs import markdown, openapi
 from api.docs.markdown import base, fields_table, guide, operations
@@ -25,6 +29,11 @@ from api.http.endpoint import PREFIX, Endpoint
 from shared.settings import Settings
 
 Json = dict[str, Any]
+_SITE = Path(__file__).parent / "site"
+_NOT_BUILT = (
+    "The docs site is not built on this server. Run scripts/docs in the clone of Rushes, then load "
+    "this page again. The reference of the API is at {}/docs.\n"
+)
 _STYLE = (Path(__file__).parent / "static" / "docs.css").read_text(encoding="utf-8")
 # A Content-Security-Policy: nothing but the page's own style, known by its hash.
 POLICY = (
@@ -34,7 +43,7 @@ POLICY = (
 )
 _LINKS = """\
 [OpenAPI 3.0, JSON](openapi.json) · [OpenAPI 3.0, YAML](openapi.yaml) · \
-[Guide, Markdown](../../api-reference/public-api-v1.md)
+[Guide, Markdown](../../api-reference/public-api-v1.md) · [Docs of Rushes](../../docs/)
 """
 _EXAMPLE = re.compile(r"<pre>.*?</pre>", re.DOTALL)
 # A word of code, and the second cell of a row, where types stand.
@@ -135,12 +144,29 @@ def routes(endpoints: Sequence[Endpoint], settings: Settings) -> list[Route]:
         Route(path, _serving(document, writer, media_type))
         for path, (writer, media_type) in pages.items()
     ]
+    found += site_routes(settings)
     if settings.console:  # which is at /
         return found
     return [
         *found,
         Route("/", RedirectResponse(f"{settings.public_path}{PREFIX}/docs"), methods=["GET"]),
     ]
+
+
+def site_routes(settings: Settings, folder: Path = _SITE) -> list[Route]:
+    """Serve the docs site at `/docs/`, open to all: it holds no data."""
+    files = StaticFiles(directory=folder, check_dir=False)
+
+    async def serve(request: Request) -> Response:
+        if not await run_in_threadpool((folder / "index.html").is_file):
+            return PlainTextResponse(_NOT_BUILT.format(settings.public_path + PREFIX), 404)
+        name = request.path_params["name"] or "index.html"
+        response = await files.get_response(name, request.scope)
+        response.headers["Cache-Control"] = "no-cache"  # files of the next build have these names
+        return response
+
+    to_root = RedirectResponse(f"{settings.public_path}/docs/")
+    return [Route("/docs", to_root, methods=["GET"]), Route("/docs/{name:path}", serve)]
 
 
 def _serving(

@@ -284,7 +284,7 @@ class PageHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        is_page = path in ("/", "/console") or path.startswith("/console/")
+        is_page = path == "/" or f"{path}/".startswith(("/console/", "/docs/"))
 
         async def headed(message: Message) -> None:
             if message["type"] == "http.response.start":

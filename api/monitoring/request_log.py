@@ -1,7 +1,7 @@
 """What is noted of each request: an id and a line in the log, numbers of /metrics, and a span.
 
 Pure ASGI middleware. The numbers are those of this process and begin anew with it; their names and
-meanings stand in docs/monitoring.md.
+meanings stand in docs/operate/monitoring.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What all processes of an instance share, read from Redis at each scrape: every API process shows
 the same numbers, and they outlive every process.
 
-Names and meanings stand in docs/monitoring.md.
+Names and meanings stand in docs/operate/monitoring.md.
 """
 
 from __future__ import annotations

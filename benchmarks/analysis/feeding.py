@@ -55,7 +55,7 @@ from workers.models.visual.conse import ConseEmbedder
 GOPS = (12, 50, 250)
 BATCH, SIDE = 32, 224
 WAITED_FILM_S = 1800
-WAITS_S = 0.117  # CPU time of a grid picture at GOP 50 on the machine of docs/sizing.md
+WAITS_S = 0.117  # CPU time of a grid picture at GOP 50 on the machine of docs/operate/sizing.md
 BIG = Machine(cores=16, memory_bytes=64_000_000_000, has_gpu=True)
 
 

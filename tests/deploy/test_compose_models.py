@@ -62,7 +62,7 @@ def test_with_a_gpu_they_are_worth_it_for_every_process_and_free_for_commercial_
 def test_the_sizes_that_are_told_are_those_that_are_downloaded(tmp_path: Path) -> None:
     told = (PROJECT / ".env.example").read_text(encoding="utf-8")
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    operations = (PROJECT / "docs" / "operations.md").read_text(encoding="utf-8")
+    operations = (PROJECT / "docs" / "operate" / "operations.md").read_text(encoding="utf-8")
     for profile, size in [("cpu", "354 MB"), ("gpu", "3.2 GB")]:
         service = of_profile(profile, tmp_path)["models" if profile == "cpu" else "models-gpu"]
         given = {k: v for k, v in service["environment"].items() if k.startswith("RUSHES_")}

@@ -1,4 +1,5 @@
 /** The list of keys that work now, under `?`. */
+import { home } from "../api/client";
 import { keyGroups } from "../keys";
 import { Dialog } from "../parts/dialog";
 import { words } from "../words";
@@ -23,6 +24,9 @@ export function KeyList({ onClose }: { onClose: () => void }) {
           </dl>
         </section>
       ))}
+      <a href={new URL("docs/", home).href} target="_blank" rel="noopener">
+        {words.keys.docs}
+      </a>
     </Dialog>
   );
 }

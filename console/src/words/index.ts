@@ -58,6 +58,7 @@ export const words = {
     toBasket: "Show the basket",
     theme: "Light or dark",
     close: "Close what is on top",
+    docs: "Read the docs of Rushes",
     names: {
       "Shift+": "⇧ ",
       "Control+": "Ctrl ",

@@ -15,7 +15,6 @@ import yaml
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from api.app import ENDPOINTS
-from api.docs import write_openapi
 from api.http.endpoint import Endpoint
 from api.http.errors import ErrorBody
 from tests.support.openapi_agreement import example_body, inlined, resolved, served, validator_of
@@ -200,10 +199,6 @@ def test_the_committed_copy_equals_the_generated_one() -> None:
     assert json.loads(COMMITTED.read_text(encoding="utf-8")) == made, (
         "run `python -m api.docs.write_openapi docs/api/openapi.json`"
     )
-
-
-def test_the_page_of_scopes_is_that_of_the_endpoints() -> None:
-    assert COMMITTED.with_name("scopes.md").read_text() == write_openapi.scopes_page(ENDPOINTS)
 
 
 def test_it_is_served_under_all_its_names(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""docs/clients.md: every program and command on it runs, and does what the page says."""
+"""docs/guides/clients.md: every program and command on it runs, and does what the page says."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ from tests.support.waiting import wait_for
 pytestmark = pytest.mark.timeout(300)  # the first waits until all of the page has run
 PAGE, GENERATED = map(
     Page.parse,
-    (PROJECT / "docs" / "clients.md").read_text(encoding="utf-8").split("\n## Generated clients\n"),
+    (PROJECT / "docs" / "guides" / "clients.md")
+    .read_text(encoding="utf-8")
+    .split("\n## Generated clients\n"),
 )
 
 

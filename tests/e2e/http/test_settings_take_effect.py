@@ -1,4 +1,4 @@
-"""Each setting does what docs/configuration.md says, seen from outside the processes."""
+"""Each setting does what docs/operate/configuration.md says, seen from outside the processes."""
 
 from __future__ import annotations
 

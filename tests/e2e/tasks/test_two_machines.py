@@ -26,7 +26,8 @@ from tests.support.waiting import wait_for
 PASSWORD = "for-tests-only"
 SHORT = Encoding(fps=2, gop=4)
 SECONDS = 20  # and grid frames of each film
-TAKEN_UP_S = 11  # docs/architecture.md: the file of a machine that is gone is taken up by then
+# By then the file of a machine that is gone is taken up (docs/explain/architecture.md).
+TAKEN_UP_S = 11
 
 
 @dataclass

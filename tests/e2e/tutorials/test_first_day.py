@@ -1,4 +1,4 @@
-"""docs/first-day.md, step by step in two windows; its pictures are made on the way.
+"""docs/start/first-day.md, step by step in two windows; its pictures are made on the way.
 
 `scripts/pictures` keeps them. Paths on the page begin with /footage: the path map makes them so.
 """

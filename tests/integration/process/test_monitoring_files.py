@@ -24,7 +24,7 @@ from tests.support.monitoring.promtool import promtool
 from tests.support.monitoring.scrape import Scrape
 
 PROJECT = Path(__file__).resolve().parents[3]
-PAGE = PROJECT / "docs" / "monitoring.md"
+PAGE = PROJECT / "docs" / "operate" / "monitoring.md"
 PROMETHEUS = PROJECT / "deploy" / "prometheus"
 DASHBOARD = PROJECT / "deploy" / "grafana" / "dashboards" / "rushes.json"
 # What is no metric of ours in an expression: functions, operators, words; `up` is Prometheus' own.

@@ -1,6 +1,7 @@
-"""What docs/first-day.md shows: footage of two days, some of which gives an administrator work.
+"""Footage of docs/start/first-day.md: two days, some of which gives an administrator work.
 
-Its pictures may be given on: Big Buck Bunny, street scenes and photos as in docs/first-steps.md.
+Its pictures may be given on: Big Buck Bunny, street scenes and photos as in
+docs/start/first-steps.md.
 """
 
 from __future__ import annotations

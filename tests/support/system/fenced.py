@@ -6,13 +6,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```(\w*)((?: \w+)*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE_NAME = re.compile(r"(?:#|//) ([\w.-]+)\n")
 
 
 @dataclass(frozen=True)
 class Page:
-    """`files`: blocks that begin with a file's name; `commands`: all others, in order."""
+    """`files`: blocks that begin with a file's name; `commands`: all others, in order.
+
+    Blocks that are marked as examples are neither.
+    """
 
     files: dict[str, str]
     commands: tuple[str, ...]
@@ -22,7 +25,9 @@ class Page:
         """Raises AssertionError for a block that is neither: nothing on the page goes unrun."""
         files: dict[str, str] = {}
         commands: list[str] = []
-        for language, text in _BLOCK.findall(markdown):
+        for language, marks, text in _BLOCK.findall(markdown):
+            if "example" in marks.split():
+                continue
             name = _FILE_NAME.match(text)
             if name:
                 files[name[1]] = text

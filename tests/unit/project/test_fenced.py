@@ -15,6 +15,11 @@ def test_files_are_told_from_commands_which_keep_their_order() -> None:
     assert found.script().startswith("set -euo pipefail\n")
 
 
+def test_examples_are_not_run() -> None:
+    text = "```bash\none\n```\n```bash example\ntwo\n```\n```bash\nthree\n```\n"
+    assert Page.parse(text).commands == ("one\n", "three\n")
+
+
 @pytest.mark.parametrize("block", ["```python\nprint()\n```\n", "```\n$ ls\n```\n"])
 def test_a_program_without_a_name_is_refused(block: str) -> None:
     with pytest.raises(AssertionError, match="no file name"):

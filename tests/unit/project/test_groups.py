@@ -173,7 +173,7 @@ class Repository:
         self.versions = itertools.count()
         self.git("init", "--quiet")
         self.write(".gitignore", ".rushes/\n")
-        self.base = self.commit("workers/models/load.py", "docs/clients.md", "README.md")
+        self.base = self.commit("workers/models/load.py", "docs/guides/clients.md", "README.md")
 
     def git(self, *words: str) -> str:
         identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
@@ -208,10 +208,10 @@ RUN_BY_CHANGE = {group.marker for group in GROUPS} - {"studio"}
     ("path", "text", "expected"),
     [
         ("README.md", "", set()),
-        ("docs/clients.md", "", {"generators"}),
+        ("docs/guides/clients.md", "", {"generators"}),
         ("workers/models/load.py", "", {"quality", "soak"}),
         ("workers/models/visual/open_clip.py", "", {"quality", "soak"}),
-        ("docs/clients.md.txt", "", set()),
+        ("docs/guides/clients.md.txt", "", set()),
         ("tests/unit/project/test_groups.py", "@pytest.mark.generators", {"generators"}),
         ("tests/support/waiting.py", "", RUN_BY_CHANGE),
         ("pyproject.toml", "", RUN_BY_CHANGE),
@@ -237,7 +237,7 @@ def test_without_a_named_base_it_is_the_commit_that_passed_last(repository: Repo
     assert set(changed_groups(repository.folder)) == RUN_BY_CHANGE, "none is known"
     repository.note_passed(repository.base)
     assert changed_groups(repository.folder) == {}
-    repository.commit("docs/clients.md")
+    repository.commit("docs/guides/clients.md")
     assert set(changed_groups(repository.folder)) == {"generators"}
 
 

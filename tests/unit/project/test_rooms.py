@@ -1,4 +1,4 @@
-"""docs/architecture.md says of features of the API what their import contract says."""
+"""docs/explain/architecture.md says of features of the API what their import contract says."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_the_table_of_features_says_what_the_contract_allows() -> None:
         importer, imported = (name.split(".")[1] for name in line.split(" -> "))
         if imported != "app":
             allowed.add(("every feature" if importer == "**" else importer, imported))
-    page = (PROJECT / "docs" / "architecture.md").read_text()
+    page = (PROJECT / "docs" / "explain" / "architecture.md").read_text()
     table = page.partition("| Feature | may import |")[2].partition("\n\n")[0]
     told = {
         (row["feature"], name)

@@ -14,7 +14,8 @@ import pytest
 from shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
-SCRIPTS = sorted([*(p for p in (ROOT / "scripts").iterdir() if not p.suffix), ROOT / ".ci" / "run"])
+_FILES = (path for path in (ROOT / "scripts").iterdir() if path.is_file() and not path.suffix)
+SCRIPTS = sorted([*_FILES, ROOT / ".ci" / "run"])
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_a_script_is_executable_strict_bash_without_syntax_errors(script: Path) 
     subprocess.run(["bash", "-n", script], check=True)
 
 
-@pytest.mark.parametrize("script", ["setup", "serve", "test", "check", "demo"])
+@pytest.mark.parametrize("script", ["setup", "serve", "test", "check", "demo", "docs"])
 def test_a_wrong_python_is_one_sentence(clone: Path, script: str) -> None:
     result = run(clone, script, RUSHES_PYTHON="/bin/false")
     assert result.returncode != 0
@@ -160,8 +161,8 @@ def test_ci_notes_the_commit_that_passed_and_compares_the_next_one_with_it(ci_cl
     assert not passed.exists(), "it failed, and then groups were compared with a base of its own"
     assert run(ci_clone, "../.ci/run").returncode == 0
     assert passed.read_text() == head
-    (ci_clone / "docs").mkdir()
-    (ci_clone / "docs" / "clients.md").write_text("changed\n")
+    (ci_clone / "docs" / "guides").mkdir(parents=True)
+    (ci_clone / "docs" / "guides" / "clients.md").write_text("changed\n")
     result = run(ci_clone, "../.ci/run")
     assert "test generators: any in groups\n" in result.stdout
     assert passed.read_text() == head, "nothing is noted of a tree with changes"
@@ -231,6 +232,7 @@ def test_serve_keeps_weights_where_the_rushes_command_looks(clone: Path, tmp_pat
     assert result.stdout.splitlines() == [
         "setup lite fast: unset",
         f"setup lite models: {state / 'models'}",
+        "setup lite docs: unset",
         "up: unset",  # so it uses the same default
     ]
     assert Settings.from_env(settings).weights_dir == state / "models"
@@ -238,7 +240,12 @@ def test_serve_keeps_weights_where_the_rushes_command_looks(clone: Path, tmp_pat
 
     chosen = str(tmp_path / "weights")
     result = run(clone, "serve", **settings, RUSHES_MODELS_DIR=chosen)
-    assert result.stdout.splitlines()[1:] == [f"setup lite models: {chosen}", f"up: {chosen}"]
+    assert result.stdout.splitlines()[1:] == [
+        f"setup lite models: {chosen}",
+        f"setup lite docs: {chosen}",
+        f"up: {chosen}",
+    ]
+    assert "serve: the docs site is not built" in result.stderr, "and the server runs without it"
 
 
 def test_a_benchmark_runs_in_the_chosen_environment(clone: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Set-up and the generators of API clients."""
+"""Set-up and the generators of API clients and of the docs site."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def asked(clone: Path, tmp_path: Path) -> Path:
     return asked
 
 
-def set_up(clone: Path, asked: Path) -> str:
+def set_up(clone: Path, asked: Path, what: str = "clients") -> str:
     """What it says; it must end well."""
     asked.write_text("")
     path = f"{asked.parent}/bin:/usr/local/bin:/usr/bin:/bin"
-    result = run(clone, "setup", "clients", PATH=path, RUSHES_VENV=str(asked.parent / "venv"))
+    result = run(clone, "setup", what, PATH=path, RUSHES_VENV=str(asked.parent / "venv"))
     assert result.returncode == 0, result.stderr
     return result.stderr
 
@@ -73,3 +73,16 @@ def test_a_registry_that_is_away_is_told_and_tried_again(clone: Path, asked: Pat
     away.unlink()
     assert "cannot run" not in set_up(clone, asked)
     assert (clone / ".rushes" / "node" / "node_modules").is_dir()
+
+
+def test_the_generator_of_the_docs_site_is_installed_once_apart_from_the_server(
+    clone: Path, asked: Path
+) -> None:
+    (clone / "docs").mkdir()
+    shutil.copy(ROOT / "docs" / "requirements.txt", clone / "docs")
+    said = set_up(clone, asked, "docs")
+    assert "installing what builds the docs site" in said
+    [line] = [line for line in asked.read_text().splitlines() if "docs/requirements.txt" in line]
+    assert f"--target {clone}/.rushes/docs-generator-" in line
+    set_up(clone, asked, "docs")
+    assert "docs/requirements.txt" not in asked.read_text()
