@@ -36,6 +36,14 @@ GROUPS = (
         "load a whole server for a minute each",
         ("api", "benchmarks", "cli", "shared", "workers"),
     ),
+    Group(
+        "releases",
+        "run processes of an earlier commit beside today's",
+        (
+            *("api/cache", "api/people", "api/query_client.py", "api/realtime", "api/search"),
+            *("api/tasks", "api/watch", "shared", "workers"),
+        ),
+    ),
     Group("studio", "need torch and open_clip"),
     Group(
         "generators",

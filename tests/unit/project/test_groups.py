@@ -120,7 +120,7 @@ def test_all_takes_every_group_and_the_long_form(outputs: dict[str, str]) -> Non
 
 def test_an_unknown_group_is_a_sentence(outputs: dict[str, str]) -> None:
     assert "status 4" in outputs["unknown"]
-    assert "there is no group qualty of tests, only all, generators, quality" in outputs["unknown"]
+    assert "no group qualty of tests, only all, generators, quality, releases" in outputs["unknown"]
 
 
 def test_every_folder_of_tests_is_in_the_short_run() -> None:
@@ -209,8 +209,8 @@ RUN_BY_CHANGE = {group.marker for group in GROUPS} - {"studio"}
     [
         ("README.md", "", set()),
         ("docs/guides/clients.md", "", {"generators"}),
-        ("workers/models/load.py", "", {"quality", "soak"}),
-        ("workers/models/visual/open_clip.py", "", {"quality", "soak"}),
+        ("workers/models/load.py", "", {"quality", "releases", "soak"}),
+        ("workers/models/visual/open_clip.py", "", {"quality", "releases", "soak"}),
         ("docs/guides/clients.md.txt", "", set()),
         ("tests/unit/project/test_groups.py", "@pytest.mark.generators", {"generators"}),
         ("tests/support/waiting.py", "", RUN_BY_CHANGE),
@@ -229,7 +229,7 @@ def test_groups_run_whose_inputs_have_changed(
 def test_a_file_that_is_gone_or_moved_is_a_change(repository: Repository) -> None:
     repository.git("mv", "workers/models/load.py", "elsewhere.py")
     reasons = changed_groups(repository.folder, "HEAD")
-    assert set(reasons) == {"quality", "soak"}
+    assert set(reasons) == {"quality", "releases", "soak"}
     assert reasons["quality"].endswith(", such as workers/models/load.py")
 
 
