@@ -21,6 +21,9 @@ from shared.process.listening import listen
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
+# Of a connection without a request. Pools of httpx keep one for 5 s, those of aiohttp for 15:
+# what they send while it is being closed is lost.
+KEPT_S = 20
 GRACE_S = 1  # for open requests and sockets when the process is asked to end
 _END_S = 1.8  # after that it ends, whatever hangs in a thread of it
 _LAST_SPANS = threading.Lock()  # while they are sent
@@ -47,6 +50,7 @@ def main() -> int:
             headers=[("X-Content-Type-Options", "nosniff")],
             http=LimitedConnection,
             ws_max_size=LARGEST_MESSAGE,
+            timeout_keep_alive=KEPT_S,
             timeout_graceful_shutdown=GRACE_S,
         )
     )
