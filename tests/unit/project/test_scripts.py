@@ -143,7 +143,7 @@ def test_ci_runs_steps_with_a_python_of_their_own_and_groups_whose_inputs_change
         f"test : {debian if has_debian else 'any'} in test",
         "check : any in check",
         "test studio: any in studio",
-        "test quality soak generators: any in groups",
+        "test quality soak releases generators: any in groups",
     ]
     for name in ("test", "check", "studio"):
         python = debian if has_debian and name == "test" else sys.executable
@@ -171,7 +171,7 @@ def test_ci_notes_the_commit_that_passed_and_compares_the_next_one_with_it(ci_cl
     assert result.stdout.count("\n") == 4, "no group: nothing has changed"
 
 
-@pytest.mark.parametrize("failing", ["test ", "test quality soak generators"])
+@pytest.mark.parametrize("failing", ["test ", "test quality soak releases generators"])
 def test_ci_goes_on_after_a_step_that_fails_and_fails_itself(ci_clone: Path, failing: str) -> None:
     result = run(ci_clone, "../.ci/run", FAILING=failing)
     assert result.returncode == 1
