@@ -1,0 +1,1 @@
+import{n,p as o}from"./chunk-QSWN5PNU.js";var i=n(null),t=n(0);async function l(e){t.value+=1;try{i.value=await e()}finally{t.value-=1}}o(()=>{if(!(!i.value&&t.value===0))return addEventListener("beforeunload",r),()=>removeEventListener("beforeunload",r)});function r(e){e.preventDefault()}export{i as a,l as b};

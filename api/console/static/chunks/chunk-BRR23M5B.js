@@ -1,0 +1,1 @@
+import{n as a}from"./chunk-QSWN5PNU.js";function u(t,l,{isShared:o=!0}={}){let n=()=>({...l,...s(t)}),e=a(n());return e.subscribe(r=>localStorage.setItem(t,JSON.stringify(r))),addEventListener("storage",r=>{o&&r.key===t&&(e.value=n())}),e}function s(t){try{return JSON.parse(localStorage.getItem(t)??"null")}catch{return null}}export{u as a};
