@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.support.media.faces_film import film_of
 from tests.support.media.media import picture_video
 from tests.support.media.photos import known_photos
 from tests.support.media.speech import say
 from tests.support.running.once import made_once
 from tests.support.running.processes import PROJECT
+from tests.support.skip_or_fail import skip_or_fail
 from tests.support.socketio_client import Watcher
 from tests.support.stack import Client
 
@@ -32,7 +31,8 @@ KINDS = ("query", "analysis", "recluster", "export", "watcher")
 def earlier_release() -> dict[str, str]:
     """Return the environment in which Python runs the product of BASE, with today's packages.
 
-    Skips the test where the history of the project is missing, as in an unpacked archive.
+    Where the history of the project is missing, as in an unpacked archive or a shallow clone, the
+    test is skipped, and fails in CI.
     """
     tree = made_once(f"release {BASE}", _unpack)
     return {"PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1"}  # the latter hides this tree
@@ -43,10 +43,10 @@ def _unpack(tree: Path) -> None:
     try:
         archive = subprocess.run(command, capture_output=True, check=True).stdout
     except FileNotFoundError:
-        pytest.skip("The earlier release cannot be read: the program git is missing.")
+        skip_or_fail("The earlier release cannot be read: the program git is missing.")
     except subprocess.CalledProcessError as error:
         reason = error.stderr.decode(errors="replace").strip()
-        pytest.skip(f"The earlier release is not in the history of this folder: {reason}")
+        skip_or_fail(f"The earlier release is not in the history of this folder: {reason}")
     with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
         opened.extractall(tree, filter="data")
     compileall.compile_dir(tree, quiet=1)  # now, because shared material may not change later

@@ -15,7 +15,7 @@ def test_the_table_of_features_says_what_the_contract_allows() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
     contracts = project["tool"]["importlinter"]["contracts"]
     [contract] = [one for one in contracts if one["name"] == _CONTRACT]
-    assert "allow_indirect_imports" not in contract
+    assert not any("allow_indirect_imports" in one for one in contracts)
     allowed = set()
     for line in contract["ignore_imports"]:
         importer, imported = (name.split(".")[1] for name in line.split(" -> "))
